@@ -1,0 +1,69 @@
+# minirlhf. Every target makes its own environment first; a second call finds it ready.
+#
+#   make run          the main job: the three steps in Tinytown, ends in a report
+#   make test         the tests that take minutes in all
+#   make lab          JupyterLab
+#   make bases        remake the shipped base models
+#   make proof        every claim measured over several seeds; resumable, takes hours
+#   make test-matrix  the tests under each supported Python that is installed
+#   make lint         style
+#   make clean        remove the environments and caches, keep the runs
+#
+# Variables: PYTHON (a Python 3.11-3.13), VENV (where the environment goes), ARGS (passed on),
+# TORCH_INDEX (where torch comes from, such as https://download.pytorch.org/whl/cpu).
+
+PYTHONS := python3 python3.12 python3.13 python3.11
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(shell for p in $(PYTHONS); do \
+	$$p -c '$(SUPPORTED)' 2>/dev/null && echo $$p && break; done)
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+TORCH := $(shell grep '^torch==' requirements-tested.txt)
+
+.PHONY: run test lab bases proof test-matrix lint clean
+.DELETE_ON_ERROR:
+
+run: $(READY)
+	$(BIN)/minirlhf run $(ARGS)
+
+test: $(READY)
+	$(BIN)/python -m pytest $(ARGS)
+
+lab: $(READY)
+	$(BIN)/jupyter lab $(ARGS)
+
+bases: $(READY)
+	$(BIN)/python -m minirlhf.tinytown.bases $(ARGS)
+
+proof: $(READY)
+	$(BIN)/python -m minirlhf.proof $(ARGS)
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+test-matrix:
+	@for p in python3.11 python3.12 python3.13; do \
+		if $$p -c '$(SUPPORTED)' 2>/dev/null; \
+		then $(MAKE) test PYTHON=$$p VENV=.venv-$$p || exit 1; \
+		else echo "skipped: $$p is not installed"; fi; done
+
+clean:
+	rm -rf .venv* .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): requirements-tested.txt pyproject.toml
+	@$(or $(PYTHON),false) -c '$(SUPPORTED)' || { \
+		echo "error: no Python 3.11, 3.12 or 3.13 found; install one, or name it: make PYTHON=..."; \
+		exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+		echo "error: $(PYTHON) cannot make environments; on Debian and Ubuntu install it with"; \
+		echo "  sudo apt install python3-venv"; \
+		echo "or use conda: conda env create -f environment.yml"; exit 1; }
+	@echo "setting up $(VENV), once; this takes a few minutes"
+	$(PIP) install $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) '$(TORCH)'
+	$(PIP) install -r requirements-tested.txt
+	$(PIP) install --no-deps --editable .
+	@touch $@

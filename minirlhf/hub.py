@@ -1,0 +1,34 @@
+"""Whether the model hub can be reached, found out in a bounded time."""
+
+from __future__ import annotations
+
+import os
+import threading
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+
+def obstacle(limit: float = 1.0) -> str | None:
+    """What keeps this machine from the hub, in a few words, or None if nothing does.
+
+    Asks ``HF_ENDPOINT`` through the proxies that the environment names, and returns after ``limit``
+    seconds at most: resolving a name obeys no timeout, hence the thread.
+    """
+    if os.environ.get("HF_HUB_OFFLINE", "").lower() in {"1", "true", "yes", "on"}:
+        return "HF_HUB_OFFLINE is set"
+    endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
+    answer: list[str | None] = [f"{endpoint} does not answer within {limit:g} s"]
+
+    def ask() -> None:
+        try:
+            urlopen(Request(endpoint, method="HEAD"), timeout=limit).close()
+            answer[0] = None
+        except HTTPError as error:
+            answer[0] = f"{endpoint} answers {error.code}" if error.code >= 500 else None
+        except (OSError, ValueError) as error:
+            answer[0] = f"{endpoint}: {getattr(error, 'reason', error)}"
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(limit)
+    return answer[0]

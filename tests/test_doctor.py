@@ -1,0 +1,173 @@
+"""The doctor finds what was made wrong here, on any machine, and hurts nothing."""
+
+import os
+import socket
+import threading
+import time
+from types import SimpleNamespace
+
+import pytest
+from packaging.requirements import Requirement
+
+from minirlhf import doctor, hub
+from minirlhf.doctor import Finding
+
+
+def test_examine_covers_every_topic(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    findings = doctor.examine(tmp_path / "runs")
+    topics = {finding.topic for finding in findings}
+    assert topics >= {"python", "cores", "memory", "gpu", "disk", "model hub", "base models"}
+    assert all(f.advice for f in findings if f.status == "problem")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_table_and_exit_code():
+    fine = Finding("python", "ok", "3.12.1")
+    worth_knowing = Finding("model hub", "note", "out of reach", "Tinytown needs none")
+    wrong = Finding("disk", "problem", "full " * 40, "make room")
+    assert doctor.exit_code([fine, worth_knowing]) == 0
+    assert doctor.exit_code([fine, wrong]) == 1
+    text = doctor.table([fine, worth_knowing, wrong])
+    assert "→ Tinytown needs none" in text
+    assert text.endswith("1 to put right before a run.")
+    assert max(map(len, text.splitlines())) <= 100
+    assert doctor.table([fine]).endswith("No problem found.")
+
+
+@pytest.mark.parametrize(
+    ("version", "status"),
+    [((3, 10, 9), "problem"), ((3, 11, 0), "ok"), ((3, 13, 5), "ok"), ((3, 14, 0), "problem")],
+)
+def test_python(version, status):
+    assert doctor.check_python(version).status == status
+
+
+def test_package_that_is_missing_old_untested_or_fine():
+    found = doctor.metadata.version("numpy")
+    check = doctor.check_package
+    assert check(Requirement("no-such-package>=1"), None).status == "problem"
+    assert check(Requirement("numpy>=99"), None).status == "problem"
+    assert check(Requirement("numpy>=1"), "1.0.0").status == "note"
+    assert check(Requirement("numpy>=1"), found) == Finding("numpy", "ok", found)
+
+
+def test_package_that_breaks_on_import(monkeypatch):
+    def broken(name):
+        raise OSError("libcudart.so: cannot open shared object file")
+
+    monkeypatch.setattr(doctor, "importlib", SimpleNamespace(import_module=broken))
+    finding = doctor.check_package(Requirement("numpy>=1"), None)
+    assert finding.status == "problem"
+    assert "libcudart" in finding.found
+
+
+def test_local_build_of_a_tested_version_is_as_tested(monkeypatch):
+    monkeypatch.setattr(doctor.metadata, "version", lambda name: "2.13.0+cpu")
+    assert doctor.check_package(Requirement("numpy>=2"), "2.13.0").status == "ok"
+
+
+def test_widgets_that_do_not_fit_the_lab(monkeypatch):
+    versions = {"jupyterlab": "4.6.6", "ipykernel": "7.4.0", "jupyterlab_widgets": "1.1.11"}
+    monkeypatch.setattr(doctor.metadata, "version", versions.__getitem__)
+    assert [f.status for f in doctor.check_notebooks()] == ["problem"]
+    versions["jupyterlab_widgets"] = "3.0.17"
+    assert [f.status for f in doctor.check_notebooks()] == ["ok"]
+
+
+@pytest.mark.parametrize(
+    ("gib", "status"), [(0.5, "problem"), (2.0, "note"), (8.0, "ok"), (None, "ok")]
+)
+def test_memory(gib, status, monkeypatch):
+    if gib is None:
+        assert doctor.check_memory().found
+    else:
+        assert doctor.check_memory(int(gib * doctor.GIB)).status == status
+
+
+def test_more_threads_than_cores(monkeypatch):
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1_000)
+    finding = doctor.check_cores()
+    assert finding.status == "note"
+    assert "OMP_NUM_THREADS" in finding.advice
+
+
+@pytest.mark.parametrize(("capability", "precision"), [((7, 5), "float16"), ((9, 0), "bfloat16")])
+def test_precision_follows_the_compute_capability(capability, precision, monkeypatch):
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: capability)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "a GPU")
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (14 * doctor.GIB, 15 * doctor.GIB))
+    finding = doctor.check_gpu()
+    assert finding.status == "ok"
+    assert finding.found.endswith(f"forward passes in {precision}")
+
+
+def test_disk(tmp_path, monkeypatch):
+    assert doctor.check_disk(tmp_path / "a" / "b").status == "ok"
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").write_text("")
+    assert doctor.check_disk(tmp_path / "file" / "run").status == "problem"
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda place: SimpleNamespace(free=10))
+    assert doctor.check_disk(tmp_path).status == "problem"
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere"
+)
+def test_disk_without_leave_to_write(tmp_path):
+    tmp_path.chmod(0o500)
+    assert doctor.check_disk(tmp_path / "run").status == "problem"
+
+
+def test_bases_missing(tmp_path):
+    finding = doctor.check_bases(tmp_path)
+    assert finding.status == "problem"
+    assert "small, medium, large" in finding.found
+
+
+def test_bases_damaged(tmp_path):
+    for size in doctor.BASE_SIZES:
+        (tmp_path / size).mkdir()
+        (tmp_path / size / "config.json").write_text("{")
+    assert doctor.check_bases(tmp_path).status == "problem"
+
+
+def test_hub_switched_off(monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert "HF_HUB_OFFLINE" in hub.obstacle()
+    assert doctor.check_hub().status == "note"
+
+
+@pytest.fixture
+def silent_server(monkeypatch):
+    """A hub that takes the connection and never says a word."""
+    for name in ("HF_HUB_OFFLINE", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.getsockname()[1]}")
+        yield server
+
+
+def test_hub_that_does_not_answer_costs_the_limit(silent_server):
+    start = time.monotonic()
+    assert hub.obstacle(limit=0.3) is not None
+    assert time.monotonic() - start < 1
+
+
+def test_hub_that_answers(silent_server):
+    def answer():
+        connection, _ = silent_server.accept()
+        with connection:
+            connection.recv(999)
+            connection.sendall(b"HTTP/1.0 200 OK\r\n\r\n")
+
+    threading.Thread(target=answer, daemon=True).start()
+    assert hub.obstacle(limit=20) is None
+
+
+def test_hub_that_refuses(silent_server):
+    silent_server.close()
+    assert "refused" in hub.obstacle().lower()
