@@ -1,0 +1,139 @@
+"""Where a run's numbers go: a JSONL file, TensorBoard, a progress bar, or any callable of your own.
+
+Every stage reports through the same small `Event`, so the terminal, the log file and a live widget
+are the same thing. A callback may be called on any thread.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Event:
+    """One report of a running stage."""
+
+    stage: str
+    """pretrain, sft, reward or ppo"""
+    step: int
+    """Steps done; a step is one optimizer step, in PPO one iteration."""
+    total: int
+    """Steps of the whole stage."""
+    metrics: dict[str, float] = field(default_factory=dict)
+    """Metric names to values."""
+    samples: tuple[dict[str, Any], ...] = ()
+    """PPO: a few of this iteration's prompts, responses and scores."""
+
+
+Callback = Callable[[Event], None]
+
+
+class JsonlLog:
+    """Append events to ``metrics.jsonl`` (and samples to ``samples.jsonl``), one JSON object a
+    line.
+
+    On resume, lines beyond the checkpoint, or torn by a kill, are dropped first.
+    """
+
+    def __init__(self, folder: Path, step: int, elapsed: float):
+        self.folder, self.start = folder, time.monotonic() - elapsed
+        for name in ("metrics.jsonl", "samples.jsonl"):
+            if (folder / name).exists():
+                _keep_lines_until(folder / name, step)
+        self.metrics = (folder / "metrics.jsonl").open("a", encoding="utf-8")
+
+    def __call__(self, event: Event) -> None:
+        now = round(time.monotonic() - self.start, 3)
+        self.metrics.write(json.dumps({"step": event.step, "time": now, **event.metrics}) + "\n")
+        self.metrics.flush()
+        if event.samples:
+            with (self.folder / "samples.jsonl").open("a", encoding="utf-8") as file:
+                file.writelines(
+                    json.dumps({"step": event.step, **sample}, ensure_ascii=False) + "\n"
+                    for sample in event.samples
+                )
+
+    def close(self) -> None:
+        self.metrics.close()
+
+
+class TensorBoardLog:
+    """Scalars to ``tensorboard/``; does nothing where tensorboard isn't installed."""
+
+    def __init__(self, folder: Path, step: int):
+        self.writer = None
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            return
+        self.writer = SummaryWriter(str(folder), purge_step=step + 1 if step else None)
+
+    def __call__(self, event: Event) -> None:
+        if self.writer is not None:
+            for name, value in event.metrics.items():
+                self.writer.add_scalar(name, value, event.step)
+
+    def close(self) -> None:
+        if self.writer is not None:
+            self.writer.close()
+
+
+class ProgressBar:
+    """A tqdm bar with the time left and the metrics named in ``show``."""
+
+    SHOW = (
+        "loss",
+        "validation/loss",
+        "accuracy",
+        "objective/score",
+        "objective/kl",
+        "tokens_per_second",
+    )
+
+    def __init__(self, show: Iterable[str] = SHOW):
+        self.show, self.bar, self.stage = tuple(show), None, ""
+
+    def __call__(self, event: Event) -> None:
+        from tqdm.auto import tqdm
+
+        if self.bar is None or self.stage != event.stage:
+            self.close()
+            self.stage = event.stage
+            self.bar = tqdm(total=event.total, initial=max(event.step - 1, 0), desc=event.stage)
+        self.bar.update(event.step - self.bar.n)
+        shown = {
+            name.split("/")[-1]: event.metrics[name] for name in self.show if name in event.metrics
+        }
+        self.bar.set_postfix({name: f"{value:.3g}" for name, value in shown.items()})
+        if event.step >= event.total:
+            self.close()
+
+    def close(self) -> None:
+        if self.bar is not None:
+            self.bar.close()
+            self.bar = None
+
+
+def default_callback() -> Callback | None:
+    """A progress bar in a terminal or a notebook, nothing elsewhere (tests, child processes)."""
+    return ProgressBar() if sys.stderr.isatty() or "ipykernel" in sys.modules else None
+
+
+def _keep_lines_until(path: Path, step: int) -> None:
+    kept = []
+    for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
+        try:
+            if json.loads(line)["step"] <= step:
+                kept.append(line)
+        except (json.JSONDecodeError, KeyError):  # the line a kill tore
+            continue
+    beside = path.with_suffix(".tmp")
+    beside.write_text("".join(kept), encoding="utf-8")
+    os.replace(beside, path)

@@ -1,0 +1,1 @@
+"""Data sets of every stage: reading, checking, tokenising, batching, packing."""

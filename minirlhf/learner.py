@@ -1,0 +1,130 @@
+"""The optimizer side of training: learning rate, AdamW, scaling, clipping, moving average."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from minirlhf.loop import Run
+
+
+def learning_rate(
+    step: int,
+    total: int,
+    peak: float,
+    *,
+    warmup: int = 0,
+    warmup_from: float = 0.1,
+    decay: Literal["constant", "linear", "cosine"] = "cosine",
+    floor: float = 0.1,
+) -> float:
+    """The learning rate of step ``step`` (from 0) out of ``total``.
+
+    During the first ``warmup`` steps it rises linearly from ``warmup_from`` times ``peak`` to
+    ``peak``; then it stays, or falls to ``floor`` times ``peak`` at the end. C.1–C.3: cosine to
+    10%, no warm-up. C.4: ten iterations from a tenth of the peak, then constant.
+    """
+    if step < warmup:
+        return peak * (warmup_from + (1.0 - warmup_from) * step / warmup)
+    done = (step - warmup) / max(total - warmup, 1)
+    left = {"constant": 1.0, "linear": 1.0 - done, "cosine": 0.5 * (1.0 + math.cos(math.pi * done))}
+    return peak * (floor + (1.0 - floor) * left[decay])
+
+
+class Learner:
+    """A network with its AdamW, gradient scaling, clipping and moving average.
+
+    ``decay`` is the weight decay of matrices; vectors (norms, biases) have none. ``ema`` keeps θ̄ ←
+    ema·θ̄ + (1 - ema)·θ after every optimizer step (C.4: .992; the paper doesn't say per what).
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        model: nn.Module,
+        *,
+        betas: tuple[float, float] = (0.9, 0.95),
+        eps: float = 1e-8,
+        decay: float = 0.0,
+        clip: float | None = None,
+        ema: float | None = None,
+    ):
+        self.run, self.clip, self.ema_rate = run, clip, ema
+        self.model = model.to(run.device)
+        self.parameters = [p for p in model.parameters() if p.requires_grad]
+        groups = [
+            {"params": [p for p in self.parameters if p.ndim > 1], "weight_decay": decay},
+            {"params": [p for p in self.parameters if p.ndim <= 1], "weight_decay": 0.0},
+        ]
+        self.optimizer = torch.optim.AdamW(
+            [group for group in groups if group["params"]], lr=0.0, betas=betas, eps=eps, fused=True
+        )
+        fp16 = run.accelerator.mixed_precision == "fp16"
+        self.scaler = torch.amp.GradScaler(run.device.type, enabled=fp16)
+        self.average = [p.detach().clone() for p in self.parameters] if ema else None
+        self.stashed: list[Tensor] | None = None
+
+    def backward(self, loss: Tensor) -> None:
+        """Add the gradients of a piece whose loss is already divided by the batch's size."""
+        self.scaler.scale(loss).backward()
+
+    def stash(self) -> Tensor:
+        """Sum the gradients so far over processes, put them aside for `step`, return their norm.
+
+        Called between the parts of a loss, it gives each part's own gradient norm.
+        """
+        gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in self.parameters]
+        gradients = [self.run.sum(gradient) for gradient in gradients]
+        norm = torch.nn.utils.get_total_norm(gradients) / self.scaler.get_scale()
+        if self.stashed is None:
+            self.stashed = gradients
+        else:
+            torch._foreach_add_(self.stashed, gradients)
+        self.optimizer.zero_grad(set_to_none=True)
+        return norm
+
+    def step(self, rate: float) -> Tensor:
+        """One optimizer step at learning rate ``rate``; the gradient norm before clipping."""
+        self.stash()
+        for parameter, gradient in zip(self.parameters, self.stashed, strict=True):
+            parameter.grad = gradient
+        self.stashed = None
+        self.scaler.unscale_(self.optimizer)
+        norm = torch.nn.utils.get_total_norm([p.grad for p in self.parameters])
+        if self.clip is not None:
+            torch.nn.utils.clip_grads_with_norm_(self.parameters, self.clip, norm)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.optimizer.zero_grad(set_to_none=True)
+        if self.average is not None:
+            with torch.no_grad():
+                torch._foreach_lerp_(self.average, self.parameters, 1.0 - self.ema_rate)
+        return norm
+
+    @torch.no_grad()
+    def use_average(self) -> None:
+        """Put the moving average into the model; the raw weights stay in the last checkpoint."""
+        if self.average is not None:
+            torch._foreach_copy_(self.parameters, self.average)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "average": self.average,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scaler.load_state_dict(state["scaler"])
+        if self.average is not None:
+            for mine, saved in zip(self.average, state["average"], strict=True):
+                mine.copy_(saved)

@@ -1,0 +1,323 @@
+"""Policy, reward model, value model: transformers backbones and a scalar head.
+
+Models come from transformers' Auto classes; nothing here knows an architecture by name.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from minirlhf import hub
+from minirlhf.data.batching import Sequences
+from minirlhf.data.packing import PackedRows, block_diagonal_mask
+from minirlhf.errors import MinirlhfError
+from minirlhf.objectives import last_token, token_logprobs
+from minirlhf.randomness import generator
+
+# ---------------------------------------------------------------------------------- loading, saving
+
+
+def load_tokenizer(name: str | Path, *, pad_token: str | None = None):
+    """A tokenizer from a folder or the hub, padding on the left; checked by the stages that use it.
+
+    ``pad_token`` adds a pad token to a tokenizer that has none of its own (gpt2: ``"<|pad|>"``).
+    """
+    from transformers import AutoTokenizer
+
+    tokenizer = _from_pretrained(AutoTokenizer, name)
+    if pad_token is not None and tokenizer.pad_token != pad_token:
+        tokenizer.add_special_tokens({"pad_token": pad_token})
+    tokenizer.padding_side = "left"
+    return tokenizer
+
+
+def load_policy(name: str | Path, tokenizer=None):
+    """A causal LM in float32 from a folder or the hub, in eval mode.
+
+    With ``tokenizer``, the embedding grows to hold tokens that were added to it (a pad token, say).
+    Raises `MinirlhfError` for a missing folder, a damaged or incomplete file, or no network.
+    """
+    from transformers import AutoModelForCausalLM
+
+    policy, info = _from_pretrained(
+        AutoModelForCausalLM, name, dtype=torch.float32, output_loading_info=True
+    )
+    if info["missing_keys"]:
+        raise MinirlhfError(
+            f"{name} isn't a whole causal LM: it lacks {sorted(info['missing_keys'])[0]}."
+        )
+    if "score.weight" in info["unexpected_keys"]:
+        raise MinirlhfError(f"{name} is a reward model: name the folder of a policy.")
+    if tokenizer is not None and len(tokenizer) > policy.get_input_embeddings().num_embeddings:
+        policy.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+    return policy.eval()
+
+
+def save_model(model, tokenizer, folder: str | Path) -> None:
+    """``save_pretrained`` of model and tokenizer, so that the folder is complete."""
+    with _quiet():
+        model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def load_weights(model, folder: str | Path) -> None:
+    """Put the weights saved in ``folder`` into ``model``, which has the same architecture."""
+    saved = _from_pretrained(type(model), folder, dtype=torch.float32)
+    model.load_state_dict(saved.state_dict())
+
+
+def check_model(model, tokenizer, longest: int) -> None:
+    """Refuse a model with fewer embeddings than tokens, or fewer positions than ``longest``."""
+    rows = model.get_input_embeddings().num_embeddings
+    if rows < len(tokenizer):
+        raise MinirlhfError(
+            f"The tokenizer has {len(tokenizer)} tokens but the model's embedding only {rows}: "
+            "load them together with load_policy(name, tokenizer), or resize_token_embeddings."
+        )
+    positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    if positions is not None and longest > positions:
+        raise MinirlhfError(
+            f"Rows of up to {longest} tokens don't fit the model's {positions} positions: "
+            "lower the context or the prompt and response lengths."
+        )
+
+
+def _from_pretrained(auto_class, name: str | Path, **options):
+    """``from_pretrained`` that fails within a second, with a sentence."""
+    from safetensors import SafetensorError
+
+    path = Path(name)
+    if path.is_dir():
+        if not any(path.iterdir()):
+            raise MinirlhfError(f"{path} is empty: there is no model in it.")
+        options["local_files_only"] = True
+    elif path.is_absolute() or str(name).startswith((".", "~")) or str(name).count("/") > 1:
+        raise MinirlhfError(f"There is no folder {path}: check the path of the model.")
+    else:
+        options["local_files_only"] = not _check_reachable(str(name))
+    try:
+        with _quiet():
+            return auto_class.from_pretrained(name, **options)
+    except (SafetensorError, OSError, ValueError, RuntimeError, KeyError) as error:
+        reason = str(error).strip().split("\n")[0]
+        why = "its files are damaged or not those of a model" if path.is_dir() else "the hub says"
+        raise MinirlhfError(
+            f"{name} can't be loaded, {why} ({reason}): check the name, or fetch or make it again."
+        ) from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No progress bars or load reports from transformers; what matters in them is raised here."""
+    from transformers.utils import logging
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def _check_reachable(name: str) -> bool:
+    """True if the hub can be asked for ``name``, False if only the local cache has it; raises if
+    neither.
+
+    A hub name without a network costs transformers 47 s of retries; one short look spares them.
+    """
+    from huggingface_hub import try_to_load_from_cache
+
+    trouble = hub.obstacle(0.8)
+    if trouble is None:
+        return True
+    for file in ("config.json", "tokenizer_config.json"):
+        if isinstance(try_to_load_from_cache(name, file), str):
+            return False
+    raise MinirlhfError(
+        f"{name!r} is neither a folder nor in the local cache, and the hub can't be asked "
+        f"({trouble}): fetch it where there is a network (hf download {name}) and bring it here."
+    )
+
+
+# ----------------------------------------------------------------------------------- forward passes
+
+
+def position_ids(mask: Tensor) -> Tensor:
+    """Positions that ignore padding: bool ``[B, T]`` to int64 ``[B, T]``, 0 on the left padding."""
+    return (mask.long().cumsum(-1) - 1).clamp(min=0)
+
+
+def packed_logprobs(model, batch: PackedRows) -> Tensor:
+    """Log π of every token but the first of each packed row: float32 ``[B, T - 1]``."""
+    mask = block_diagonal_mask(batch.documents)
+    if model.config._attn_implementation != "sdpa":  # the others want an additive mask
+        mask = torch.zeros(mask.shape, dtype=model.dtype, device=mask.device).masked_fill_(
+            ~mask, torch.finfo(model.dtype).min
+        )
+    logits = model(
+        input_ids=batch.tokens, attention_mask=mask, position_ids=batch.positions, use_cache=False
+    ).logits
+    return token_logprobs(logits[:, :-1], batch.tokens[:, 1:])
+
+
+def process_logits(
+    logits: Tensor, temperature: float = 1.0, suppress: Tensor | None = None
+) -> Tensor:
+    """The one way from a model's logits to the distribution that is sampled: float32 ``[..., V]``.
+
+    Sampler, reference and update all go through here, so that their log-probs agree: divided by the
+    temperature, with ids that are never sampled (``suppress``, bool ``[V]``) at -inf.
+    """
+    logits = logits.float()
+    if temperature != 1.0:
+        logits = logits / temperature
+    if suppress is not None:
+        logits = logits.masked_fill(suppress, float("-inf"))
+    return logits
+
+
+def never_sampled(tokenizer, model) -> Tensor:
+    """Ids no response may hold, bool ``[V]``: special tokens but EOS, and rows without a token.
+
+    ``V`` is the width of the model's output layer, which is often padded beyond the vocabulary.
+    """
+    width = model.get_output_embeddings().weight.shape[0]
+    suppress = torch.zeros(width, dtype=torch.bool)
+    suppress[len(tokenizer) :] = True
+    suppress[[token for token in tokenizer.all_special_ids if token < width]] = True
+    suppress[tokenizer.eos_token_id] = False
+    return suppress.to(model.device)
+
+
+def response_logprobs(
+    model, batch: Sequences, *, temperature: float = 1.0, suppress: Tensor | None = None
+) -> Tensor:
+    """Log π(response token | what is before it): float32 ``[B, T]``, 0 outside the response mask.
+
+    The hidden states are cut to the response before the output layer, which at a large vocabulary
+    is most of the work.
+    """
+    mask = batch.mask[:, :-1]
+    logits = model(
+        input_ids=batch.tokens[:, :-1],
+        attention_mask=mask,
+        use_cache=False,
+        logits_to_keep=batch.response_mask.shape[1],
+        **position_arguments(model, mask),
+    ).logits
+    logprobs = token_logprobs(process_logits(logits, temperature, suppress), batch.responses)
+    return torch.where(batch.response_mask, logprobs, 0.0)
+
+
+def position_arguments(model, mask: Tensor) -> dict[str, Tensor]:
+    """Position ids as a keyword, for the models that take them (ALiBi models don't)."""
+    takes_them = "position_ids" in inspect.signature(model.forward).parameters
+    return {"position_ids": position_ids(mask)} if takes_them else {}
+
+
+# ------------------------------------------------------------------------ reward model, value model
+
+
+class ScalarModel(nn.Module):
+    """A reward model or a value model: a decoder whose unembedding is replaced by one scalar (C.2,
+    C.4).
+
+    The network is transformers' ``AutoModelForSequenceClassification`` with one label; its stock
+    head has no bias, so ours is the buffer `bias`, stored as the config field ``reward_bias``. A
+    saved folder therefore loads in stock transformers too and differs there by exactly that
+    constant.
+    """
+
+    def __init__(self, classifier, bias: float | None = None):
+        super().__init__()
+        self.classifier = classifier
+        bias = getattr(classifier.config, "reward_bias", 0.0) if bias is None else bias
+        self.register_buffer("bias", torch.tensor(float(bias)))
+
+    @classmethod
+    def from_policy(cls, policy, tokenizer, seed: int = 0) -> ScalarModel:
+        """A reward model on a policy's backbone (§3.5), head N(0, 1/√(d + 1)) as the ancestors'."""
+        from transformers import AutoModelForSequenceClassification
+
+        config = copy.deepcopy(policy.config)
+        config.num_labels, config.pad_token_id = 1, tokenizer.pad_token_id
+        config.architectures = None
+        with torch.random.fork_rng(devices=[]):  # its random weights are all replaced
+            classifier = AutoModelForSequenceClassification.from_config(config)
+        classifier.base_model.load_state_dict(policy.base_model.state_dict())
+        model = cls(classifier, bias=0.0)
+        with torch.no_grad():
+            deviation = 1.0 / math.sqrt(model.head.in_features + 1)
+            model.head.weight.normal_(0.0, deviation, generator=generator(seed, "reward head"))
+        return model.to(policy.device).eval()
+
+    @classmethod
+    def load(cls, folder: str | Path) -> ScalarModel:
+        """A saved reward or value model, in float32 and eval mode."""
+        from transformers import AutoModelForSequenceClassification
+
+        classifier, info = _from_pretrained(
+            AutoModelForSequenceClassification,
+            folder,
+            dtype=torch.float32,
+            output_loading_info=True,
+        )
+        if info["missing_keys"] or classifier.config.num_labels != 1:
+            raise MinirlhfError(
+                f"{folder} isn't a reward model (it lacks a head with one output): "
+                "make one with train_reward."
+            )
+        return cls(classifier).eval()
+
+    def save(self, folder: str | Path, tokenizer) -> None:
+        """``save_pretrained`` of network, tokenizer and bias."""
+        self.classifier.config.reward_bias = float(self.bias)
+        save_model(self.classifier, tokenizer, folder)
+
+    def value_model(self) -> ScalarModel:
+        """A copy, to become the value model: it starts from the reward model (§3.5)."""
+        return copy.deepcopy(self)
+
+    @property
+    def head(self) -> nn.Linear:
+        return self.classifier.score
+
+    @property
+    def device(self) -> torch.device:
+        return self.bias.device
+
+    def hidden_states(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        """The backbone's last hidden states ``[B, L, d]``."""
+        backbone = self.classifier.base_model
+        return backbone(
+            input_ids=tokens,
+            attention_mask=mask,
+            use_cache=False,
+            **position_arguments(backbone, mask),
+        ).last_hidden_state
+
+    def score(self, batch: Sequences) -> Tensor:
+        """r(x, y), read off each row's last token: float32 ``[B]``."""
+        hidden = self.hidden_states(batch.tokens, batch.mask)
+        rows = torch.arange(hidden.shape[0], device=hidden.device)
+        return self.head(hidden[rows, last_token(batch.mask)]).squeeze(-1).float() + self.bias
+
+    def values(self, batch: Sequences) -> Tensor:
+        """V of the state in which each response token is chosen: float32 ``[B, T]``.
+
+        As for log-probs, the value at response token t is read off the token before it.
+        """
+        hidden = self.hidden_states(batch.tokens[:, :-1], batch.mask[:, :-1])
+        width = batch.response_mask.shape[1]
+        return self.head(hidden[:, -width:]).squeeze(-1).float() + self.bias

@@ -1,0 +1,251 @@
+"""Step 3 of the paper: PPO against the reward model, and PPO-ptx (§3.5, Eq. 2, C.4).
+
+A bandit of one turn: a prompt, a response, a score at its last token, a KL penalty at every token.
+An iteration samples episodes, scores them with reference, reward and value model, computes
+advantages and takes a few optimizer steps:
+
+    R_t = -β (log π_t - log π^SFT_t) + 1[t = last] r(x, y)
+
+Stated by the paper: β, clip range, one inner epoch, temperature 1, no discount, EMA of the weights,
+warm-up, value model from the reward model, ptx. Everything else follows lm-human-preferences and
+Stiennon et al. 2020 (GAE λ .95, whitened advantages, clipped value loss), and says so in
+`PPOConfig`.
+
+All bookkeeping lies on the CPU, globally and alike in every process; only forward passes and
+gradients are split.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from minirlhf import objectives
+from minirlhf.callbacks import Callback
+from minirlhf.config import PPOConfig
+from minirlhf.data.batching import micro_batches
+from minirlhf.data.encoding import check_tokenizer, encode_documents
+from minirlhf.data.packing import collate_packed, pack
+from minirlhf.data.records import Record, check_records, fingerprint
+from minirlhf.learner import Learner, learning_rate
+from minirlhf.loop import Run
+from minirlhf.models import ScalarModel, check_model, load_weights, packed_logprobs, save_model
+from minirlhf.randomness import generator, permutation, stream
+from minirlhf.rollouts import (
+    Episodes,
+    Models,
+    Scorer,
+    check_ratio,
+    cut,
+    describe,
+    encode,
+    roll_out,
+    samples,
+    score,
+)
+
+
+@dataclass(frozen=True)
+class PPOResult:
+    """A finished policy: the moving average of its weights, if `PPOConfig.ema` is set."""
+
+    policy: nn.Module
+    folder: Path
+    metrics: dict[str, float]
+
+
+def train_ppo(
+    config: PPOConfig,
+    policy,
+    reference,
+    reward_model: ScalarModel | Scorer,
+    value_model: ScalarModel,
+    tokenizer,
+    prompts: Iterable[Record],
+    *,
+    pretraining: Iterable[Record] | None = None,
+    folder: str | Path,
+    callback: Callback | None = None,
+) -> PPOResult:
+    """Train ``policy`` and ``value_model`` (both in place) on records with a ``prompt`` column.
+
+    ``reference`` is π^SFT of Eq. 2: a frozen copy of the policy's start, which in the paper is the
+    C.3 model (2 epochs, 10% pretraining data). ``value_model`` starts as
+    ``reward_model.value_model()``. ``reward_model`` may be any callable scorer of texts.
+    ``pretraining`` documents feed ptx. All models share one tokenizer. The final ``model/`` holds
+    the moving average of the weights; the raw ones stay in ``checkpoint/``.
+    """
+    check_tokenizer(tokenizer)
+    check_model(policy, tokenizer, longest=config.max_prompt + config.max_response)
+    models = Models(policy, reference, reward_model, value_model, tokenizer, config.temperature)
+    records = check_records(prompts, "prompts")
+    data = {"prompts": fingerprint(records, "prompts")}
+    if config.ptx_gamma:
+        pretraining = check_records(pretraining, "documents")
+        data["pretraining"] = fingerprint(pretraining, "documents")
+    run = Run(folder, "ppo", config, data=data, callback=callback)
+    if run.result is not None:
+        load_weights(policy, run.folder / "model")
+        return PPOResult(policy.to(run.device), run.folder, run.result)
+
+    trainer = Trainer(run, models.to(run.device))
+    if config.ptx_gamma:
+        texts = [document["text"] for document in pretraining]
+        trainer.documents = encode_documents(tokenizer, texts, config.ptx_context)
+    encoded = encode(tokenizer, records, config.max_prompt)
+    total = -(-config.episodes // config.rollout_batch)
+
+    for iteration in run.steps(total):
+        clock = [time.monotonic()]
+        start = iteration * config.rollout_batch
+        drawn = stream(len(encoded), start, config.rollout_batch, config.seed, "prompts")
+        episodes = roll_out(run, models, [encoded[i] for i in drawn], iteration)
+        clock.append(time.monotonic())
+        episodes = score(run, models, episodes)
+        clock.append(time.monotonic())
+        metrics = trainer.learn(episodes, iteration, total)
+        clock.append(time.monotonic())
+        for phase, begin, end in zip(
+            ("rollout", "score", "update"), clock, clock[1:], strict=False
+        ):
+            metrics[f"time/{phase}"] = end - begin
+        run.log(iteration + 1, metrics, samples(episodes, config.samples))
+        run.memory["metrics"] = metrics
+
+    trainer.policy.use_average()
+    run.save_folder("model", lambda path: save_model(policy, tokenizer, path))
+    metrics = run.finish(run.memory["metrics"])
+    return PPOResult(policy, run.folder, metrics)
+
+
+class Trainer:
+    """The learning half of an iteration: advantages, then gradients of three losses."""
+
+    def __init__(self, run: Run, models: Models):
+        config = run.config
+        self.run, self.config, self.models = run, config, models
+        options = {"betas": config.betas, "eps": config.eps, "clip": config.grad_clip}
+        self.policy = run.track("policy", Learner(run, models.policy, ema=config.ema, **options))
+        self.value = run.track("value", Learner(run, models.value, **options))
+        self.documents: Sequence[Sequence[int]] = ()
+
+    def learn(self, episodes: Episodes, iteration: int, total: int) -> dict[str, float]:
+        """Take the optimizer steps of one iteration. Returns its metrics."""
+        config, mask = self.config, episodes.mask
+        beta = self.run.setting("beta", config.beta)
+        rewards = objectives.shaped_rewards(
+            episodes.scores, episodes.logprobs, episodes.reference, mask, beta
+        )
+        if config.whiten_rewards:
+            rewards = objectives.whiten(rewards, mask, shift_mean=False)
+        advantages, returns = objectives.gae(rewards, episodes.values, mask, lam=config.lam)
+        metrics = describe(episodes, returns, beta)
+        if config.whiten_advantages:
+            advantages = objectives.whiten(advantages, mask)
+
+        rate, value_rate = (
+            learning_rate(
+                iteration, total, peak, warmup=config.warmup, decay=config.decay, floor=0.0
+            )
+            for peak in (config.learning_rate, config.value_learning_rate)
+        )
+        parts: list[dict[str, float]] = []
+        for epoch in range(config.inner_epochs):
+            order = permutation(len(mask), config.seed, "minibatch", iteration, epoch)
+            for rows in order.split(config.minibatch):
+                part = self.policy_gradients(episodes, advantages, rows, first=not parts)
+                if self.documents:
+                    part |= self.ptx_gradients(len(rows), iteration, len(parts))
+                self.policy.step(rate)
+                part |= self.value_gradients(episodes, returns, rows)
+                self.value.step(value_rate)
+                parts.append(part)
+        metrics |= {name: sum(part[name] for part in parts) / len(parts) for name in parts[0]}
+        return metrics | {
+            "episodes": float((iteration + 1) * len(mask)),
+            "learning_rate/policy": rate,
+            "learning_rate/value": value_rate,
+        }
+
+    def policy_gradients(
+        self, episodes: Episodes, advantages: Tensor, rows: Tensor, first: bool
+    ) -> dict[str, float]:
+        """Gradients of the clipped surrogate over one minibatch."""
+        run, config = self.run, self.config
+        tokens = int(episodes.mask[rows].sum())
+        count = tokens if config.normalization == "token" else len(rows)
+        stats = torch.zeros(3, device=run.device)
+        for micro in cut(run, rows, episodes.sequences.lengths, config.micro_batch):
+            batch = episodes.sequences.trimmed(micro).to(run.device)
+            mask = batch.response_mask
+            old = episodes.logprobs[micro, : mask.shape[1]].to(run.device)
+            advantage = advantages[micro, : mask.shape[1]].to(run.device)
+            with run.autocast():
+                logprobs = self.models.logprobs(self.models.policy, batch)
+            loss = objectives.policy_loss(logprobs, old, advantage, mask, config.clip, count)
+            self.policy.backward(loss)
+            logprobs = logprobs.detach()
+            if first:
+                check_ratio(logprobs, old, mask, 1e-4 if run.exact else 0.5)
+            clipped = objectives.clip_fraction(logprobs, old, mask, config.clip, tokens)
+            moved = objectives.approx_kl(logprobs, old, mask, tokens)
+            stats += torch.stack([loss.detach(), clipped, moved])
+        loss, clipped, moved = run.sum(stats).tolist()
+        return {
+            "ppo/loss/policy": loss,
+            "ppo/policy/clipfrac": clipped,
+            "ppo/policy/approxkl": moved,
+            "ppo/gradient_norm/policy": float(self.policy.stash()),
+        }
+
+    def ptx_gradients(self, episodes: int, iteration: int, minibatch: int) -> dict[str, float]:
+        """Add γ times the gradients of the pretraining loss to those of the same minibatch.
+
+        Documents are drawn at random, as many per episode as `PPOConfig` says (C.4: 8).
+        """
+        run, config = self.run, self.config
+        gamma = run.setting("ptx_gamma", config.ptx_gamma)
+        draw = generator(config.seed, "ptx", iteration, minibatch)
+        number = max(round(config.ptx_examples_per_episode * episodes), 1)
+        drawn = torch.randint(len(self.documents), (number,), generator=draw).tolist()
+        documents = [self.documents[i] for i in drawn]
+        rows = pack([len(ids) for ids in documents], config.ptx_context)
+        tokens = sum(len(ids) - 1 for ids in documents)
+        count = tokens if config.normalization == "token" else number
+        total = torch.zeros((), device=run.device)
+        for micro in micro_batches(run.share(rows), config.micro_batch):
+            packed = collate_packed(
+                [[documents[i] for i in row] for row in micro], self.models.tokenizer.pad_token_id
+            ).to(run.device)
+            with run.autocast():
+                logprobs = packed_logprobs(self.models.policy, packed)
+            loss = objectives.ptx_loss(logprobs, packed.targets[:, 1:], count)
+            self.policy.backward(gamma * loss)
+            total += loss.detach()
+        norm = self.policy.stash()
+        return {"ptx/loss": float(run.sum(total)), "ppo/gradient_norm/ptx": float(norm)}
+
+    def value_gradients(
+        self, episodes: Episodes, returns: Tensor, rows: Tensor
+    ) -> dict[str, float]:
+        """Gradients of the clipped value loss over one minibatch."""
+        run, config = self.run, self.config
+        tokens = int(episodes.mask[rows].sum())
+        total = torch.zeros((), device=run.device)
+        for micro in cut(run, rows, episodes.sequences.lengths, config.micro_batch):
+            batch = episodes.sequences.trimmed(micro).to(run.device)
+            mask = batch.response_mask
+            old = episodes.values[micro, : mask.shape[1]].to(run.device)
+            target = returns[micro, : mask.shape[1]].to(run.device)
+            with run.autocast():
+                values = self.models.value.values(batch)
+            loss = objectives.value_loss(values, old, target, mask, config.value_clip, tokens)
+            self.value.backward(loss)
+            total += loss.detach()
+        norm = self.value.stash()
+        return {"ppo/loss/value": float(run.sum(total)), "ppo/gradient_norm/value": float(norm)}

@@ -1,0 +1,168 @@
+"""Pretraining: next-token prediction on packed documents. What the paper takes from GPT-3.
+
+Loss: mean negative log-likelihood over every token but a document's first, EOS included.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from minirlhf import objectives
+from minirlhf.callbacks import Callback
+from minirlhf.config import PretrainConfig
+from minirlhf.data.batching import micro_batches
+from minirlhf.data.encoding import check_tokenizer, encode_documents
+from minirlhf.data.packing import PackedRows, collate_packed, pack
+from minirlhf.data.records import Record, check_records, fingerprint
+from minirlhf.errors import MinirlhfError
+from minirlhf.learner import Learner, learning_rate
+from minirlhf.loop import Run
+from minirlhf.models import check_model, load_weights, packed_logprobs, save_model
+from minirlhf.randomness import permutation, seeded_dropout
+
+
+@dataclass(frozen=True)
+class PretrainResult:
+    """A finished base model."""
+
+    model: torch.nn.Module
+    folder: Path
+    metrics: dict[str, float]
+
+
+def pretrain(
+    config: PretrainConfig,
+    model,
+    tokenizer,
+    documents: Iterable[Record],
+    *,
+    validation: Iterable[Record] | None = None,
+    folder: str | Path,
+    callback: Callback | None = None,
+) -> PretrainResult:
+    """Train ``model`` (any causal LM, trained in place) on documents with a ``text`` column.
+
+    Run it again on the same folder and it goes on where it was, or returns at once if it had
+    finished. ``validation`` documents give ``validation/loss`` every ``config.validate_every``
+    steps and at the end.
+    """
+    check_tokenizer(tokenizer)
+    check_model(model, tokenizer, longest=config.context)
+    documents = check_records(documents, "documents")
+    run = Run(
+        folder,
+        "pretrain",
+        config,
+        data={"documents": fingerprint(documents, "documents")},
+        callback=callback,
+    )
+    if run.result is not None:
+        load_weights(model, run.folder / "model")
+        return PretrainResult(model.to(run.device), run.folder, run.result)
+
+    corpus = Corpus(tokenizer, documents, config.context, config.seed)
+    held_out = None
+    if validation is not None:
+        held_out = Corpus(
+            tokenizer, check_records(validation, "documents"), config.context, config.seed
+        )
+    learner = run.track(
+        "model",
+        Learner(run, model, betas=config.betas, decay=config.weight_decay, clip=config.grad_clip),
+    )
+    steps_per_epoch = -(-len(corpus) // config.batch)
+    total = min(steps_per_epoch * config.epochs, config.max_steps or float("inf"))
+
+    seen, since = 0, time.monotonic()
+    for step in run.steps(total, epoch=steps_per_epoch):
+        epoch, position = divmod(step, steps_per_epoch)
+        order = permutation(len(corpus), config.seed, "order", epoch)
+        rows = order[position * config.batch : (position + 1) * config.batch].tolist()
+        count = corpus.targets(rows)
+
+        model.train()
+        loss = torch.zeros((), device=run.device)
+        with seeded_dropout(config.seed, "dropout", step, run.rank):  # if the model has any
+            for micro in micro_batches(run.share(rows), config.micro_batch):
+                piece = packed_loss(run, model, corpus.batch(micro), count)
+                learner.backward(piece)
+                loss += piece.detach()
+        rate = learning_rate(
+            step, total, config.learning_rate, warmup=config.warmup, floor=config.floor
+        )
+        norm = learner.step(rate)
+        seen += count
+
+        metrics = {}
+        if run.is_logged(step + 1):
+            speed = seen / (time.monotonic() - since)
+            seen, since = 0, time.monotonic()
+            metrics = {
+                "loss": float(run.sum(loss)),
+                "learning_rate": rate,
+                "gradient_norm": float(norm),
+                "epoch": (step + 1) / steps_per_epoch,
+                "tokens_per_second": speed,
+            }
+        if held_out is not None and ((step + 1) % config.validate_every == 0 or step + 1 == total):
+            metrics["validation/loss"] = corpus_loss(run, model, held_out, config.batch)
+        if metrics:
+            run.log(step + 1, metrics)
+            run.memory["metrics"] = {**run.memory.get("metrics", {}), **metrics}
+
+    run.save_folder("model", lambda path: save_model(model, tokenizer, path))
+    metrics = run.finish(run.memory["metrics"])
+    return PretrainResult(model, run.folder, metrics)
+
+
+class Corpus:
+    """Documents, tokenised and packed into rows of at most ``context`` tokens."""
+
+    def __init__(self, tokenizer, documents: Sequence[Record], context: int, seed: int):
+        texts = [document["text"] for document in documents]
+        self.documents = encode_documents(tokenizer, texts, context)
+        if not self.documents:
+            raise MinirlhfError(
+                "documents: no text has two tokens or more, so nothing can be predicted."
+            )
+        self.pad = tokenizer.pad_token_id
+        order = permutation(len(self.documents), seed, "pack").tolist()
+        packed = pack([len(self.documents[document]) for document in order], context)
+        self.rows = [[order[document] for document in row] for row in packed]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def targets(self, rows: Sequence[int]) -> int:
+        """How many tokens of these rows are predicted."""
+        return sum(len(self.documents[document]) - 1 for row in rows for document in self.rows[row])
+
+    def batch(self, rows: Sequence[int]) -> PackedRows:
+        return collate_packed(
+            [[self.documents[document] for document in self.rows[row]] for row in rows], self.pad
+        )
+
+
+def packed_loss(run: Run, model, batch: PackedRows, count: int) -> torch.Tensor:
+    """This piece's part of the mean loss over ``count`` predicted tokens."""
+    batch = batch.to(run.device)
+    with run.autocast():
+        logprobs = packed_logprobs(model, batch)
+    return objectives.ptx_loss(logprobs, batch.targets[:, 1:], count)
+
+
+@torch.no_grad()
+def corpus_loss(run: Run, model, corpus: Corpus, rows_per_batch: int) -> float:
+    """Mean negative log-likelihood per predicted token of a whole corpus."""
+    model.eval()
+    rows = range(len(corpus))
+    count = corpus.targets(rows)
+    loss = torch.zeros((), device=run.device)
+    for micro in micro_batches(run.share(rows), rows_per_batch):
+        loss += packed_loss(run, model, corpus.batch(micro), count)
+    return float(run.sum(loss))

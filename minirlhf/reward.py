@@ -1,0 +1,242 @@
+"""Step 2 of the paper: the reward model, from rankings of K completions (§3.5, Eq. 1, C.2).
+
+All completions of a prompt go through the model once and all their C(K, 2) pairs form one batch
+element; ties are dropped. Afterwards a bias makes labelers' demonstrations score 0 on average.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from minirlhf import objectives
+from minirlhf.callbacks import Callback
+from minirlhf.config import RewardConfig
+from minirlhf.data.batching import by_length, collate, micro_batches
+from minirlhf.data.encoding import check_tokenizer, encode_completions, encode_prompts
+from minirlhf.data.records import Record, as_rankings, check_records, fingerprint
+from minirlhf.errors import MinirlhfError
+from minirlhf.learner import Learner, learning_rate
+from minirlhf.loop import Run
+from minirlhf.models import ScalarModel, check_model
+from minirlhf.randomness import permutation
+
+
+@dataclass(frozen=True)
+class RewardResult:
+    """A finished reward model."""
+
+    model: ScalarModel
+    folder: Path
+    metrics: dict[str, float]
+
+
+class RankedPrompt(NamedTuple):
+    """One prompt with its K ranked completions, as ids."""
+
+    prompt: list[int]
+    completions: list[list[int]]
+    ranks: list[int]
+
+    @property
+    def has_pairs(self) -> bool:
+        return len(set(self.ranks)) > 1
+
+
+def train_reward(
+    config: RewardConfig,
+    model: ScalarModel,
+    tokenizer,
+    rankings: Iterable[Record],
+    *,
+    demonstrations: Iterable[Record],
+    validation: Iterable[Record] | None = None,
+    folder: str | Path,
+    callback: Callback | None = None,
+) -> RewardResult:
+    """Train ``model`` (in place; `ScalarModel.from_policy` makes one) on rankings or comparisons.
+
+    ``demonstrations`` set the bias. ``validation`` rankings give ``validation/accuracy`` and
+    ``validation/loss`` at the end of each epoch.
+    """
+    check_tokenizer(tokenizer)
+    check_model(model.classifier, tokenizer, longest=config.max_length)
+    rankings = as_rankings(rankings)
+    demonstrations = check_records(demonstrations, "demonstrations")
+    data = {
+        "rankings": fingerprint(rankings, "rankings"),
+        "demonstrations": fingerprint(demonstrations, "demonstrations"),
+    }
+    run = Run(folder, "reward", config, data=data, callback=callback)
+    if run.result is not None:
+        return RewardResult(
+            ScalarModel.load(run.folder / "model").to(run.device), run.folder, run.result
+        )
+
+    items = encode_rankings(tokenizer, rankings, config.max_length)
+    held_out = []
+    if validation is not None:
+        held_out = encode_rankings(tokenizer, as_rankings(validation), config.max_length)
+    learner = run.track(
+        "model",
+        Learner(run, model, betas=config.betas, decay=config.weight_decay, clip=config.grad_clip),
+    )
+    model.eval()  # no dropout: the paper states none for the reward model
+    steps_per_epoch = -(-len(items) // config.batch)
+    total = steps_per_epoch * config.epochs
+
+    for step in run.steps(total, epoch=steps_per_epoch):
+        started = time.monotonic()
+        epoch, position = divmod(step, steps_per_epoch)
+        order = permutation(len(items), config.seed, "order", epoch)
+        batch = [items[i] for i in order[position * config.batch : (position + 1) * config.batch]]
+        ranking = accumulate_ranking(run, model, tokenizer, batch, config.micro_batch, learner)
+        rate = learning_rate(step, total, config.learning_rate, floor=config.floor)
+        norm = learner.step(rate)
+
+        metrics = {}
+        if run.is_logged(step + 1):
+            metrics = {
+                "loss": float(ranking.loss),
+                "accuracy": float(ranking.correct / ranking.pairs),
+                "pairs": float(ranking.pairs),
+                "learning_rate": rate,
+                "gradient_norm": float(norm),
+                "epoch": (step + 1) / steps_per_epoch,
+                "seconds_per_step": time.monotonic() - started,
+            }
+        if held_out and position == steps_per_epoch - 1:
+            result = evaluate_rankings(run, model, tokenizer, held_out)
+            metrics |= {f"validation/{name}": value for name, value in result.items()}
+        if metrics:
+            run.log(step + 1, metrics)
+            run.memory["metrics"] = {**run.memory.get("metrics", {}), **metrics}
+
+    model.bias.zero_()
+    scores = score_texts(
+        model,
+        tokenizer,
+        [record["prompt"] for record in demonstrations],
+        [record["completion"] for record in demonstrations],
+    )
+    model.bias.copy_(objectives.reward_bias(scores))
+    run.save_folder("model", lambda path: model.save(path, tokenizer))
+    metrics = run.finish({**run.memory["metrics"], "bias": float(model.bias)})
+    return RewardResult(model, run.folder, metrics)
+
+
+def encode_rankings(tokenizer, rankings: Sequence[Record], max_length: int) -> list[RankedPrompt]:
+    """Ids of the rankings that fit into ``max_length`` tokens and aren't one great tie."""
+    prompts = encode_prompts(tokenizer, [record["prompt"] for record in rankings])
+    flat = encode_completions(
+        tokenizer, [text for record in rankings for text in record["completions"]]
+    )
+    items, start, too_long = [], 0, 0
+    for record, prompt in zip(rankings, prompts, strict=True):
+        completions = flat[start : start + len(record["completions"])]
+        start += len(completions)
+        item = RankedPrompt(prompt, completions, list(record["ranks"]))
+        if len(prompt) + max(map(len, completions)) > max_length:
+            too_long += 1
+        elif item.has_pairs:
+            items.append(item)
+    if not items:
+        raise MinirlhfError(
+            f"No ranking is left to learn from: {too_long} of {len(rankings)} exceed max_length = "
+            f"{max_length} tokens, the others hold nothing but ties."
+        )
+    if too_long:
+        warnings.warn(
+            f"{too_long} of {len(rankings)} rankings exceed max_length = {max_length} tokens and "
+            "are left out.",
+            stacklevel=3,
+        )
+    return items
+
+
+def accumulate_ranking(
+    run: Run,
+    model: ScalarModel,
+    tokenizer,
+    batch: Sequence[RankedPrompt],
+    micro_batch: int | None,
+    learner: Learner | None = None,
+) -> objectives.Ranking:
+    """Eq. 1 on a batch of prompts; with a learner its gradients too. Any cut gives the same."""
+    lengths = [len(item.prompt) + max(map(len, item.completions)) for item in batch]
+    loss = torch.zeros((), device=run.device)
+    pairs = correct = torch.zeros((), dtype=torch.long, device=run.device)
+    for micro in micro_batches(run.share(by_length(range(len(batch)), lengths)), micro_batch):
+        items = [batch[row] for row in micro]
+        piece = rank(run, model, tokenizer, items, count=len(batch))
+        if learner is not None:
+            learner.backward(piece.loss)
+        loss, pairs, correct = (
+            loss + piece.loss.detach(),
+            pairs + piece.pairs,
+            correct + piece.correct,
+        )
+    return objectives.Ranking(run.sum(loss), run.sum(pairs), run.sum(correct))
+
+
+def rank(
+    run: Run, model: ScalarModel, tokenizer, items: Sequence[RankedPrompt], count: int
+) -> objectives.Ranking:
+    """Score every completion of these prompts in one forward pass and compare them."""
+    sequences = collate(
+        [item.prompt for item in items for _ in item.completions],
+        [completion for item in items for completion in item.completions],
+        tokenizer.pad_token_id,
+    )
+    with run.autocast():
+        flat = model.score(sequences.to(run.device))
+    ks = torch.tensor([len(item.completions) for item in items])
+    valid = torch.arange(int(ks.max())) < ks[:, None]
+    ranks = torch.zeros(valid.shape, dtype=torch.long)
+    ranks[valid] = torch.tensor([rank for item in items for rank in item.ranks])
+    valid = valid.to(run.device)
+    scores = torch.zeros(valid.shape, device=run.device).masked_scatter(valid, flat)
+    return objectives.ranking_loss(scores, ranks.to(run.device), valid, count)
+
+
+@torch.no_grad()
+def evaluate_rankings(
+    run: Run, model: ScalarModel, tokenizer, items: Sequence[RankedPrompt]
+) -> dict[str, float]:
+    """Loss and accuracy (part of the pairs that aren't ties which the model orders right)."""
+    model.eval()
+    ranking = accumulate_ranking(run, model, tokenizer, items, micro_batch=16)
+    return {"loss": float(ranking.loss), "accuracy": float(ranking.correct / ranking.pairs)}
+
+
+@torch.no_grad()
+def score_texts(
+    model: ScalarModel,
+    tokenizer,
+    prompts: Sequence[str],
+    completions: Sequence[str],
+    *,
+    batch_size: int = 128,
+) -> Tensor:
+    """r(x, y) of each prompt and completion (ended by EOS): float32 ``[N]`` on the CPU."""
+    model.eval()
+    pairs = list(
+        zip(
+            encode_prompts(tokenizer, prompts),
+            encode_completions(tokenizer, completions),
+            strict=True,
+        )
+    )
+    scores = torch.zeros(len(pairs))
+    rows = by_length(range(len(pairs)), [len(p) + len(c) for p, c in pairs])
+    for micro in micro_batches(rows, batch_size):
+        batch = collate(*zip(*(pairs[row] for row in micro), strict=True), tokenizer.pad_token_id)
+        scores[micro] = model.score(batch.to(model.device)).cpu()
+    return scores

@@ -1,0 +1,240 @@
+"""PPO's episodes: sampling them, scoring them, describing them (C.4).
+
+The bookkeeping of an iteration lies on the CPU, whole and alike in every process; only forward
+passes are split between processes and moved to their devices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from minirlhf import objectives
+from minirlhf.data.batching import Sequences, by_length, micro_batches, pad_left
+from minirlhf.data.encoding import decode, encode_prompts
+from minirlhf.data.records import Record
+from minirlhf.errors import MinirlhfError
+from minirlhf.loop import Run
+from minirlhf.models import ScalarModel, check_model, never_sampled, response_logprobs
+from minirlhf.randomness import generator
+from minirlhf.sampling import sample
+
+Scorer = Callable[[list[str], list[str]], Tensor]
+"""Prompts and responses to scores, float ``[B]``: what may stand in for the reward model."""
+
+
+@dataclass
+class Models:
+    """The four models of PPO and the tokenizer they share."""
+
+    policy: nn.Module
+    reference: nn.Module
+    reward: ScalarModel | Scorer
+    value: ScalarModel
+    tokenizer: Any
+    temperature: float = 1.0
+    suppress: Tensor = field(init=False)
+    """Ids that are never sampled, bool ``[V]``."""
+
+    def __post_init__(self):
+        for model in (self.policy, self.reference, self.reward, self.value):
+            network = model.classifier if isinstance(model, ScalarModel) else model
+            if isinstance(network, nn.Module):
+                check_vocabulary(network, self.tokenizer)
+
+    def to(self, device: torch.device) -> Models:
+        """Move all to a device, with dropout off: no phase of PPO has any."""
+        for model in (self.policy, self.reference, self.reward, self.value):
+            if isinstance(model, nn.Module):
+                model.to(device).eval()
+        self.suppress = never_sampled(self.tokenizer, self.policy)
+        return self
+
+    def logprobs(self, model, batch: Sequences) -> Tensor:
+        """Response log-probs as the sampler computes them, whichever the model."""
+        return response_logprobs(model, batch, temperature=self.temperature, suppress=self.suppress)
+
+
+class Prompt(NamedTuple):
+    """A prompt as text and as ids."""
+
+    text: str
+    ids: list[int]
+
+
+class Episodes(NamedTuple):
+    """The episodes of one iteration, on the CPU: ``B`` rows, ``T`` response tokens."""
+
+    prompts: list[Prompt]
+    responses: list[str]
+    sequences: Sequences
+    finished: Tensor  # bool [B], ended by EOS
+    logprobs: Tensor  # float32 [B, T], log π of the policy that sampled
+    reference: Tensor | None = None  # float32 [B, T], log π^SFT
+    values: Tensor | None = None  # float32 [B, T]
+    scores: Tensor | None = None  # float32 [B], r(x, y), less the penalty for a missing EOS
+
+    @property
+    def mask(self) -> Tensor:
+        """True on response tokens, bool ``[B, T]``."""
+        return self.sequences.response_mask
+
+
+def encode(tokenizer, records: Sequence[Record], longest: int) -> list[Prompt]:
+    """The prompts of at most ``longest`` tokens; App. C drops those beyond 1k."""
+    texts = [record["prompt"] for record in records]
+    pairs = zip(texts, encode_prompts(tokenizer, texts), strict=True)
+    prompts = [Prompt(text, ids) for text, ids in pairs if len(ids) <= longest]
+    if not prompts:
+        raise MinirlhfError(f"No prompt has at most max_prompt = {longest} tokens: raise it.")
+    return prompts
+
+
+def roll_out(run: Run, models: Models, prompts: list[Prompt], iteration: int) -> Episodes:
+    """Sample a response to every prompt from the policy as it is.
+
+    Row b of the iteration draws from its own uniforms, so it doesn't depend on the process or the
+    batch it is sampled in.
+    """
+    config, tokenizer = run.config, models.tokenizer
+    shape = len(prompts), config.max_response
+    uniforms = torch.rand(shape, generator=generator(config.seed, "rollout", iteration))
+    ids, mask = pad_left([prompt.ids for prompt in prompts], tokenizer.pad_token_id)
+    responses = torch.zeros(shape, dtype=torch.long)
+    lengths = torch.zeros(shape[0], dtype=torch.long)
+    logprobs = torch.zeros(shape)
+    for rows in cut(run, range(shape[0]), mask.sum(-1)):
+        left = int(mask[rows].any(0).int().argmax())
+        with run.autocast():
+            sampled = sample(
+                models.policy,
+                ids[rows, left:].to(run.device),
+                mask[rows, left:].to(run.device),
+                uniforms[rows],
+                eos_token_id=tokenizer.eos_token_id,
+                pad_token_id=tokenizer.pad_token_id,
+                temperature=models.temperature,
+                suppress=models.suppress,
+            )
+        responses[rows] = sampled.responses.cpu()
+        lengths[rows] = sampled.mask.sum(-1).cpu()
+        logprobs[rows] = sampled.logprobs.cpu()
+    responses, lengths = run.sum(responses), run.sum(lengths)
+    response_mask = torch.arange(shape[1]) < lengths[:, None]
+    sequences = Sequences(
+        torch.cat([ids, responses], 1), torch.cat([mask, response_mask], 1), response_mask
+    )
+    finished = (responses == tokenizer.eos_token_id).any(-1)
+    texts = decode(tokenizer, sequences.response_lists())
+    return Episodes(prompts, texts, sequences, finished, run.sum(logprobs))
+
+
+@torch.no_grad()
+def score(run: Run, models: Models, episodes: Episodes) -> Episodes:
+    """Complete the episodes by one pass each of reference, value model and reward model.
+
+    A response without EOS was cut at ``max_response``. The paper doesn't say what happens to it;
+    here its score is read at its last token like any other's, less ``missing_eos_penalty`` if that
+    is set.
+    """
+    penalty = run.config.missing_eos_penalty
+    reference, values = torch.zeros_like(episodes.logprobs), torch.zeros_like(episodes.logprobs)
+    scores = torch.zeros(len(episodes.prompts))
+    for rows in cut(run, range(len(scores)), episodes.sequences.lengths):
+        batch = episodes.sequences.trimmed(rows).to(run.device)
+        width = batch.response_mask.shape[1]
+        with run.autocast():
+            reference[rows, :width] = models.logprobs(models.reference, batch).cpu()
+            values[rows, :width] = models.value.values(batch).cpu()
+            if isinstance(models.reward, ScalarModel):
+                scores[rows] = models.reward.score(batch).cpu()
+        if not isinstance(models.reward, ScalarModel):
+            prompts = [episodes.prompts[row].text for row in rows]
+            responses = [episodes.responses[row] for row in rows]
+            scores[rows] = torch.as_tensor(models.reward(prompts, responses)).float().cpu()
+    scores = run.sum(scores)
+    if penalty is not None:
+        scores = scores - penalty * ~episodes.finished
+    return episodes._replace(reference=run.sum(reference), values=run.sum(values), scores=scores)
+
+
+def describe(episodes: Episodes, returns: Tensor, beta: float) -> dict[str, float]:
+    """Metrics of an iteration's episodes, under the names of lm-human-preferences and TRL.
+
+    KL and entropy are sums over a response, estimated from the sampled tokens; ``objective/score``
+    is after the penalty for a missing EOS, ``objective/rlhf_reward`` = score - β KL (Eq. 2, γ = 0).
+    """
+    mask = episodes.mask
+    kl = torch.where(mask, objectives.kl_k1(episodes.logprobs, episodes.reference), 0.0).sum(-1)
+    check_kl(kl)
+    objective = objectives.rlhf_objective(
+        episodes.scores, episodes.logprobs, episodes.reference, mask, beta
+    )
+    explained = objectives.explained_variance(episodes.values, returns, mask)
+    return {
+        "objective/kl": float(kl.mean()),
+        "objective/score": float(episodes.scores.mean()),
+        "objective/score_std": float(episodes.scores.std(unbiased=False)),
+        "objective/rlhf_reward": float(objective),
+        "objective/entropy": float(-episodes.logprobs.sum(-1).mean()),
+        "objective/beta": float(beta),
+        "ppo/val/var_explained": float(explained),
+        "response/length": float(mask.sum(-1).float().mean()),
+        "response/finished": float(episodes.finished.float().mean()),
+    }
+
+
+def samples(episodes: Episodes, count: int) -> list[dict[str, Any]]:
+    """The first few episodes as text, for samples.jsonl."""
+    return [
+        {
+            "prompt": episodes.prompts[row].text,
+            "response": episodes.responses[row],
+            "score": float(episodes.scores[row]),
+            "finished": bool(episodes.finished[row]),
+        }
+        for row in range(min(count, len(episodes.prompts)))
+    ]
+
+
+def cut(run: Run, rows, lengths: Tensor, size: int | None = None) -> Iterator[list[int]]:
+    """This process's rows, from short to long, in pieces for one forward pass each."""
+    return micro_batches(run.share(by_length(rows, lengths)), size or run.config.rollout_rows)
+
+
+def check_kl(kl: Tensor) -> None:
+    """Refuse a KL that is significantly negative: an estimate may be, by a few standard errors."""
+    error = float(kl.std()) / len(kl) ** 0.5 if len(kl) > 1 else float("inf")
+    if float(kl.mean()) < -0.1 - 6.0 * error:
+        raise MinirlhfError(
+            f"objective/kl is {float(kl.mean()):.3g} ± {error:.2g}, but KL can't be negative: the "
+            "responses aren't samples of the policy at the temperature of its log-probs, or the "
+            "reference's log-probs are those of other tokens."
+        )
+
+
+def check_ratio(new: Tensor, old: Tensor, mask: Tensor, tolerance: float) -> None:
+    """Refuse a first minibatch whose ratio isn't 1: its policy is still the one that sampled."""
+    error = float(torch.where(mask, torch.exp(new - old) - 1.0, 0.0).abs().max())
+    if not error <= tolerance:
+        raise MinirlhfError(
+            f"On the first minibatch PPO's ratio is off 1 by {error:.2g} (allowed: {tolerance:g}): "
+            "rollout and update disagree about the same tokens. Look for dropout left on, another "
+            "temperature or set of suppressed ids in one of them, positions that count padding, "
+            "or a model whose cached and full forward passes differ."
+        )
+
+
+def check_vocabulary(model, tokenizer) -> None:
+    """Refuse a model that can't share the tokenizer: one vocabulary serves all four."""
+    check_model(model, tokenizer, longest=0)
+    spare = model.get_input_embeddings().num_embeddings - len(tokenizer)
+    if spare >= 512:  # more than any padding to a round number
+        raise MinirlhfError(
+            f"{type(model).__name__} has {spare} embeddings more than the tokenizer has tokens: "
+            "policy, reference, reward and value model must share one tokenizer."
+        )

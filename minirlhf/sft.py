@@ -1,0 +1,221 @@
+"""Step 1 of the paper: supervised fine-tuning on demonstrations (§3.5, C.1).
+
+With pretraining documents mixed in, the same loop makes the model that PPO starts from (C.3). The
+loss is the mean negative log-likelihood of completion tokens, EOS included; the prompt is masked.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from minirlhf import objectives
+from minirlhf.callbacks import Callback
+from minirlhf.config import SFTConfig
+from minirlhf.data.batching import by_length, collate, micro_batches
+from minirlhf.data.encoding import (
+    check_tokenizer,
+    encode_completions,
+    encode_documents,
+    encode_prompts,
+)
+from minirlhf.data.records import Record, check_records, fingerprint
+from minirlhf.errors import MinirlhfError
+from minirlhf.learner import Learner, learning_rate
+from minirlhf.loop import Run
+from minirlhf.models import check_model, load_weights, response_logprobs, save_model
+from minirlhf.randomness import permutation, seeded_dropout, stream
+
+Example = tuple[Sequence[int], Sequence[int]]
+"""Prompt ids and completion ids."""
+
+
+@dataclass(frozen=True)
+class SFTResult:
+    """A finished policy."""
+
+    policy: nn.Module
+    folder: Path
+    metrics: dict[str, float]
+    epochs: tuple[Path, ...]
+    """The model folder of every epoch, if kept; C.1 chooses among them by reward-model score."""
+
+
+def train_sft(
+    config: SFTConfig,
+    policy,
+    tokenizer,
+    demonstrations: Iterable[Record],
+    *,
+    validation: Iterable[Record] | None = None,
+    pretraining: Iterable[Record] | None = None,
+    folder: str | Path,
+    callback: Callback | None = None,
+) -> SFTResult:
+    """Fine-tune ``policy`` (in place) on demonstrations with columns ``prompt``, ``completion``.
+
+    ``config.pretrain_mix`` of each batch are documents (column ``text``) of ``pretraining``, whose
+    every token counts like a completion's. ``validation`` demonstrations give ``validation/loss``
+    per epoch.
+    """
+    check_tokenizer(tokenizer)
+    check_model(policy, tokenizer, longest=config.max_length)
+    demonstrations = check_records(demonstrations, "demonstrations")
+    data = {"demonstrations": fingerprint(demonstrations, "demonstrations")}
+    if config.pretrain_mix:
+        pretraining = check_records(pretraining, "documents")
+        data["pretraining"] = fingerprint(pretraining, "documents")
+    run = Run(folder, "sft", config, data=data, callback=callback)
+    if run.result is not None:
+        load_weights(policy, run.folder / "model")
+        return _result(run, policy.to(run.device), config)
+
+    examples = encode_demonstrations(tokenizer, demonstrations, config.max_length)
+    held_out, documents = [], []
+    if validation is not None:
+        validation = check_records(validation, "demonstrations")
+        held_out = encode_demonstrations(tokenizer, validation, config.max_length)
+    if config.pretrain_mix:
+        texts = [document["text"] for document in pretraining]
+        documents = [
+            (ids[:1], ids[1:]) for ids in encode_documents(tokenizer, texts, config.max_length)
+        ]
+    per_step = round(config.batch * config.pretrain_mix) if documents else 0  # documents per step
+    demos = config.batch - per_step
+    if demos < 1:
+        raise MinirlhfError(
+            "pretrain_mix leaves no room for demonstrations: lower it or raise batch."
+        )
+    if config.residual_dropout and not set_residual_dropout(policy, config.residual_dropout):
+        warnings.warn(
+            f"{type(policy).__name__} has no residual dropout: it trains without.", stacklevel=2
+        )
+    learner = run.track(
+        "policy",
+        Learner(run, policy, betas=config.betas, decay=config.weight_decay, clip=config.grad_clip),
+    )
+    steps_per_epoch = -(-len(examples) // demos)
+    total = steps_per_epoch * config.epochs
+
+    for step in run.steps(total, epoch=steps_per_epoch):
+        started = time.monotonic()
+        epoch, position = divmod(step, steps_per_epoch)
+        order = permutation(len(examples), config.seed, "order", epoch)
+        batch = [examples[i] for i in order[position * demos : (position + 1) * demos]]
+        batch += [
+            documents[i]
+            for i in stream(len(documents), step * per_step, per_step, config.seed, "pretraining")
+        ]
+        policy.train()
+        with seeded_dropout(config.seed, "dropout", step, run.rank):
+            loss = accumulate_loss(run, policy, tokenizer, batch, config.micro_batch, learner)
+        rate = learning_rate(step, total, config.learning_rate, floor=config.floor)
+        norm = learner.step(rate)
+
+        metrics = {}
+        if run.is_logged(step + 1):
+            metrics = {
+                "loss": float(loss),
+                "learning_rate": rate,
+                "gradient_norm": float(norm),
+                "epoch": (step + 1) / steps_per_epoch,
+                "seconds_per_step": time.monotonic() - started,
+            }
+        if position == steps_per_epoch - 1:
+            if held_out:
+                metrics["validation/loss"] = demonstration_loss(run, policy, tokenizer, held_out)
+            if config.keep_epochs:
+                run.save_folder(
+                    f"epochs/{epoch + 1:02d}", lambda path: save_model(policy, tokenizer, path)
+                )
+        if metrics:
+            run.log(step + 1, metrics)
+            run.memory["metrics"] = {**run.memory.get("metrics", {}), **metrics}
+
+    policy.eval()
+    run.save_folder("model", lambda path: save_model(policy, tokenizer, path))
+    run.finish(run.memory["metrics"])
+    return _result(run, policy, config)
+
+
+def encode_demonstrations(tokenizer, records: Sequence[Record], max_length: int) -> list[Example]:
+    """Prompt and completion ids of each demonstration that fits into ``max_length`` tokens."""
+    prompts = encode_prompts(tokenizer, [record["prompt"] for record in records])
+    completions = encode_completions(tokenizer, [record["completion"] for record in records])
+    pairs = zip(prompts, completions, strict=True)
+    examples = [(p, c) for p, c in pairs if len(p) + len(c) <= max_length]
+    left_out = len(records) - len(examples)
+    if not examples:
+        raise MinirlhfError(
+            f"No demonstration fits into max_length = {max_length} tokens: raise it."
+        )
+    if left_out:
+        warnings.warn(
+            f"{left_out} of {len(records)} demonstrations exceed max_length = {max_length} tokens "
+            "and are left out.",
+            stacklevel=3,
+        )
+    return examples
+
+
+def accumulate_loss(
+    run: Run,
+    policy,
+    tokenizer,
+    batch: Sequence[Example],
+    micro_batch: int | None,
+    learner: Learner | None = None,
+) -> torch.Tensor:
+    """Mean loss of a batch, with a learner its gradients; dropout aside, any cut is the same."""
+    count = sum(len(completion) for _, completion in batch)
+    rows = by_length(range(len(batch)), [len(p) + len(c) for p, c in batch])
+    total = torch.zeros((), device=run.device)
+    for micro in micro_batches(run.share(rows), micro_batch):
+        prompts, completions = zip(*(batch[row] for row in micro), strict=True)
+        sequences = collate(prompts, completions, tokenizer.pad_token_id).to(run.device)
+        with run.autocast():
+            logprobs = response_logprobs(policy, sequences)
+        loss = objectives.sft_loss(logprobs, sequences.response_mask, count)
+        if learner is not None:
+            learner.backward(loss)
+        total += loss.detach()
+    return run.sum(total)
+
+
+@torch.no_grad()
+def demonstration_loss(run: Run, policy, tokenizer, examples: Sequence[Example]) -> float:
+    """Mean negative log-likelihood per completion token, dropout off."""
+    policy.eval()
+    return float(accumulate_loss(run, policy, tokenizer, examples, micro_batch=64))
+
+
+def set_residual_dropout(model: nn.Module, rate: float) -> int:
+    """Set dropout on what sub-layers add to the residual stream, and all other dropout to 0.
+
+    Returns the number of places; 0 where the architecture has none (Llama's kin). In C.1 it is .2.
+    """
+    places = 0
+    for name, module in model.named_modules():
+        if hasattr(module, "attention_dropout") and isinstance(module.attention_dropout, float):
+            module.attention_dropout = 0.0
+        if isinstance(module, nn.Dropout):
+            in_a_layer = re.search(r"\.\d+\.", name) is not None
+            residual = in_a_layer and name.split(".")[-1] not in {
+                "attn_dropout",
+                "attention_dropout",
+            }
+            module.p = rate if residual else 0.0
+            places += residual
+    return places
+
+
+def _result(run: Run, policy, config: SFTConfig) -> SFTResult:
+    kept = tuple(sorted(run.folder.glob("epochs/[0-9]*"))) if config.keep_epochs else ()
+    return SFTResult(policy, run.folder, run.result, kept)

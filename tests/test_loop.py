@@ -1,0 +1,260 @@
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+from tiny import policy, same_weights
+
+from minirlhf import callbacks
+from minirlhf.config import PretrainConfig
+from minirlhf.errors import MinirlhfError
+from minirlhf.learner import Learner, learning_rate
+from minirlhf.loop import Run
+from minirlhf.randomness import generator, permutation, seeded_dropout, stream
+
+CONFIG = PretrainConfig(checkpoint_seconds=0.0, log_every=1)
+
+
+def work(folder, steps=6, stop=None, config=CONFIG, ema=0.9, callback=()):
+    """A stage in miniature: fit a network to noise; ``stop`` breaks off as a kill would."""
+    run = Run(folder, "toy", config, callback=callback)
+    model = policy()
+    learner = run.track("model", Learner(run, model, ema=ema, clip=1.0))
+    for step in run.steps(steps):
+        if step == stop:
+            return model, learner
+        ids = torch.randint(3, 259, (4, 8), generator=generator(0, "ids", step))
+        learner.backward(model(ids, labels=ids).loss)
+        norm = learner.step(learning_rate(step, steps, 1e-2, warmup=2))
+        run.log(step + 1, {"norm": float(norm)})
+    run.finish({"steps": steps})
+    return model, learner
+
+
+def lines(folder, name="metrics.jsonl"):
+    return [json.loads(line) for line in (folder / name).read_text().splitlines()]
+
+
+# ---------------------------------------------------------------------------------------- schedules
+
+
+def test_schedules():
+    def rates(**options):
+        return [learning_rate(step, 100, 1.0, **options) for step in range(100)]
+
+    ppo = rates(warmup=10, decay="constant")
+    assert ppo[0] == pytest.approx(0.1) and ppo[5] == pytest.approx(0.55) and set(ppo[10:]) == {1.0}
+    sft = rates()
+    assert sft[0] == 1.0 and sft[50] == pytest.approx(0.55) and 0.1 < sft[99] < 0.101
+    assert sft == sorted(sft, reverse=True)
+    linear = rates(warmup=10, decay="linear", floor=0.0)
+    assert (
+        linear[10] == 1.0
+        and linear[55] == pytest.approx(0.5)
+        and linear[99] == pytest.approx(1 / 90)
+    )
+
+
+# --------------------------------------------------------------------------------------- randomness
+
+
+def test_draws_depend_on_seed_purpose_and_counter_alone():
+    torch.manual_seed(0)
+    one = torch.rand(3, generator=generator(1, "rollout", 4))
+    torch.rand(100)
+    assert torch.equal(one, torch.rand(3, generator=generator(1, "rollout", 4)))
+    others = [generator(1, "rollout", 5), generator(2, "rollout", 4), generator(1, "order", 4)]
+    assert not any(torch.equal(one, torch.rand(3, generator=other)) for other in others)
+    assert sorted(permutation(10, 0, "order", 1).tolist()) == list(range(10))
+
+
+def test_stream_is_one_endless_shuffle_however_it_is_cut():
+    whole = stream(7, 0, 21, 0, "prompts")
+    assert whole == stream(7, 0, 4, 0, "prompts") + stream(7, 4, 17, 0, "prompts")
+    assert all(sorted(whole[i : i + 7]) == list(range(7)) for i in (0, 7, 14))
+    assert stream(0, 0, 4, 0, "prompts") == []
+
+
+def test_dropout_is_seeded_and_leaves_the_callers_stream_alone():
+    layer = torch.nn.Dropout(0.5)
+    torch.manual_seed(0)
+    expected = torch.rand(2)
+    torch.manual_seed(0)
+    with seeded_dropout(0, "dropout", 3):
+        one = layer(torch.ones(50))
+    assert torch.equal(torch.rand(2), expected)
+    with seeded_dropout(0, "dropout", 3):
+        assert torch.equal(one, layer(torch.ones(50)))
+    with seeded_dropout(0, "dropout", 4):
+        assert not torch.equal(one, layer(torch.ones(50)))
+
+
+# ------------------------------------------------------------------------------------- learner, EMA
+
+
+def test_average_is_the_recursion(tmp_path):
+    run = Run(tmp_path, "toy", CONFIG, callback=())
+    model = torch.nn.Linear(1, 1, bias=False)
+    learner = Learner(run, model, ema=0.9)
+    average = float(model.weight.detach())
+    for _ in range(5):
+        learner.backward(model.weight.sum())
+        learner.step(0.1)
+        average = 0.9 * average + 0.1 * float(model.weight)
+    raw = float(model.weight)
+    learner.use_average()
+    assert float(model.weight) == pytest.approx(average) != raw
+
+
+def test_stash_gives_each_part_its_norm_and_the_step_their_sum(tmp_path):
+    run = Run(tmp_path, "toy", CONFIG, callback=())
+    model = torch.nn.Linear(2, 1, bias=False)
+    learner = Learner(run, model)
+    learner.backward((model.weight * torch.tensor([[3.0, 4.0]])).sum())
+    assert float(learner.stash()) == pytest.approx(5.0)
+    learner.backward((model.weight * torch.tensor([[2.0, 8.0]])).sum())
+    assert float(learner.stash()) == pytest.approx(68**0.5)
+    assert float(learner.step(0.0)) == pytest.approx(13.0)  # (5, 12)
+    assert all(p.grad is None for p in model.parameters())
+
+
+def test_clipping(tmp_path):
+    run = Run(tmp_path, "toy", CONFIG, callback=())
+    moved = []
+    for clip in (None, 1e-12):
+        model = torch.nn.Linear(2, 1, bias=False)
+        before = model.weight.detach().clone()
+        learner = Learner(run, model, clip=clip, eps=1e-6)
+        learner.backward(model.weight.sum())
+        assert float(learner.step(0.1)) == pytest.approx(2**0.5)
+        moved.append(float((model.weight - before).abs().max()))
+    assert moved[0] == pytest.approx(0.1, rel=1e-3) and moved[1] < 1e-6
+
+
+def test_vectors_are_not_decayed(tmp_path):
+    learner = Learner(Run(tmp_path, "toy", CONFIG, callback=()), policy(), decay=0.1)
+    for group in learner.optimizer.param_groups:
+        assert all((p.ndim > 1) == (group["weight_decay"] > 0) for p in group["params"])
+
+
+# ------------------------------------------------------------------------------------------- folder
+
+
+@pytest.mark.parametrize("stop", [1, 3, 5])
+def test_resume_is_bit_for_bit(tmp_path, stop):
+    whole, learner = work(tmp_path / "whole")
+    work(tmp_path / "broken", stop=stop)
+    (tmp_path / "broken" / "metrics.jsonl").open("a").write('{"step": 99, "no')  # a kill tore it
+    resumed, other = work(tmp_path / "broken")
+    assert same_weights(whole, resumed)
+    assert all(map(torch.equal, learner.average, other.average))
+    for name in ("whole", "broken"):
+        assert [line["step"] for line in lines(tmp_path / name)] == [1, 2, 3, 4, 5, 6]
+    norms = [[line["norm"] for line in lines(tmp_path / name)] for name in ("whole", "broken")]
+    assert norms[0] == norms[1]
+
+
+def test_lines_beyond_the_checkpoint_are_dropped(tmp_path):
+    config = replace(CONFIG, checkpoint_seconds=1e9)
+    work(tmp_path, stop=4, config=config)
+    assert [line["step"] for line in lines(tmp_path)] == [1, 2, 3, 4]
+    work(tmp_path, stop=0, config=config)
+    assert lines(tmp_path) == []
+
+
+def test_times_go_on_where_they_were(tmp_path):
+    work(tmp_path, stop=3)
+    before = lines(tmp_path)[-1]["time"]
+    work(tmp_path)
+    times = [line["time"] for line in lines(tmp_path)]
+    assert times == sorted(times) and times[3] >= before
+
+
+def test_a_finished_run_says_so(tmp_path):
+    work(tmp_path)
+    assert Run(tmp_path, "toy", CONFIG, callback=()).result == {"steps": 6}
+
+
+def test_another_config_or_other_data_is_refused(tmp_path):
+    Run(tmp_path, "toy", CONFIG, data={"documents": "3 documents abc"}, callback=())
+    with pytest.raises(MinirlhfError, match=r"was made with batch = 64, now it is 32"):
+        Run(tmp_path, "toy", replace(CONFIG, batch=32), data={"documents": "3 documents abc"})
+    with pytest.raises(MinirlhfError, match=r"was made with documents = '3 documents abc'"):
+        Run(tmp_path, "toy", CONFIG, data={"documents": "4 documents def"})
+    with pytest.raises(MinirlhfError, match="was made with stage = 'toy'"):
+        Run(tmp_path, "other", CONFIG, data={"documents": "3 documents abc"})
+    free = replace(CONFIG, micro_batch=3, log_every=7, checkpoint_seconds=5.0)
+    Run(tmp_path, "toy", free, data={"documents": "3 documents abc"}, callback=())
+
+
+def test_nan_stops_the_run_with_a_sentence(tmp_path):
+    run = Run(tmp_path, "toy", CONFIG, callback=())
+    for step in run.steps(2):
+        with pytest.raises(MinirlhfError, match="toy, step 1: loss is nan"):
+            run.log(step + 1, {"loss": float("nan")})
+        break
+
+
+def test_a_damaged_checkpoint_is_a_sentence(tmp_path):
+    work(tmp_path, stop=3)
+    state = tmp_path / "checkpoint" / "state.pt"
+    state.write_bytes(state.read_bytes()[:1000])
+    with pytest.raises(MinirlhfError, match=r"state\.pt can't be read"):
+        work(tmp_path)
+
+
+def test_saved_folders_are_whole_or_absent(tmp_path):
+    run = Run(tmp_path, "toy", CONFIG, callback=())
+
+    def write(path):
+        (path / "a").write_text("new")
+        if not (tmp_path / "model").exists():
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run.save_folder("model", write)
+    assert not (tmp_path / "model").exists()
+    run.save_folder("model", lambda path: (path / "a").write_text("old"))
+    run.save_folder("model", write)
+    assert (tmp_path / "model" / "a").read_text() == "new"
+    assert not (tmp_path / "model.tmp").exists()
+
+
+# ------------------------------------------------------------------------------ callbacks, steering
+
+
+def test_events_reach_every_callback(tmp_path):
+    seen, also = [], []
+    work(tmp_path, callback=[seen.append, also.append])
+    assert seen == also and [event.step for event in seen] == [1, 2, 3, 4, 5, 6]
+    assert (seen[0].stage, seen[0].total) == ("toy", 6) and "norm" in seen[0].metrics
+
+
+def test_tensorboard_is_written_once_per_step_after_resume(tmp_path):
+    loading = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    work(tmp_path, stop=4)
+    work(tmp_path)
+    events = loading.EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    assert [event.step for event in events.Scalars("norm")] == [1, 2, 3, 4, 5, 6]
+
+
+def test_progress_bar(tmp_path, capsys):
+    work(tmp_path, callback=callbacks.ProgressBar(show=("norm",)))
+    shown = capsys.readouterr().err
+    assert "toy: 100%" in shown and "norm=" in shown and "6/6" in shown
+
+
+def test_control_stops_and_steers(tmp_path):
+    def stop_at_2(event):
+        if event.step == 2:
+            (tmp_path / "control.json").write_text('{"stop": true, "beta": 0.5}')
+
+    with pytest.raises(MinirlhfError, match="stopped at step 3 of 6"):
+        work(tmp_path, callback=stop_at_2)
+    (tmp_path / "control.json").unlink()
+    resumed, _ = work(tmp_path)
+    assert same_weights(resumed, work(tmp_path.with_name("whole"))[0])
+    run = Run(tmp_path / "steered", "toy", CONFIG, callback=())
+    (tmp_path / "steered" / "control.json").write_text('{"beta": 0.5}')
+    for _ in run.steps(1):
+        assert run.setting("beta", 0.1) == 0.5 and run.setting("ptx_gamma", 0.3) == 0.3

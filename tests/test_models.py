@@ -1,0 +1,218 @@
+import math
+import time
+
+import pytest
+import torch
+from tiny import ARCHITECTURES, BOS, EOS, PAD, policy, same_weights, tokenizer
+from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
+
+from minirlhf import hub
+from minirlhf.data.batching import Sequences, collate
+from minirlhf.errors import MinirlhfError
+from minirlhf.models import (
+    ScalarModel,
+    check_model,
+    load_policy,
+    load_tokenizer,
+    load_weights,
+    never_sampled,
+    position_ids,
+    process_logits,
+    response_logprobs,
+    save_model,
+)
+
+PROMPTS = [[BOS, 40, 41, 42, 43], [BOS, 50]]
+RESPONSES = [[60, 61, EOS], [70, 71, 72, 73, EOS]]
+
+
+def more_padding(batch: Sequences, left: int, right: int) -> Sequences:
+    pad = torch.nn.functional.pad
+    return Sequences(
+        pad(batch.tokens, (left, right), value=PAD),
+        pad(batch.mask, (left, right), value=False),
+        pad(batch.response_mask, (0, right), value=False),
+    )
+
+
+def test_position_ids_ignore_left_padding():
+    mask = torch.tensor([[0, 0, 1, 1, 1], [1, 1, 1, 1, 0]]).bool()
+    assert position_ids(mask).tolist() == [[0, 0, 0, 1, 2], [0, 1, 2, 3, 3]]
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_nothing_depends_on_padding(architecture):
+    model = policy(architecture)
+    reward = ScalarModel.from_policy(model, tokenizer())
+    batch = collate(PROMPTS, RESPONSES, PAD)
+    padded = more_padding(batch, 6, 4)
+    with torch.no_grad():
+        for compute in (lambda b: response_logprobs(model, b), reward.values):
+            one, other = compute(batch), compute(padded)
+            assert torch.allclose(one[batch.response_mask], other[padded.response_mask], atol=1e-5)
+        assert torch.allclose(reward.score(batch), reward.score(padded), atol=1e-5)
+        for row in range(2):
+            alone = collate(PROMPTS[row : row + 1], RESPONSES[row : row + 1], PAD)
+            n = len(RESPONSES[row])
+            assert torch.allclose(
+                response_logprobs(model, alone)[0],
+                response_logprobs(model, batch)[row, :n],
+                atol=1e-5,
+            )
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_response_logprobs_are_those_of_the_plain_forward(architecture):
+    model = policy(architecture)
+    with torch.no_grad():
+        logprobs = response_logprobs(model, collate(PROMPTS, RESPONSES, PAD), temperature=0.7)
+    for row in range(2):
+        ids = torch.tensor([PROMPTS[row] + RESPONSES[row]])
+        plain = (model(ids).logits[0].detach() / 0.7).log_softmax(-1)
+        for t, token in enumerate(RESPONSES[row]):
+            expected = plain[len(PROMPTS[row]) - 1 + t, token]
+            assert float(logprobs[row, t]) == pytest.approx(float(expected), abs=1e-5)
+        assert (logprobs[row, len(RESPONSES[row]) :] == 0).all()
+
+
+def test_suppressed_ids_have_no_probability_and_no_gradient():
+    model = policy()
+    suppress = never_sampled(tokenizer(), model)
+    assert suppress.nonzero().flatten().tolist() == [PAD, BOS]
+    logits = process_logits(torch.randn(4, 259), 1.0, suppress)
+    assert (logits.softmax(-1)[:, [PAD, BOS]] == 0).all()
+    loss = response_logprobs(model, collate(PROMPTS, RESPONSES, PAD), suppress=suppress).sum()
+    loss.backward()
+    assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
+
+
+def test_ids_beyond_the_vocabulary_are_never_sampled():
+    model = policy()
+    model.resize_token_embeddings(300)
+    assert never_sampled(tokenizer(), model)[259:].all()
+
+
+# --------------------------------------------------------------------------- reward and value model
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_stock_transformers_differs_by_exactly_the_bias(architecture, tmp_path):
+    reward = ScalarModel.from_policy(policy(architecture), tokenizer())
+    reward.bias.fill_(1.5)
+    reward.save(tmp_path, tokenizer())
+    stock = AutoModelForSequenceClassification.from_pretrained(tmp_path).eval()
+    assert stock.config.reward_bias == 1.5
+    ours = ScalarModel.load(tmp_path)
+    for prompt, response in zip(PROMPTS, RESPONSES, strict=True):
+        batch = collate([prompt], [response], PAD)
+        with torch.no_grad():
+            theirs = stock(batch.tokens).logits[0, 0]
+            assert float(reward.score(batch)[0]) == pytest.approx(float(theirs) + 1.5, abs=1e-5)
+            assert torch.equal(ours.score(batch), reward.score(batch))
+    assert float(ours.bias) == 1.5
+
+
+def test_head_of_the_ancestors_and_backbone_of_the_policy():
+    model = policy()
+    one, same = (ScalarModel.from_policy(model, tokenizer(), seed=3) for _ in range(2))
+    assert same_weights(one, same)
+    assert same_weights(one.classifier.base_model, model.base_model)
+    assert not torch.equal(
+        one.head.weight, ScalarModel.from_policy(model, tokenizer(), seed=4).head.weight
+    )
+    weights = torch.cat(
+        [ScalarModel.from_policy(model, tokenizer(), seed=s).head.weight for s in range(40)]
+    )
+    assert float(weights.detach().std()) == pytest.approx(1 / math.sqrt(33), rel=0.1)
+
+
+def test_value_model_starts_as_the_reward_model_and_goes_its_own_way():
+    reward = ScalarModel.from_policy(policy(), tokenizer())
+    reward.bias.fill_(2.0)
+    value = reward.value_model()
+    assert same_weights(value, reward)
+    batch = collate(PROMPTS, RESPONSES, PAD)
+    with torch.no_grad():
+        # the value at a response's last token is read off the one before it
+        shorter = collate(PROMPTS, [ids[:-1] for ids in RESPONSES], PAD)
+        last = value.values(batch)[torch.arange(2), batch.response_mask.sum(-1) - 1]
+        assert torch.allclose(last, reward.score(shorter), atol=1e-5)
+        value.head.weight.zero_()
+    assert not same_weights(value, reward)
+
+
+# ------------------------------------------------------------------------------------- load, refuse
+
+
+@pytest.fixture
+def folder(tmp_path):
+    save_model(policy(), tokenizer(), tmp_path / "model")
+    return tmp_path / "model"
+
+
+def test_round_trip(folder):
+    assert same_weights(load_policy(folder), policy())
+    assert load_tokenizer(folder)("ab")["input_ids"] == tokenizer()("ab")["input_ids"]
+    other = policy(seed=1)
+    load_weights(other, folder)
+    assert same_weights(other, policy())
+    assert same_weights(AutoModelForCausalLM.from_pretrained(folder), policy())
+
+
+def test_missing_and_empty_folders(tmp_path):
+    for name in (tmp_path / "none", "./nowhere", "a/b/c"):
+        with pytest.raises(MinirlhfError, match="There is no folder"):
+            load_policy(name)
+    with pytest.raises(MinirlhfError, match="is empty"):
+        load_policy(tmp_path)
+
+
+@pytest.mark.parametrize("damage", ["cut", "zero", "header", "config"])
+def test_damaged_files(folder, damage):
+    weights = folder / "model.safetensors"
+    content = weights.read_bytes()
+    if damage == "cut":
+        weights.write_bytes(content[: len(content) // 2])
+    elif damage == "zero":
+        weights.write_bytes(b"")
+    elif damage == "header":
+        weights.write_bytes(b"\xff" * 64 + content[64:])
+    else:
+        (folder / "config.json").write_text('{"model_type": ')
+    with pytest.raises(MinirlhfError, match="can't be loaded"):
+        load_policy(folder)
+
+
+def test_a_reward_model_is_no_policy_and_a_policy_no_reward_model(folder, tmp_path):
+    with pytest.raises(MinirlhfError, match="isn't a reward model"):
+        ScalarModel.load(folder)
+    config = policy("gpt2").config
+    config.tie_word_embeddings = False
+    untied = AutoModelForCausalLM.from_config(config)
+    ScalarModel.from_policy(untied, tokenizer()).save(tmp_path / "rm", tokenizer())
+    with pytest.raises(MinirlhfError, match="isn't a whole causal LM"):
+        load_policy(tmp_path / "rm")
+
+
+def test_no_network_fails_within_a_second(monkeypatch):
+    monkeypatch.setattr(hub, "obstacle", lambda limit: "no route")
+    start = time.monotonic()
+    for load in (load_policy, load_tokenizer, ScalarModel.load):
+        with pytest.raises(MinirlhfError, match=r"neither a folder nor in the local .*no route"):
+            load("nobody/no-such-model")
+    assert time.monotonic() - start < 1.0
+
+
+def test_vocabulary_and_context_must_fit():
+    model = policy()
+    model.resize_token_embeddings(100)
+    with pytest.raises(MinirlhfError, match="259 tokens but the model's embedding only 100"):
+        check_model(model, tokenizer(), longest=8)
+    with pytest.raises(MinirlhfError, match="don't fit the model's 128 positions"):
+        check_model(policy(), tokenizer(), longest=129)
+
+
+def test_a_pad_token_can_be_added(folder):
+    loaded = load_tokenizer(folder, pad_token="<|new|>")
+    assert loaded.pad_token_id == 259 != loaded.eos_token_id
+    assert load_policy(folder, loaded).get_input_embeddings().num_embeddings == 260

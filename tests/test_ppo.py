@@ -1,0 +1,294 @@
+import copy
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+from tiny import DEMONSTRATIONS, DOCUMENTS, EOS, PAD, policy, same_weights, tokenizer
+from transformers import AutoModelForCausalLM
+
+from minirlhf import objectives, rollouts
+from minirlhf.config import PPOConfig
+from minirlhf.data.packing import collate_packed
+from minirlhf.errors import MinirlhfError
+from minirlhf.models import ScalarModel, never_sampled, packed_logprobs, response_logprobs
+from minirlhf.ppo import train_ppo
+
+PROMPTS = [{"prompt": record["prompt"]} for record in DEMONSTRATIONS]
+CONFIG = PPOConfig(
+    episodes=32,
+    rollout_batch=16,
+    minibatch=8,
+    learning_rate=1e-3,
+    value_learning_rate=1e-3,
+    warmup=0,
+    max_prompt=24,
+    max_response=10,
+    rollout_rows=6,
+    grad_clip=None,
+    samples=2,
+)
+
+
+def vowels(prompts, responses):
+    """A true reward that a random policy can climb."""
+    assert all(prompt.startswith("say ") for prompt in prompts)
+    return torch.tensor([float(sum(letter in "aeiou" for letter in text)) for text in responses])
+
+
+def train(folder, config=CONFIG, reward=vowels, architecture="neox", **options):
+    model = policy(architecture, scale=2.0)
+    value = ScalarModel.from_policy(model, tokenizer())
+    reward = value if reward is None else reward
+    options = {"prompts": PROMPTS, "folder": folder, "callback": ()} | options
+    reference = options.pop("reference", None) or copy.deepcopy(model)
+    return train_ppo(config, model, reference, reward, value.value_model(), tokenizer(), **options)
+
+
+def lines(folder, name="metrics.jsonl"):
+    return [json.loads(line) for line in (folder / name).read_text().splitlines()]
+
+
+# ---------------------------------------------------------------------------------------- the whole
+
+
+def test_it_climbs_the_reward_and_logs_what_it_should(tmp_path):
+    config = replace(
+        CONFIG,
+        episodes=24 * 48,
+        rollout_batch=48,
+        minibatch=16,
+        learning_rate=3e-3,
+        beta=0.01,
+        ema=0.5,
+        warmup=2,
+    )
+    result = train(tmp_path, config)
+    log = lines(tmp_path)
+    assert log[-1]["objective/score"] > log[0]["objective/score"] + 1.0
+    assert log[0]["objective/kl"] == pytest.approx(0, abs=1e-4) and log[-1]["objective/kl"] > 0.1
+    first = {
+        "objective/kl", "objective/score", "objective/rlhf_reward", "objective/entropy",
+        "ppo/loss/policy", "ppo/loss/value", "ppo/policy/clipfrac", "ppo/policy/approxkl",
+        "ppo/val/var_explained", "response/length", "response/finished",
+        "time/rollout", "time/score", "time/update",
+    }  # fmt: skip
+    assert first <= log[0].keys()
+    for line in log:
+        expected = line["objective/score"] - 0.01 * line["objective/kl"]
+        assert line["objective/rlhf_reward"] == pytest.approx(expected, abs=1e-4)
+    samples = lines(tmp_path, "samples.jsonl")
+    assert (
+        len(samples) == 2 * 24
+        and {"step", "prompt", "response", "score", "finished"} <= samples[0].keys()
+    )
+    assert same_weights(AutoModelForCausalLM.from_pretrained(tmp_path / "model"), result.policy)
+
+
+@pytest.mark.parametrize("architecture", ["gpt2", "llama"])
+def test_other_architectures_and_a_reward_model(tmp_path, architecture):
+    result = train(tmp_path, architecture=architecture, reward=None)
+    assert result.metrics["objective/kl"] > -0.1
+
+
+def test_the_final_model_is_the_moving_average(tmp_path):
+    averaged = train(tmp_path / "a", replace(CONFIG, ema=0.9)).policy
+    raw = train(tmp_path / "b", replace(CONFIG, ema=None)).policy
+    assert not same_weights(averaged, raw)
+    state = torch.load(tmp_path / "a" / "checkpoint" / "state.pt", weights_only=True)
+    kept = state["tracked"]["policy"]["model"]
+    assert all(torch.equal(kept[name], tensor) for name, tensor in raw.state_dict().items())
+    # 2 iterations of 2 minibatches: four steps of the recursion
+    start = policy(scale=2.0).state_dict()
+    for name, tensor in averaged.state_dict().items():
+        assert (tensor - start[name]).abs().max() <= (1 - 0.9**4) * 4 * 1.1e-3
+
+
+def test_same_seed_same_run(tmp_path):
+    one, same = (train(tmp_path / name).policy for name in "ab")
+    assert same_weights(one, same)
+    assert not same_weights(one, train(tmp_path / "c", replace(CONFIG, seed=1)).policy)
+
+
+def test_a_finished_run_returns_at_once(tmp_path):
+    result = train(tmp_path)
+    again = train(tmp_path)
+    assert same_weights(result.policy, again.policy) and result.metrics == again.metrics
+    with pytest.raises(MinirlhfError, match=r"was made with beta = 0\.02, now it is 0\.5"):
+        train(tmp_path, replace(CONFIG, beta=0.5))
+
+
+def test_only_policy_and_value_model_learn(tmp_path):
+    reference, reward = policy(scale=2.0), ScalarModel.from_policy(policy(scale=2.0), tokenizer())
+    before = copy.deepcopy((reference, reward))
+    train(tmp_path, reference=reference, reward=reward)
+    assert same_weights(before[0], reference) and same_weights(before[1], reward)
+
+
+@pytest.mark.parametrize("normalization", ["token", "sequence"])
+def test_micro_batches_do_not_change_the_numbers(tmp_path, normalization):
+    base = replace(
+        CONFIG,
+        normalization=normalization,
+        ptx_gamma=0.5,
+        ptx_examples_per_episode=0.5,
+        ptx_context=32,
+        episodes=16,
+    )
+    logs = []
+    for size, rows in ((None, 64), (3, 5)):
+        folder = tmp_path / str(size)
+        train(folder, replace(base, micro_batch=size, rollout_rows=rows), pretraining=DOCUMENTS)
+        logs.append(lines(folder)[0])
+    for name in logs[0]:
+        if "/" in name and "time" not in name:
+            assert logs[1][name] == pytest.approx(logs[0][name], rel=2e-3, abs=1e-5), name
+
+
+# -------------------------------------------------------------------------------- what is in a step
+
+
+class Spy:
+    """Keeps the episodes of a run."""
+
+    def __init__(self, monkeypatch):
+        self.episodes = []
+        original = rollouts.describe
+
+        def describe(episodes, returns, beta):
+            self.episodes.append((episodes, returns))
+            return original(episodes, returns, beta)
+
+        monkeypatch.setattr("minirlhf.ppo.describe", describe)
+
+
+def test_episodes_hold_what_separate_forwards_give(tmp_path, monkeypatch):
+    spy = Spy(monkeypatch)
+    reward = ScalarModel.from_policy(policy(scale=2.0), tokenizer(), seed=9)
+    reward.bias.fill_(0.7)
+    reference = policy(seed=3, scale=2.0)
+    train(tmp_path, replace(CONFIG, episodes=16), reward=reward, reference=reference)
+    episodes, _ = spy.episodes[0]
+    value = ScalarModel.from_policy(policy(scale=2.0), tokenizer())
+    suppress = never_sampled(tokenizer(), reference)
+    assert torch.equal(episodes.finished, (episodes.sequences.responses == EOS).any(-1))
+    for row in range(16):
+        one = episodes.sequences.trimmed([row])
+        n = one.response_mask.shape[1]
+        assert one.mask.all() and episodes.mask[row].sum() == n
+        with torch.no_grad():
+            for expected, got in (
+                (response_logprobs(policy(scale=2.0), one, suppress=suppress), episodes.logprobs),
+                (response_logprobs(reference, one, suppress=suppress), episodes.reference),
+                (value.values(one), episodes.values),
+            ):
+                assert torch.allclose(expected[0], got[row, :n], atol=1e-5)
+            assert float(reward.score(one)) == pytest.approx(float(episodes.scores[row]), abs=1e-5)
+
+
+def test_unfinished_responses(tmp_path, monkeypatch):
+    spy = Spy(monkeypatch)
+    config = replace(CONFIG, episodes=16, missing_eos_penalty=5.0)
+    train(tmp_path, config)
+    episodes, returns = spy.episodes[0]
+    assert not episodes.finished.all()
+    plain = vowels([prompt.text for prompt in episodes.prompts], episodes.responses)
+    assert torch.equal(episodes.scores, plain - 5.0 * ~episodes.finished)
+    assert (episodes.mask.sum(-1)[~episodes.finished] == config.max_response).all()
+    assert (returns[~episodes.mask] == 0).all()
+
+
+def test_the_first_step_is_the_policy_gradient_of_equation_2(tmp_path, monkeypatch):
+    """Gradient norms logged for the parts = those of losses written out by hand."""
+    spy = Spy(monkeypatch)
+    config = replace(
+        CONFIG,
+        episodes=16,
+        minibatch=16,
+        ptx_gamma=0.7,
+        ptx_examples_per_episode=1,
+        ptx_context=32,
+        ema=None,
+    )
+    train(tmp_path, config, pretraining=DOCUMENTS[:1])
+    episodes, _ = spy.episodes[0]
+    log = lines(tmp_path)[0]
+    model = policy(scale=2.0)
+    mask = episodes.mask
+    rewards = objectives.shaped_rewards(
+        episodes.scores, episodes.logprobs, episodes.reference, mask, config.beta
+    )
+    advantages = objectives.whiten(objectives.gae(rewards, episodes.values, mask).advantages, mask)
+    logprobs = response_logprobs(
+        model, episodes.sequences, suppress=never_sampled(tokenizer(), model)
+    )
+    (-(torch.exp(logprobs - logprobs.detach()) * advantages)[mask].mean()).backward()
+    norm = torch.stack([p.grad.norm() for p in model.parameters()]).norm()
+    assert log["ppo/gradient_norm/policy"] == pytest.approx(float(norm), rel=1e-3)
+
+    model.zero_grad()
+    [ids] = [[1, *tokenizer()(DOCUMENTS[0]["text"], add_special_tokens=False)["input_ids"], EOS]]
+    nll = -packed_logprobs(model, collate_packed([[ids]], PAD)).mean()
+    (0.7 * nll).backward()
+    norm = torch.stack([p.grad.norm() for p in model.parameters()]).norm()
+    assert log["ptx/loss"] == pytest.approx(float(nll.detach()), rel=1e-4)
+    assert log["ppo/gradient_norm/ptx"] == pytest.approx(float(norm), rel=1e-3)
+
+
+def test_ptx_keeps_the_pretraining_loss_down(tmp_path):
+    config = replace(CONFIG, episodes=160, beta=0.0, learning_rate=3e-3, ema=None)
+    ptx = replace(config, ptx_gamma=5.0, ptx_examples_per_episode=1.0, ptx_context=32)
+
+    def loss(model):
+        ids = [
+            [1, *tokenizer()(d["text"], add_special_tokens=False)["input_ids"], EOS]
+            for d in DOCUMENTS[:8]
+        ]
+        with torch.no_grad():
+            return float(-packed_logprobs(model, collate_packed([[i] for i in ids], PAD)).mean())
+
+    without = loss(train(tmp_path / "a", config).policy)
+    mixed = loss(train(tmp_path / "b", ptx, pretraining=DOCUMENTS).policy)
+    assert mixed < 0.9 * without
+
+
+# ------------------------------------------------------------------------------------------- guards
+
+
+def test_a_first_ratio_off_1_is_an_error(tmp_path, monkeypatch):
+    original = response_logprobs
+
+    def other_temperature(model, batch, **options):
+        return original(model, batch, **(options | {"temperature": 1.3}))
+
+    monkeypatch.setattr("minirlhf.rollouts.response_logprobs", other_temperature)
+    with pytest.raises(MinirlhfError, match=r"ratio is off 1 by .* dropout left on"):
+        train(tmp_path)
+
+
+def test_kl_may_be_a_little_negative_only():
+    rollouts.check_kl(torch.tensor([-0.2, 0.3, -0.2]))
+    with pytest.raises(MinirlhfError, match="KL can't be negative"):
+        rollouts.check_kl(-1.0 - 0.1 * torch.rand(64))
+
+
+def test_models_of_another_vocabulary_are_refused(tmp_path):
+    small = policy(scale=2.0)
+    small.resize_token_embeddings(200)
+    with pytest.raises(MinirlhfError, match="embedding only 200"):
+        train(tmp_path, reward=ScalarModel.from_policy(small, tokenizer()))
+    large = policy(scale=2.0)
+    large.resize_token_embeddings(2000)
+    with pytest.raises(MinirlhfError, match="must share one tokenizer"):
+        train(tmp_path, reference=large)
+
+
+def test_limits(tmp_path):
+    with pytest.raises(MinirlhfError, match="don't fit the model's 128 positions"):
+        train(tmp_path / "a", replace(CONFIG, max_response=120))
+    with pytest.raises(MinirlhfError, match="No prompt has at most max_prompt = 3"):
+        train(tmp_path / "b", replace(CONFIG, max_prompt=3))
+    with pytest.raises(MinirlhfError, match="No documents"):
+        train(tmp_path / "c", replace(CONFIG, ptx_gamma=1.0))
+    with pytest.raises(MinirlhfError, match="prompts, row 1: column 'prompt'"):
+        train(tmp_path / "d", prompts=[PROMPTS[0], {"text": "a"}])

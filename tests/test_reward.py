@@ -1,0 +1,103 @@
+from dataclasses import replace
+
+import pytest
+import torch
+from tiny import DEMONSTRATIONS, RANKINGS, policy, same_weights, tokenizer
+
+from minirlhf.config import RewardConfig
+from minirlhf.errors import MinirlhfError
+from minirlhf.models import ScalarModel
+from minirlhf.reward import encode_rankings, score_texts, train_reward
+
+CONFIG = RewardConfig(batch=8, learning_rate=3e-3, max_length=64)
+
+
+def train(config, folder, rankings=RANKINGS, **options):
+    model = ScalarModel.from_policy(policy(scale=1.0), tokenizer())
+    options = {"demonstrations": DEMONSTRATIONS, "callback": ()} | options
+    return train_reward(config, model, tokenizer(), rankings, folder=folder, **options)
+
+
+def score(model, records):
+    texts = [[record[column] for record in records] for column in ("prompt", "completion")]
+    return score_texts(model, tokenizer(), *texts)
+
+
+def test_it_learns_and_demonstrations_score_zero(tmp_path):
+    result = train(replace(CONFIG, epochs=6), tmp_path, validation=RANKINGS[:6])
+    assert result.metrics["validation/accuracy"] > 0.9
+    assert float(score(result.model, DEMONSTRATIONS).mean()) == pytest.approx(0.0, abs=1e-5)
+    assert result.metrics["bias"] == float(result.model.bias) != 0
+    loaded = ScalarModel.load(tmp_path / "model")
+    assert same_weights(loaded, result.model)
+    assert torch.equal(score(loaded, DEMONSTRATIONS[:3]), score(result.model, DEMONSTRATIONS[:3]))
+    again = train(replace(CONFIG, epochs=6), tmp_path)
+    assert same_weights(again.model, result.model) and again.metrics == result.metrics
+
+
+def test_one_step_is_equation_1_by_hand(tmp_path):
+    """Loss and gradient from separate forwards of every completion, unpadded, pair by pair."""
+    few = RANKINGS[:6]
+    result = train(replace(CONFIG, grad_clip=None), tmp_path, few)
+    model = ScalarModel.from_policy(policy(scale=1.0), tokenizer())
+    total = 0.0
+    for item in encode_rankings(tokenizer(), few, 64):
+        scores = []
+        for completion in item.completions:
+            ids = torch.tensor([item.prompt + completion])
+            hidden = model.classifier.base_model(ids).last_hidden_state[0, -1]
+            scores.append(model.head(hidden)[0])
+        pairs = [(w, l) for w in range(4) for l in range(4) if item.ranks[w] < item.ranks[l]]
+        assert len(pairs) == 5  # six pairs, one tie
+        total += sum(torch.nn.functional.softplus(scores[l] - scores[w]) for w, l in pairs) / len(
+            pairs
+        )
+    loss = total / len(few)
+    assert result.metrics["loss"] == pytest.approx(float(loss.detach()), rel=1e-5)
+    assert result.metrics["pairs"] == 5 * len(few)
+    loss.backward()
+    norm = torch.stack([p.grad.norm() for p in model.parameters() if p.grad is not None]).norm()
+    assert result.metrics["gradient_norm"] == pytest.approx(float(norm), rel=1e-4)
+
+
+def test_micro_batches_of_prompts_do_not_change_the_numbers(tmp_path):
+    mixed = [*RANKINGS[:6], {**RANKINGS[6], "completions": ["a", "b"], "ranks": [2, 1]}]
+    one, other = (
+        train(replace(CONFIG, micro_batch=size), tmp_path / str(size), mixed) for size in (None, 2)
+    )
+    for name in ("loss", "accuracy", "pairs", "gradient_norm"):
+        assert other.metrics[name] == pytest.approx(one.metrics[name], rel=1e-3)
+
+
+def test_comparisons_are_rankings_of_two(tmp_path):
+    comparisons = [
+        {"prompt": r["prompt"], "chosen": r["completions"][0], "rejected": "zz"} for r in RANKINGS
+    ]
+    rankings = [
+        {"prompt": r["prompt"], "completions": [r["completions"][0], "zz"], "ranks": [1, 2]}
+        for r in RANKINGS
+    ]
+    one, other = (
+        train(CONFIG, tmp_path / str(len(c)), c)
+        for c in (comparisons, rankings[:-1] + rankings[-1:])
+    )
+    assert same_weights(one.model, other.model)
+
+
+def test_scores_do_not_depend_on_the_batch():
+    model = ScalarModel.from_policy(policy(), tokenizer())
+    prompts, completions = ["a", "longer prompt", "b"] * 3, ["x", "y", "a long completion"] * 3
+    one, other = (
+        score_texts(model, tokenizer(), prompts, completions, batch_size=b) for b in (1, 9)
+    )
+    assert torch.allclose(one, other, atol=1e-5) and one.dtype == torch.float32
+
+
+def test_nothing_but_ties_is_refused(tmp_path):
+    ties = [{**record, "ranks": [1, 1, 1, 1]} for record in RANKINGS]
+    with pytest.raises(MinirlhfError, match="nothing but ties"):
+        train(CONFIG, tmp_path, ties)
+    with pytest.warns(UserWarning, match="1 of 26 rankings exceed"):
+        train(
+            CONFIG, tmp_path / "long", [*RANKINGS, {**RANKINGS[0], "completions": ["x" * 99] * 4}]
+        )

@@ -1,0 +1,129 @@
+import pytest
+import torch
+from tiny import ARCHITECTURES, BOS, EOS, PAD, policy, tokenizer
+
+from minirlhf.data.batching import collate, pad_left
+from minirlhf.models import never_sampled, response_logprobs
+from minirlhf.sampling import complete, draw, sample
+
+PROMPTS = [[BOS, *range(40, 40 + n)] for n in (3, 9, 1, 6, 6, 2)]
+
+
+def rollout(
+    model, prompts=PROMPTS, steps=12, temperature=1.0, extra_padding=0, rows=None, suppress=None
+):
+    ids, mask = pad_left(prompts, PAD)
+    ids = torch.nn.functional.pad(ids, (extra_padding, 0), value=PAD)
+    mask = torch.nn.functional.pad(mask, (extra_padding, 0), value=False)
+    uniforms = torch.rand(len(prompts), steps, generator=torch.Generator().manual_seed(5))
+    rows = slice(None) if rows is None else rows
+    return sample(
+        model,
+        ids[rows],
+        mask[rows],
+        uniforms[rows],
+        eos_token_id=EOS,
+        pad_token_id=PAD,
+        temperature=temperature,
+        suppress=suppress,
+    )
+
+
+def likes_to_stop(model, bonus=12.0):
+    """Shift the output layer so that EOS comes up often."""
+    head = model.get_output_embeddings()
+    shift = torch.zeros(head.weight.shape[0])
+    shift[EOS] = bonus
+    head.bias = torch.nn.Parameter(shift)
+    return model
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("temperature", [1.0, 0.7])
+def test_logprobs_equal_those_of_the_training_forward(architecture, temperature):
+    model = likes_to_stop(policy(architecture), 5.0)
+    suppress = never_sampled(tokenizer(), model)
+    result = rollout(model, temperature=temperature, suppress=suppress)
+    batch = collate(PROMPTS, result.ids(), PAD)
+    with torch.no_grad():
+        again = response_logprobs(model, batch, temperature=temperature, suppress=suppress)
+    width = again.shape[1]
+    assert torch.allclose(result.logprobs[:, :width], again, atol=1e-5)
+    assert torch.equal(result.mask[:, :width], batch.response_mask)
+    assert not (torch.isin(result.responses[result.mask], torch.tensor([PAD, BOS]))).any()
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_padding_and_batch_do_not_change_a_row(architecture):
+    model = policy(architecture)
+    result = rollout(model)
+    assert torch.equal(result.responses, rollout(model, extra_padding=7).responses)
+    order = [4, 1, 0, 2, 3, 5]
+    assert torch.equal(result.responses[order], rollout(model, rows=order).responses)
+    alone = rollout(model, rows=[1])
+    assert torch.equal(alone.responses[0], result.responses[1])
+    assert torch.allclose(alone.logprobs[0], result.logprobs[1], atol=1e-5)
+
+
+def test_finished_rows_are_dropped_without_a_trace():
+    model = likes_to_stop(policy(scale=6.0), 3.0)
+    prompts = [[BOS, *range(30 + i, 30 + i + i % 5)] for i in range(1, 40)]
+    many = rollout(model, prompts, steps=24)
+    lengths = many.mask.sum(-1)
+    assert lengths.min() < 4 and lengths.max() > 8  # rows end all over the place
+    for row in (0, int(lengths.argmax()), len(prompts) - 1):
+        assert rollout(model, prompts, steps=24, rows=[row]).ids()[0] == many.ids()[row]
+    for ids, mask in zip(many.responses.tolist(), many.mask.tolist(), strict=True):
+        n = sum(mask)
+        assert mask == [True] * n + [False] * (len(mask) - n)
+        assert EOS not in ids[: n - 1] and (ids[n - 1] == EOS or n == 24)
+        assert all(token == PAD for token in ids[n:])
+
+
+def test_draw_is_the_inverse_cdf():
+    logits = torch.log(torch.tensor([[0.0, 0.25, 0.5, 0.0, 0.25]]))
+    for u, expected in [(0.0, 1), (0.2, 1), (0.26, 2), (0.74, 2), (0.76, 4), (1 - 2**-24, 4)]:
+        token, logprob = draw(logits, torch.tensor([u]))
+        assert int(token) == expected
+        assert float(logprob) == pytest.approx(float(logits[0, expected]), abs=1e-6)
+
+
+def test_draws_follow_the_distribution():
+    logits = torch.randn(1, 8, generator=torch.Generator().manual_seed(0))
+    uniforms = (torch.arange(20000) + 0.5) / 20000
+    tokens, _ = draw(logits.expand(20000, -1), uniforms)
+    frequencies = torch.bincount(tokens, minlength=8) / 20000
+    assert torch.allclose(frequencies, logits.softmax(-1)[0], atol=1e-3)
+
+
+def test_greedy_is_transformers_greedy():
+    model = policy()
+    ids = torch.tensor([PROMPTS[1]])
+    theirs = model.generate(
+        ids, do_sample=False, max_new_tokens=10, eos_token_id=EOS, pad_token_id=PAD
+    )[0, ids.shape[1] :]
+    ours = rollout(model, [PROMPTS[1]], steps=10, temperature=0.0)
+    assert ours.ids()[0] == theirs.tolist()
+
+
+def test_complete_does_not_depend_on_batch_size():
+    model, prompts = policy(), ["a", "a longer prompt", "b", "another"]
+    options = {"max_new_tokens": 6, "n": 3, "seed": 7}
+    seen = []
+    small = complete(
+        model, tokenizer(), prompts, batch_size=2, progress=lambda *at: seen.append(at), **options
+    )
+    assert small == complete(model, tokenizer(), prompts, batch_size=64, **options)
+    assert small != complete(model, tokenizer(), prompts, **(options | {"seed": 8}))
+    assert len(small) == 12 and len(set(small[:3])) == 3
+    assert seen[-1] == (12, 12)
+
+
+def test_complete_cuts_at_stop_and_takes_no_prompts():
+    model = policy()
+    text = complete(model, tokenizer(), ["a"], max_new_tokens=12, seed=1)[0]
+    assert (
+        complete(model, tokenizer(), ["a"], max_new_tokens=12, seed=1, stop=text[3])[0]
+        == text.split(text[3])[0]
+    )
+    assert complete(model, tokenizer(), []) == []
