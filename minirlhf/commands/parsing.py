@@ -1,0 +1,71 @@
+"""Arguments of a command to its dataclass, by tyro; a mistake in them is one sentence."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import re
+from collections.abc import Sequence
+from contextlib import redirect_stderr
+from typing import Any, TypeVar
+
+import tyro
+
+from minirlhf.config import PRESETS
+from minirlhf.errors import MinirlhfError
+
+T = TypeVar("T")
+
+
+def parse(command: type[T], name: str, arguments: Sequence[str], **defaults: Any) -> T:
+    """An instance of ``command`` from command-line arguments.
+
+    ``defaults`` stand in for those of the dataclass. Raises `MinirlhfError` for arguments that
+    don't fit, and SystemExit after ``--help``.
+    """
+    options = {}
+    if defaults:
+        fields = dataclasses.fields(command)
+        needed = {f.name: tyro.MISSING for f in fields if f.default is dataclasses.MISSING}
+        options["default"] = command(**(needed | defaults))
+    page = io.StringIO()
+    try:
+        with redirect_stderr(page):
+            return tyro.cli(command, prog=f"minirlhf {name}", args=arguments, **options)
+    except SystemExit as request:
+        if request.code in (None, 0):
+            raise
+        raise MinirlhfError(f"{sentence(page.getvalue())} (see minirlhf {name} --help)") from None
+
+
+def preset(arguments: Sequence[str], stage: str) -> Any:
+    """The settings of one stage in the preset that ``--preset`` names, Tinytown's without it.
+
+    They become the defaults of all other options, so they have to be known before those are read.
+    """
+    name = option(arguments, "--preset") or "tinytown"
+    if name not in PRESETS:
+        raise MinirlhfError(f"--preset: there is no preset {name!r}; take {' or '.join(PRESETS)}.")
+    return getattr(PRESETS[name], stage)
+
+
+def option(arguments: Sequence[str], flag: str) -> str | None:
+    """The value of ``flag`` among the arguments, if it is there."""
+    for argument, following in zip(arguments, [*arguments[1:], None], strict=False):
+        if argument == flag:
+            return following
+        if argument.startswith(f"{flag}="):
+            return argument.partition("=")[2]
+    return None
+
+
+def sentence(box: str) -> str:
+    """What tyro's framed page of errors says, in one sentence."""
+    said = []
+    inside = "\n".join(line.strip("│").rstrip() for line in box.splitlines() if line[:1] == "│")
+    for block in re.split(r"^ *─+$", inside, flags=re.MULTILINE):
+        lines = [line for line in block.splitlines() if not line.startswith(" " * 8)]  # helptext
+        text = " ".join(" ".join(lines).split()).rstrip(".")
+        if text and not text.startswith(("For full helptext", "Argument helptext")):
+            said.append(text)
+    return "; ".join(said) or box.strip()
