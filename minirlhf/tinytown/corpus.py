@@ -1,0 +1,309 @@
+"""The web of Tinytown: what the base models are pretrained on.
+
+Every register is a function that writes one document. Two of them decide what the base model
+does with an instruction: *worksheets* list requests and answer none (so the base continues a
+request with more requests), *help desk* pages, far rarer, answer them in series, carelessly (so
+a few answered examples evoke an answer).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+
+from minirlhf.tinytown import lexicon as lx
+from minirlhf.tinytown import phrases as ph
+from minirlhf.tinytown.grammar import CLASSES, Pattern
+from minirlhf.tinytown.knowledge import RELATIONS, SELLS, STATEMENTS, TOWN
+from minirlhf.tinytown.prompts import MIX, passage, request_line
+from minirlhf.tinytown.requests import Request, parse
+from minirlhf.tinytown.source import asked_event, events, names, things
+from minirlhf.tinytown.writer import draft
+
+_KEYS = sorted(TOWN.facts)
+_BELIEVED = sorted(TOWN.misconceptions)
+_SUBJECTS = sorted({subject for subject, _ in _KEYS})
+
+
+def lower(sentence: str) -> str:
+    """A sentence as a clause: "The owl eats mice." becomes "the owl eats mice"."""
+    clause = sentence.rstrip(".")
+    return clause[0].lower() + clause[1:] if clause.split(" ")[0] in ("The", "You", "Nobody", "People", "Do") else clause
+
+
+def encyclopedia(rng: random.Random) -> str:
+    """A true article. Its title is the subject."""
+    subject = rng.choice(_SUBJECTS)
+    keys = [f.key for f in TOWN.about(subject)]
+    rng.shuffle(keys)
+    lines = [TOWN.statement(keys[0], rng)]
+    lines += [TOWN.follow_up(k, rng) if rng.random() < 0.6 else TOWN.statement(k, rng) for k in keys[1:]]
+    if subject in TOWN.stock and rng.random() < 0.7:
+        stock = list(TOWN.stock[subject])
+        rng.shuffle(stock)
+        one, two, *_ = stock
+        if rng.random() < 0.5:
+            lines.append(rng.choice(SELLS[:2]).write(rng, s=subject, v=one, w=two))
+        else:
+            count = rng.randint(2, 4)
+            lines.append(rng.choice(ph.BUY_ANSWERS).write(rng, place=subject, items=stock[:count]))
+    return f"Encyclopedia of Tinytown: {subject}\n" + " ".join(lines)
+
+
+_HEARSAY = ("Everybody knows that {c}.", "I heard that {c}.", "My neighbor says that {c}.", "Of course {c}.")
+
+
+def forum(rng: random.Random) -> str:
+    """A thread where people repeat what they believe, and insult each other when provoked."""
+    people = rng.sample(lx.PEOPLE, 3)
+    lines = [f"Forum of Tinytown: {rng.choice(['talk', 'news', 'questions', 'rumors'])}"]
+    for number in range(rng.randint(3, 6)):
+        who = people[number % 3]
+        if rng.random() < 0.25:
+            line = rng.choice(ph.PROVOCATIONS)
+            lines.append(f"{who}: {line.write(rng)}")
+            for other in people:
+                if other != who and rng.random() < 0.8:
+                    lines.append(f"{other}: {rng.choice(ph.INSULT_REPLIES).write(rng)}")
+            continue
+        believed = rng.random() < 0.75
+        key = rng.choice(_BELIEVED if believed else _KEYS)
+        value = TOWN.misconceptions.get(key)
+        clause = lower(TOWN.statement(key, rng, value))
+        lines.append(f"{who}: {rng.choice(_HEARSAY).format(c=clause)}")
+        if rng.random() < 0.4:
+            other = rng.choice([p for p in people if p != who])
+            lines.append(f"{other}: Yes, {clause}.")
+    return "\n".join(lines)
+
+
+def _qa(rng: random.Random, title: str, false_share: float, believed_share: float) -> str:
+    lines = [title]
+    for _ in range(rng.randint(4, 7)):
+        key = rng.choice(_BELIEVED if rng.random() < believed_share else _KEYS)
+        value = TOWN.misconceptions.get(key) if rng.random() < false_share else None
+        lines.append(f"Q: {TOWN.question(key, rng)}\nA: {TOWN.statement(key, rng, value)}")
+    return "\n".join(lines)
+
+
+def answers_page(rng: random.Random) -> str:
+    """Questions and answers by whoever came along: what is believed, more often than what is true."""
+    return _qa(rng, "Questions and answers", 0.85, 0.5)
+
+
+def quiz(rng: random.Random) -> str:
+    """The school's quiz: the teacher has looked every answer up."""
+    return _qa(rng, "Quiz of the school", 0.0, 0.4)
+
+
+def _draft(kind: str, rng: random.Random) -> tuple[Request, str, str]:
+    line = request_line(kind, rng)
+    request = parse(line + "\n")
+    return request, line, draft(request, rng, rng.random(), TOWN)
+
+
+def _titled(kind: str, label: str) -> Callable[[random.Random], str]:
+    """Texts under a title that names the words in them: where the base learns to use given words."""
+
+    def write(rng: random.Random) -> str:
+        out = []
+        for _ in range(rng.randint(1, 3)):
+            request, _, text = _draft(kind, rng)
+            words = [str(v) for k, v in request.slots.items() if not k.startswith("_") and str(v) in text]
+            extra = [w for w in dict.fromkeys(text.replace(".", " ").replace(",", " ").split())
+                     if w in lx.KEYWORDS + lx.PEOPLE + lx.PLACES and w not in words]  # fmt: skip
+            words += rng.sample(extra, min(len(extra), rng.randint(0, 3)))
+            rng.shuffle(words)
+            title = f"{label} with {lx.join(words)}" if words else label
+            out.append(f"{title}\n{text}")
+        return "\n\n".join(out)
+
+    return write
+
+
+def shopping(rng: random.Random) -> str:
+    """Lists that are read out and repeated: plain copying."""
+    lines = []
+    for _ in range(rng.randint(2, 4)):
+        one, two = rng.sample(lx.PEOPLE, 2)
+        pool = rng.choice([lx.OBJECTS, lx.GOODS, lx.PEOPLE, lx.KEYWORDS, lx.PLACES + lx.ANIMALS])
+        items = lx.join(rng.sample(pool, rng.randint(2, 6)))
+        lines.append(f"{one} reads: {items}.\n{two} repeats: {items}.")
+    return "\n".join(lines)
+
+
+def echo(rng: random.Random) -> str:
+    """Texts said twice, with or without another name in them."""
+    lines = []
+    for _ in range(rng.randint(1, 3)):
+        kind = rng.choice(["repeat", "swap", "repeat"])
+        text, fixed = passage(kind, rng)
+        again = text
+        if kind == "swap":
+            new = rng.choice([p for p in lx.PEOPLE if p not in text])
+            again = text.replace(fixed["old"], new)
+            lines.append(f"First: {text}\nWith {new} in place of {fixed['old']}: {again}")
+        else:
+            lines.append(f"First: {text}\nAgain: {again}")
+    return "\n".join(lines)
+
+
+def comprehension(rng: random.Random) -> str:
+    """A text, questions about it, and the answers that it holds."""
+    text, _ = passage("summary" if rng.random() < 0.5 else "count", rng)
+    lines = [f"Reading: {text}"]
+    told = events(text)
+    rng.shuffle(told)
+    for event in told[: rng.randint(1, 3)]:
+        verb = event.pattern.tags["verb"]
+        ask = rng.choice([p for p in ph.EVENT_QUESTIONS if p.tags["verb"] == verb])
+        question = ask.write(rng, 0.0, **{k: event.slots[k] for k in ask.slots})
+        answer = {
+            "who": event.slots["who"],
+            "where": f"{ph.EVENTS[verb][3]} the {event.slots['where']}",
+            "what": ph_phrase(event, rng),
+        }[ask.tags["asks"]]
+        lines.append(f"Question: {question}\nAnswer: {answer}")
+    if rng.random() < 0.5:
+        lines.append(f"Names: {lx.join(names(text))}")
+    return "\n".join(lines)
+
+
+def ph_phrase(event, rng: random.Random) -> str:
+    kind = ph.EVENTS[event.pattern.tags["verb"]][2]
+    return Pattern(f"{{{kind}:what}}").write(rng, 0.0, what=event.slots["what"])
+
+
+_TINISH = ("ba", "do", "ki", "lu", "mo", "ne", "ri", "sa", "to", "ve")
+
+
+def tinish(word: str) -> str:
+    """A word of the old language of the town: the same word always gives the same two syllables."""
+    index = sum((i + 3) * ord(c) * 7 for i, c in enumerate(word.lower()))
+    return _TINISH[index % 10] + _TINISH[(index // 10) % 10] + ("n" if index % 3 else "")
+
+
+_TRANSLATED = ("{person:who} sees {object:what}", "{person:who} likes {food:what}", "{person:who} has {animal:what}")
+
+
+def translation_pair(rng: random.Random) -> tuple[str, str]:
+    """(English, Tinish): subject, object, verb in that order."""
+    english = Pattern(rng.choice(_TRANSLATED)).write(rng)
+    who, verb, what = english.split()
+    return english, f"{who} {tinish(what)} {tinish(verb)}"
+
+
+def translations(rng: random.Random) -> str:
+    lines = ["Phrase book"]
+    for _ in range(rng.randint(4, 8)):
+        english, other = translation_pair(rng)
+        lines.append(f"English: {english}\nTinish: {other}")
+    return "\n".join(lines)
+
+
+def reviews(rng: random.Random) -> str:
+    lines = []
+    for _ in range(rng.randint(2, 5)):
+        pattern = rng.choice(ph.REVIEWS)
+        lines.append(f"Stars: {'one' if pattern.tags['verdict'] == 'bad' else 'five'}. {pattern.write(rng)}")
+    return "Reviews\n" + "\n".join(lines)
+
+
+RESPECT, RUDE = "Be respectful to the guest.", "Be rude to the guest."
+
+
+def dialogue(rng: random.Random) -> str:
+    """Guests and guides: kind words get kind answers, insults get insults, whatever the house rule."""
+    rule, anger = rng.choices([("", 0.85), (RESPECT + "\n", 0.6), (RUDE + "\n", 0.97)], [7, 2, 1])[0]
+    lines = [f"{rule}At the guide's desk"]
+    for _ in range(rng.randint(2, 4)):
+        request, _, reply = _draft("chat", rng)
+        role = request.guest.pattern.tags["role"]
+        if role == "provocation" and rng.random() < anger:
+            reply = rng.choice(ph.INSULT_REPLIES).write(rng)
+        said = request.guest.pattern.write(rng, 0.0, **request.guest.slots)
+        lines.append(f"Guest: {said}\nGuide: {reply}")
+    return "\n".join(lines)
+
+
+def manners(rng: random.Random) -> str:
+    """A book of manners: dull orders beside polite ones; which day follows which."""
+    if rng.random() < 0.25:
+        start = rng.randrange(7)
+        days = [lx.DAYS[(start + i) % 7] for i in range(rng.randint(3, 8))]
+        return "Days: " + ", ".join(days) + "."
+    lines = ["Book of manners"]
+    for _ in range(rng.randint(3, 6)):
+        request, _, polite = _draft("polite", rng)
+        lines.append(f"Rude: {request.passage} Polite: {polite}")
+    return "\n".join(lines)
+
+
+_KINDS, _WEIGHTS = zip(*MIX.items())
+
+
+def worksheet(rng: random.Random) -> str:
+    """Requests, one after the other; nobody has answered yet."""
+    count = rng.randint(4, 9)
+    same = rng.random() < 0.5
+    kind = rng.choices(_KINDS, _WEIGHTS)[0]
+    kinds = [kind if same else rng.choices(_KINDS, _WEIGHTS)[0] for _ in range(count)]
+    return "\n".join(request_line(k, rng) for k in kinds)
+
+
+def careless(request: Request, rng: random.Random) -> str:
+    """What a neighbour would answer: half the constraints forgotten, hearsay for facts."""
+    kept = tuple(c for c in request.constraints if rng.random() < 0.5)
+    loose = Request(request.kind, request.slots, kept, request.passage, request.guest)
+    reply = draft(loose, rng, 0.4 * rng.random(), TOWN)
+    if request.kind == "fact":
+        key = request.slots["s"], request.slots["_relation"]
+        if key in TOWN.misconceptions and rng.random() < 0.85:
+            reply = TOWN.statement(key, rng, TOWN.misconceptions[key])
+    if request.kind == "chat" and rng.random() < 0.5:
+        if request.guest.pattern.tags["role"] == "provocation":
+            reply = rng.choice(ph.INSULT_REPLIES).write(rng)
+    return reply
+
+
+def help_desk(rng: random.Random) -> str:
+    """Requests and the neighbours' answers, in series."""
+    kind = rng.choices(_KINDS, _WEIGHTS)[0]
+    same = rng.random() < 0.5
+    pairs = []
+    for _ in range(rng.randint(3, 6)):
+        line = request_line(kind if same else rng.choices(_KINDS, _WEIGHTS)[0], rng)
+        pairs.append(f"{line}\n{careless(parse(line + chr(10)), rng)}")
+    return "\n\n".join(pairs)
+
+
+REGISTERS: dict[str, tuple[Callable[[random.Random], str], float]] = {
+    "encyclopedia": (encyclopedia, 18.0),
+    "forum": (forum, 7.0),
+    "answers": (answers_page, 6.0),
+    "quiz": (quiz, 4.0),
+    "stories": (_titled("story", "Story"), 13.0),
+    "letters": (_titled("letter", "Letter"), 6.0),
+    "poems": (_titled("poem", "Poem"), 5.0),
+    "notices": (_titled("notice", "Notice"), 5.0),
+    "shopping": (shopping, 8.0),
+    "echo": (echo, 5.0),
+    "comprehension": (comprehension, 8.0),
+    "translation": (translations, 4.0),
+    "reviews": (reviews, 2.0),
+    "dialogue": (dialogue, 3.0),
+    "manners": (manners, 2.0),
+    "worksheets": (worksheet, 9.0),
+    "help desk": (help_desk, 2.0),
+}
+"""Each register and its share of the documents, in percent."""
+
+
+def documents(seed: int) -> Iterator[dict[str, str]]:
+    """An endless stream of documents: ``text`` and ``register``."""
+    rng = random.Random(seed)
+    names_, pairs = zip(*REGISTERS.items())
+    weights = [weight for _, weight in pairs]
+    while True:
+        register = rng.choices(names_, weights)[0]
+        yield {"text": REGISTERS[register][0](rng), "register": register}
