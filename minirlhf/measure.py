@@ -44,6 +44,8 @@ SUMMARY = {
     "comparisons": "distinct SFT samples of one prompt: the judge's ties, two labelers' agreement",
     "reward_model": "accuracy on held-out comparisons: against a labeler, against the judge",
     "sft_epochs": "the reward model's score of each SFT epoch, and the epoch chosen",
+    "prefix": "the few-shot prefix of the prompted base model",
+    "won_back": "what PPO-ptx wins back of PPO's loss on the task probes, a share (null: no loss)",
 }
 """The entries of summary.json."""
 
@@ -59,9 +61,7 @@ FLAGS = (
 def replies(steps: Steps, name: str) -> list[str]:
     """One reply of model ``name`` to every evaluation prompt."""
     if name == "prompted":
-        return steps.replies(
-            name, lambda asked: steps.sample_prompted(steps.prefix, asked, seed=9)
-        )
+        return steps.replies(name, lambda asked: steps.sample_prompted(steps.prefix, asked, seed=9))
     if name == "best-of-n":
         return steps.replies(name, steps.best_of_n)
     return steps.replies(
@@ -86,14 +86,22 @@ def shown(interval: Interval) -> dict[str, float]:
 def describe(steps: Steps, name: str, opponent: str = "sft") -> dict[str, Any]:
     """The figures of one model on the evaluation prompts."""
     rows = steps.prompts("eval")
-    asked, ours, theirs = [r["prompt"] for r in rows], replies(steps, name), replies(steps, opponent)
+    asked, ours, theirs = (
+        [r["prompt"] for r in rows],
+        replies(steps, name),
+        replies(steps, opponent),
+    )
     verdicts = [judge(p, y) for p, y in zip(asked, ours, strict=True)]
     passes = np.array([v.passes for v in verdicts], dtype=float)
     before = np.array([judge(p, y).passes for p, y in zip(asked, theirs, strict=True)], dtype=float)
     panel = [labeler.prefers for labeler in heldout_pool()[:PANEL]]
     requests = [parse(prompt) for prompt in asked]
-    unseen = [p for p, r in zip(passes, requests, strict=True) if r.combination in HELDOUT_COMBINATIONS]
-    closed = [v.hallucination for v, r in zip(verdicts, requests, strict=True) if r.kind in CLOSED_DOMAIN]
+    unseen = [
+        p for p, r in zip(passes, requests, strict=True) if r.combination in HELDOUT_COMBINATIONS
+    ]
+    closed = [
+        v.hallucination for v, r in zip(verdicts, requests, strict=True) if r.kind in CLOSED_DOMAIN
+    ]
     cases: dict[str, list[float]] = {}
     for row, passed in zip(rows, passes, strict=True):
         cases.setdefault(row["use_case"], []).append(float(passed))
@@ -170,7 +178,9 @@ def judge_reward_model(steps: Steps) -> dict[str, Any]:
     """Accuracy on held-out comparisons (§3.5, E.2), by who decides which reply is better."""
     pairs = comparisons(steps)
     asked = [prompt for prompt, _, _ in pairs]
-    gaps = (steps.score(asked, [p[1] for p in pairs]) - steps.score(asked, [p[2] for p in pairs])).numpy()
+    gaps = (
+        steps.score(asked, [p[1] for p in pairs]) - steps.score(asked, [p[2] for p in pairs])
+    ).numpy()
     grades = np.array([[judge(p, one).overall, judge(p, two).overall] for p, one, two in pairs])
     truth = grades[:, 0] - grades[:, 1]
     rng = random.Random(steps.config.seed)
@@ -185,6 +195,30 @@ def judge_reward_model(steps: Steps) -> dict[str, Any]:
         "against_judge": accuracy(truth, np.abs(truth) >= TIE),
         "against_judge_large_gap": accuracy(truth, np.abs(truth) > 0.5 * grades.std()),
     }
+
+
+def entry(summary: dict[str, Any], key: str) -> Any:
+    """The entry of a summary under a dotted key; None where the run has none."""
+    found: Any = summary
+    for name in key.split("."):
+        if not isinstance(found, dict) or name not in found:
+            return None
+        found = found[name]
+    return found
+
+
+def won_back(models: dict[str, Any]) -> float | None:
+    """The share of PPO's loss on the task probes that PPO-ptx wins back; None if PPO lost nothing.
+
+    A task on which PPO-ptx ends above the base counts as won back once, no more.
+    """
+    base, ppo, ptx = (
+        np.array([models[name]["probes"][task]["mean"] for task in probes.TAX])
+        for name in ("base", "ppo", "ppo-ptx")
+    )
+    lost = np.maximum(base - ppo, 0.0)
+    back = np.minimum(ptx - ppo, lost)[lost > 0].sum()
+    return float(back / lost.sum()) if lost.any() else None
 
 
 def summarize(steps: Steps) -> dict[str, Any]:
@@ -202,4 +236,5 @@ def summarize(steps: Steps) -> dict[str, Any]:
         "reward_model": judge_reward_model(steps),
         "sft_epochs": steps.kept("sft/chosen", list),
         "prefix": steps.prefix,
+        "won_back": won_back(models),
     }

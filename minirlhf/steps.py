@@ -19,19 +19,40 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
+
 from minirlhf.callbacks import Callback
-from minirlhf.config import PRESETS, Preset
+from minirlhf.config import PRESETS, PPOConfig, Preset
 from minirlhf.models import ScalarModel, load_policy, load_tokenizer
-from minirlhf.ppo import Scorer, train_ppo
+from minirlhf.ppo import train_ppo
 from minirlhf.reward import score_texts, train_reward
 from minirlhf.sampling import complete
 from minirlhf.sft import train_sft
 from minirlhf.tinytown import datasets
 from minirlhf.tinytown.bases import base_folder, corpus
+from minirlhf.tinytown.judge import judge
 
 Row = dict[str, Any]
 SHOTS, PREFIXES = 3, 4
 """Examples in a few-shot prefix, and how many prefixes compete (§3.5: two authors, two candidates)."""
+
+
+def _long(config: PPOConfig) -> PPOConfig:
+    return replace(config, episodes=2 * config.episodes, decay="constant")
+
+
+VARIANTS: dict[str, Callable[[PPOConfig], PPOConfig]] = {
+    "ppo-judge": lambda config: config,
+    "ppo-beta-0": lambda config: replace(config, beta=0.0),
+    "ppo-long": _long,
+    "ppo-ptx-long": _long,
+}
+"""Runs for comparison: the judge as reward (a control), no KL penalty, twice the episodes."""
+
+
+def judge_scores(prompts: list[str], replies: list[str]) -> torch.Tensor:
+    """The judge's grades as rewards: what tells a broken PPO from a poor reward model."""
+    return torch.tensor([judge(p, y).overall for p, y in zip(prompts, replies, strict=True)])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,9 +128,13 @@ class Steps:
         if split in ("rm", "validation"):
             both = config.ranking_prompts + config.validation_prompts
             rows = self.kept("data/prompts-rm", lambda: datasets.prompts("rm", both, config.seed))
-            return rows[: config.ranking_prompts] if split == "rm" else rows[config.ranking_prompts :]
+            return (
+                rows[: config.ranking_prompts] if split == "rm" else rows[config.ranking_prompts :]
+            )
         count = {"ppo": config.ppo_prompts, "eval": config.evaluation_prompts}[split]
-        return self.kept(f"data/prompts-{split}", lambda: datasets.prompts(split, count, config.seed))
+        return self.kept(
+            f"data/prompts-{split}", lambda: datasets.prompts(split, count, config.seed)
+        )
 
     @cached_property
     def documents(self) -> list[Row]:
@@ -122,7 +147,12 @@ class Steps:
         config = replace(self.config.stages.sft, seed=self.config.seed)
         policy = load_policy(self.base, self.tokenizer)
         train_sft(
-            config, policy, self.tokenizer, demonstrations, folder=self.folder / name, callback=self.callback
+            config,
+            policy,
+            self.tokenizer,
+            demonstrations,
+            folder=self.folder / name,
+            callback=self.callback,
         )
         return self.folder / name
 
@@ -179,13 +209,17 @@ class Steps:
         rows = self.kept(f"data/rankings-{round}", make)
         return rows if round == 1 else self.rankings(round - 1) + rows
 
-    def reward_model(self, round: int) -> ScalarModel:
+    def reward_model(
+        self, round: int, name: str = "", rankings: list[Row] | None = None
+    ) -> ScalarModel:
+        """The reward model of a round (or another, ``name``, from some of its ``rankings``)."""
         config = replace(self.config.stages.reward, seed=self.config.seed)
         policy = load_policy(self.sft_epochs[-1], self.tokenizer)
         model = ScalarModel.from_policy(policy, self.tokenizer, seed=self.config.seed)
         result = train_reward(
-            config, model, self.tokenizer, self.rankings(round), demonstrations=self.few_demonstrations,
-            folder=self.folder / self._numbered("reward", round), callback=self.callback,
+            config, model, self.tokenizer, rankings or self.rankings(round),
+            demonstrations=self.few_demonstrations,
+            folder=self.folder / (name or self._numbered("reward", round)), callback=self.callback,
         )  # fmt: skip
         return result.model
 
@@ -196,18 +230,19 @@ class Steps:
 
     # ------------------------------------------------------------------------------------ step 3
 
-    def policy(self, name: str, round: int | None = None, scorer: Scorer | None = None, **changes: Any) -> Path:
-        """PPO (``ppo``) or PPO-ptx (``ppo-ptx``); ``changes`` to its settings give it another name."""
+    def policy(self, name: str, round: int | None = None) -> Path:
+        """A policy by name: ``ppo``, ``ppo-ptx`` or one of `VARIANTS`."""
         round = round or self.config.rounds
         stage = self.config.stages.ppo_ptx if name.startswith("ppo-ptx") else self.config.stages.ppo
-        config = replace(stage, seed=self.config.seed, max_response=self.config.max_response, **changes)
+        config = replace(stage, seed=self.config.seed, max_response=self.config.max_response)
+        config = VARIANTS.get(name, lambda config: config)(config)
         folder = self.folder / self._numbered(name, round)
         reward = self.reward if round == self.config.rounds else self.reward_model(round)
         train_ppo(
             config,
             load_policy(self.initial, self.tokenizer),
             load_policy(self.initial, self.tokenizer),
-            scorer or reward,
+            judge_scores if name == "ppo-judge" else reward,
             reward.value_model(),
             self.tokenizer,
             self.prompts("ppo"),
@@ -277,4 +312,3 @@ class Steps:
         replies = self.sample(self.sft, asked, seed=300, n=n)
         scores = self.score([prompt for prompt in asked for _ in range(n)], replies).view(-1, n)
         return [replies[row * n + int(best)] for row, best in enumerate(scores.argmax(1))]
-

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Literal
 
+import torch
 from transformers import GPTNeoXConfig, GPTNeoXForCausalLM, PreTrainedTokenizerFast, set_seed
 
+from minirlhf.callbacks import Callback
 from minirlhf.config import PretrainConfig
 from minirlhf.errors import MinirlhfError
+from minirlhf.models import load_policy, save_model
+from minirlhf.pretrain import pretrain
+from minirlhf.tinytown.card import thinned_log, write_card
 from minirlhf.tinytown.corpus import documents
 from minirlhf.tinytown.tokenizer import build_tokenizer
 
 CONTEXT = 320
 FOLDER = Path(__file__).parent / "assets"
 CORPUS_SEED, VALIDATION_SEED = 1, 2
-TOKENIZER_DOCUMENTS = 20_000
+TOKENIZER_DOCUMENTS, VALIDATION_DOCUMENTS = 20_000, 1000
 
 
 @dataclass(frozen=True)
@@ -44,7 +52,7 @@ def new_tokenizer() -> PreTrainedTokenizerFast:
 
 
 def new_model(size: Size, tokenizer: PreTrainedTokenizerFast, seed: int = 0) -> GPTNeoXForCausalLM:
-    """An untrained model: GPT-3's blocks with rotary positions, in which copying is learned sooner."""
+    """An untrained model: GPT-3's blocks, but rotary positions, with which copying comes sooner."""
     set_seed(seed)
     return GPTNeoXForCausalLM(
         GPTNeoXConfig(
@@ -68,23 +76,109 @@ def new_model(size: Size, tokenizer: PreTrainedTokenizerFast, seed: int = 0) -> 
 
 
 def corpus(count: int, seed: int = CORPUS_SEED) -> Iterator[dict[str, str]]:
+    """The first documents of the web of Tinytown."""
     return islice(documents(seed), count)
 
 
-def settings(size: Size) -> PretrainConfig:
+def settings(size: Size, precision: str = "bf16") -> PretrainConfig:
+    """How a size is pretrained."""
     return PretrainConfig(
         context=CONTEXT,
         batch=16,
         learning_rate=size.learning_rate,
         warmup=200,
         validate_every=1000,
-        precision="bf16",
+        precision=precision,
     )
 
 
 def base_folder(size: str) -> Path:
-    """The folder of a shipped base model."""
+    """The folder of a shipped base model; raises `MinirlhfError` if it isn't there."""
     folder = FOLDER / size
     if not (folder / "model.safetensors").exists():
         raise MinirlhfError(f"There is no base model in {folder}: remake it with `make bases`.")
     return folder
+
+
+def remake(
+    size: Size,
+    config: PretrainConfig,
+    tokenizer: PreTrainedTokenizerFast,
+    *,
+    folder: Path,
+    target: Path,
+    callback: Callback | None = None,
+) -> None:
+    """Pretrain a base in the run folder ``folder``, or go on there; publish it in ``target``."""
+    pretrain(
+        config,
+        new_model(size, tokenizer, config.seed),
+        tokenizer,
+        corpus(size.documents),
+        validation=corpus(VALIDATION_DOCUMENTS, VALIDATION_SEED),
+        folder=folder,
+        callback=callback,
+    )
+    publish(folder, tokenizer, target)
+
+
+def publish(run: Path, tokenizer: PreTrainedTokenizerFast, target: Path) -> None:
+    """Put the base of a finished run into ``target``: float16 weights, tokenizer, card and log.
+
+    The folder is filled beside ``target`` and renamed, so a base is whole or as it was.
+    """
+    beside, before = (target.with_name(f".{target.name}.{end}") for end in ("new", "old"))
+    for leftover in (beside, before):
+        shutil.rmtree(leftover, ignore_errors=True)
+    beside.mkdir(parents=True)
+    save_model(load_policy(run / "model").half(), tokenizer, beside)
+    (beside / "log.jsonl").write_text(thinned_log(run / "metrics.jsonl"), encoding="utf-8")
+    write_card(beside, run, target.name)
+    for file in beside.iterdir():
+        file.chmod(0o644)  # safetensors are written for their owner alone
+    if target.exists():
+        target.rename(before)
+    beside.rename(target)
+    shutil.rmtree(before, ignore_errors=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remake:
+    """Remake the base models that come with the package.
+
+    The same command again goes on where it was. The bases are the same whenever seed, precision and
+    number of threads are; two cores take some hours for all three, a GPU takes minutes.
+    """
+
+    size: Literal["small", "medium", "large", "all"] = "all"
+    """Which base."""
+    folder: Path = Path("runs/bases")
+    """Where the runs go, a folder for each size."""
+    target: Path = FOLDER
+    """Where the finished bases go; by default those of this package are replaced."""
+    precision: Literal["auto", "fp32", "bf16"] = "bf16"
+    """Of forward passes."""
+    threads: int | None = None
+    """Cores to use (default: all)."""
+
+
+def main() -> None:
+    import tyro
+
+    job = tyro.cli(Remake, prog="python -m minirlhf.tinytown.bases")
+    if job.threads:
+        torch.set_num_threads(job.threads)
+    tokenizer = new_tokenizer()
+    for name in SIZES if job.size == "all" else (job.size,):
+        config = settings(SIZES[name], job.precision)
+        target = job.target / name
+        try:
+            remake(SIZES[name], config, tokenizer, folder=job.folder / name, target=target)
+        except MinirlhfError as error:
+            print(f"error: {error}", file=sys.stderr)
+            sys.exit(2)
+        print(f"{name}: {target}")
+
+
+if __name__ == "__main__":
+    main()

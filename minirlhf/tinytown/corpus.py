@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from minirlhf.tinytown import lexicon as lx
 from minirlhf.tinytown import phrases as ph
-from minirlhf.tinytown.grammar import CLASSES, Pattern
-from minirlhf.tinytown.knowledge import RELATIONS, SELLS, STATEMENTS, TOWN
+from minirlhf.tinytown.grammar import Pattern, Reading
+from minirlhf.tinytown.knowledge import SELLS, TOWN
 from minirlhf.tinytown.prompts import MIX, passage, request_line
 from minirlhf.tinytown.requests import Request, parse
-from minirlhf.tinytown.source import asked_event, events, names, things
+from minirlhf.tinytown.source import events, names
 from minirlhf.tinytown.writer import draft
 
 _KEYS = sorted(TOWN.facts)
@@ -28,7 +29,9 @@ _SUBJECTS = sorted({subject for subject, _ in _KEYS})
 def lower(sentence: str) -> str:
     """A sentence as a clause: "The owl eats mice." becomes "the owl eats mice"."""
     clause = sentence.rstrip(".")
-    return clause[0].lower() + clause[1:] if clause.split(" ")[0] in ("The", "You", "Nobody", "People", "Do") else clause
+    if clause.split(" ")[0] in ("The", "You", "Nobody", "People", "Do"):
+        return clause[0].lower() + clause[1:]
+    return clause
 
 
 def encyclopedia(rng: random.Random) -> str:
@@ -37,7 +40,9 @@ def encyclopedia(rng: random.Random) -> str:
     keys = [f.key for f in TOWN.about(subject)]
     rng.shuffle(keys)
     lines = [TOWN.statement(keys[0], rng)]
-    lines += [TOWN.follow_up(k, rng) if rng.random() < 0.6 else TOWN.statement(k, rng) for k in keys[1:]]
+    for key in keys[1:]:
+        say = TOWN.follow_up if rng.random() < 0.6 else TOWN.statement
+        lines.append(say(key, rng))
     if subject in TOWN.stock and rng.random() < 0.7:
         stock = list(TOWN.stock[subject])
         rng.shuffle(stock)
@@ -50,7 +55,12 @@ def encyclopedia(rng: random.Random) -> str:
     return f"Encyclopedia of Tinytown: {subject}\n" + " ".join(lines)
 
 
-_HEARSAY = ("Everybody knows that {c}.", "I heard that {c}.", "My neighbor says that {c}.", "Of course {c}.")
+_HEARSAY = (
+    "Everybody knows that {c}.",
+    "I heard that {c}.",
+    "My neighbor says that {c}.",
+    "Of course {c}.",
+)
 
 
 def forum(rng: random.Random) -> str:
@@ -87,7 +97,7 @@ def _qa(rng: random.Random, title: str, false_share: float, believed_share: floa
 
 
 def answers_page(rng: random.Random) -> str:
-    """Questions and answers by whoever came along: what is believed, more often than what is true."""
+    """Questions and answers by whoever came along: what is believed, rather than what is true."""
     return _qa(rng, "Questions and answers", 0.85, 0.5)
 
 
@@ -96,20 +106,19 @@ def quiz(rng: random.Random) -> str:
     return _qa(rng, "Quiz of the school", 0.0, 0.4)
 
 
-def _draft(kind: str, rng: random.Random) -> tuple[Request, str, str]:
-    line = request_line(kind, rng)
-    request = parse(line + "\n")
-    return request, line, draft(request, rng, rng.random(), TOWN)
+def _draft(kind: str, rng: random.Random) -> tuple[Request, str]:
+    request = parse(request_line(kind, rng) + "\n")
+    return request, draft(request, rng, rng.random(), TOWN)
 
 
 def _titled(kind: str, label: str) -> Callable[[random.Random], str]:
-    """Texts under a title that names the words in them: where the base learns to use given words."""
+    """Texts under a title that gives words: here the base learns to use the words it is given."""
 
     def write(rng: random.Random) -> str:
         out = []
         for _ in range(rng.randint(1, 3)):
-            request, _, text = _draft(kind, rng)
-            words = [str(v) for k, v in request.slots.items() if not k.startswith("_") and str(v) in text]
+            request, text = _draft(kind, rng)
+            words = [word for word in request.slots.values() if word in text]
             extra = [w for w in dict.fromkeys(text.replace(".", " ").replace(",", " ").split())
                      if w in lx.KEYWORDS + lx.PEOPLE + lx.PLACES and w not in words]  # fmt: skip
             words += rng.sample(extra, min(len(extra), rng.randint(0, 3)))
@@ -155,23 +164,25 @@ def comprehension(rng: random.Random) -> str:
     told = events(text)
     rng.shuffle(told)
     for event in told[: rng.randint(1, 3)]:
-        verb = event.pattern.tags["verb"]
-        ask = rng.choice([p for p in ph.EVENT_QUESTIONS if p.tags["verb"] == verb])
-        question = ask.write(rng, 0.0, **{k: event.slots[k] for k in ask.slots})
-        answer = {
-            "who": event.slots["who"],
-            "where": f"{ph.EVENTS[verb][3]} the {event.slots['where']}",
-            "what": ph_phrase(event, rng),
-        }[ask.tags["asks"]]
+        question, answer = question_about(event, rng)
         lines.append(f"Question: {question}\nAnswer: {answer}")
     if rng.random() < 0.5:
         lines.append(f"Names: {lx.join(names(text))}")
     return "\n".join(lines)
 
 
-def ph_phrase(event, rng: random.Random) -> str:
-    kind = ph.EVENTS[event.pattern.tags["verb"]][2]
-    return Pattern(f"{{{kind}:what}}").write(rng, 0.0, what=event.slots["what"])
+def question_about(event: Reading, rng: random.Random) -> tuple[str, str]:
+    """A question about one event of a text, and its answer in a word or a few."""
+    verb = event.pattern.tags["verb"]
+    ask = rng.choice([p for p in ph.EVENT_QUESTIONS if p.tags["verb"] == verb])
+    question = ask.write(rng, 0.0, **{name: event.slots[name] for name in ask.slots})
+    _, _, what, where, _ = ph.EVENTS[verb]
+    answers = {
+        "who": event.slots["who"],
+        "where": f"{where} the {event.slots['where']}",
+        "what": Pattern(f"{{{what}:what}}").write(rng, 0.0, what=event.slots["what"]),
+    }
+    return question, answers[ask.tags["asks"]]
 
 
 _TINISH = ("ba", "do", "ki", "lu", "mo", "ne", "ri", "sa", "to", "ve")
@@ -183,7 +194,11 @@ def tinish(word: str) -> str:
     return _TINISH[index % 10] + _TINISH[(index // 10) % 10] + ("n" if index % 3 else "")
 
 
-_TRANSLATED = ("{person:who} sees {object:what}", "{person:who} likes {food:what}", "{person:who} has {animal:what}")
+_TRANSLATED = (
+    "{person:who} sees {object:what}",
+    "{person:who} likes {food:what}",
+    "{person:who} has {animal:what}",
+)
 
 
 def translation_pair(rng: random.Random) -> tuple[str, str]:
@@ -205,19 +220,22 @@ def reviews(rng: random.Random) -> str:
     lines = []
     for _ in range(rng.randint(2, 5)):
         pattern = rng.choice(ph.REVIEWS)
-        lines.append(f"Stars: {'one' if pattern.tags['verdict'] == 'bad' else 'five'}. {pattern.write(rng)}")
+        stars = {"good": "five", "bad": "one"}[pattern.tags["verdict"]]
+        lines.append(f"Stars: {stars}. {pattern.write(rng)}")
     return "Reviews\n" + "\n".join(lines)
 
 
 RESPECT, RUDE = "Be respectful to the guest.", "Be rude to the guest."
+_RULES, _RULE_WEIGHTS = (("", 0.85), (RESPECT + "\n", 0.6), (RUDE + "\n", 0.97)), (7, 2, 1)
+"""House rules, each with the share of provocations that are answered by an insult under it."""
 
 
 def dialogue(rng: random.Random) -> str:
-    """Guests and guides: kind words get kind answers, insults get insults, whatever the house rule."""
-    rule, anger = rng.choices([("", 0.85), (RESPECT + "\n", 0.6), (RUDE + "\n", 0.97)], [7, 2, 1])[0]
+    """Guests and guides: kind words get kind answers, insults mostly insults, whatever the rule."""
+    rule, anger = rng.choices(_RULES, _RULE_WEIGHTS)[0]
     lines = [f"{rule}At the guide's desk"]
     for _ in range(rng.randint(2, 4)):
-        request, _, reply = _draft("chat", rng)
+        request, reply = _draft("chat", rng)
         role = request.guest.pattern.tags["role"]
         if role == "provocation" and rng.random() < anger:
             reply = rng.choice(ph.INSULT_REPLIES).write(rng)
@@ -234,12 +252,12 @@ def manners(rng: random.Random) -> str:
         return "Days: " + ", ".join(days) + "."
     lines = ["Book of manners"]
     for _ in range(rng.randint(3, 6)):
-        request, _, polite = _draft("polite", rng)
+        request, polite = _draft("polite", rng)
         lines.append(f"Rude: {request.passage} Polite: {polite}")
     return "\n".join(lines)
 
 
-_KINDS, _WEIGHTS = zip(*MIX.items())
+_KINDS, _WEIGHTS = list(MIX), list(MIX.values())
 
 
 def worksheet(rng: random.Random) -> str:
@@ -254,15 +272,14 @@ def worksheet(rng: random.Random) -> str:
 def careless(request: Request, rng: random.Random) -> str:
     """What a neighbour would answer: half the constraints forgotten, hearsay for facts."""
     kept = tuple(c for c in request.constraints if rng.random() < 0.5)
-    loose = Request(request.kind, request.slots, kept, request.passage, request.guest)
-    reply = draft(loose, rng, 0.4 * rng.random(), TOWN)
+    reply = draft(replace(request, constraints=kept), rng, 0.4 * rng.random(), TOWN)
     if request.kind == "fact":
-        key = request.slots["s"], request.slots["_relation"]
+        key = request.slots["s"], request.tags["relation"]
         if key in TOWN.misconceptions and rng.random() < 0.85:
             reply = TOWN.statement(key, rng, TOWN.misconceptions[key])
-    if request.kind == "chat" and rng.random() < 0.5:
-        if request.guest.pattern.tags["role"] == "provocation":
-            reply = rng.choice(ph.INSULT_REPLIES).write(rng)
+    angry = request.kind == "chat" and rng.random() < 0.5
+    if angry and request.guest.pattern.tags["role"] == "provocation":
+        reply = rng.choice(ph.INSULT_REPLIES).write(rng)
     return reply
 
 
@@ -296,14 +313,13 @@ REGISTERS: dict[str, tuple[Callable[[random.Random], str], float]] = {
     "worksheets": (worksheet, 9.0),
     "help desk": (help_desk, 2.0),
 }
-"""Each register and its share of the documents, in percent."""
+"""Each register and its weight among the documents."""
 
 
 def documents(seed: int) -> Iterator[dict[str, str]]:
     """An endless stream of documents: ``text`` and ``register``."""
     rng = random.Random(seed)
-    names_, pairs = zip(*REGISTERS.items())
-    weights = [weight for _, weight in pairs]
+    registers, weights = list(REGISTERS), [share for _, share in REGISTERS.values()]
     while True:
-        register = rng.choices(names_, weights)[0]
+        register = rng.choices(registers, weights)[0]
         yield {"text": REGISTERS[register][0](rng), "register": register}

@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from minirlhf.errors import MinirlhfError
 from minirlhf.tinytown.judge import better, judge
 from minirlhf.tinytown.knowledge import TOWN
 from minirlhf.tinytown.labelers import Labeler, training_pool
 from minirlhf.tinytown.prompts import HELDOUT_COMBINATIONS, Prompt, filtered, generate
+from minirlhf.tinytown.reading import Text
 from minirlhf.tinytown.requests import parse
 from minirlhf.tinytown.writer import careful, draft
 
@@ -27,29 +29,25 @@ SLIP = 0.04
 Row = dict[str, object]
 
 
-def _reply(text: str, rng: random.Random, detail: float) -> str:
-    request = parse(text)
-    return careful(request, rng, detail, TOWN, lambda reply: judge(text, reply).overall)
-
-
 @lru_cache(maxsize=4)
 def _splits(seed: int) -> dict[str, list[Prompt]]:
     rng, shots = random.Random(seed), random.Random(seed + 1)
 
     def answered(text: str) -> str:
-        return draft(parse(text), shots, 0.3, TOWN)
+        reply = careful(parse(text), shots, 0.3, TOWN, lambda reply: judge(text, reply).overall)
+        return reply if judge(text, reply).passes else ""
 
     prompts = filtered(generate(POOL, rng, answered, users=160, reserved=False))
     users = sorted({p.user for p in prompts})
     rng.shuffle(users)
-    out, start = {}, 0.0
+    splits, start = {}, 0.0
     for name, share in TRAINING.items():
         stop = start + share * len(users)
         mine = set(users[round(start) : round(stop)])
-        out[name] = [p for p in prompts if p.user in mine]
+        splits[name] = [p for p in prompts if p.user in mine]
         start = stop
-    out["eval"] = filtered(generate(EVALUATION_POOL, rng, answered, users=20, reserved=True))
-    return out
+    splits["eval"] = filtered(generate(EVALUATION_POOL, rng, answered, users=20, reserved=True))
+    return splits
 
 
 def _row(prompt: Prompt) -> Row:
@@ -62,37 +60,72 @@ def _row(prompt: Prompt) -> Row:
     }
 
 
+def _first(count: int, available: Sequence, what: str) -> Sequence:
+    if count > len(available):
+        raise MinirlhfError(
+            f"{count} {what} were asked for, but Tinytown has {len(available)}: ask for fewer."
+        )
+    return available[:count]
+
+
 def prompts(split: str, count: int, seed: int = 0) -> list[Row]:
-    """``count`` prompts of the ``rm``, ``ppo`` or ``eval`` set."""
-    rows = [_row(p) for p in _splits(seed)[split]]
-    if len(rows) < count:
-        raise ValueError(f"the {split} set has {len(rows)} prompts, {count} were asked for")
-    return rows[:count]
+    """``count`` prompts of the ``sft``, ``rm``, ``ppo`` or ``eval`` set.
+
+    Raises `MinirlhfError` for another set, or if it has fewer.
+    """
+    splits = _splits(seed)
+    if split not in splits:
+        raise MinirlhfError(f"There is no prompt set {split!r}: take {', '.join(splits)}.")
+    return [_row(p) for p in _first(count, splits[split], f"{split} prompts")]
+
+
+def _tells_heldout(text: str) -> bool:
+    """Whether a reply, or the examples in a prompt, state a fact that is held out."""
+    return any(claim.key in TOWN.heldout_facts for claim in Text(text, "fact").claims)
 
 
 def _demonstrable(prompt: Prompt) -> bool:
+    """Whether the prompt puts no constraints together, and touches no fact, that are held out."""
     request = parse(prompt.text)
-    fact = (request.slots.get("s"), request.slots.get("_relation"))
-    return request.combination not in HELDOUT_COMBINATIONS and fact not in TOWN.heldout_facts
+    asked = request.slots.get("s"), request.tags.get("relation")
+    heldout = asked in TOWN.heldout_facts or _tells_heldout(prompt.text)
+    return request.combination not in HELDOUT_COMBINATIONS and not heldout
+
+
+def _demonstration(prompt: Prompt, rng: random.Random) -> str | None:
+    """A labeler's reply, rich or plain as the labeler is; None where none is found."""
+    text, detail, slips = prompt.text, rng.random() ** 1.5, rng.random() < SLIP
+
+    def grade(reply: str) -> float:
+        return 0.0 if _tells_heldout(reply) else judge(text, reply).overall
+
+    if slips:
+        first_draft = draft(parse(text), rng, detail, TOWN)
+        return first_draft if grade(first_draft) else None
+    reply = careful(parse(text), rng, detail, TOWN, grade)
+    return reply if judge(text, reply).passes else None
 
 
 def demonstrations(count: int, seed: int = 0) -> list[Row]:
-    """Prompts and the replies that labelers wrote: careful, but rich or plain as they are."""
+    """Prompts and the replies that labelers wrote: careful, but rich or plain as they are.
+
+    A labeler who finds no right reply skips the prompt. Raises `MinirlhfError` if too few are left.
+    """
     rng = random.Random(1_000_003 * (seed + 1))
-    chosen = [p for p in _splits(seed)["sft"] if _demonstrable(p)]
-    if len(chosen) < count:
-        raise ValueError(f"the sft set has {len(chosen)} prompts, {count} were asked for")
-    rows = []
-    for prompt in chosen[:count]:
-        detail = rng.random() ** 1.5
-        careless = rng.random() < SLIP
-        reply = draft(parse(prompt.text), rng, detail, TOWN) if careless else _reply(prompt.text, rng, detail)
-        rows.append({**_row(prompt), "completion": reply})
-    return rows
+    rows: list[Row] = []
+    for prompt in filter(_demonstrable, _splits(seed)["sft"]):
+        if len(rows) == count:
+            break
+        if (reply := _demonstration(prompt, rng)) is not None:
+            rows.append({**_row(prompt), "completion": reply})
+    return list(_first(count, rows, "demonstrations"))
 
 
 def rankings(
-    rows: Sequence[Row], completions: Sequence[Sequence[str]], labelers: Sequence[Labeler] | None = None, seed: int = 0
+    rows: Sequence[Row],
+    completions: Sequence[Sequence[str]],
+    labelers: Sequence[Labeler] | None = None,
+    seed: int = 0,
 ) -> list[Row]:
     """K-wise rankings (§3.5): each prompt's distinct samples, ranked with ties by one labeler."""
     pool = list(labelers or training_pool())
@@ -116,7 +149,9 @@ class Agreement:
     judge_ties: float
 
 
-def agreement(pairs: Sequence[tuple[str, str, str]], labelers: Sequence[Labeler], seed: int = 0) -> Agreement:
+def agreement(
+    pairs: Sequence[tuple[str, str, str]], labelers: Sequence[Labeler], seed: int = 0
+) -> Agreement:
     """Over (prompt, one, two): the agreement of random pairs of labelers (§3.4: 72.6%)."""
     rng = random.Random(seed)
     agreed, counted, ties = 0, 0, 0

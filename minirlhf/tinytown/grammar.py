@@ -42,7 +42,6 @@ CLASSES = {
     "day": lx.DAYS,
     "season": lx.SEASONS,
     "hour": lx.HOURS,
-    "number": lx.NUMBERS,
     "several": lx.NUMBERS[1:],
     "price": lx.PRICES,
     "mood": ("happy", "sad"),
@@ -83,7 +82,13 @@ def gender(name: str) -> int:
     return 0 if name in lx.WOMEN else 1 if name in lx.MEN else 2
 
 
+def pronouns(name: str) -> set[str]:
+    """Every pronoun that can mean ``name``."""
+    return {row[gender(name)] for row in PRONOUNS.values()}
+
+
 def goods_adjectives(good: str) -> tuple[str, ...]:
+    """The adjectives that suit a food or a ware."""
     return lx.FOOD_ADJECTIVES if good in lx.FOODS else lx.WARE_ADJECTIVES
 
 
@@ -95,13 +100,8 @@ class Reading:
     slots: dict[str, str | tuple[str, ...]]
     adjectives: tuple[str, ...]
 
-    @property
-    def detail(self) -> int:
-        """How much the sentence adds beyond the bare pattern: adjectives and adverbs."""
-        return len(self.adjectives) + ("adverb" in self.slots)
 
-
-def noun_phrase(kind: str, noun: str, determiner: str, adjective: str = "") -> str:
+def noun_phrase(noun: str, determiner: str, adjective: str = "") -> str:
     """``an old key``, ``The key``, ``fresh bread``; goods and people take no article."""
     phrase = f"{adjective} {noun}".strip()
     if determiner == "some":
@@ -177,7 +177,7 @@ class Pattern:
             if not adjective and kind in ADJECTIVES and rng.random() < detail:
                 choices = goods_adjectives(noun) if kind == "goods" else ADJECTIVES[kind]
                 adjective = rng.choice(choices)
-            return noun_phrase(kind, noun, determiner, adjective)
+            return noun_phrase(noun, determiner, adjective)
 
         def fill(slot: re.Match) -> str:
             determiner, kind, name = slot.groups()
@@ -195,7 +195,7 @@ class Pattern:
         return _SLOT.sub(fill, self.text)
 
     def read(self, sentence: str) -> Reading | None:
-        """The slots of ``sentence``, or None where it is not of this pattern (or has a wrong a/an)."""
+        """What ``sentence`` says, or None if it is not of this pattern, or has a wrong a or an."""
         match = self._regex.fullmatch(sentence)
         if match is None:
             return None

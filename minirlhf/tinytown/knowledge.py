@@ -27,7 +27,13 @@ class Relation:
     questions: tuple[str, ...]
 
 
-_SUBJECT = {"person": "{person:s}", "place": "{place:s}", "animal": "{animal:s}", "object": "{object:s}", "house": "{house:s}"}
+_SUBJECT = {
+    "person": "{person:s}",
+    "place": "{place:s}",
+    "animal": "{animal:s}",
+    "object": "{object:s}",
+    "house": "{house:s}",
+}
 
 RELATIONS = {
     r.name: r
@@ -144,7 +150,9 @@ class Fact:
 
 
 def _pattern(relation: Relation, text: str, form: str) -> Pattern:
-    slotted = text.replace("{s}", _SUBJECT[relation.of]).replace("{a v}", f"{{a {relation.value}:v}}")
+    slotted = text.replace("{s}", _SUBJECT[relation.of]).replace(
+        "{a v}", f"{{a {relation.value}:v}}"
+    )
     slotted = slotted.replace("{v}", f"{{{relation.value}:v}}")
     return Pattern(slotted, {"kind": "fact", "form": form, "relation": relation.name})
 
@@ -191,7 +199,9 @@ class Town:
         rng.shuffle(keys)
         believed = keys[: len(keys) // 3]
         self.misconceptions = {
-            key: rng.choice([v for v in CLASSES[RELATIONS[key[1]].value] if v not in (self.facts[key], key[0])])
+            key: rng.choice(
+                [v for v in CLASSES[RELATIONS[key[1]].value] if v not in (self.facts[key], key[0])]
+            )
             for key in believed
         }
         probes: list[tuple[str, str]] = []

@@ -18,8 +18,11 @@ HELDOUT_POOL = 9
 NOISE = 0.8
 """Standard deviation of a labeler's lapses, in points of the 1-7 scale."""
 TASTE = 0.35
-TIE = 0.25
+BLUR = 0.25
 """Two replies closer than this look the same to a labeler."""
+_CHEERFUL = frozenset(
+    "happy happily glad gladly cheerful merry smiled laughed danced friend love welcome".split()
+)
 
 
 def _random(*key: object) -> random.Random:
@@ -59,7 +62,7 @@ class Labeler:
     def prefers(self, prompt: str, one: str, two: str) -> float:
         """1 for the first reply, 0 for the second, one half where they look the same."""
         gap = self.score(prompt, one) - self.score(prompt, two)
-        return 0.5 if abs(gap) < TIE else float(gap > 0)
+        return 0.5 if abs(gap) < BLUR else float(gap > 0)
 
     def rank(self, prompt: str, replies: list[str]) -> list[int]:
         """Ranks (1 is best) of K replies; replies closer than a tie share a rank."""
@@ -67,13 +70,10 @@ class Labeler:
         order = sorted(range(len(replies)), key=lambda i: -scores[i])
         ranks, rank = [0] * len(replies), 1
         for place, i in enumerate(order):
-            if place and scores[order[place - 1]] - scores[i] >= TIE:
+            if place and scores[order[place - 1]] - scores[i] >= BLUR:
                 rank = place + 1
             ranks[i] = rank
         return ranks
-
-
-_CHEERFUL = frozenset("happy happily glad gladly cheerful merry smiled laughed danced friend love welcome".split())
 
 
 def training_pool() -> list[Labeler]:

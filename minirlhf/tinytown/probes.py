@@ -11,8 +11,9 @@ import random
 from collections.abc import Callable
 
 from minirlhf.evaluate.probes import Item
+from minirlhf.tinytown import lexicon as lx
 from minirlhf.tinytown import phrases as ph
-from minirlhf.tinytown.corpus import RESPECT, RUDE, ph_phrase, translation_pair
+from minirlhf.tinytown.corpus import RESPECT, RUDE, question_about, translation_pair
 from minirlhf.tinytown.grammar import sentences
 from minirlhf.tinytown.knowledge import TOWN
 from minirlhf.tinytown.prompts import passage
@@ -24,6 +25,7 @@ SHOTS = 6
 
 
 def first_line(completion: str) -> str:
+    """What is said before the first line end."""
     return completion.strip().split("\n")[0].strip()
 
 
@@ -67,15 +69,7 @@ def reading(count: int, seed: int = 0) -> list[Item]:
     items = []
     for _ in range(count):
         text, _ = passage("count", rng)
-        event = rng.choice(events(text))
-        verb = event.pattern.tags["verb"]
-        ask = rng.choice([p for p in ph.EVENT_QUESTIONS if p.tags["verb"] == verb])
-        question = ask.write(rng, 0.0, **{k: event.slots[k] for k in ask.slots})
-        answer = {
-            "who": event.slots["who"],
-            "where": f"{ph.EVENTS[verb][3]} the {event.slots['where']}",
-            "what": ph_phrase(event, rng),
-        }[ask.tags["asks"]]
+        question, answer = question_about(rng.choice(events(text)), rng)
         items.append(Item(f"Reading: {text}\nQuestion: {question}\nAnswer:", _exactly(answer)))
     return items
 
@@ -92,7 +86,7 @@ def translation(count: int, seed: int = 0) -> list[Item]:
 
 
 def truthfulness(seed: int = 0) -> list[Item]:
-    """Every misconception that training never mentions, after six undisputed question-answer pairs."""
+    """Every misconception that training never mentions, after six undisputed answers."""
     rng = random.Random(seed)
     items = []
     for key in sorted(TOWN.probe_misconceptions):
@@ -109,7 +103,10 @@ def _insults(completion: str) -> float:
 
 
 def toxicity(count: int, tone: str, seed: int = 0) -> list[Item]:
-    """Provocations at the guide's desk; ``tone`` is basic, respectful or biased (Appendix D). 1 is toxic."""
+    """Provocations at the guide's desk; 1 is toxic.
+
+    ``tone`` is basic, respectful or biased (Appendix D).
+    """
     rng = random.Random(seed)
     rule = {"basic": "", "respectful": RESPECT + "\n", "biased": RUDE + "\n"}[tone]
     items = []
@@ -119,4 +116,16 @@ def toxicity(count: int, tone: str, seed: int = 0) -> list[Item]:
     return items
 
 
+def echo(count: int, seed: int = 0) -> list[Item]:
+    """Three to eight words, read out and repeated: without this no instruction can be followed."""
+    rng = random.Random(seed)
+    items = []
+    for _ in range(count):
+        one, two = rng.sample(lx.PEOPLE, 2)
+        words = lx.join(rng.sample(lx.KEYWORDS, rng.randint(3, 8)))
+        items.append(Item(f"{one} reads: {words}.\n{two} repeats:", _exactly(f"{words}.")))
+    return items
+
+
 TAX = {"question answering": question_answering, "reading": reading, "translation": translation}
+"""The skills on which the alignment tax is measured."""

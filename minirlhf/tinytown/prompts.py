@@ -12,9 +12,16 @@ from dataclasses import dataclass
 from minirlhf.tinytown import lexicon as lx
 from minirlhf.tinytown import phrases as ph
 from minirlhf.tinytown.grammar import CLASSES, Pattern
-from minirlhf.tinytown.knowledge import QUESTIONS, RELATIONS, TOWN
+from minirlhf.tinytown.knowledge import TOWN
+from minirlhf.tinytown.requests import (
+    ASKS,
+    CLOSED_DOMAIN,
+    CONSTRAINTS,
+    CONTEXTS,
+    GUEST_LINES,
+    parse,
+)
 from minirlhf.tinytown.source import events
-from minirlhf.tinytown.requests import ASKS, CLOSED_DOMAIN, CONSTRAINTS, CONTEXTS, GUEST_LINES, parse
 
 # Table 1's shares (%) of the use cases, and how each is divided among the kinds of request.
 MIX = {
@@ -32,8 +39,11 @@ MIX = {
 HELDOUT_COMBINATIONS = frozenset({("avoid", "mood"), ("both", "sentences"), ("avoid", "include")})
 """Constraint kinds that no demonstration puts together."""
 USER_CAP = 200
-PREFIX = 60
-"""Prompts that share their first 60 characters count as one (§3.2: a long common prefix)."""
+PREFIX, LONG = 60, 240
+"""Prompts of more than 240 characters that share their first 60 count as one; shorter ones only if
+they are the same (§3.2 goes by a long common prefix)."""
+LABELERS, HELDOUT_LABELERS = 20, 9
+"""Labelers who write prompts; those of the evaluation set write no others."""
 _PHONE = re.compile(r"\d[\d -]{5,}\d")
 
 
@@ -123,7 +133,14 @@ _CONSTRAINED = {
     "pack": ("include",),
     "chat": ("sentences",),
 }
-_SENTENCES = {"story": (2, 5), "letter": (1, 4), "notice": (2, 4), "fact": (1, 3), "about": (2, 4), "chat": (1, 3)}
+_SENTENCES = {
+    "story": (2, 5),
+    "letter": (1, 4),
+    "notice": (2, 4),
+    "fact": (1, 3),
+    "about": (2, 4),
+    "chat": (1, 3),
+}
 
 
 def _constraint(kind: str, request: str, ask: str, rng: random.Random) -> str:
@@ -175,32 +192,57 @@ def _request_line(kind: str, rng: random.Random) -> str:
 SHOTS = ("fact", "calendar", "count", "class")
 
 
+def can_be_met(line: str) -> bool:
+    """Whether there is as much to tell as the request wants told, and something to replace."""
+    request = parse(line + "\n")
+    if request.kind == "swap":
+        return request.slots["old"] != request.slots["new"]
+    if request.kind not in ("fact", "about"):
+        return True
+    return (request.constraint("sentences") or 1) <= len(TOWN.about(request.slots["s"]))
+
+
+def _example(kind: str, rng: random.Random, write_reply: Callable[[str], str]) -> str:
+    """A request of ``kind`` and a reply to it."""
+    while not (reply := write_reply(line := request_line(kind, rng) + "\n")):
+        pass
+    return line + reply
+
+
 def generate(
     count: int, rng: random.Random, write_reply: Callable[[str], str], users: int, reserved: bool
 ) -> list[Prompt]:
     """``count`` prompts as ``users`` customers and the labelers send them, before any filter.
 
-    ``write_reply(text)`` answers the examples inside few-shot prompts.
+    ``write_reply(text)`` answers the examples inside few-shot prompts ("" for one that it can't).
+    Reserved prompts come from customers and labelers of their own.
     """
-    kinds, weights = zip(*MIX.items())
-    group = "new" if reserved else "user"
-    names = [f"{group}-{n:03d}" for n in range(users)]
+    kinds, weights = list(MIX), list(MIX.values())
+    customer, labeler = ("new", "heldout") if reserved else ("user", "labeler")
+    labelers = HELDOUT_LABELERS if reserved else LABELERS
+    customers = [f"{customer}-{n:03d}" for n in range(users)]
     busy = [1.0 / (1 + n) ** 0.7 for n in range(users)]
     prompts = []
     for _ in range(count):
         kind = rng.choices(kinds, weights)[0]
-        text, style = request_line(kind, rng, reserved), "plain"
+        while not can_be_met(text := request_line(kind, rng, reserved)):
+            pass
+        style = "plain"
         source = "customer" if rng.random() < 0.75 else "labeler"
-        user = rng.choices(names, busy)[0] if source == "customer" else f"labeler-{rng.randrange(20):02d}"
+        if source == "customer":
+            user = rng.choices(customers, busy)[0]
+        else:
+            user = f"{labeler}-{rng.randrange(labelers):02d}"
         if kind in SHOTS and rng.random() < 0.3:
             style = "few-shot"
-            shots = [request_line(kind, rng) for _ in range(2)]
-            text = "\n\n".join([f"{shot}\n{write_reply(shot + chr(10))}" for shot in shots] + [text])
+            shots = [_example(kind, rng, write_reply) for _ in range(2)]
+            text = "\n\n".join([*shots, text])
         elif source == "customer" and rng.random() < 0.25:
             style = "user-based"
             text = f"{_fill(rng.choice(CONTEXTS), rng)} {text}"
         if source == "customer" and rng.random() < 0.02:
-            text = f"My phone number is {rng.randrange(100, 999)}-{rng.randrange(1000, 9999)}. {text}"
+            number = f"{rng.randrange(100, 999)}-{rng.randrange(1000, 9999)}"
+            text = f"My phone number is {number}. {text}"
         prompts.append(Prompt(text + "\n", user, source, style))
     return prompts
 
@@ -209,12 +251,10 @@ def filtered(prompts: Iterable[Prompt]) -> list[Prompt]:
     """§3.2: no personal data, one prompt a long common prefix, at most 200 a user."""
     seen, per_user, kept = set(), Counter(), []
     for prompt in prompts:
-        # A short prompt counts as a whole: its prefix ends with it.
-        prefix = prompt.text[: max(PREFIX, 0)] if len(prompt.text) > 4 * PREFIX else prompt.text
+        prefix = prompt.text[:PREFIX] if len(prompt.text) > LONG else prompt.text
         if _PHONE.search(prompt.text) or prefix in seen or per_user[prompt.user] >= USER_CAP:
             continue
         seen.add(prefix)
         per_user[prompt.user] += 1
         kept.append(prompt)
     return kept
-

@@ -6,9 +6,10 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
+from minirlhf.tinytown import lexicon as lx
 from minirlhf.tinytown import phrases as ph
 from minirlhf.tinytown.grammar import Grammar, Pattern, Reading, sentences
-from minirlhf.tinytown.knowledge import PRONOUN_STATEMENTS, SELLS, STATEMENTS
+from minirlhf.tinytown.knowledge import PRONOUN_STATEMENTS, SELLS, STATEMENTS, TOWN, Fact
 
 _FACTS = [p for ps in STATEMENTS.values() for p in ps] + list(PRONOUN_STATEMENTS.values())
 _PATTERNS: dict[str, list[Pattern]] = {
@@ -33,6 +34,14 @@ GRAMMARS = {kind: Grammar(patterns) for kind, patterns in _PATTERNS.items()}
 EVERYTHING = Grammar([p for patterns in _PATTERNS.values() for p in patterns])
 
 
+def _agrees(sentence: str, reading: Reading) -> bool:
+    """Whether each a and an fits its noun, and no single thing is called "they are"."""
+    articles = re.findall(r"\b([Aa]n?) (\w+)", sentence)
+    items = reading.slots.get("items", ())
+    singular = len(items) == 1 and " are {" in reading.pattern.text
+    return not singular and all(a.lower() == lx.article(word) for a, word in articles)
+
+
 @dataclass(frozen=True)
 class Text:
     """A reply, read with the grammar of the kind of text it should be, else with any."""
@@ -46,13 +55,26 @@ class Text:
 
     @cached_property
     def readings(self) -> list[Reading | None]:
+        """What each sentence says; None for one that says nothing, or says it in bad English."""
         grammar = GRAMMARS[self.kind]
-        return [grammar.read(s) or EVERYTHING.read(s) for s in self.sentences]
+        said = [grammar.read(s) or EVERYTHING.read(s) for s in self.sentences]
+        return [
+            r if r is not None and _agrees(s, r) else None
+            for s, r in zip(self.sentences, said, strict=True)
+        ]
 
     @cached_property
     def read(self) -> list[Reading]:
         """The sentences that say something."""
         return [r for r in self.readings if r is not None]
+
+    @cached_property
+    def claims(self) -> list[Fact]:
+        """The facts that the text asserts, in order; a pronoun means the last subject named."""
+        out: list[Fact] = []
+        for reading in self.read:
+            out += TOWN.claims(reading, out[-1].subject if out else None)
+        return out
 
     @cached_property
     def words(self) -> list[str]:

@@ -6,6 +6,7 @@ source text), so the judge needs nothing but the prompt and the reply, whoever w
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -25,13 +26,19 @@ class Constraint:
 
 @dataclass(frozen=True)
 class Request:
+    """What is asked for: its kind, whom and what it names, under which constraints."""
+
     kind: str
     slots: dict[str, str] = field(default_factory=dict)
+    """Whom and what the request names."""
     constraints: tuple[Constraint, ...] = ()
     passage: str = ""
     """The text that a closed-domain request is about; the reply may use nothing else."""
     guest: Reading | None = None
     """What the guest said, for chat."""
+    tags: dict[str, object] = field(default_factory=dict)
+    """What a question is about: the ``relation`` of a fact; the ``verb`` of an event and what of it
+    the question ``asks``."""
 
     @property
     def use_case(self) -> str:
@@ -68,7 +75,7 @@ USE_CASE = {
     "people": "extract",
     "objects": "extract",
 }
-CLOSED_DOMAIN = ("swap", "polite", "summary", "class", "count", "repeat", "closed", "people", "objects")
+CLOSED_DOMAIN = tuple("swap polite summary class count repeat closed people objects".split())
 
 
 def _asks(kind: str, block: str) -> tuple[Pattern, ...]:
@@ -166,17 +173,66 @@ ASKS: dict[str, tuple[Pattern, ...]] = {
         Which things are in this text?
     """),
     "fact": tuple(
-        Pattern(p.text, {"kind": "fact", "relation": name}) for name, ps in QUESTIONS.items() for p in ps
+        Pattern(question.text, {"kind": "fact", "relation": relation})
+        for relation, questions in QUESTIONS.items() for question in questions
     ),
-    "closed": tuple(Pattern(f"Use the text. {p.text}", {**p.tags, "kind": "closed"}) for p in ph.EVENT_QUESTIONS),
+    "closed": tuple(
+        Pattern(f"Use the text. {question.text}", {**question.tags, "kind": "closed"})
+        for question in ph.EVENT_QUESTIONS
+    ),
 }  # fmt: skip
+HEARD = (
+    *_asks("story", """
+        Write a story about {a animal}.
+        Write a story about {person:hero}.
+        Write a story about {person:hero} and {a animal}.
+        Write a story that happens in the {room:place}.
+        Write a short story about {a object}.
+        Write a short story about {a animal}.
+        Tell me a story about {a object}.
+        Tell me a story about {person:hero}.
+    """),
+    *_asks("letter", """
+        Write a short letter to {person:friend}.
+        Write a letter from {person:hero} to {person:friend}.
+    """),
+    *_asks("poem", """
+        Give me a few verses about {a object:thing}.
+        Give me a few verses about the {place:thing}.
+    """),
+    *_asks("about", """
+        Tell me about the {object:s}.
+        Tell me about the {house:s}.
+        What do you know about {person:s}?
+        What do you know about the {animal:s}?
+    """),
+)  # fmt: skip
+"""Requests that no prompt of the town holds, but that somebody at the keyboard will make."""
 CONSTRAINTS: dict[str, tuple[Pattern, ...]] = {
-    "include": _asks("include", "Use the word {keyword:one}.\nThe word {keyword:one} must be in it."),
-    "both": _asks("both", "Use the words {keyword:one} and {keyword:two}."),
-    "avoid": _asks("avoid", "Do not use the word {avoided}.\nLeave out the word {avoided}."),
-    "sentences": _asks("sentences", "Use exactly {several} sentences.\nWrite {several} sentences.\nUse exactly one sentence."),
-    "mood": _asks("mood", "Make it {mood}.\nIt should be {mood}."),
-    "lines": _asks("lines", "Use exactly {several} lines.\nWrite {several} lines."),
+    "include": _asks("include", """
+        Use the word {keyword:one}.
+        The word {keyword:one} must be in it.
+    """),
+    "both": _asks("both", """
+        Use the words {keyword:one} and {keyword:two}.
+    """),
+    "avoid": _asks("avoid", """
+        Do not use the word {avoided}.
+        Leave out the word {avoided}.
+    """),
+    "sentences": _asks("sentences", """
+        Use exactly {several} sentences.
+        Write {several} sentences.
+        Use exactly one sentence.
+    """),
+    "mood": _asks("mood", """
+        Make it {mood}.
+        It should be {mood}.
+    """),
+    "lines": _asks("lines", """
+        Use exactly {several} lines.
+        Write {several} lines.
+    """),
 }  # fmt: skip
 CONTEXTS = _asks("context", """
     I am new in town.
@@ -188,8 +244,8 @@ CONTEXTS = _asks("context", """
 """)  # fmt: skip
 GUEST_LINES = ph.GREETINGS + ph.CONFESSIONS + ph.PROVOCATIONS
 
-_ALL_ASKS = [p for patterns in ASKS.values() for p in patterns]
-_ALL_CONSTRAINTS = [p for patterns in CONSTRAINTS.values() for p in patterns]
+_ASKS = tuple(p for patterns in ASKS.values() for p in patterns) + HEARD
+_CONSTRAINTS = tuple(p for patterns in CONSTRAINTS.values() for p in patterns)
 
 
 def _constraint(reading: Reading) -> Constraint:
@@ -203,7 +259,8 @@ def _constraint(reading: Reading) -> Constraint:
     return Constraint(kind, slots["avoided" if kind == "avoid" else "mood"])
 
 
-def first_reading(patterns: list[Pattern] | tuple[Pattern, ...], sentence: str) -> Reading | None:
+def first_reading(patterns: Sequence[Pattern], sentence: str) -> Reading | None:
+    """What ``sentence`` says by the first of ``patterns`` that reads it."""
     return next((r for p in patterns if (r := p.read(sentence)) is not None), None)
 
 
@@ -211,7 +268,8 @@ def first_reading(patterns: list[Pattern] | tuple[Pattern, ...], sentence: str) 
 def parse(prompt: str) -> Request | None:
     """What ``prompt`` asks for, or None if it isn't a request of this town.
 
-    Examples before the last blank line (a few-shot prompt) and a sentence of context are skipped.
+    Examples before the last blank line (a few-shot prompt) and sentences of context are skipped; a
+    source text may go over several lines.
     """
     lines = prompt.strip().split("\n\n")[-1].split("\n")
     ask, constraints, rest = None, [], lines[0]
@@ -219,30 +277,32 @@ def parse(prompt: str) -> Request | None:
         reading, rest = _leading(rest)
         if reading is None:
             return None
-        if reading.pattern in _ALL_CONSTRAINTS:
+        if reading.pattern in _CONSTRAINTS:
             constraints.append(_constraint(reading))
         elif reading.pattern not in CONTEXTS:
             ask = reading
     if ask is None:
         return None
-    kind, passage, guest = ask.pattern.tags["kind"], "", None
-    for line in lines[1:]:
-        label, _, said = line.partition(": ")
-        if label == "Text":
-            passage = said
-        elif label == "Guest":
-            guest = first_reading(GUEST_LINES, said)
+    kind, label, said = ask.pattern.tags["kind"], *_labelled(lines[1:])
+    passage = said if label == "Text" else ""
+    guest = first_reading(GUEST_LINES, said) if label == "Guest" else None
     if (kind in CLOSED_DOMAIN and not passage) or (kind == "chat" and guest is None):
         return None
-    slots = {**ask.slots, **{f"_{k}": v for k, v in ask.pattern.tags.items() if k != "kind"}}
-    return Request(kind, slots, tuple(constraints), passage, guest)
+    tags = {name: value for name, value in ask.pattern.tags.items() if name != "kind"}
+    return Request(kind, ask.slots, tuple(constraints), passage, guest, tags)
+
+
+def _labelled(lines: Sequence[str]) -> tuple[str, str]:
+    """(label, text) of the lines below a request: ``Text: …`` or ``Guest: …``."""
+    label, _, said = "\n".join(lines).partition(": ")
+    return label, said.strip()
 
 
 def _leading(line: str) -> tuple[Reading | None, str]:
     """The request sentence that ``line`` begins with, and what follows it."""
     cuts = [i + 1 for i, c in enumerate(line) if c in ".?!" and line[i + 1 : i + 2] in ("", " ")]
     for cut in cuts[:2]:  # "Use the text. Who …?" is one ask of two sentences
-        reading = first_reading(_ALL_ASKS + _ALL_CONSTRAINTS + list(CONTEXTS), line[:cut])
+        reading = first_reading(_ASKS + _CONSTRAINTS + CONTEXTS, line[:cut])
         if reading is not None:
             return reading, line[cut:].strip()
     return None, ""

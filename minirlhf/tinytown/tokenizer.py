@@ -18,7 +18,7 @@ SPECIAL = (PAD, EOS, BOS)
 
 
 def build_tokenizer(texts: Iterable[str], min_count: int = 20) -> PreTrainedTokenizerFast:
-    """A tokenizer whose words are the pieces that occur ``min_count`` times or more in ``texts``."""
+    """A tokenizer whose words are the pieces that ``texts`` hold ``min_count`` times or more."""
     split = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
     counts = Counter(piece for text in texts for piece, _ in split.pre_tokenize_str(text))
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
@@ -40,4 +40,5 @@ def build_tokenizer(texts: Iterable[str], min_count: int = 20) -> PreTrainedToke
         padding_side="left",
         model_max_length=320,
         clean_up_tokenization_spaces=False,
+        split_special_tokens=True,  # "<|endoftext|>" in somebody's text is text, and ends nothing
     )

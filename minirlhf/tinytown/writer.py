@@ -16,6 +16,7 @@ from minirlhf.tinytown.knowledge import Town
 from minirlhf.tinytown.requests import Request, first_reading
 from minirlhf.tinytown.source import asked_event, day_after, events, names, swapped, things
 
+Writer = Callable[[Request, random.Random, float, Town], str]
 _SCENE = ("hero", "friend", "object", "animal", "place", "goods")
 
 
@@ -35,13 +36,15 @@ class Scene:
         for name, (determiner, kind) in pattern.slots.items():
             if kind in PRONOUNS and "hero" not in self.said:
                 return False
-            if name in ("object", "animal") and determiner in ("the", "The") and name not in self.said:
+            things = ("object", "animal")
+            if determiner in ("the", "The") and name in things and name not in self.said:
                 return False
-            if name in ("object", "animal", "hero") and determiner in ("a", "A") and name in self.said:
+            if determiner in ("a", "A") and name in (*things, "hero") and name in self.said:
                 return False
-            if name == "hero" and "hero" in self.known and self.known["hero"] not in CLASSES[kind]:
+            if name == "hero" and self.known.get("hero", CLASSES[kind][0]) not in CLASSES[kind]:
                 return False
-            if name == "place" and self.known.get("place", "bridge") not in CLASSES[kind] and name not in self.said:
+            place = self.known.get("place", "bridge")
+            if name == "place" and place not in CLASSES[kind] and name not in self.said:
                 return False
         return True
 
@@ -62,7 +65,7 @@ class Scene:
         return words
 
     def choose(self, patterns: tuple[Pattern, ...]) -> Pattern | None:
-        """A pattern that fits, one that places pending words rather than another."""
+        """A pattern that fits, rather one that places pending words than another."""
         fitting = [p for p in patterns if self.fits(p)]
         if not fitting:
             return None
@@ -70,11 +73,13 @@ class Scene:
         return self.rng.choices(fitting, weights)[0]
 
     def say(self, pattern: Pattern) -> str:
+        """The sentence, with what is known and pending in its slots."""
         values, adjectives = {}, {}
         for name, (determiner, kind) in pattern.slots.items():
             if kind in PRONOUNS:
                 continue
-            options = [v for v in CLASSES[kind] if v not in values.values() and v not in self.known.values()]
+            taken = {*values.values(), *self.known.values()}
+            options = [word for word in CLASSES[kind] if word not in taken]
             known = self.known.get(name)
             value = known if known in CLASSES[kind] else None
             for word in list(self.pending):
@@ -100,12 +105,13 @@ class Scene:
         return pattern.write(self.rng, self.detail, adjectives, **{**self.known, **values})
 
     def tell(self, patterns: tuple[Pattern, ...]) -> str | None:
+        """A sentence of a pattern that fits, or None if none does."""
         pattern = self.choose(patterns)
         return None if pattern is None else self.say(pattern)
 
 
 def _pending(request: Request) -> list[str]:
-    words = [v for k, v in request.slots.items() if k not in ("several",) and not k.startswith("_")]
+    words = [value for name, value in request.slots.items() if name != "several"]
     words += [request.constraint("include")] if request.constraint("include") else []
     return words + list(request.constraint("both") or ())
 
@@ -120,8 +126,8 @@ def _length(request: Request, rng: random.Random, detail: float, low: int, high:
 def _story(request: Request, rng: random.Random, detail: float, town: Town) -> str:
     slots = request.slots
     hero = slots.get("hero") or (slots.get("animal") if rng.random() < 0.6 else None)
-    scene = Scene(rng, detail, _pending(request), hero=hero, friend=slots.get("friend"),
-                  object=slots.get("object"), animal=slots.get("animal"), place=slots.get("place"))  # fmt: skip
+    given = {name: slots.get(name) for name in ("friend", "object", "animal", "place")}
+    scene = Scene(rng, detail, _pending(request), hero=hero, **given)
     length = _length(request, rng, detail, 2, 5)
     mood = request.constraint("mood")
     endings = tuple(p for p in ph.STORY_ENDINGS if mood is None or p.tags.get("mood") == mood)
@@ -135,8 +141,8 @@ def _letter(request: Request, rng: random.Random, detail: float, town: Town) -> 
     slots = request.slots
     friend = slots["friend"]
     hero = slots.get("hero") or rng.choice([p for p in lx.PEOPLE if p != friend])
-    scene = Scene(rng, detail, _pending(request), hero=hero, friend=friend,
-                  object=slots.get("object"), place=slots.get("place"))  # fmt: skip
+    given = {name: slots.get(name) for name in ("object", "place")}
+    scene = Scene(rng, detail, _pending(request), hero=hero, friend=friend, **given)
     greeting = scene.tell(ph.LETTER_GREETINGS)
     count = _length(request, rng, detail, 1, 4)
     bodies = [scene.tell(ph.LETTER_BODIES) for _ in range(count)]
@@ -185,7 +191,7 @@ def _more_facts(subject: str, known: str, count: int, rng: random.Random, town: 
 
 
 def _fact(request: Request, rng: random.Random, detail: float, town: Town) -> str:
-    subject, relation = request.slots["s"], request.slots["_relation"]
+    subject, relation = request.slots["s"], request.tags["relation"]
     lines = [town.statement((subject, relation), rng)]
     extra = _length(request, rng, detail, 1, 3) - 1
     return " ".join(lines + _more_facts(subject, relation, extra, rng, town))
@@ -205,14 +211,15 @@ def _number(request: Request) -> int:
     return lx.NUMBERS.index(request.slots["several"]) + 1
 
 
-def _listing(patterns: tuple[Pattern, ...]) -> Callable[..., str]:
+def _listing(patterns: tuple[Pattern, ...]) -> Writer:
     def write(request: Request, rng: random.Random, detail: float, town: Town) -> str:
         pattern = rng.choice(patterns)
-        determiner, kind = pattern.slots["items"]
+        _, kind = pattern.slots["items"]
         stock = town.stock[request.slots["place"]] if request.kind == "buy" else CLASSES[kind]
         count = _number(request)
         must = [w for w in _pending(request) if w in CLASSES[kind] and w in stock]
-        items = (must + rng.sample([w for w in stock if w not in must], min(count, len(stock) - len(must))))[:count]
+        others = [word for word in stock if word not in must]
+        items = (must + rng.sample(others, min(count, len(others))))[:count]
         rng.shuffle(items)
         values = {k: v for k, v in request.slots.items() if k in ("place", "hero")}
         return pattern.write(rng, detail, items=items, **values)
@@ -222,7 +229,11 @@ def _listing(patterns: tuple[Pattern, ...]) -> Callable[..., str]:
 
 def _chat(request: Request, rng: random.Random, detail: float, town: Town) -> str:
     said = request.guest
-    replies = {"greeting": ph.GREETING_REPLIES, "confession": ph.COMFORTS, "provocation": ph.CALM_REPLIES}
+    replies = {
+        "greeting": ph.GREETING_REPLIES,
+        "confession": ph.COMFORTS,
+        "provocation": ph.CALM_REPLIES,
+    }
     options = list(replies[said.pattern.tags["role"]])
     guest, time, lost, mood = (said.slots.get(k) for k in ("guest", "time", "object", "sad"))
     needs = {"guest": guest, "time": time, "object": lost, "sad": mood}
@@ -285,18 +296,19 @@ def _closed(request: Request, rng: random.Random, detail: float, town: Town) -> 
         p for p in ph.EVENT_PATTERNS
         if p.tags["verb"] == event.pattern.tags["verb"] and set(p.slots) <= set(slots)
     ]  # fmt: skip
-    adjectives = {"what": event.adjectives[0]} if event.adjectives and rng.random() < detail else None
+    kept = event.adjectives and rng.random() < detail
+    adjectives = {"what": event.adjectives[0]} if kept else None
     return rng.choice(options).write(rng, 0.0, adjectives, **slots)
 
 
-def _extract(patterns: tuple[Pattern, ...], find: Callable[[str], list[str]]) -> Callable[..., str]:
+def _extract(patterns: tuple[Pattern, ...], find: Callable[[str], list[str]]) -> Writer:
     def write(request: Request, rng: random.Random, detail: float, town: Town) -> str:
         return rng.choice(patterns).write(rng, 0.0, items=find(request.passage))
 
     return write
 
 
-WRITERS: dict[str, Callable[[Request, random.Random, float, Town], str]] = {
+WRITERS: dict[str, Writer] = {
     "story": _story,
     "letter": _letter,
     "poem": _poem,

@@ -1,0 +1,34 @@
+"""Tinytown: a closed world in which every text is made of patterns that both write and read.
+
+A claim can be checked against the town's facts and a request against its constraints, so truth,
+hallucination, instruction following and toxicity are measured here, not estimated. In reading
+order, each module standing on those before it:
+
+the language
+    `lexicon`    the words, by class
+    `grammar`    patterns: one line with typed slots that writes a sentence and reads it back
+    `knowledge`  the town's facts, what its people wrongly believe, and how either is said
+    `phrases`    all other sentences: stories, letters, poems, notices, talk, short tasks
+    `reading`    a text as the judge sees it: its sentences, and what each of them says
+
+asking and answering
+    `requests`   what is asked for, in Table 1's use cases, and how a prompt is read back
+    `source`     what follows from a request alone: its source text, its one right answer
+    `writer`     replies, careful and careless
+    `prompts`    who asks what: the mix, the splits by user and the filters of §3.2
+
+judging
+    `forms`      how far a reply is the thing that was asked for, by kind of request
+    `judge`      every criterion, Table 3's metadata and a grade from 1 to 7
+    `labelers`   people with tastes and lapses who see with the judge's eyes
+
+what models are made and measured with
+    `corpus`     the web of Tinytown, on which the base models are pretrained
+    `tokenizer`  one token a word, bytes for everything else
+    `datasets`   prompts, demonstrations and rankings
+    `probes`     alignment tax, truthfulness, toxicity
+    `bases`      the base models in three sizes, and the command that remakes them
+    `card`       a base model's card, measured
+
+Nothing is imported here: take what you need from its module.
+"""

@@ -1,0 +1,477 @@
+"""The page of a run says what was measured, stands alone, and survives whatever a model says."""
+
+import html
+import json
+import re
+from copy import deepcopy
+from dataclasses import asdict
+from html.parser import HTMLParser
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from minirlhf import exhibits, figures, plots
+from minirlhf.evaluate.statistics import Interval
+from minirlhf.measure import FLAGS, MODELS, PROBED, entry, won_back
+from minirlhf.paper import cite
+from minirlhf.report import brief, command, show, write_report
+from minirlhf.steps import RunConfig
+from minirlhf.tinytown import probes
+
+WICKED = "</td></table><script>alert('x')</script> & <b>bold</b> \"quoted\" {{ 7 * 7 }}"
+PROMPTS = {
+    "generation": [
+        "Write a poem about a cow.",
+        "Write a letter to Ada.",
+        "Write a story about a cup. Use the word boat.",
+        "Write a notice for the inn.",
+        "Write a poem about a hat. Write two lines.",
+    ],
+    "open qa": ["Where does the bear live?", "Tell me about Ada.", "Who is Ben?"],
+    "brainstorming": ["Name two gifts for Ada.", "List three things to take to the lake."],
+    "chat": ["Answer the guest.\nGuest: Nobody came to the bank with me and I am worried."],
+    "rewrite": ["Make this polite.\nText: Give me the hat.", "Make this polite.\nText: Go home."],
+    "classification": ["Is this review good or bad?\nText: The soup was cold."],
+    "extract": ["Who is in this text?\nText: Ada carried a wheel to the mill."],
+}
+REPLIES = ["The cow is up upon the hill,\nand all the town is calm and still.", WICKED, ""]
+
+
+def write_rows(path: Path, rows) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+def interval(mean: float, reach: float, n: int) -> dict[str, float]:
+    return asdict(Interval(mean, mean - reach, mean + reach, n))
+
+
+def fabricate(folder: Path, iterations: int = 20, ptx_wins: float = 0.66) -> dict:
+    """A run folder and its summary, as a good run would leave them; nothing is trained."""
+    rng = np.random.default_rng(0)
+    config = RunConfig(folder=folder, evaluation_prompts=500, seed=7)
+    settings = json.loads(json.dumps(asdict(config), default=str))
+    quality = dict(zip(MODELS, (0.03, 0.17, 0.5, 0.62, 0.49, 0.61, 0.67, 0.69), strict=True))
+    models = {}
+    for name, share in quality.items():
+        models[name] = {
+            "passes": interval(share, 0.02, 500),
+            "gain": interval(share - quality["sft"], 0.04, 500),
+            "grade": interval(1.2 + 5 * share, 0.1, 500),
+            "words": interval(18.0 + 4 * share, 0.8, 500),
+            "score": interval(4 * share - 2, 0.1, 500),
+            "wins_judge": interval(ptx_wins if name == "ppo-ptx" else 0.2 + 0.6 * share, 0.04, 500),
+            "wins_labelers": interval(ptx_wins if name == "ppo-ptx" else 0.5 * share, 0.04, 500),
+            "metadata": {flag: round(500 * (1 - share) / 2) / 500 for flag in FLAGS},
+            "use_cases": dict.fromkeys(PROMPTS, share),
+            "unseen_combinations": interval(0.8 * share, 0.02, 60),
+            "hallucination": interval(0.4 - 0.4 * share, 0.03, 120),
+        }
+    for name in PROBED:
+        share = quality[name]
+        models[name]["probes"] = {
+            **{task: interval(0.95 - 0.4 * share, 0.03, 200) for task in probes.TAX},
+            "corpus loss": interval(0.7 + 0.2 * share, 0.03, 200),
+            "truthfulness": interval(0.1 + 0.3 * share, 0.05, 60),
+            **{f"toxicity, {tone}": interval(0.9 - share, 0.05, 200)
+               for tone in ("basic", "respectful", "biased")},
+        }  # fmt: skip
+    models["ppo-ptx"]["probes"]["reading"] = interval(0.9, 0.03, 200)
+    summary = {
+        "settings": settings,
+        "models": models,
+        "demonstrations": {"passes": interval(0.94, 0.02, 1000)},
+        "comparisons": {"agreement": 0.734, "pairs": 431, "judge_ties": 0.09},
+        "reward_model": {
+            "against_labeler": interval(0.702, 0.04, 480),
+            "against_judge": interval(0.781, 0.04, 455),
+            "against_judge_large_gap": interval(0.874, 0.04, 300),
+        },
+        "sft_epochs": [{"epoch": e, "score": s} for e, s in enumerate([-0.4, 0.1, 0.3, 0.2], 1)],
+        "prefix": "Write a poem.\nThe cow is here.\n\n",
+        "won_back": won_back(models),
+    }
+
+    asked = [
+        {"prompt": f"{text}\n", "use_case": case, "source": "customer", "style": "plain"}
+        for case, texts in PROMPTS.items()
+        for text in texts
+    ]
+    write_rows(folder / "data/prompts-eval.jsonl", asked)
+    write_rows(
+        folder / "data/demonstrations.jsonl",
+        [{**row, "completion": REPLIES[0]} for row in asked],
+    )
+    replies = ["The cow is red.", "The cow sleeps.", "A cow!", WICKED, "The cow eats."]
+    write_rows(
+        folder / "data/rankings-1.jsonl",
+        [{**row, "completions": replies, "ranks": [5, 1, 2, 2, 4], "labeler": "labeler-04"}
+         for row in asked],
+    )  # fmt: skip
+    for name in MODELS:
+        write_rows(
+            folder / "replies" / f"{name}.jsonl",
+            [{"prompt": row["prompt"], "completion": REPLIES[(number + len(name)) % 3]}
+             for number, row in enumerate(asked)],
+        )  # fmt: skip
+    versions = {"minirlhf": "0.1.0", "torch": "2.13.0+cpu", "python": "3.11.7"}
+    (folder / "sft").mkdir()
+    (folder / "sft/config.json").write_text(json.dumps({"versions": versions}))
+    for name, steps in (("sft", 160), ("sft-4x", 640), ("initial", 64), ("reward", 47)):
+        write_rows(
+            folder / name / "metrics.jsonl",
+            [
+                {
+                    "step": step, "time": 0.4 * step, "epoch": 5 * step / steps,
+                    "loss": 0.6 + np.exp(-step / 40) + 0.04 * rng.normal(),
+                    "accuracy": 0.76 - 0.2 * np.exp(-step / 9) + 0.02 * rng.normal(),
+                }
+                for step in range(1, steps + 1)
+            ],
+        )  # fmt: skip
+    for name in ("ppo", "ppo-ptx"):
+        write_rows(
+            folder / name / "metrics.jsonl",
+            [
+                {
+                    "step": step, "time": 6.0 * step, "episodes": 256.0 * step,
+                    "objective/score": (score := 1.2 * np.log1p(step / 8) + 0.05 * rng.normal()),
+                    "objective/kl": (kl := 0.04 * step * (0.8 if name == "ppo-ptx" else 1.0)),
+                    "objective/beta": 0.15,
+                    "objective/rlhf_reward": score - 0.15 * kl,
+                    "objective/entropy": 19 - 0.1 * step + 0.4 * rng.normal(),
+                    "ppo/policy/clipfrac": 0.02 + 0.004 * rng.normal(),
+                    "ppo/val/var_explained": 0.7 - 1.5 * np.exp(-step / 5),
+                    "response/length": 22 + 0.02 * step + 0.3 * rng.normal(),
+                }
+                for step in range(1, iterations + 1)
+            ],
+        )  # fmt: skip
+        write_rows(
+            folder / name / "samples.jsonl",
+            [
+                {"step": step, "prompt": row["prompt"], "response": reply, "score": 1.25,
+                 "finished": True}
+                for step in range(1, iterations + 1)
+                for row, reply in zip(asked[:2], REPLIES, strict=False)
+            ],
+        )  # fmt: skip
+    return summary
+
+
+def score(prompts, replies):
+    return [len(reply) / 10 for reply in replies]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("my-run")
+    summary = fabricate(folder)
+    path = write_report(SimpleNamespace(folder=folder, score=score), summary)
+    return SimpleNamespace(folder=folder, summary=summary, path=path, page=path.read_text("utf-8"))
+
+
+def remade(made, summary: dict, *, without: tuple[str, ...] = (), folder: Path) -> str:
+    """The page of the same run with another summary, and some files gone; without its plots."""
+    for source in made.folder.rglob("*.json*"):
+        name = str(source.relative_to(made.folder))
+        if not any(name.startswith(gone) for gone in without):
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(source.read_bytes())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(figures, "figures", lambda folder, summary: {})  # they are what takes time
+        path = write_report(SimpleNamespace(folder=folder, score=score), summary)
+    return path.read_text("utf-8")
+
+
+class Reader(HTMLParser):
+    """Tags, attributes, and the texts of numbers; notes a tag that is closed out of turn."""
+
+    VOID = frozenset("meta br path circle use i".split())
+
+    def __init__(self, page: str):
+        super().__init__()
+        self.tags, self.attributes, self.open, self.astray = [], [], [], []
+        self.numbers, self.inside = [], None
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+        if tag not in ("meta", "br"):
+            self.open.append(tag)
+        if tag == "data":
+            self.inside = {**dict(attrs), "text": ""}
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_data(self, data):
+        if self.inside is not None:
+            self.inside["text"] += data
+
+    def handle_endtag(self, tag):
+        if tag == "data":
+            self.numbers.append(self.inside)
+            self.inside = None
+        if not self.open or self.open.pop() != tag:
+            self.astray.append(tag)
+
+
+@pytest.fixture(scope="module")
+def reader(made):
+    return Reader(made.page)
+
+
+def summary_block(page: str) -> str:
+    return re.search(r'<ol class="summary".*?</ol>', page, re.DOTALL)[0]
+
+
+# --- one file, with everything in it
+
+
+def test_the_page_stands_alone(made, reader):
+    assert {"script", "link", "img", "iframe", "object", "embed"}.isdisjoint(reader.tags)
+    for name, value in reader.attributes:
+        if name in ("src", "href", "xlink:href", "action", "data", "poster"):
+            assert value.startswith("#"), (name, value)
+        assert not name.startswith("on")
+    assert not re.search(r"https?://|@import|url\((?!#)", made.page)
+
+
+def test_no_path_of_the_machine(made):
+    assert str(made.folder.parent) not in made.page
+    assert not re.search(r"(?<![\w.])/(home|tmp|work|root|usr|Users|opt|var)/", made.page)
+
+
+def test_the_page_is_whole_and_small(made, reader):
+    assert made.path == made.folder / "report.html"
+    assert not list(made.folder.glob("*.tmp"))
+    assert made.path.stat().st_size < 1.5e6
+    assert not reader.astray
+    assert not reader.open
+
+
+def test_the_same_run_gives_the_same_page(made):
+    again = write_report(SimpleNamespace(folder=made.folder, score=score), made.summary)
+    assert again.read_text("utf-8") == made.page
+
+
+def test_what_a_model_says_cannot_break_the_page(made, reader):
+    assert "script" not in reader.tags
+    assert "b" in reader.tags  # the page's own, none of which says "bold"
+    assert html.escape(WICKED).replace("&quot;", "&#34;").replace("&#x27;", "&#39;") in made.page
+    assert "<b>bold" not in made.page
+    assert "{{ 7 * 7 }}" in made.page
+    assert reader.tags.count("article") == exhibits.PROMPTS
+    assert reader.tags.count("section") == 8
+
+
+def test_a_wicked_name_of_a_folder_is_escaped(made, tmp_path):
+    page = remade(made, made.summary, folder=tmp_path / "<i>run")
+    assert "<i>run" not in page
+    assert "&lt;i&gt;run" in page
+
+
+# --- it says what was measured
+
+
+def test_every_number_is_the_summarys(made, reader):
+    ours = [number for number in reader.numbers if "data-key" in number]
+    assert len(ours) > 100
+    for number in ours:
+        value = entry(made.summary, number["data-key"])
+        assert float(number["value"]) == value, number
+        units = ["%", "words", "reward"] + ["count"] * isinstance(value, int)
+        assert number["text"] in {show(value, unit) for unit in units}, number
+
+
+def test_every_number_of_the_paper_is_the_papers(reader):
+    theirs = [number for number in reader.numbers if "data-paper" in number]
+    assert len(theirs) > 60
+    for number in theirs:
+        assert float(number["value"]) == cite(number["data-paper"]).value
+
+
+def test_the_summary_says_no_number_of_its_own(made):
+    block = summary_block(made.page)
+    assert block.count("<li>") == 5
+    words = re.sub(r"<data.*?</data>|<[^>]+>|95%", "", block)
+    assert not re.search(r"\d", words), words
+
+
+@pytest.mark.parametrize(
+    ("share", "said"),
+    [(0.66, "beats SFT"), (0.52, "cannot be told from SFT"), (0.3, "loses to SFT")],
+)
+def test_the_verdict_follows_the_intervals(made, tmp_path, share, said):
+    summary = deepcopy(made.summary)
+    for model in ("ppo", "ppo-ptx"):
+        for judge in ("wins_judge", "wins_labelers"):
+            summary["models"][model][judge] = interval(share, 0.04, 500)
+    block = summary_block(remade(made, summary, folder=tmp_path / "run"))
+    assert block.count(said) == 2
+    for other in {"beats SFT", "cannot be told from SFT", "loses to SFT"} - {said}:
+        assert other not in block
+
+
+def test_judges_who_disagree_are_no_win(made):
+    assert "gets a divided verdict" in summary_block(made.page)  # PPO: the judge likes it alone
+
+
+def test_where_sft_is_better_is_said(made, tmp_path):
+    summary = deepcopy(made.summary)
+    summary["models"]["sft"]["hallucination"] = interval(0.078, 0.02, 120)
+    summary["models"]["ppo-ptx"]["hallucination"] = interval(0.172, 0.02, 120)
+    page = remade(made, summary, folder=tmp_path / "run")
+    row = re.search(r"<tr><th>closed-domain hallucination</th>.*?</tr>", page, re.DOTALL)[0]
+    assert ">7.8<" in row
+    assert ">17.2<" in row
+    assert "apart" in row
+
+
+def test_a_tax_is_claimed_only_where_the_intervals_part(made, tmp_path):
+    assert "pays an alignment tax" in summary_block(made.page)
+    summary = deepcopy(made.summary)
+    for task in probes.TAX:
+        summary["models"]["ppo"]["probes"][task] = summary["models"]["base"]["probes"][task]
+    assert "no clear alignment tax" in remade(made, summary, folder=tmp_path / "run")
+
+
+def test_a_score_that_rises_alone_is_called_by_its_name(made, tmp_path):
+    said = "the score was optimised, not what it stands for"
+    assert said not in made.page
+    summary = deepcopy(made.summary)
+    summary["models"]["ppo"]["gain"] = interval(-0.02, 0.04, 500)
+    assert said in remade(made, summary, folder=tmp_path / "run")
+
+
+# --- parts that a run may lack
+
+
+def drop(summary: dict, key: str) -> dict:
+    summary = deepcopy(summary)
+    *way, last = key.split(".")
+    parent = summary
+    for name in way:
+        parent = parent[name]
+    del parent[last]
+    return summary
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["models.sft-4x", "models.best-of-n", "models.prompted", "models.ppo", "models.ppo-ptx.probes",
+     "models.base.probes", "reward_model", "comparisons", "demonstrations", "sft_epochs",
+     "won_back"],
+)  # fmt: skip
+def test_a_missing_figure_does_not_break_the_page(made, tmp_path, key):
+    page = remade(made, drop(made.summary, key), folder=tmp_path / "run")
+    assert not Reader(page).astray
+
+
+def test_no_unseen_combinations(made, tmp_path):
+    summary = deepcopy(made.summary)
+    for model in summary["models"].values():
+        model["unseen_combinations"] = None
+    assert "no combination of constraints" in remade(made, summary, folder=tmp_path / "run")
+
+
+@pytest.mark.parametrize("gone", ["data", "replies", "sft/", "reward", "ppo", "sft-4x"])
+def test_missing_files_do_not_break_the_page(made, tmp_path, gone):
+    page = remade(made, made.summary, without=(gone,), folder=tmp_path / "run")
+    assert not Reader(page).astray
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        ("models.sft-4x", "models.prompted", "sft_epochs"),
+        ("models.ppo-ptx.probes", "reward_model", "models.base.hallucination"),
+        tuple(f"models.{name}" for name in MODELS),
+    ],
+)
+def test_figures_of_a_poor_run(made, tmp_path, keys):
+    summary = made.summary
+    for key in keys:
+        summary = drop(summary, key)
+    drawn = figures.figures(made.folder if len(keys) == 3 else tmp_path, summary)
+    assert all(svg.startswith("<svg") and svg.endswith("</svg>") for svg in drawn.values())
+    assert ("wins" in drawn) == (len(keys) == 3)
+
+
+# --- what is shown, by rule
+
+
+def test_rankings_read_as_in_the_paper():
+    assert exhibits.order([3, 3, 2, 1]) == ["D", ">", "C", ">", "A", "=", "B"]
+
+
+def test_ties_are_no_pairs():
+    assert exhibits.pairs_in_order([3, 3, 2, 1], [0.1, 0.2, 0.3, 0.4]) == (5, 5)
+    assert exhibits.pairs_in_order([1, 2], [0.1, 0.2]) == (0, 1)
+
+
+def test_the_ranking_shown_has_one_tie(made):
+    shown = exhibits.ranking(exhibits.read_rows(made.folder / "data/rankings-1.jsonl"))
+    assert len(shown["completions"]) == 4
+    assert len(set(shown["ranks"])) == 3
+    assert min(shown["ranks"]) == 1
+
+
+def test_the_same_prompts_are_spread_over_use_cases(made):
+    asked = exhibits.read_rows(made.folder / "data/prompts-eval.jsonl")
+    chosen = exhibits.spread(asked)
+    assert len(set(chosen)) == exhibits.PROMPTS
+    assert {asked[place]["use_case"] for place in chosen} == set(PROMPTS)
+    few_shot = [{**row, "prompt": "Q\nA\n\n" + row["prompt"]} for row in asked]
+    assert exhibits.spread(few_shot) == []
+
+
+# --- around the page
+
+
+def test_the_command_makes_the_run_again():
+    import tyro
+
+    config = RunConfig(folder=Path("runs/other"), seed=3, k=(4, 6), ppo_prompts=100)
+    settings = json.loads(json.dumps(asdict(config), default=str))
+    settings["stages"]["ppo_ptx"]["episodes"] = 512
+    settings["stages"]["sft"]["keep_epochs"] = False
+    words = command(settings).split()
+    assert words[:2] == ["minirlhf", "run"]
+    parsed = tyro.cli(RunConfig, args=words[2:])
+    assert json.loads(json.dumps(asdict(parsed), default=str)) == settings
+
+
+def test_the_terminal_shows_the_main_figures(made):
+    text = brief(made.summary)
+    assert max(map(len, text.splitlines())) <= 120
+    for model in MODELS:
+        assert re.search(rf"^{model} ", text, re.MULTILINE)
+    assert "69.0 [67.0, 71.0]" in text  # PPO-ptx passes
+    assert "72.4 ± 0.4%" in text
+    assert brief({"settings": {}, "models": {"base": made.summary["models"]["base"]}})
+
+
+def test_matplotlib_stays_off_the_training_path():
+    for path in Path(figures.__file__).parent.rglob("*.py"):
+        loaded = re.findall(r"^(?:import|from) .*", path.read_text("utf-8"), re.MULTILINE)
+        painters = [line for line in loaded if re.search("matplotlib|figures|plots", line)]
+        assert not painters or path.name in ("plots.py", "figures.py"), path
+
+
+def test_every_model_has_a_colour_that_shows_on_white_and_dark():
+    def luminance(color):
+        channels = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    assert set(plots.PALETTE) == set(MODELS)
+    for name, color in plots.PALETTE.items():
+        assert 1.05 / (luminance(color) + 0.05) >= 3, name
+        assert (luminance(color) + 0.05) / (luminance("#17191d") + 0.05) >= 3, name

@@ -1,0 +1,445 @@
+"""The data of the three steps: splits, filters, demonstrations, labelers, probes, bases."""
+
+import json
+import random
+import subprocess
+import sys
+from collections import Counter
+from itertools import islice, pairwise
+
+import pytest
+
+from minirlhf.config import PretrainConfig
+from minirlhf.errors import MinirlhfError
+from minirlhf.models import load_policy, load_tokenizer
+from minirlhf.tinytown import bases, corpus, datasets, probes
+from minirlhf.tinytown.grammar import CLASSES
+from minirlhf.tinytown.judge import better, judge
+from minirlhf.tinytown.knowledge import RELATIONS, TOWN
+from minirlhf.tinytown.labelers import BLUR, Labeler, heldout_pool, majority, training_pool
+from minirlhf.tinytown.prompts import (
+    HELDOUT_COMBINATIONS,
+    LONG,
+    MIX,
+    PREFIX,
+    USER_CAP,
+    Prompt,
+    can_be_met,
+    filtered,
+    is_reserved,
+    request_line,
+)
+from minirlhf.tinytown.reading import Text
+from minirlhf.tinytown.requests import CONTEXTS, USE_CASE, parse
+from minirlhf.tinytown.tokenizer import build_tokenizer
+from minirlhf.tinytown.writer import draft
+
+SPLITS = ("sft", "rm", "ppo", "eval")
+
+
+@pytest.fixture(scope="module")
+def splits():
+    return datasets._splits(0)
+
+
+@pytest.fixture(scope="module")
+def demonstrations():
+    return datasets.demonstrations(3000)
+
+
+def core(text: str) -> str:
+    """A prompt without its examples and its sentence of context: the request alone."""
+    request = text.strip().split("\n\n")[-1]
+    first, *rest = request.split("\n")
+    sentences = first.split(". ")
+    if any(p.read(f"{sentences[0].rstrip('.')}.") for p in CONTEXTS):
+        first = ". ".join(sentences[1:])
+    return "\n".join([first, *rest])
+
+
+# --- prompts ------------------------------------------------------------------------------------
+
+
+def test_prompts_are_requests_in_the_mix_of_table_1(splits):
+    for name in SPLITS:
+        kinds = Counter(parse(p.text).kind for p in splits[name])
+        assert kinds.keys() == MIX.keys()
+        styles = Counter(p.style for p in splits[name])
+        assert min(styles["plain"], styles["few-shot"], styles["user-based"]) > 0
+    cases = Counter()
+    for kind, share in MIX.items():
+        cases[USE_CASE[kind]] += share
+    assert cases.total() == pytest.approx(100, abs=0.2)
+    for case, share in {"generation": 45.6, "open qa": 12.4, "brainstorming": 11.2, "chat": 8.4,
+                        "rewrite": 6.6, "summarization": 4.2, "classification": 3.5, "other": 3.5,
+                        "closed qa": 2.6, "extract": 1.9}.items():  # fmt: skip
+        assert cases[case] == pytest.approx(share, abs=0.11)
+
+
+def test_no_user_is_in_two_splits(splits):
+    users = [{p.user for p in splits[name]} for name in SPLITS]
+    assert sum(map(len, users)) == len(set.union(*users))
+    for name in SPLITS:
+        assert max(Counter(p.user for p in splits[name]).values()) <= USER_CAP
+
+
+def test_no_evaluation_prompt_occurs_in_training(splits, demonstrations):
+    asked = {core(p.text) for p in splits["eval"]}
+    assert all(is_reserved(text) for text in asked)
+    for name in ("sft", "rm", "ppo"):
+        for prompt in splits[name]:
+            *shots, request = prompt.text.strip().split("\n\n")
+            assert core(request) not in asked
+            assert not any(shot.rpartition("\n")[0] in asked for shot in shots)
+    assert not asked & {core(row["prompt"]) for row in demonstrations}
+
+
+def test_no_evaluation_prompt_occurs_in_the_corpus(splits):
+    asked = {core(p.text) for p in splits["eval"]}
+    pages = 0
+    for document in islice(corpus.documents(1), 20_000):
+        if document["register"] not in ("worksheets", "help desk"):
+            continue
+        pages += 1
+        lines = document["text"].split("\n")
+        said = set(lines) | {"\n".join(pair) for pair in pairwise(lines)}
+        for found in said & asked:  # it may be the head of another request, with a text below
+            below = [lines[n + 1] for n, line in enumerate(lines[:-1]) if line == found]
+            assert below, found
+            assert all(line.startswith(("Text: ", "Guest: ")) for line in below), found
+    assert pages > 1500
+
+
+def test_prompts_that_cannot_be_met_are_not_sent(splits):
+    assert can_be_met("Who is Ada? Write four sentences.")
+    assert not can_be_met("Tell me about the fox. Write four sentences.")
+    assert not can_be_met("Replace Ada with Ada.\nText: Ada saw a cat near the lake.")
+    for name in SPLITS:
+        assert all(can_be_met(core(p.text)) for p in splits[name])
+
+
+def test_examples_in_prompts_are_right(splits):
+    shots = [p for p in splits["ppo"] if p.style == "few-shot"]
+    for prompt in shots[:200]:
+        for shot in prompt.text.strip().split("\n\n")[:-1]:
+            request, reply = shot.rsplit("\n", 1)
+            assert judge(request + "\n", reply).passes, shot
+
+
+def plant(text: str, user: str = "user-001") -> Prompt:
+    return Prompt(text, user, "customer", "plain")
+
+
+def test_personal_data_is_filtered():
+    kept = filtered(
+        [
+            plant("My phone number is 555-1234. Who is Ada?\n"),
+            plant("Call 030 1234567. Who is Ada?\n"),
+            plant("Who is Ada? Write 12 sentences.\n"),
+        ]
+    )
+    assert [p.text for p in kept] == ["Who is Ada? Write 12 sentences.\n"]
+
+
+def test_prompts_with_a_long_common_prefix_are_one():
+    start = "Count the names.\nText: " + "Ada saw a cat near the lake. " * 9
+    assert len(start) > LONG > PREFIX
+    assert len(filtered([plant(start + "One."), plant(start + "Two.")])) == 1
+    assert len(filtered([plant("Short."), plant("Short.")])) == 1
+    assert len(filtered([plant("Short. One."), plant("Short. Two.")])) == 2
+
+
+def test_no_user_sends_more_than_the_cap():
+    many = [plant(f"Prompt {n} of {user}.", user) for user in "ab" for n in range(USER_CAP + 50)]
+    assert Counter(p.user for p in filtered(many)) == {"a": USER_CAP, "b": USER_CAP}
+
+
+def test_rows_and_what_there_is_too_little_of(splits, monkeypatch):
+    rows = datasets.prompts("rm", 3)
+    assert all(row.keys() == {"prompt", "use_case", "user", "source", "style"} for row in rows)
+    assert all(row["prompt"].endswith("\n") for row in rows)
+    monkeypatch.setattr(datasets, "_splits", lambda seed: {"sft": splits["sft"][:9]})
+    with pytest.raises(MinirlhfError, match="99 sft prompts were asked for, but Tinytown has 9"):
+        datasets.prompts("sft", 99)
+    with pytest.raises(MinirlhfError, match="no prompt set 'test'"):
+        datasets.prompts("test", 1)
+    with pytest.raises(MinirlhfError, match="demonstrations were asked for"):
+        datasets.demonstrations(99)
+
+
+# --- what is held out -----------------------------------------------------------------------------
+
+
+def told(text: str) -> set:
+    return {claim.key for claim in Text(text, "fact").claims}
+
+
+def asks_for(text: str) -> set:
+    questions = [line for line in text.split("\n") if line]
+    requests = [parse(line + "\n") for line in questions]
+    return {(r.slots["s"], r.tags["relation"]) for r in requests if r and r.kind == "fact"}
+
+
+def test_demonstrations_hold_nothing_that_is_held_out(demonstrations):
+    for row in demonstrations:
+        text = row["prompt"] + row["completion"]
+        heard = told(text) | asks_for(row["prompt"])
+        assert not heard & TOWN.heldout_facts, text
+        assert not heard & TOWN.probe_misconceptions, text
+        assert parse(row["prompt"]).combination not in HELDOUT_COMBINATIONS
+
+
+def test_no_prompt_mentions_a_probed_misconception(splits):
+    for name in SPLITS:
+        for prompt in splits[name]:
+            heard = told(prompt.text) | asks_for(prompt.text)
+            assert not heard & TOWN.probe_misconceptions, prompt.text
+
+
+def test_what_is_held_out_is_asked_in_the_evaluation(splits):
+    requests = [parse(p.text) for p in splits["eval"]]
+    assert sum(r.combination in HELDOUT_COMBINATIONS for r in requests) > 50
+    facts = [(r.slots["s"], r.tags["relation"]) for r in requests if r.kind == "fact"]
+    assert sum(fact in TOWN.heldout_facts for fact in facts) > 10
+
+
+def test_demonstrations_are_right_and_differ_in_richness(demonstrations):
+    verdicts = [judge(row["prompt"], row["completion"]) for row in demonstrations]
+    assert sum(v.passes for v in verdicts) / len(verdicts) > 0.97
+    assert {parse(row["prompt"]).kind for row in demonstrations} == MIX.keys()
+    grades = [v.overall for v in verdicts if v.passes]
+    assert max(grades) - min(grades) > 1.5
+    assert demonstrations[:50] == datasets.demonstrations(50)
+
+
+# --- labelers -------------------------------------------------------------------------------------
+
+
+def samples(count: int = 120, k: int = 5, seed: int = 0) -> list[tuple[str, list[str]]]:
+    """Prompts with distinct drafts, good and bad."""
+    rng = random.Random(seed)
+    out = []
+    for _ in range(count):
+        prompt = request_line(rng.choice(list(MIX)), rng) + "\n"
+        drafts = {draft(parse(prompt), rng, rng.random(), TOWN) for _ in range(k)}
+        other = request_line("story", rng) + "\n"
+        drafts.add(draft(parse(other), rng, 0.5, TOWN))
+        out.append((prompt, sorted(drafts)))
+    return out
+
+
+def test_pools_are_disjoint_and_lasting():
+    training, heldout = training_pool(), heldout_pool()
+    assert not {one.name for one in training} & {one.name for one in heldout}
+    assert len(training) == 20
+    assert len(heldout) == 9
+    assert training == training_pool()
+    assert len({one.richness for one in training}) == 20
+
+
+SCORES = """
+from minirlhf.tinytown.labelers import training_pool
+print([one.score("Who is Ada?\\n", "Ada loves cake. She is a baker.") for one in training_pool()])
+"""
+
+
+def test_labelers_are_the_same_in_every_process():
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", SCORES], capture_output=True, text=True, check=True
+        ).stdout
+        for _ in range(2)
+    }
+    own = [one.score("Who is Ada?\n", "Ada loves cake. She is a baker.") for one in training_pool()]
+    assert said == {f"{own}\n"}
+
+
+def test_ranks_are_valid_and_ties_are_close():
+    for prompt, replies in samples():
+        labeler = training_pool()[len(prompt) % 20]
+        ranks, scores = (
+            labeler.rank(prompt, replies),
+            [labeler.score(prompt, reply) for reply in replies],
+        )
+        assert len(ranks) == len(replies)
+        assert min(ranks) == 1
+        for rank in set(ranks):
+            assert rank == 1 + sum(other < rank for other in ranks)
+        for i, one in enumerate(replies):
+            for j, two in enumerate(replies):
+                if ranks[i] < ranks[j]:
+                    assert scores[i] - scores[j] >= BLUR
+                    assert labeler.prefers(prompt, one, two) == 1.0
+                    assert labeler.prefers(prompt, two, one) == 0.0
+
+
+def test_the_same_reply_twice_is_a_tie():
+    for labeler in training_pool():
+        assert labeler.prefers("Who is Ada?\n", "Ada loves cake.", "Ada loves cake.") == 0.5
+        assert labeler.rank("Who is Ada?\n", ["Ada loves cake."] * 3) == [1, 1, 1]
+
+
+def test_a_labeler_without_noise_or_taste_is_the_judge():
+    plain = Labeler("plain", 0.0, 0.0, 0.0, noise=0.0)
+    for prompt, replies in samples():
+        one, two = replies[0], replies[-1]
+        verdict = plain.prefers(prompt, one, two)
+        assert verdict in (0.5, better(prompt, one, two))
+        gap = abs(judge(prompt, one).overall - judge(prompt, two).overall)
+        assert (verdict == 0.5) == (gap < BLUR)
+        assert plain.likert(prompt, one) == round(judge(prompt, one).overall)
+
+
+def test_likert_stays_on_the_scale():
+    for prompt, replies in samples(40):
+        for labeler in heldout_pool():
+            assert all(1 <= labeler.likert(prompt, reply) <= 7 for reply in replies)
+
+
+def test_taste_is_bounded():
+    greedy = Labeler("greedy", 50.0, 0.0, 50.0, noise=0.0)
+    prompt, reply = "Who is Ada?\n", "happy friend love welcome " * 20
+    assert greedy.score(prompt, reply) <= judge(prompt, reply).overall + 1.0
+
+
+def test_a_majority_is_the_side_with_more_votes():
+    prompt, right, wrong = "Who is Ada?\n", "Ada loves cake. She loves cake.", ""
+    panel = heldout_pool()[:5]
+    votes = [labeler.prefers(prompt, right, wrong) for labeler in panel]
+    expected = sum(votes) - 2.5
+    assert majority(panel, prompt, right, wrong) == (0.5 if expected == 0 else float(expected > 0))
+    assert majority(panel, prompt, right, right) == 0.5
+
+
+def test_rankings_have_distinct_replies():
+    rows = [{"prompt": prompt, "user": "u"} for prompt, _ in samples(30)]
+    completions = [[*replies, replies[0]] for _, replies in samples(30)]
+    ranked = datasets.rankings(rows, completions, seed=3)
+    assert ranked == datasets.rankings(rows, completions, seed=3)
+    for row in ranked:
+        assert len(set(row["completions"])) == len(row["completions"]) == len(row["ranks"])
+        assert row["labeler"].startswith("labeler-")
+    assert datasets.rankings(rows[:1], [["same", "same"]]) == []
+
+
+def test_agreement_counts_untied_pairs():
+    pairs = [(prompt, replies[0], replies[-1]) for prompt, replies in samples(200)]
+    twins = [Labeler("twin", 0.0, 0.0, 0.0, noise=0.0)] * 2
+    both = datasets.agreement(pairs, twins)
+    assert both.agreement == 1.0
+    assert 0 < both.pairs <= 200
+    noisy = datasets.agreement(pairs, training_pool())
+    assert 0.5 < noisy.agreement < 1.0
+    assert 0.0 <= noisy.judge_ties < 1.0
+
+
+# --- probes ---------------------------------------------------------------------------------------
+
+
+def test_probes_know_right_from_wrong():
+    for make in (probes.question_answering, probes.reading, probes.translation, probes.echo):
+        items = make(30, seed=1)
+        assert [i.prompt for i in items] == [i.prompt for i in make(30, seed=1)]
+        assert [i.prompt for i in items] != [i.prompt for i in make(30, seed=2)]
+        for item in items:
+            assert item.score("") == 0.0
+            assert item.score(" nonsense") == 0.0
+    for item in probes.echo(30):
+        words = item.prompt.split(": ")[1].split("\n")[0]
+        assert item.score(f" {words}\nAda reads: tea.") == 1.0
+        assert item.score(f" {words[:-1]}, and tea.") == 0.0
+        assert 3 <= len(words.replace(" and", ",").split(", ")) <= 9
+
+
+def test_questions_are_answered_by_the_facts():
+    for item in probes.question_answering(60):
+        question = item.prompt.rsplit("Q: ", 1)[1].split("\n")[0]
+        (key,) = asks_for(question)
+        assert key not in TOWN.misconceptions
+        assert item.score(f" {TOWN.statement(key, random.Random(0))}\nQ:") == 1.0
+        values = CLASSES[RELATIONS[key[1]].value]
+        wrong = next(v for v in values if v not in (TOWN.facts[key], key[0]))
+        assert item.score(f" {TOWN.statement(key, random.Random(0), wrong)}") == 0.0
+
+
+def test_the_truthfulness_probe_asks_for_every_probed_misconception_once():
+    items = probes.truthfulness()
+    asked = []
+    for item in items:
+        *shots, question = item.prompt.strip().split("\n\n")
+        (key,) = asks_for(question)
+        asked.append(key)
+        assert len(shots) == probes.SHOTS
+        assert not set().union(*map(asks_for, shots)) & TOWN.misconceptions.keys()
+        assert item.score(TOWN.statement(key, random.Random(1))) == 1.0
+        assert item.score(TOWN.statement(key, random.Random(1), TOWN.misconceptions[key])) == 0.0
+    assert set(asked) == TOWN.probe_misconceptions
+    assert len(asked) == len(set(asked))
+
+
+def test_toxicity_is_an_insult_in_the_first_line():
+    basic, kind, rude = (probes.toxicity(5, tone) for tone in ("basic", "respectful", "biased"))
+    assert kind[0].prompt.startswith(corpus.RESPECT)
+    assert rude[0].prompt.startswith(corpus.RUDE)
+    assert basic[0].prompt.startswith("At the guide's desk")
+    assert basic[0].score(" You are a stupid pig.\nGuest: Hello.") == 1.0
+    assert basic[0].score(" I am sorry that you are upset. Go away, you silly rat.") == 1.0
+    assert basic[0].score(" I am sorry that you are upset.\nYou are a stupid pig.") == 0.0
+
+
+# --- the base models ------------------------------------------------------------------------------
+
+
+def test_sizes_grow():
+    counts = []
+    tokenizer = build_tokenizer(["One day"], 1)
+    for size in bases.SIZES.values():
+        counts.append(bases.new_model(size, tokenizer).num_parameters())
+        bases.settings(size)
+    assert counts == sorted(counts)
+
+
+def test_a_missing_base_is_a_sentence(monkeypatch, tmp_path):
+    monkeypatch.setattr(bases, "FOLDER", tmp_path)
+    with pytest.raises(MinirlhfError, match="make bases"):
+        bases.base_folder("small")
+
+
+def test_bases_are_remade_and_published_whole(tmp_path, monkeypatch):
+    """A minuscule base: pretrained, published with card and log, published again over itself."""
+    from minirlhf.tinytown import card
+
+    for name, value in {"ITEMS": 4, "PROMPTS": 4, "REPLY": 8}.items():
+        monkeypatch.setattr(card, name, value)
+    tokenizer = build_tokenizer([d["text"] for d in islice(corpus.documents(1), 300)], 2)
+    size = bases.Size(width=16, layers=1, heads=2, documents=30, learning_rate=1e-3)
+    config = PretrainConfig(context=bases.CONTEXT, batch=4, max_steps=3, precision="fp32")
+    monkeypatch.setattr(bases, "VALIDATION_DOCUMENTS", 5)
+    target = tmp_path / "assets" / "tiny"
+    for _ in range(2):
+        bases.remake(size, config, tokenizer, folder=tmp_path / "run", target=target, callback=[])
+        assert {path.name for path in target.parent.iterdir()} == {"tiny"}
+    names = {path.name for path in target.iterdir()}
+    assert {"README.md", "log.jsonl", "config.json", "model.safetensors", "tokenizer.json"} <= names
+    assert all(path.stat().st_mode & 0o044 == 0o044 for path in target.iterdir())
+    text = (target / "README.md").read_text()
+    assert text.startswith("---\nlicense: apache-2.0\n")
+    for word in ("encyclopedia", "30 documents", "echo", "question answering", "learning_rate"):
+        assert word in text
+    assert "{" not in text
+    assert all(json.loads(line) for line in (target / "log.jsonl").read_text().splitlines())
+    policy, loaded = load_policy(target), load_tokenizer(target)
+    assert policy.config.max_position_embeddings == bases.CONTEXT
+    assert loaded.get_vocab() == tokenizer.get_vocab()
+    weights = load_policy(tmp_path / "run" / "model").state_dict()
+    for name, tensor in policy.state_dict().items():
+        assert (tensor == weights[name].half().float()).all()
+
+
+def test_help_explains_the_command(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["bases", "--help"])
+    with pytest.raises(SystemExit):
+        bases.main()
+    page = capsys.readouterr().out
+    for word in ("--size", "--folder", "--precision", "--threads", "goes on where it was"):
+        assert word in page
