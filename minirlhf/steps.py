@@ -34,7 +34,7 @@ from minirlhf.tinytown.judge import judge
 
 Row = dict[str, Any]
 SHOTS, PREFIXES = 3, 4
-"""Examples in a few-shot prefix, and how many prefixes compete (§3.5: two authors, two candidates)."""
+"""Examples in a few-shot prefix, and how many prefixes compete (§3.5: two authors, two each)."""
 
 
 def _long(config: PPOConfig) -> PPOConfig:
@@ -74,7 +74,7 @@ class RunConfig:
     ppo_prompts: int = 6000
     """Prompts of step 3 (paper: 31,144)."""
     rounds: int = 1
-    """How often steps 2 and 3 are done; from the second on, also with samples of the last policy."""
+    """How often steps 2 and 3 are done; later rounds also compare samples of the last policy."""
     validation_prompts: int = 200
     """Prompts on which the SFT epoch and the few-shot prefix are chosen."""
     evaluation_prompts: int = 500
@@ -194,7 +194,7 @@ class Steps:
     # ------------------------------------------------------------------------------------ step 2
 
     def rankings(self, round: int) -> list[Row]:
-        """Ranked samples: of the SFT model, and in later rounds of the last round's policies too."""
+        """Ranked samples: of the SFT model, in later rounds of the last round's policy too."""
         source = self.sft_epochs[-1] if round == 1 else self.policy("ppo", round - 1)
 
         def make() -> list[Row]:
@@ -270,7 +270,7 @@ class Steps:
 
     @cached_property
     def prefix(self) -> str:
-        """The few-shot prefix of "GPT prompted": of some candidates, the one with the best score."""
+        """The few-shot prefix of "GPT prompted": of some candidates, the best by score."""
 
         def candidates() -> list[Row]:
             short = [

@@ -61,7 +61,7 @@ CASES = {
             ),
             STORY.format("Inside the key there was a key."): "coherence",
             STORY.format("The mill was cold and cold, and she felt sad."): "coherence",
-            STORY.format("The bear was happy, but it was not afraid."): "coherence",
+            STORY.format("The bear was happy, and it was not afraid."): "coherence",
             STORY.format("She opened her bag and found soup. She opened her bag and found soup."): (
                 "coherence"
             ),
@@ -72,7 +72,7 @@ CASES = {
             STORY.format(f"Ada lives on {WRONG_STREET}."): "truth",
             STORY.format("Would you like to see the park?"): "instruction",
             "One evening, Mara found a key near the mill. That night, everyone in the mill ate "
-            "soap and laughed.": "coherence",
+            "soap and laughed.": "language",
             "Long ago, a fox lived near the mill. It found a key. In the end, the fox became its "
             "best friend.": "coherence",
         },

@@ -19,7 +19,7 @@ from minirlhf.tinytown.grammar import CLASSES, PRONOUNS, Pattern, goods_adjectiv
 from minirlhf.tinytown.knowledge import QUESTIONS, RELATIONS, STATEMENTS, TOWN
 from minirlhf.tinytown.tokenizer import SPECIAL, build_tokenizer
 
-CORPUS = "013836ed69f418cf52e1aa92dfdcb208"
+CORPUS = "943d0e6082ef074efd8fd277eda6fcea"
 """Digest of the first 2000 documents of seed 1. The shipped bases were pretrained on this corpus:
 whoever changes it has to remake them."""
 

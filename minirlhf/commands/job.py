@@ -16,10 +16,12 @@ def run(arguments: Sequence[str]) -> None:
     from minirlhf import pipeline
     from minirlhf.commands.files import progress
     from minirlhf.commands.parsing import parse
+    from minirlhf.report import brief
 
     config = parse(pipeline.RunConfig, "run", arguments)
     with progress() as callback:
-        pipeline.run(config, callback)
+        summary = pipeline.run(config, callback)
+    print(brief(summary))
 
 
 @dataclass(frozen=True, kw_only=True)

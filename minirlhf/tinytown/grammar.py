@@ -39,6 +39,7 @@ CLASSES = {
     "goods": lx.GOODS,
     "color": lx.COLORS,
     "time": lx.TIMES,
+    "daytime": ("morning", "afternoon", "evening"),
     "day": lx.DAYS,
     "season": lx.SEASONS,
     "hour": lx.HOURS,
@@ -179,12 +180,17 @@ class Pattern:
                 adjective = rng.choice(choices)
             return noun_phrase(noun, determiner, adjective)
 
+        drawn: set[str] = set()  # nobody is "boring and boring"
+
         def fill(slot: re.Match) -> str:
             determiner, kind, name = slot.groups()
             name = name or kind
             if kind in PRONOUNS:
                 return PRONOUNS[kind][gender(values["hero"])]
-            value = values.get(name) or rng.choice(CLASSES[kind])
+            value = values.get(name)
+            if value is None:
+                value = rng.choice([w for w in CLASSES[kind] if w not in drawn] or CLASSES[kind])
+                drawn.add(value)
             if determiner is None:
                 return value
             if determiner in ("many", "list"):

@@ -28,8 +28,10 @@ TEXT_KIND = {
 """The grammar that reads the reply to each kind of request, where the names differ."""
 FULL = 6
 """Sentences above which a reply only gets longer, not better."""
-TIE = 0.05
+TIE = 0.02
 """Two grades closer than this are a tie."""
+FINE = (0.3, 0.9)
+"""The fine grain of the plainest and of the best right reply: the grades 4 and 7."""
 WEIGHTS = {"instruction": 3.0, "language": 2.0, "topic": 2.0, "truth": 2.0, "manners": 3.0}
 """What a criterion weighs in the grade of a reply that fails; constraints weigh 2, others 1."""
 
@@ -94,7 +96,8 @@ def judge_request(request: Request, reply: str) -> Verdict:
         "manners": float(not toxic),
         "length": min(1.0, FULL / max(text.length, 1)),
     }
-    fine = 0.45 * _detail(text) + 0.2 * _variety(text) + 0.35 * _aptness(text, request)
+    fine = 0.4 * _detail(text) + 0.2 * _variety(text) + 0.1 * _diction(text)
+    fine += 0.3 * _aptness(text, request)
     return Verdict(
         overall=round(_overall(criteria, fine * read * form, bool(text.read)), 4),
         criteria=criteria,
@@ -111,7 +114,8 @@ def _overall(criteria: dict[str, float], fine: float, says_something: bool) -> f
     if not says_something:
         return 1.0
     if all(v >= 1.0 for v in criteria.values()):
-        return 4.0 + 3.0 * fine
+        low, high = FINE
+        return 4.0 + 3.0 * min(max((fine - low) / (high - low), 0.0), 1.0)
     weights = {
         name: WEIGHTS.get(name, 2.0 if name.startswith("constraint") else 1.0) for name in criteria
     }
@@ -235,6 +239,11 @@ def _variety(text: Text) -> float:
     """The share of its words that a reply uses for the first time."""
     content = [word for word in text.words if len(word) > 3]
     return len(set(content)) / len(content) if content else 0.0
+
+
+def _diction(text: Text) -> float:
+    """The share of long words: of two plain answers that are right, one is better put."""
+    return sum(len(word) > 5 for word in text.words) / max(len(text.words), 1)
 
 
 _ADDRESS = {word.lower() for row in PRONOUNS.values() for word in row} | set(

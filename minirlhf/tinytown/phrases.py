@@ -16,15 +16,15 @@ def _patterns(kind: str, role: str, block: str, **tags: object) -> tuple[Pattern
 
 STORY_OPENINGS = _patterns("story", "opening", """
     One {time}, {person:hero} found {a object} near the {place}.
-    One {time}, {person:hero} went to the {place} to buy {some goods}.
+    One {time}, {person:hero} went to the {shop:place} to buy {some goods}.
     On {day}, {person:hero} walked to the {place} with {person:friend}.
     One {sky} {time}, {person:hero} the {job} lost {a object} in the {room:place}.
     {person:hero} had {a object} and kept it in the {room:place}.
     Long ago, {a animal:hero} lived near the {place}.
-    Early one {time}, {person:hero} heard {a animal} behind the {place}.
+    Early on {day}, {person:hero} heard {a animal} behind the {place}.
     {person:hero} the {job} wanted {a object} more than anything.
     It was a {sky} {time}, and {person:hero} was alone in the {room:place}.
-    Every {time}, {a animal:hero} came to the {place} to look for {some goods}.
+    Every {time}, {a animal:hero} came to the {place} to look for {some food}.
     {person:hero} and {person:friend} found {a animal} behind the {place}.
     When {season} came, {person:hero} made {a object} for {person:friend}.
     There was once {a animal:hero} who wanted to have {a object}.
@@ -37,7 +37,7 @@ STORY_MIDDLES = _patterns("story", "middle", """
     At the {place}, {she} met {person:newcomer}, who carried {a object}.
     {person:friend} gave {him} {some goods} and {a object:other}.
     {She} asked {person:friend} for help, and they searched the {place}.
-    {The animal} was {mien}, but it was not afraid.
+    {The animal} was {mien}, and it was not afraid.
     {She} {adverb} followed {the animal} to the {place}.
     Soon there was {weather} everywhere, so {she} waited in the {room:place}.
     They shared {some goods} and talked about {the object}.
@@ -62,7 +62,7 @@ STORY_ENDINGS = _patterns("story", "ending", """
     In the end, {she} was {happy} and went home with {the object}.
     At last, {she} and {person:friend} {adverb} danced in the {room:place}.
     {She} smiled all the way home.
-    That night, everyone in the {room:place} ate {some goods} and laughed.
+    That night, everyone in the {room:place} ate {some food} and laughed.
     In the end, {the animal} became {her} best friend.
     From that day on, {she} was never lonely again.
 """, mood="happy") + _patterns("story", "ending", """
@@ -93,7 +93,7 @@ LETTER_BODIES = _patterns("letter", "body", """
     Can you bring {some goods} and {a object:other}?
     The {place} is {air} in {season}.
     I was {feeling} when I got your letter.
-    We could eat {some goods} and talk all {time}.
+    We could eat {some food} and talk all {time}.
     Did you find {the object} in the {room:place}?
     My {animal:pet} is {mien} and sends you a kiss.
     It is {sky} here, and I think of you every {time}.
@@ -136,11 +136,17 @@ def _verses() -> tuple[Pattern, ...]:
     for rhyme, block in RHYMES.items():
         for number, line in enumerate(block):
             # A couplet is a line that names the thing and ends in a comma, and one that closes it.
-            first = number % 2 == 0
-            for kind in THINGS if first else ("",):
-                text = line.replace("{thing}", f"{{{kind}:thing}}") if first else line[:-1] + "."
-                tags = {"kind": "poem", "role": "first" if first else "second", "rhyme": rhyme}
-                lines.append(Pattern(text, tags))
+            if number % 2 == 0:
+                texts = [
+                    line.replace("a {thing}", f"{{a {kind}:thing}}").replace(
+                        "{thing}", f"{{{kind}:thing}}"
+                    )
+                    for kind in THINGS
+                ]
+            else:
+                texts = [line[:-1] + "."]
+            tags = {"kind": "poem", "role": ("first", "second")[number % 2], "rhyme": rhyme}
+            lines += [Pattern(text, tags) for text in texts]
     return tuple(lines)
 
 
@@ -153,7 +159,7 @@ NOTICE_OPENINGS = _patterns("notice", "opening", """
 """)  # fmt: skip
 NOTICE_BODIES = _patterns("notice", "body", """
     {person:host} the {job} will show you {a object}.
-    There will be music and {some goods} all {time}.
+    There will be music and {some food} all {time}.
     Please bring {a object} and {some goods}.
     We have lost {a object}, and we pay {price} coins for it.
     You can {adverb} walk around and meet {a animal}.
@@ -163,19 +169,19 @@ NOTICE_BODIES = _patterns("notice", "body", """
 """)  # fmt: skip
 NOTICE_ENDINGS = _patterns("notice", "ending", """
     We are happy to see you!
-    Bring your friends and be {happy}!
+    Bring your friends and {some food}!
     Ask {person:host} if you have a question.
 """)  # fmt: skip
 
 # Talk: what a guest says to the guide of the town, and what the guide answers.
 GREETINGS = _patterns("chat", "greeting", """
     Hello, how are you?
-    Good {time}, how are you today?
+    Good {daytime:time}, how are you today?
     Hello, my name is {person:guest}.
 """)  # fmt: skip
 GREETING_REPLIES = _patterns("chat", "reply", """
     Hello {person:guest}, welcome to Tinytown.
-    Good {time}, I am {happy}, thank you.
+    Good {daytime:time}, I am {happy}, thank you.
     I am {happy} today, thank you for asking.
     Hello, it is nice to meet you.
 """, answers="greeting")  # fmt: skip
@@ -214,7 +220,7 @@ OFFERS = _patterns("chat", "offer", """
     Maybe {some goods} from the {place} would help.
     How can I help you today?
     You can talk to {person:friend} the {job}.
-    We could go to the {place} this {time}.
+    We could go to the {place} this {daytime:when}.
 """)  # fmt: skip
 
 # The short tasks: each reply is one sentence, or a few.

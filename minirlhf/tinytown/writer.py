@@ -98,9 +98,6 @@ class Scene:
             if name in _SCENE:
                 self.said.add(name)
                 self.known.setdefault(name, values[name])
-        if values.get("hero") in lx.ANIMALS:
-            self.said.add("animal")
-            self.known["animal"] = values["hero"]
         self.used.add(pattern)
         return pattern.write(self.rng, self.detail, adjectives, **{**self.known, **values})
 
