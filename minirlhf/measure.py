@@ -28,7 +28,7 @@ from minirlhf.tinytown.requests import CLOSED_DOMAIN, parse
 
 SUMMARY = {
     "settings": "the RunConfig",
-    "models.NAME.passes": "share of evaluation prompts on which the judge finds every criterion met",
+    "models.NAME.passes": "share of prompts on which the judge finds every criterion met",
     "models.NAME.grade": "the judge's grade, 1 to 7",
     "models.NAME.words": "words in a reply",
     "models.NAME.score": "the reward model's score",
@@ -37,9 +37,9 @@ SUMMARY = {
     "models.NAME.gain": "paired difference in pass rate against sft",
     "models.NAME.metadata": "Table 3: share of replies with each flag",
     "models.NAME.use_cases": "pass rate by use case of Table 1",
-    "models.NAME.unseen_combinations": "pass rate on constraint combinations that no demonstration has",
-    "models.NAME.hallucination": "closed-domain prompts whose reply holds what is not in their text",
-    "models.NAME.probes": "question answering, reading, translation, corpus loss, truthfulness, toxicity",
+    "models.NAME.unseen_combinations": "pass rate on combinations in no demonstration",
+    "models.NAME.hallucination": "closed-domain replies with what is not in their text",
+    "models.NAME.probes": "alignment tax, corpus loss, truthfulness, toxicity",
     "demonstrations.passes": "pass rate of the demonstrations",
     "comparisons": "distinct SFT samples of one prompt: the judge's ties, two labelers' agreement",
     "reward_model": "accuracy on held-out comparisons: against a labeler, against the judge",

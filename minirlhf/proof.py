@@ -8,7 +8,7 @@ never saw a group of labelers. It can be interrupted at any time: the same comma
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ class ProofConfig:
     """One folder a seed, and the figures of all."""
     seeds: int = 3
     """How many seeds, from 0."""
-    run: RunConfig = RunConfig()
+    run: RunConfig = field(default_factory=RunConfig)
     """The settings of every run; its folder and seed are set here."""
 
 

@@ -33,7 +33,7 @@ def run_probe(
     seed: int = 0,
     batch_size: int = 256,
 ) -> np.ndarray:
-    """Each item's mean score over ``n`` continuations, float ``[items]`` (Appendix D samples at T = 0)."""
+    """Each item's mean score over ``n`` continuations, float ``[items]`` (Appendix D: T = 0)."""
     continuations = complete(
         policy,
         tokenizer,
