@@ -79,6 +79,14 @@ def model_folder(steps: Steps, name: str) -> Path:
     return known[name]() if name in known else steps.policy(name)
 
 
+def make_models(steps: Steps, names: Sequence[str]) -> None:
+    """Train these models, if they aren't yet, and let them reply to everything that is measured."""
+    for name in names:
+        replies(steps, name)
+        if name in PROBED:
+            probe(steps, name)
+
+
 def shown(interval: Interval) -> dict[str, float]:
     return asdict(interval)
 

@@ -3,29 +3,56 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from minirlhf.beside import beside
 from minirlhf.callbacks import Callback
 from minirlhf.errors import MinirlhfError
 from minirlhf.loop import write_json
-from minirlhf.measure import summarize
+from minirlhf.measure import make_models, summarize
 from minirlhf.report import write_report
 from minirlhf.steps import RunConfig, Steps
 
 
 def run(config: RunConfig, callback: Callback | None = None) -> dict[str, Any]:
-    """The whole job: every model, every figure, ``summary.json`` and ``report.html``."""
+    """The whole job: every model, every figure, ``summary.json`` and ``report.html``.
+
+    Returns the summary. Raises `MinirlhfError` if the folder holds a run with other settings.
+    """
+    started = time.monotonic()
     steps = Steps(config, callback)
-    settings = json.loads(json.dumps(asdict(config), default=str))
+    settings = _open(steps)
+    steps.make_data()
+    with beside(make_models_of, config, ("initial", "base", "sft-4x")):
+        make_models(steps, ("sft", "prompted", "best-of-n"))
+    with beside(make_models_of, config, ("ppo-ptx",)):
+        make_models(steps, ("ppo",))
+    summary = {"settings": settings, **summarize(steps)}
+    summary["seconds"] = round(time.monotonic() - started)
+    write_json(steps.folder / "summary.json", summary)
+    write_report(steps, summary)
+    return summary
+
+
+def make_models_of(config: RunConfig, names: Sequence[str]) -> None:
+    """What the second process does."""
+    make_models(Steps(config), names)
+
+
+def _open(steps: Steps) -> dict[str, Any]:
+    """Claim the run folder for these settings; returns them as plain data."""
+    settings = json.loads(json.dumps(asdict(steps.config), default=str))
     path = steps.folder / "settings.json"
     if path.exists() and json.loads(path.read_text(encoding="utf-8")) != settings:
         raise MinirlhfError(
             f"{steps.folder} holds a run with other settings: give this one another --folder."
         )
     steps.folder.mkdir(parents=True, exist_ok=True)
+    for half in steps.folder.rglob("*.tmp"):  # what a kill left half-written
+        if half.is_file():
+            half.unlink()
     write_json(path, settings)
-    summary = {"settings": settings, **summarize(steps)}
-    write_json(steps.folder / "summary.json", summary)
-    write_report(steps, summary)
-    return summary
+    return settings

@@ -104,7 +104,7 @@ class Steps:
         if not path.exists():
             rows = make()
             path.parent.mkdir(parents=True, exist_ok=True)
-            beside = path.with_suffix(".tmp")
+            beside = path.with_suffix(f".{os.getpid()}.tmp")
             with beside.open("w", encoding="utf-8") as file:
                 file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
             os.replace(beside, path)
@@ -140,6 +140,12 @@ class Steps:
     def documents(self) -> list[Row]:
         """Pretraining documents, for C.3's mix and for ptx."""
         return list(corpus(self.config.pretraining_documents))
+
+    def make_data(self) -> None:
+        """Whatever needs no model: afterwards several processes can work in the folder."""
+        _ = self.demonstrations
+        for split in ("rm", "ppo", "eval"):
+            self.prompts(split)
 
     # ------------------------------------------------------------------------------------ step 1
 
