@@ -36,6 +36,7 @@ from torch import Tensor
 
 import minirlhf
 from minirlhf.callbacks import Callback, Event, JsonlLog, TensorBoardLog, default_callback
+from minirlhf.data.batching import by_length, cut
 from minirlhf.errors import MinirlhfError
 
 FREE_FIELDS = {"micro_batch", "log_every", "checkpoint_seconds", "rollout_rows"}
@@ -100,6 +101,12 @@ class Run:
     def share(self, rows: Sequence) -> Sequence:
         """This process's part of a batch's rows."""
         return rows[self.rank :: self.world]
+
+    def pieces(
+        self, rows: Sequence[int], lengths: Sequence[int] | Tensor, size: int | None = None
+    ) -> list[list[int]]:
+        """This process's part of the rows, in pieces for one forward pass each; see `cut`."""
+        return cut(self.share(by_length(rows, lengths)), lengths, size, self.device)
 
     def sum(self, tensor: Tensor) -> Tensor:
         """Sum of a tensor over processes, left on its device."""

@@ -10,6 +10,7 @@ import inspect
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -19,7 +20,7 @@ from minirlhf import hub
 from minirlhf.data.batching import Sequences
 from minirlhf.data.packing import PackedRows, block_diagonal_mask
 from minirlhf.errors import MinirlhfError
-from minirlhf.objectives import last_token, token_logprobs
+from minirlhf.objectives import token_logprobs
 from minirlhf.randomness import generator
 
 # ---------------------------------------------------------------------------------- loading, saving
@@ -205,25 +206,40 @@ def response_logprobs(
 ) -> Tensor:
     """Log π(response token | what is before it): float32 ``[B, T]``, 0 outside the response mask.
 
-    The hidden states are cut to the response before the output layer, which at a large vocabulary
-    is most of the work.
+    The output layer, at a large vocabulary most of the work, sees the tokens that predict a
+    response token and no others.
     """
-    mask = batch.mask[:, :-1]
-    logits = model(
-        input_ids=batch.tokens[:, :-1],
-        attention_mask=mask,
-        use_cache=False,
-        logits_to_keep=batch.response_mask.shape[1],
-        **position_arguments(model, mask),
-    ).logits
-    logprobs = token_logprobs(process_logits(logits, temperature, suppress), batch.responses)
-    return torch.where(batch.response_mask, logprobs, 0.0)
+    with _output_layer_at(model, batch.before):
+        logits = model(input_ids=batch.tokens[:, :-1], use_cache=False).logits[0]
+    logits = process_logits(logits, temperature, suppress)
+    return batch.spread(token_logprobs(logits, batch.response_tokens))
 
 
-def position_arguments(model, mask: Tensor) -> dict[str, Tensor]:
+@contextmanager
+def _output_layer_at(model, positions: Tensor) -> Iterator[None]:
+    """Within, ``model``'s logits are those of some positions, ``[1, N, V]`` for int64 ``[N]``.
+
+    A hook, since architectures differ in what they do to logits after the output layer.
+    """
+
+    def select(_, inputs: tuple[Tensor]) -> tuple[Tensor]:
+        return (inputs[0].flatten(0, 1).index_select(0, positions)[None],)
+
+    hook = model.get_output_embeddings().register_forward_pre_hook(select)
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+def position_arguments(model, positions: Tensor) -> dict[str, Tensor]:
     """Position ids as a keyword, for the models that take them (ALiBi models don't)."""
-    takes_them = "position_ids" in inspect.signature(model.forward).parameters
-    return {"position_ids": position_ids(mask)} if takes_them else {}
+    return {"position_ids": positions} if _takes_positions(type(model)) else {}
+
+
+@lru_cache
+def _takes_positions(architecture: type) -> bool:
+    return "position_ids" in inspect.signature(architecture.forward).parameters
 
 
 # ------------------------------------------------------------------------ reward model, value model
@@ -297,27 +313,22 @@ class ScalarModel(nn.Module):
     def device(self) -> torch.device:
         return self.bias.device
 
-    def hidden_states(self, tokens: Tensor, mask: Tensor) -> Tensor:
-        """The backbone's last hidden states ``[B, L, d]``."""
-        backbone = self.classifier.base_model
-        return backbone(
-            input_ids=tokens,
-            attention_mask=mask,
-            use_cache=False,
-            **position_arguments(backbone, mask),
-        ).last_hidden_state
+    def hidden_states(self, tokens: Tensor) -> Tensor:
+        """The backbone's last hidden states of right-padded rows, row after row: ``[B * L, d]``."""
+        hidden = self.classifier.base_model(input_ids=tokens, use_cache=False).last_hidden_state
+        return hidden.flatten(0, 1)
 
     def score(self, batch: Sequences) -> Tensor:
         """r(x, y), read off each row's last token: float32 ``[B]``."""
-        hidden = self.hidden_states(batch.tokens, batch.mask)
-        rows = torch.arange(hidden.shape[0], device=hidden.device)
-        return self.head(hidden[rows, last_token(batch.mask)]).squeeze(-1).float() + self.bias
+        rows, width = batch.tokens.shape
+        last = torch.arange(rows, device=batch.tokens.device) * width + batch.lengths - 1
+        hidden = self.hidden_states(batch.tokens).index_select(0, last)
+        return self.head(hidden).squeeze(-1).float() + self.bias
 
     def values(self, batch: Sequences) -> Tensor:
-        """V of the state in which each response token is chosen: float32 ``[B, T]``.
+        """V of the state in which each response token is chosen: float32 ``[B, T]``, 0 elsewhere.
 
         As for log-probs, the value at response token t is read off the token before it.
         """
-        hidden = self.hidden_states(batch.tokens[:, :-1], batch.mask[:, :-1])
-        width = batch.response_mask.shape[1]
-        return self.head(hidden[:, -width:]).squeeze(-1).float() + self.bias
+        hidden = self.hidden_states(batch.tokens[:, :-1]).index_select(0, batch.before)
+        return batch.spread(self.head(hidden).squeeze(-1).float() + self.bias)

@@ -41,7 +41,6 @@ from minirlhf.rollouts import (
     Models,
     Scorer,
     check_ratio,
-    cut,
     describe,
     encode,
     roll_out,
@@ -180,7 +179,7 @@ class Trainer:
         tokens = int(episodes.mask[rows].sum())
         count = tokens if config.normalization == "token" else len(rows)
         stats = torch.zeros(3, device=run.device)
-        for micro in cut(run, rows, episodes.sequences.lengths, config.micro_batch):
+        for micro in run.pieces(rows, episodes.sequences.lengths, config.micro_batch):
             batch = episodes.sequences.trimmed(micro).to(run.device)
             mask = batch.response_mask
             old = episodes.logprobs[micro, : mask.shape[1]].to(run.device)
@@ -237,7 +236,7 @@ class Trainer:
         run, config = self.run, self.config
         tokens = int(episodes.mask[rows].sum())
         total = torch.zeros((), device=run.device)
-        for micro in cut(run, rows, episodes.sequences.lengths, config.micro_batch):
+        for micro in run.pieces(rows, episodes.sequences.lengths, config.micro_batch):
             batch = episodes.sequences.trimmed(micro).to(run.device)
             mask = batch.response_mask
             old = episodes.values[micro, : mask.shape[1]].to(run.device)

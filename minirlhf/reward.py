@@ -19,7 +19,7 @@ from torch import Tensor
 from minirlhf import objectives
 from minirlhf.callbacks import Callback
 from minirlhf.config import RewardConfig
-from minirlhf.data.batching import by_length, collate, micro_batches
+from minirlhf.data.batching import Ids, by_length, collate, cut, micro_batches
 from minirlhf.data.encoding import check_tokenizer, encode_completions, encode_prompts
 from minirlhf.data.records import Record, as_rankings, check_records, fingerprint
 from minirlhf.errors import MinirlhfError
@@ -173,7 +173,7 @@ def accumulate_ranking(
     lengths = [len(item.prompt) + max(map(len, item.completions)) for item in batch]
     loss = torch.zeros((), device=run.device)
     pairs = correct = torch.zeros((), dtype=torch.long, device=run.device)
-    for micro in micro_batches(run.share(by_length(range(len(batch)), lengths)), micro_batch):
+    for micro in micro_batches(run.share(by_length(range(len(batch)), lengths)), micro_batch or 16):
         items = [batch[row] for row in micro]
         piece = rank(run, model, tokenizer, items, count=len(batch))
         if learner is not None:
@@ -189,14 +189,11 @@ def accumulate_ranking(
 def rank(
     run: Run, model: ScalarModel, tokenizer, items: Sequence[RankedPrompt], count: int
 ) -> objectives.Ranking:
-    """Score every completion of these prompts in one forward pass and compare them."""
-    sequences = collate(
-        [item.prompt for item in items for _ in item.completions],
-        [completion for item in items for completion in item.completions],
-        tokenizer.pad_token_id,
-    )
+    """Score every completion of these prompts once and compare them."""
+    prompts = [item.prompt for item in items for _ in item.completions]
+    completions = [completion for item in items for completion in item.completions]
     with run.autocast():
-        flat = model.score(sequences.to(run.device))
+        flat = score_ids(model, prompts, completions, tokenizer.pad_token_id)
     ks = torch.tensor([len(item.completions) for item in items])
     valid = torch.arange(int(ks.max())) < ks[:, None]
     ranks = torch.zeros(valid.shape, dtype=torch.long)
@@ -223,20 +220,31 @@ def score_texts(
     prompts: Sequence[str],
     completions: Sequence[str],
     *,
-    batch_size: int = 128,
+    batch_size: int | None = None,
 ) -> Tensor:
     """r(x, y) of each prompt and completion (ended by EOS): float32 ``[N]`` on the CPU."""
     model.eval()
-    pairs = list(
-        zip(
-            encode_prompts(tokenizer, prompts),
-            encode_completions(tokenizer, completions),
-            strict=True,
+    ids = encode_prompts(tokenizer, prompts), encode_completions(tokenizer, completions)
+    return score_ids(model, *ids, tokenizer.pad_token_id, batch_size).cpu()
+
+
+def score_ids(
+    model: ScalarModel,
+    prompts: Sequence[Ids],
+    completions: Sequence[Ids],
+    pad_token_id: int,
+    batch_size: int | None = None,
+) -> Tensor:
+    """r(x, y) of each prompt and completion in ids: float32 ``[N]`` on the model's device."""
+    lengths = [len(p) + len(c) for p, c in zip(prompts, completions, strict=True)]
+    pieces = cut(range(len(lengths)), lengths, batch_size, model.device)
+    scores = [
+        model.score(
+            collate(
+                [prompts[row] for row in piece], [completions[row] for row in piece], pad_token_id
+            ).to(model.device)
         )
-    )
-    scores = torch.zeros(len(pairs))
-    rows = by_length(range(len(pairs)), [len(p) + len(c) for p, c in pairs])
-    for micro in micro_batches(rows, batch_size):
-        batch = collate(*zip(*(pairs[row] for row in micro), strict=True), tokenizer.pad_token_id)
-        scores[micro] = model.score(batch.to(model.device)).cpu()
-    return scores
+        for piece in pieces
+    ]
+    order = torch.tensor([row for piece in pieces for row in piece], device=model.device)
+    return torch.cat(scores)[order.argsort()]

@@ -6,7 +6,7 @@ passes are split between processes and moved to their devices.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from minirlhf import objectives
-from minirlhf.data.batching import Sequences, by_length, micro_batches, pad_left
+from minirlhf.data.batching import Sequences, by_length, collate
 from minirlhf.data.encoding import decode, encode_prompts
 from minirlhf.data.records import Record
 from minirlhf.errors import MinirlhfError
@@ -103,34 +103,30 @@ def roll_out(run: Run, models: Models, prompts: list[Prompt], iteration: int) ->
     config, tokenizer = run.config, models.tokenizer
     shape = len(prompts), config.max_response
     uniforms = torch.rand(shape, generator=generator(config.seed, "rollout", iteration))
-    ids, mask = pad_left([prompt.ids for prompt in prompts], tokenizer.pad_token_id)
     responses = torch.zeros(shape, dtype=torch.long)
     lengths = torch.zeros(shape[0], dtype=torch.long)
     logprobs = torch.zeros(shape)
-    for rows in cut(run, range(shape[0]), mask.sum(-1)):
-        left = int(mask[rows].any(0).int().argmax())
-        with run.autocast():
-            sampled = sample(
-                models.policy,
-                ids[rows, left:].to(run.device),
-                mask[rows, left:].to(run.device),
-                uniforms[rows],
-                eos_token_id=tokenizer.eos_token_id,
-                pad_token_id=tokenizer.pad_token_id,
-                temperature=models.temperature,
-                suppress=models.suppress,
-            )
-        responses[rows] = sampled.responses.cpu()
-        lengths[rows] = sampled.mask.sum(-1).cpu()
-        logprobs[rows] = sampled.logprobs.cpu()
+    mine = run.share(by_length(range(shape[0]), [len(prompt.ids) for prompt in prompts]))
+    with run.autocast():
+        sampled = sample(
+            models.policy,
+            [prompts[row].ids for row in mine],
+            uniforms[mine],
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+            temperature=models.temperature,
+            suppress=models.suppress,
+            rows=config.rollout_rows,
+        )
+    responses[mine] = sampled.responses.cpu()
+    lengths[mine] = sampled.mask.sum(-1).cpu()
+    logprobs[mine] = sampled.logprobs.cpu()
     responses, lengths = run.sum(responses), run.sum(lengths)
-    response_mask = torch.arange(shape[1]) < lengths[:, None]
-    sequences = Sequences(
-        torch.cat([ids, responses], 1), torch.cat([mask, response_mask], 1), response_mask
-    )
-    finished = (responses == tokenizer.eos_token_id).any(-1)
-    texts = decode(tokenizer, sequences.response_lists())
-    return Episodes(prompts, texts, sequences, finished, run.sum(logprobs))
+    ids = [row[:n] for row, n in zip(responses.tolist(), lengths.tolist(), strict=True)]
+    sequences = collate([prompt.ids for prompt in prompts], ids, tokenizer.pad_token_id)
+    finished = torch.tensor([row[-1] == tokenizer.eos_token_id for row in ids])
+    logprobs = run.sum(logprobs)[:, : sequences.response_mask.shape[1]]
+    return Episodes(prompts, decode(tokenizer, ids), sequences, finished, logprobs)
 
 
 @torch.no_grad()
@@ -144,7 +140,7 @@ def score(run: Run, models: Models, episodes: Episodes) -> Episodes:
     penalty = run.config.missing_eos_penalty
     reference, values = torch.zeros_like(episodes.logprobs), torch.zeros_like(episodes.logprobs)
     scores = torch.zeros(len(episodes.prompts))
-    for rows in cut(run, range(len(scores)), episodes.sequences.lengths):
+    for rows in run.pieces(range(len(scores)), episodes.sequences.lengths):
         batch = episodes.sequences.trimmed(rows).to(run.device)
         width = batch.response_mask.shape[1]
         with run.autocast():
@@ -199,11 +195,6 @@ def samples(episodes: Episodes, count: int) -> list[dict[str, Any]]:
         }
         for row in range(min(count, len(episodes.prompts)))
     ]
-
-
-def cut(run: Run, rows, lengths: Tensor, size: int | None = None) -> Iterator[list[int]]:
-    """This process's rows, from short to long, in pieces for one forward pass each."""
-    return micro_batches(run.share(by_length(rows, lengths)), size or run.config.rollout_rows)
 
 
 def check_kl(kl: Tensor) -> None:

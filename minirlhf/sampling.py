@@ -5,10 +5,14 @@ depends on its own uniforms alone, not on the batch it sits in (up to rounding: 
 may move a log-prob in its last digits), and a run can be resumed or split over processes.
 
 The whole distribution is sampled, at the stated temperature: no top-k, no top-p.
+
+Responses end at different lengths, so the next prompts move up where rows have ended: a forward
+pass for one token costs nearly the same for one row as for thirty.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -16,14 +20,24 @@ import torch
 from torch import Tensor
 from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 
-from minirlhf.data.batching import by_length, micro_batches, pad_left
+from minirlhf.data.batching import Ids, cut, pad_left
 from minirlhf.data.encoding import check_tokenizer, decode, encode_prompts
 from minirlhf.errors import MinirlhfError
-from minirlhf.models import check_model, never_sampled, position_arguments, process_logits
+from minirlhf.models import (
+    check_model,
+    never_sampled,
+    position_arguments,
+    position_ids,
+    process_logits,
+)
 from minirlhf.randomness import generator
 
+PART, KEEP = 4, 0.75
+"""Prompts join by at most a PART-th of the rows at once, when no more than KEEP still run."""
 LOOK_EVERY = 4
 """Tokens between two looks at who has finished: a look makes a GPU wait for its host."""
+ROOM = 16
+"""Tokens by which a full cache grows."""
 
 
 class Rollout(NamedTuple):
@@ -42,68 +56,59 @@ class Rollout(NamedTuple):
 @torch.no_grad()
 def sample(
     policy,
-    prompt_ids: Tensor,
-    prompt_mask: Tensor,
+    prompts: Sequence[Ids],
     uniforms: Tensor,
     *,
     eos_token_id: int,
     pad_token_id: int,
     temperature: float = 1.0,
     suppress: Tensor | None = None,
+    rows: int = 128,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Rollout:
-    """Sample a response of at most ``T`` tokens to each left-padded prompt.
+    """Sample a response of at most ``T`` tokens to each prompt, on the policy's device.
 
-    ``prompt_ids`` int64 and ``prompt_mask`` bool ``[B, P]`` on the policy's device; ``uniforms``
-    float ``[B, T]`` in [0, 1), one for every token; ``suppress`` bool ``[V]`` marks ids never
-    sampled. At temperature 0 the likeliest token is taken and log-probs are those of temperature 1.
+    ``prompts`` are ids; ``uniforms`` float ``[B, T]`` in [0, 1), one for every token; ``suppress``
+    bool ``[V]`` marks ids never sampled. At temperature 0 the likeliest token is taken and
+    log-probs are those of temperature 1. ``rows`` are in work at a time; ``progress(done, total)``
+    is called now and then.
     """
     policy.eval()
-    rows, steps = uniforms.shape
-    width, device = prompt_ids.shape[1], prompt_ids.device
+    device, (total, steps) = policy.device, uniforms.shape
     uniforms = uniforms.to(device)
-    responses = torch.full((rows, steps), pad_token_id, device=device)
-    response_mask = torch.zeros((rows, steps), dtype=torch.bool, device=device)
-    logprobs = torch.zeros((rows, steps), device=device)
-    mask = torch.cat([prompt_mask, prompt_mask.new_ones((rows, steps))], 1)
-    cache = make_cache(policy, width + steps)
+    # one column more than there are tokens: rows that have ended write there until they leave
+    responses = torch.full((total, steps + 1), pad_token_id, device=device)
+    logprobs = torch.zeros((total, steps + 1), device=device)
+    lengths = torch.zeros(total, dtype=torch.long, device=device)
+    pieces = cut(range(total), list(map(len, prompts)), max(rows // PART, 1), device)
+    waiting = deque(reversed(pieces))
+    work: Work | None = None
 
-    row = torch.arange(rows, device=device)  # which row of the result each live row is
-    running = torch.ones(rows, dtype=torch.bool, device=device)
-    inputs, positions = prompt_ids, position_arguments(policy, prompt_mask)
-    for t in range(steps):
-        logits = policy(
-            input_ids=inputs,
-            attention_mask=mask[:, : width + t],
-            past_key_values=cache,
-            use_cache=True,
-            logits_to_keep=1,
-            **positions,
-        ).logits[:, -1]
-        logits = process_logits(logits, temperature or 1.0, suppress)
-        tokens, chosen = draw(logits, uniforms[row, t] if temperature else None)
-        responses[row, t] = torch.where(running, tokens, pad_token_id)
-        response_mask[row, t] = running
-        logprobs[row, t] = torch.where(running, chosen, 0.0)
-        running = running & (tokens != eos_token_id)
+    def begin(piece: list[int]) -> Work:
+        return prefill(policy, piece, [prompts[row] for row in piece], pad_token_id)
 
-        if t % LOOK_EVERY == LOOK_EVERY - 1:
-            left = int(running.sum())
-            if left == 0:
-                break
-            if left <= 0.75 * len(row):  # dropping rows copies the cache, so not for a few
-                live = running.nonzero().squeeze(-1)
-                cache.batch_select_indices(live)
-                row, mask, tokens, running = row[live], mask[live], tokens[live], running[live]
-        inputs = tokens[:, None]
-        if positions:
-            positions = {"position_ids": mask[:, : width + t + 1].sum(-1, keepdim=True) - 1}
+    while work := refill(work, waiting, rows, begin):
+        for _ in range(LOOK_EVERY):
+            logits = process_logits(work.logits, temperature or 1.0, suppress)
+            at = torch.where(work.running, work.sampled, steps)
+            u = uniforms[work.row, at.clamp(max=steps - 1)] if temperature else None
+            tokens, logprobs[work.row, at] = draw(logits, u)
+            responses[work.row, at] = tokens
+            work = step(policy, work, tokens, eos_token_id, steps)
+        lengths[work.row] = work.sampled
+        if progress is not None:
+            left = sum(map(len, waiting)) + int(work.running.sum())
+            progress(total - left, total)
 
+    mask = torch.arange(steps, device=device) < lengths[:, None]
+    responses = torch.where(mask, responses[:, :steps], pad_token_id)
+    logprobs = torch.where(mask, logprobs[:, :steps], 0.0)
     if not logprobs.isfinite().all():
         raise MinirlhfError(
             "The policy's log-probs are NaN or infinite: its training diverged (lower the learning "
             "rate), or its weights are damaged (fetch or make them again)."
         )
-    return Rollout(responses, response_mask, logprobs)
+    return Rollout(responses, mask, logprobs)
 
 
 def draw(logits: Tensor, uniforms: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -123,6 +128,146 @@ def draw(logits: Tensor, uniforms: Tensor | None) -> tuple[Tensor, Tensor]:
     return tokens, chosen - logits.logsumexp(-1)
 
 
+# --------------------------------------------------------------------------------- the rows in work
+
+
+class Work(NamedTuple):
+    """The ``n`` rows in work. All end in the cache's last column, however long they are."""
+
+    row: Tensor  # int64 [n], which row of the result
+    length: Tensor  # int64 [n], tokens in the cache
+    sampled: Tensor  # int64 [n], how many of those are sampled
+    running: Tensor  # bool [n], False after EOS or the last token
+    logits: Tensor  # [n, V], of the next token
+    cache: Cache
+
+
+def prefill(policy, rows: list[int], prompts: Sequence[Ids], pad_token_id: int) -> Work:
+    """Take prompts of similar length into work."""
+    ids, mask = (tensor.to(policy.device) for tensor in pad_left(prompts, pad_token_id))
+    cache = DynamicCache(config=policy.config)
+    logits = _next_logits(policy, ids, mask, position_ids(mask), cache)
+    row = torch.tensor(rows, device=policy.device)
+    running = torch.ones_like(row, dtype=torch.bool)
+    return Work(row, mask.sum(-1), torch.zeros_like(row), running, logits, cache)
+
+
+def step(policy, work: Work, tokens: Tensor, eos_token_id: int, most: int) -> Work:
+    """Append the sampled tokens and compute what follows them; ended rows only tread water."""
+    sampled, length = work.sampled + work.running, work.length + work.running
+    running = work.running & (tokens != eos_token_id) & (sampled < most)
+    width = work.cache.get_seq_length() + 1
+    mask = torch.arange(width, device=tokens.device) >= width - length[:, None]
+    logits = _next_logits(policy, tokens[:, None], mask, length[:, None] - 1, work.cache)
+    return Work(work.row, length, sampled, running, logits, work.cache)
+
+
+def refill(
+    work: Work | None, waiting: deque[list[int]], rows: int, begin: Callable[[list[int]], Work]
+) -> Work | None:
+    """Let ended rows leave and waiting prompts move up; None if all is done.
+
+    That copies the cache, so it waits until enough rows have ended.
+    """
+    going = work.running.nonzero().squeeze(-1) if work is not None else ()
+    if work is not None and len(going) > KEEP * len(work.row):
+        return work
+    parts = [(work, going)] if len(going) else []
+    while waiting and sum(len(part) for _, part in parts) + len(waiting[0]) <= rows:
+        if parts and not can_be_joined(parts[0][0].cache):
+            break
+        fresh = begin(waiting.popleft())
+        parts.append((fresh, torch.arange(len(fresh.row), device=fresh.row.device)))
+    if not parts:
+        return None
+    columns = (torch.cat([part[i][keep] for part, keep in parts]) for i in range(5))
+    row, length, *others = columns
+    cache = join([(part.cache, keep) for part, keep in parts], int(length.max()))
+    return Work(row, length, *others, cache)
+
+
+def _next_logits(policy, ids: Tensor, mask: Tensor, positions: Tensor, cache: Cache) -> Tensor:
+    takes_positions = position_arguments(policy, positions)
+    return policy(
+        input_ids=ids,
+        attention_mask=mask,
+        past_key_values=cache,
+        use_cache=True,
+        logits_to_keep=1,
+        **takes_positions,
+    ).logits[:, -1]
+
+
+# ---------------------------------------------------------------------------------- key-value cache
+
+
+def can_be_joined(cache: Cache) -> bool:
+    """Whether rows of other caches may join: not with sliding windows or recurrent layers."""
+    return all(type(layer) in (DynamicLayer, RoomyLayer) for layer in cache.layers)
+
+
+def join(parts: list[tuple[Cache, Tensor]], width: int) -> Cache:
+    """Some rows of each cache and their last ``width`` columns, as one cache."""
+    caches = [cache for cache, _ in parts]
+    if not can_be_joined(caches[0]):
+        caches[0].batch_select_indices(parts[0][1])
+        return caches[0]
+    rows = [keep for _, keep in parts]
+    layers = zip(*(cache.layers for cache in caches), strict=True)
+    return Cache(
+        layers=[RoomyLayer(list(zip(alike, rows, strict=True)), width) for alike in layers]
+    )
+
+
+class RoomyLayer(DynamicLayer):
+    """A layer of a cache with room to grow: a token is written in place.
+
+    transformers' dynamic cache copies everything at every token, its static cache attends to all
+    the room from the start; this one does neither: what it shows are views of what is filled.
+    """
+
+    def __init__(self, parts: Sequence[tuple[DynamicLayer, Tensor]], width: int):
+        super().__init__()
+        self._keys = _beneath([(layer.keys, keep) for layer, keep in parts], width)
+        self._values = _beneath([(layer.values, keep) for layer, keep in parts], width)
+        self.dtype, self.device = self._keys.dtype, self._keys.device
+        self.filled, self.is_initialized = width, True
+        self._show()
+
+    def update(self, key_states: Tensor, value_states: Tensor, *args, **kwargs):
+        """Append keys and values ``[B, H, n, d]``; return all so far."""
+        start, self.filled = self.filled, self.filled + key_states.shape[2]
+        if self.filled > self._keys.shape[2]:
+            more = self.filled - self._keys.shape[2] + ROOM
+            self._keys, self._values = (
+                torch.nn.functional.pad(old, (0, 0, 0, more)) for old in (self._keys, self._values)
+            )
+        self._keys[:, :, start : self.filled] = key_states
+        self._values[:, :, start : self.filled] = value_states
+        return self._show()
+
+    def _show(self) -> tuple[Tensor, Tensor]:
+        self.keys = self._keys[:, :, : self.filled]
+        self.values = self._values[:, :, : self.filled]
+        return self.keys, self.values
+
+
+def _beneath(parts: Sequence[tuple[Tensor, Tensor]], width: int) -> Tensor:
+    """Rows of each part, ``[·, H, ·, d]``, one beneath the other, all ending in one column."""
+    (first, _), rows = parts[0], sum(len(keep) for _, keep in parts)
+    out = first.new_zeros(rows, first.shape[1], width + ROOM, first.shape[3])
+    start = 0
+    for tensor, keep in parts:
+        columns = min(tensor.shape[2], width)
+        end = start + len(keep)
+        out[start:end, :, width - columns : width] = tensor[:, :, -columns:][keep]
+        start = end
+    return out
+
+
+# --------------------------------------------------------------------------------------------- text
+
+
 def complete(
     policy,
     tokenizer,
@@ -132,85 +277,31 @@ def complete(
     temperature: float = 1.0,
     n: int = 1,
     seed: int = 0,
-    batch_size: int = 64,
+    batch_size: int = 128,
     stop: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[str]:
     """Answer prompts as text, ``n`` times each (the answers to one prompt lie next to one another).
 
     Row i draws from (seed, i), so the answers don't depend on ``batch_size``. ``stop`` cuts each
-    answer where that string first occurs; ``progress(done, total)`` is called after each batch.
+    answer where that string first occurs; ``progress(done, total)`` is called now and then.
     """
     check_tokenizer(tokenizer)
     encoded = [ids for ids in encode_prompts(tokenizer, prompts) for _ in range(n)]
     if not encoded:
         return []
     check_model(policy, tokenizer, longest=max(map(len, encoded)) + max_new_tokens)
-    suppress = never_sampled(tokenizer, policy)
-    answers: list[str] = [""] * len(encoded)
-    done = 0
-    for rows in micro_batches(by_length(range(len(encoded)), list(map(len, encoded))), batch_size):
-        ids, mask = pad_left([encoded[row] for row in rows], tokenizer.pad_token_id)
-        uniforms = [
-            torch.rand(max_new_tokens, generator=generator(seed, "complete", row)) for row in rows
-        ]
-        rollout = sample(
-            policy,
-            ids.to(policy.device),
-            mask.to(policy.device),
-            torch.stack(uniforms),
-            eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
-            temperature=temperature,
-            suppress=suppress,
-        )
-        for row, text in zip(rows, decode(tokenizer, rollout.ids()), strict=True):
-            answers[row] = text.split(stop, 1)[0] if stop else text
-        done += len(rows)
-        if progress is not None:
-            progress(done, len(encoded))
-    return answers
-
-
-class RoomyLayer(DynamicLayer):
-    """A layer of a key-value cache, written in place into buffers allocated once.
-
-    transformers' dynamic cache copies everything at every token, its static cache attends to all
-    the room from the start; this one does neither: what it shows are views of what is filled.
-    """
-
-    def __init__(self, room: int):
-        super().__init__()
-        self.room, self.filled = room, 0
-
-    def update(self, key_states: Tensor, value_states: Tensor, *args, **kwargs):
-        """Append keys and values ``[B, H, n, d]``; return all so far."""
-        if self.filled == 0:
-            self.lazy_initialization(key_states, value_states)
-            self._keys, self._values = (
-                new.new_empty(*new.shape[:2], self.room, new.shape[3])
-                for new in (key_states, value_states)
-            )
-        start, self.filled = self.filled, self.filled + key_states.shape[2]
-        self._keys[:, :, start : self.filled] = key_states
-        self._values[:, :, start : self.filled] = value_states
-        return self._show()
-
-    def batch_select_indices(self, indices: Tensor) -> None:
-        """Keep these rows of the batch."""
-        self._keys, self._values = self._keys[indices], self._values[indices]
-        self._show()
-
-    def _show(self) -> tuple[Tensor, Tensor]:
-        self.keys = self._keys[:, :, : self.filled]
-        self.values = self._values[:, :, : self.filled]
-        return self.keys, self.values
-
-
-def make_cache(policy, room: int) -> Cache:
-    """A cache for ``room`` tokens; transformers' own for sliding windows and recurrent layers."""
-    config = policy.config.get_text_config()
-    kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
-    if kinds != {"full_attention"} or getattr(config, "sliding_window", None):
-        return DynamicCache(config=policy.config)
-    return Cache(layers=[RoomyLayer(room) for _ in range(config.num_hidden_layers)])
+    draws = [generator(seed, "complete", row) for row in range(len(encoded))]
+    rollout = sample(
+        policy,
+        encoded,
+        torch.stack([torch.rand(max_new_tokens, generator=draw) for draw in draws]),
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        temperature=temperature,
+        suppress=never_sampled(tokenizer, policy),
+        rows=batch_size,
+        progress=progress,
+    )
+    answers = decode(tokenizer, rollout.ids())
+    return [answer.split(stop, 1)[0] for answer in answers] if stop else answers

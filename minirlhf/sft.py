@@ -19,7 +19,7 @@ from torch import nn
 from minirlhf import objectives
 from minirlhf.callbacks import Callback
 from minirlhf.config import SFTConfig
-from minirlhf.data.batching import by_length, collate, micro_batches
+from minirlhf.data.batching import collate
 from minirlhf.data.encoding import (
     check_tokenizer,
     encode_completions,
@@ -175,9 +175,9 @@ def accumulate_loss(
 ) -> torch.Tensor:
     """Mean loss of a batch, with a learner its gradients; dropout aside, any cut is the same."""
     count = sum(len(completion) for _, completion in batch)
-    rows = by_length(range(len(batch)), [len(p) + len(c) for p, c in batch])
+    lengths = [len(prompt) + len(completion) for prompt, completion in batch]
     total = torch.zeros((), device=run.device)
-    for micro in micro_batches(run.share(rows), micro_batch):
+    for micro in run.pieces(range(len(batch)), lengths, micro_batch):
         prompts, completions = zip(*(batch[row] for row in micro), strict=True)
         sequences = collate(prompts, completions, tokenizer.pad_token_id).to(run.device)
         with run.autocast():
@@ -193,7 +193,7 @@ def accumulate_loss(
 def demonstration_loss(run: Run, policy, tokenizer, examples: Sequence[Example]) -> float:
     """Mean negative log-likelihood per completion token, dropout off."""
     policy.eval()
-    return float(accumulate_loss(run, policy, tokenizer, examples, micro_batch=64))
+    return float(accumulate_loss(run, policy, tokenizer, examples, micro_batch=None))
 
 
 def set_residual_dropout(model: nn.Module, rate: float) -> int:

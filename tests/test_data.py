@@ -15,7 +15,7 @@ from tiny import (
     tokenizer,
 )
 
-from minirlhf.data.batching import by_length, collate, micro_batches, pad_left, pad_right
+from minirlhf.data.batching import by_length, collate, cut, micro_batches, pad_left, pad_right
 from minirlhf.data.encoding import (
     check_tokenizer,
     decode,
@@ -149,17 +149,32 @@ def test_an_empty_prompt_is_refused():
 
 def test_collate_and_trim():
     batch = collate([[5], [6, 7, 8], [9, 9]], [[1, 2], [3], [4, 4, 4]], PAD)
-    assert batch.tokens.tolist() == [[0, 0, 5, 1, 2, 0], [6, 7, 8, 3, 0, 0], [0, 9, 9, 4, 4, 4]]
-    assert batch.mask.int().tolist() == [[0, 0, 1, 1, 1, 0], [1, 1, 1, 1, 0, 0], [0, 1, 1, 1, 1, 1]]
-    assert batch.responses.tolist() == [[1, 2, 0], [3, 0, 0], [4, 4, 4]]
-    assert batch.response_lists() == [[1, 2], [3], [4, 4, 4]]
+    assert batch.tokens.tolist() == [[5, 1, 2, 0, 0], [6, 7, 8, 3, 0], [9, 9, 4, 4, 4]]
     assert batch.lengths.tolist() == [3, 4, 5]
+    assert batch.response_mask.int().tolist() == [[1, 1, 0], [1, 0, 0], [1, 1, 1]]
+    assert batch.response_tokens.tolist() == [1, 2, 3, 4, 4, 4]
+    assert batch.tokens[:, :-1].flatten()[batch.before].tolist() == [5, 1, 8, 9, 4, 4]
+    assert batch.spread(torch.arange(1, 7)).tolist() == [[1, 2, 0], [3, 0, 0], [4, 5, 6]]
     trimmed = batch.trimmed([0])
-    assert trimmed.tokens.tolist() == [[5, 1, 2]] and trimmed.response_mask.tolist() == [
-        [True, True]
-    ]
+    assert trimmed.tokens.tolist() == [[5, 1, 2]] and trimmed.response_mask.all()
+    assert all(
+        map(torch.equal, batch.trimmed([2, 1]), collate([[9, 9], [6, 7, 8]], [[4] * 3, [3]], PAD))
+    )
     assert pad_left([[1], [2, 3]], 0)[0].tolist() == [[0, 1], [2, 3]]
     assert pad_right([[1], [2, 3]], 0)[1].tolist() == [[True, False], [True, True]]
+
+
+@pytest.mark.parametrize("size", [None, 1, 7])
+def test_pieces_hold_every_row_once_and_pad_little(size):
+    source = random.Random(0)
+    lengths = [round(source.lognormvariate(3.5, 0.7)) + 2 for _ in range(500)]
+    pieces = cut(range(500), lengths, size)
+    assert sorted(row for piece in pieces for row in piece) == list(range(500))
+    areas = [len(piece) * max(lengths[row] for row in piece) for piece in pieces]
+    assert sum(areas) <= sum(lengths) + 64 * len(pieces) and max(areas) <= 8192
+    assert all(len(piece) <= (size or 500) for piece in pieces)
+    assert len(cut(range(64), lengths, size, "meta")) <= len(cut(range(64), lengths, size))
+    assert cut([], []) == [] and cut([3], [0, 0, 0, 9000]) == [[3]]
 
 
 def test_by_length_and_micro_batches():

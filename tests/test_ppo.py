@@ -171,11 +171,12 @@ def test_episodes_hold_what_separate_forwards_give(tmp_path, monkeypatch):
     episodes, _ = spy.episodes[0]
     value = ScalarModel.from_policy(policy(scale=2.0), tokenizer())
     suppress = never_sampled(tokenizer(), reference)
-    assert torch.equal(episodes.finished, (episodes.sequences.responses == EOS).any(-1))
+    ends = episodes.sequences.tokens[torch.arange(16), episodes.sequences.lengths - 1]
+    assert torch.equal(episodes.finished, ends == EOS)
     for row in range(16):
         one = episodes.sequences.trimmed([row])
         n = one.response_mask.shape[1]
-        assert one.mask.all() and episodes.mask[row].sum() == n
+        assert one.lengths == one.tokens.shape[1] and episodes.mask[row].sum() == n
         with torch.no_grad():
             for expected, got in (
                 (response_logprobs(policy(scale=2.0), one, suppress=suppress), episodes.logprobs),

@@ -1,31 +1,27 @@
 import pytest
 import torch
-from tiny import ARCHITECTURES, BOS, EOS, PAD, policy, tokenizer
+from tiny import ARCHITECTURES, BOS, EOS, PAD, SHARED, policy, tokenizer
+from transformers import AutoModelForCausalLM, MistralConfig
 
-from minirlhf.data.batching import collate, pad_left
+from minirlhf.data.batching import collate
 from minirlhf.models import never_sampled, response_logprobs
 from minirlhf.sampling import complete, draw, sample
 
 PROMPTS = [[BOS, *range(40, 40 + n)] for n in (3, 9, 1, 6, 6, 2)]
 
 
-def rollout(
-    model, prompts=PROMPTS, steps=12, temperature=1.0, extra_padding=0, rows=None, suppress=None
-):
-    ids, mask = pad_left(prompts, PAD)
-    ids = torch.nn.functional.pad(ids, (extra_padding, 0), value=PAD)
-    mask = torch.nn.functional.pad(mask, (extra_padding, 0), value=False)
+def rollout(model, prompts=PROMPTS, steps=12, temperature=1.0, only=None, **options):
+    """The responses to all prompts, or to ``only`` some rows of them with their own uniforms."""
     uniforms = torch.rand(len(prompts), steps, generator=torch.Generator().manual_seed(5))
-    rows = slice(None) if rows is None else rows
+    only = range(len(prompts)) if only is None else only
     return sample(
         model,
-        ids[rows],
-        mask[rows],
-        uniforms[rows],
+        [prompts[row] for row in only],
+        uniforms[only],
         eos_token_id=EOS,
         pad_token_id=PAD,
         temperature=temperature,
-        suppress=suppress,
+        **options,
     )
 
 
@@ -54,30 +50,46 @@ def test_logprobs_equal_those_of_the_training_forward(architecture, temperature)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_padding_and_batch_do_not_change_a_row(architecture):
+def test_company_does_not_change_a_row(architecture):
     model = policy(architecture)
     result = rollout(model)
-    assert torch.equal(result.responses, rollout(model, extra_padding=7).responses)
     order = [4, 1, 0, 2, 3, 5]
-    assert torch.equal(result.responses[order], rollout(model, rows=order).responses)
-    alone = rollout(model, rows=[1])
+    assert torch.equal(result.responses[order], rollout(model, only=order).responses)
+    alone = rollout(model, only=[1])
     assert torch.equal(alone.responses[0], result.responses[1])
     assert torch.allclose(alone.logprobs[0], result.logprobs[1], atol=1e-5)
 
 
-def test_finished_rows_are_dropped_without_a_trace():
-    model = likes_to_stop(policy(scale=6.0), 3.0)
-    prompts = [[BOS, *range(30 + i, 30 + i + i % 5)] for i in range(1, 40)]
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_rows_leave_and_move_up_without_a_trace(architecture):
+    model = likes_to_stop(policy(architecture, scale=6.0 if architecture == "neox" else 4.0), 3.0)
+    prompts = [[BOS, *range(30 + i, 30 + i + i % 7)] for i in range(1, 40)]
     many = rollout(model, prompts, steps=24)
     lengths = many.mask.sum(-1)
-    assert lengths.min() < 4 and lengths.max() > 8  # rows end all over the place
+    assert lengths.min() < 6 and lengths.max() > 8  # rows end all over the place
+    few = rollout(model, prompts, steps=24, rows=5)  # most of them have to wait
+    assert torch.equal(few.responses, many.responses) and torch.equal(few.mask, many.mask)
+    assert torch.allclose(few.logprobs, many.logprobs, atol=1e-5)
     for row in (0, int(lengths.argmax()), len(prompts) - 1):
-        assert rollout(model, prompts, steps=24, rows=[row]).ids()[0] == many.ids()[row]
+        assert rollout(model, prompts, steps=24, only=[row]).ids()[0] == many.ids()[row]
     for ids, mask in zip(many.responses.tolist(), many.mask.tolist(), strict=True):
         n = sum(mask)
         assert mask == [True] * n + [False] * (len(mask) - n)
         assert EOS not in ids[: n - 1] and (ids[n - 1] == EOS or n == 24)
         assert all(token == PAD for token in ids[n:])
+
+
+def test_sliding_windows_keep_their_own_cache():
+    config = MistralConfig(
+        hidden_size=32, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
+        intermediate_size=64, sliding_window=8, max_position_embeddings=128, **SHARED,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    model = likes_to_stop(AutoModelForCausalLM.from_config(config).eval(), 0.1)
+    prompts = PROMPTS * 3
+    many, few = (rollout(model, prompts, steps=16, rows=rows) for rows in (64, 4))
+    assert torch.equal(few.responses, many.responses)
+    assert torch.allclose(few.logprobs, many.logprobs, atol=1e-5)
 
 
 def test_draw_is_the_inverse_cdf():

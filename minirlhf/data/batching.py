@@ -1,8 +1,8 @@
-"""Batches of prompt and response: prompts padded on the left, responses on the right.
+"""Batches of prompt and response, one after the other and padded on the right.
 
-So every response of a batch starts in the same column, and one layout serves sampling, SFT, the
-reward model and PPO. ``mask`` is True on real tokens; positions come from it, never from the
-column.
+Padding comes after everything real, where a causal model can't see it. So such a batch needs no
+attention mask and no position ids, whatever the architecture, and attention takes its fast path.
+Sampling alone pads on the left: its rows have to end in the same column to grow together.
 """
 
 from __future__ import annotations
@@ -15,29 +15,31 @@ from torch import Tensor
 
 Ids = Sequence[int]
 
+PIECE_COST = {"cpu": 64, "other": 4096}
+"""What a forward pass costs beside its tokens, in tokens: a GPU waits for its kernels to start."""
+PIECE_TOKENS = 8192
+"""Most tokens of a forward pass; more would only need more memory."""
+
 
 class Sequences(NamedTuple):
-    """``B`` prompts and responses: ``P`` prompt columns, then ``T`` response columns."""
+    """``B`` rows of prompt, response, padding: ``L`` columns, responses of up to ``T`` tokens.
 
-    tokens: Tensor  # int64 [B, P + T]
-    mask: Tensor  # bool [B, P + T]
-    response_mask: Tensor  # bool [B, T]: the response with its EOS
+    ``N`` response tokens in all are counted in reading order, row after row.
+    """
 
-    @property
-    def responses(self) -> Tensor:
-        """The response ids, int64 ``[B, T]``."""
-        return self.tokens[:, self.tokens.shape[1] - self.response_mask.shape[1] :]
-
-    def response_lists(self) -> list[list[int]]:
-        """The responses as lists, without padding."""
-        return [
-            ids[mask].tolist() for ids, mask in zip(self.responses, self.response_mask, strict=True)
-        ]
+    tokens: Tensor  # int64 [B, L]
+    lengths: Tensor  # int64 [B], tokens that are no padding
+    response_mask: Tensor  # bool [B, T], True on the response with its EOS
+    before: Tensor  # int64 [N], where the token before each response token is in [B * (L - 1)]
 
     @property
-    def lengths(self) -> Tensor:
-        """Real tokens of each row, int64 ``[B]``."""
-        return self.mask.sum(-1)
+    def response_tokens(self) -> Tensor:
+        """The response ids, int64 ``[N]``."""
+        return self.tokens[:, 1:].flatten()[self.before]
+
+    def spread(self, flat: Tensor) -> Tensor:
+        """A number for every response token, ``[N]``, as ``[B, T]`` with 0 outside the mask."""
+        return flat.new_zeros(self.response_mask.shape).masked_scatter(self.response_mask, flat)
 
     def to(self, device: torch.device) -> Sequences:
         return Sequences(*(tensor.to(device) for tensor in self))
@@ -45,12 +47,23 @@ class Sequences(NamedTuple):
     def trimmed(self, rows: Tensor | Sequence[int]) -> Sequences:
         """These rows, without the columns in which they have nothing but padding."""
         rows = torch.as_tensor(rows)
-        mask, response_mask = self.mask[rows], self.response_mask[rows]
-        prompt = self.mask.shape[1] - self.response_mask.shape[1]
-        first = int(mask.any(0).int().argmax())
-        width = max(int(response_mask.sum(-1).max()), 1)
-        columns = slice(first, prompt + width)
-        return Sequences(self.tokens[rows, columns], mask[:, columns], response_mask[:, :width])
+        lengths, sizes = self.lengths[rows], self.response_mask[rows].sum(-1)
+        return _sequences(self.tokens[rows, : int(lengths.max())], lengths, sizes)
+
+
+def _sequences(tokens: Tensor, lengths: Tensor, sizes: Tensor) -> Sequences:
+    """Sequences whose last ``sizes`` ``[B]`` of ``lengths`` tokens are the response."""
+    column = torch.arange(tokens.shape[1] - 1)
+    before = (column >= (lengths - sizes - 1)[:, None]) & (column < (lengths - 1)[:, None])
+    response_mask = torch.arange(int(sizes.max())) < sizes[:, None]
+    return Sequences(tokens, lengths, response_mask, before.flatten().nonzero().squeeze(-1))
+
+
+def collate(prompts: Sequence[Ids], responses: Sequence[Ids], pad_token_id: int) -> Sequences:
+    """Prompts and responses as one batch."""
+    rows = [[*prompt, *response] for prompt, response in zip(prompts, responses, strict=True)]
+    tokens, mask = pad_right(rows, pad_token_id)
+    return _sequences(tokens, mask.sum(-1), torch.tensor([len(ids) for ids in responses]))
 
 
 def pad_left(rows: Sequence[Ids], pad_token_id: int) -> tuple[Tensor, Tensor]:
@@ -69,19 +82,34 @@ def pad_right(rows: Sequence[Ids], pad_token_id: int) -> tuple[Tensor, Tensor]:
     return ids, torch.arange(width) < lengths[:, None]
 
 
-def collate(prompts: Sequence[Ids], responses: Sequence[Ids], pad_token_id: int) -> Sequences:
-    """Prompts and responses as one batch."""
-    prompt_ids, prompt_mask = pad_left(prompts, pad_token_id)
-    response_ids, response_mask = pad_right(responses, pad_token_id)
-    return Sequences(
-        torch.cat([prompt_ids, response_ids], 1),
-        torch.cat([prompt_mask, response_mask], 1),
-        response_mask,
-    )
+def cut(
+    rows: Sequence[int],
+    lengths: Sequence[int] | Tensor,
+    size: int | None = None,
+    device: torch.device | str = "cpu",
+) -> list[list[int]]:
+    """Rows in pieces for one forward pass each, from long to short, with little padding.
+
+    A piece ends where its padding would cost more than another piece, at ``size`` rows, and at
+    `PIECE_TOKENS` tokens. ``lengths[row]`` is a row's tokens.
+    """
+    worth = PIECE_COST.get(torch.device(device).type, PIECE_COST["other"])
+    pieces: list[list[int]] = []
+    longest = padding = 0
+    for row in reversed(by_length(rows, lengths)):
+        length = int(lengths[row])
+        padding += longest - length
+        rows_then = len(pieces[-1]) + 1 if pieces else 1
+        too_many = rows_then > (size or rows_then) or rows_then * longest > PIECE_TOKENS
+        if not pieces or too_many or padding > worth:
+            pieces.append([])
+            longest, padding = length, 0
+        pieces[-1].append(row)
+    return pieces
 
 
 def by_length(rows: Sequence[int], lengths: Sequence[int] | Tensor) -> list[int]:
-    """The rows from short to long (ties keep their order), so that a micro-batch pads little."""
+    """The rows from short to long; ties keep their order."""
     return sorted(map(int, rows), key=lambda row: int(lengths[row]))
 
 
