@@ -356,10 +356,18 @@ def test_run_folder_with_other_data(command, refused, finished, tmp_path):
     refused(arguments, finished, "demonstrations", "another folder")
 
 
-@pytest.mark.xfail(strict=True, reason="a run folder doesn't remember which model it began with")
-def test_run_folder_with_another_model(command, refused, finished, tmp_path):
-    save_model(policy("gpt2", scale=1.0), tokenizer(), tmp_path / "gpt2")
-    refused(command("sft", folder=finished, model=tmp_path / "gpt2"), finished, "another folder")
+@pytest.mark.parametrize("other", [policy("gpt2", scale=1.0), policy(seed=1, scale=1.0)])
+def test_run_folder_with_another_model(other, command, refused, finished, tmp_path):
+    save_model(other, tokenizer(), tmp_path / "other")
+    words = (finished, "was made with policy =", "another folder")
+    refused(command("sft", folder=finished, model=tmp_path / "other"), *words)
+
+
+def test_run_folder_with_another_tokenizer(command, refused, finished, copied):
+    text = (copied / "tokenizer.json").read_text()
+    (copied / "tokenizer.json").write_text(text.replace("Ġ", "ġ"))
+    words = (finished, "was made with tokenizer =", "another folder")
+    refused(command("sft", folder=finished, model=copied), *words)
 
 
 @pytest.fixture

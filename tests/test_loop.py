@@ -17,17 +17,17 @@ CONFIG = PretrainConfig(checkpoint_seconds=0.0, log_every=1)
 
 def work(folder, steps=6, stop=None, config=CONFIG, ema=0.9, callback=()):
     """A stage in miniature: fit a network to noise; ``stop`` breaks off as a kill would."""
-    run = Run(folder, "toy", config, callback=callback)
-    model = policy()
-    learner = run.track("model", Learner(run, model, ema=ema, clip=1.0))
-    for step in run.steps(steps):
-        if step == stop:
-            return model, learner
-        ids = torch.randint(3, 259, (4, 8), generator=generator(0, "ids", step))
-        learner.backward(model(ids, labels=ids).loss)
-        norm = learner.step(learning_rate(step, steps, 1e-2, warmup=2))
-        run.log(step + 1, {"norm": float(norm)})
-    run.finish({"steps": steps})
+    with Run(folder, "toy", config, callback=callback) as run:
+        model = policy()
+        learner = run.track("model", Learner(run, model, ema=ema, clip=1.0))
+        for step in run.steps(steps):
+            if step == stop:
+                return model, learner
+            ids = torch.randint(3, 259, (4, 8), generator=generator(0, "ids", step))
+            learner.backward(model(ids, labels=ids).loss)
+            norm = learner.step(learning_rate(step, steps, 1e-2, warmup=2))
+            run.log(step + 1, {"norm": float(norm)})
+        run.finish({"steps": steps})
     return model, learner
 
 
@@ -176,7 +176,9 @@ def test_a_finished_run_says_so(tmp_path):
 
 
 def test_another_config_or_other_data_is_refused(tmp_path):
-    Run(tmp_path, "toy", CONFIG, data={"documents": "3 documents abc"}, callback=())
+    documents = {"documents": "3 documents abc"}
+    with Run(tmp_path, "toy", CONFIG, data=documents, callback=()) as run:
+        run.checkpoint()
     with pytest.raises(MinirlhfError, match=r"was made with batch = 64, now it is 32"):
         Run(tmp_path, "toy", replace(CONFIG, batch=32), data={"documents": "3 documents abc"})
     with pytest.raises(MinirlhfError, match=r"was made with documents = '3 documents abc'"):
@@ -184,7 +186,7 @@ def test_another_config_or_other_data_is_refused(tmp_path):
     with pytest.raises(MinirlhfError, match="was made with stage = 'toy'"):
         Run(tmp_path, "other", CONFIG, data={"documents": "3 documents abc"})
     free = replace(CONFIG, micro_batch=3, log_every=7, checkpoint_seconds=5.0)
-    Run(tmp_path, "toy", free, data={"documents": "3 documents abc"}, callback=())
+    Run(tmp_path, "toy", free, data=documents, callback=()).close()
 
 
 def test_nan_stops_the_run_with_a_sentence(tmp_path):

@@ -67,6 +67,16 @@ def check_records(records: Iterable[Record] | None, kind: str) -> list[Record]:
     return records
 
 
+def check_pretraining(records: Iterable[Record] | None, setting: str) -> list[Record]:
+    """Pretraining documents, which ``setting`` calls for, checked like any others."""
+    records = list(records if records is not None else ())
+    if not records:
+        raise MinirlhfError(
+            f"{setting} needs pretraining documents: pass them as pretraining=, or set it to 0."
+        )
+    return check_records(records, "documents")
+
+
 def as_rankings(records: Iterable[Record]) -> list[Record]:
     """Rankings as they are; comparisons (``chosen``, ``rejected``) as rankings of K = 2."""
     records = list(records)
