@@ -45,7 +45,7 @@ def of_model(model: nn.Module | Callable) -> str:
     """
     if not isinstance(model, nn.Module):
         kind = model if hasattr(model, "__qualname__") else type(model)
-        return f"{kind.__module__}.{kind.__qualname__}"
+        return f"{getattr(kind, '__module__', None)}.{kind.__qualname__}"
     tensors = chain(model.named_parameters(), model.named_buffers())
     digest, count = hashlib.blake2b(digest_size=8), 0
     for name, tensor in tensors:

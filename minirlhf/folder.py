@@ -149,9 +149,12 @@ class RunFolder:
         if not self.state.exists() or self.result is not None:
             return None
         try:
-            return torch.load(self.state, map_location="cpu", weights_only=True)
+            state = torch.load(self.state, map_location="cpu", weights_only=True)
         except (RuntimeError, EOFError, OSError, ValueError, pickle.UnpicklingError) as error:
             raise _damaged(self.state) from error
+        if not isinstance(state, dict) or not {"step", "tracked"} <= state.keys():
+            raise _damaged(self.state)
+        return state
 
     def write_state(self, state: dict[str, Any]) -> None:
         """Write the checkpoint, so that either the last one or this one is there, and whole."""

@@ -6,7 +6,7 @@ import os
 import re
 import threading
 from urllib.error import HTTPError
-from urllib.request import Request, urlopen
+from urllib.request import Request, build_opener
 
 
 def obstacle(limit: float = 1.0) -> str | None:
@@ -22,16 +22,16 @@ def obstacle(limit: float = 1.0) -> str | None:
 
     def ask() -> None:
         try:
-            urlopen(Request(endpoint, method="HEAD"), timeout=limit).close()
+            opener = build_opener()  # urlopen would keep the proxies of its first call
+            opener.open(Request(endpoint, method="HEAD"), timeout=limit).close()
             answer[0] = None
         except HTTPError as error:
             answer[0] = refusal(endpoint, error.code)
         except (OSError, ValueError) as error:
-            proxy = re.search(r"Tunnel connection failed: (\d+)", str(error))
-            if proxy:
-                answer[0] = refusal(endpoint, int(proxy[1]))
-            else:
-                answer[0] = f"{endpoint}: {getattr(error, 'reason', error)}"
+            reason = str(getattr(error, "reason", error))
+            tunnel = re.search(r"Tunnel connection failed: (\d+)", reason)
+            said = refusal(endpoint, int(tunnel[1])) if tunnel else None
+            answer[0] = said or f"{endpoint}: {reason}"
 
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()

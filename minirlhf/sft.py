@@ -65,6 +65,11 @@ def train_sft(
     ``config.pretrain_mix`` of each batch are documents (column ``text``) of ``pretraining``, whose
     every token counts like a completion's. ``validation`` demonstrations give ``validation/loss``
     per epoch.
+
+    Bit for bit the same at the same settings and number of processes. Another `micro_batch` or
+    number of processes changes no number by more than rounding, but for dropout: its masks are
+    drawn as each forward pass goes through a layer, so where ``config.residual_dropout`` is on they
+    are others, from the same distribution.
     """
     check_tokenizer(tokenizer)
     check_model(policy, tokenizer, longest=config.max_length)

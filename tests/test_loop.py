@@ -1,5 +1,7 @@
 import json
+import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -244,6 +246,43 @@ def test_progress_bar(tmp_path, capsys):
     work(tmp_path, callback=callbacks.ProgressBar(show=("norm",)))
     shown = capsys.readouterr().err
     assert "toy: 100%" in shown and "norm=" in shown and "6/6" in shown
+
+
+def test_progress_lines(capsys):
+    """One at the start, one every tenth, one at the end, and one if nothing was said for long."""
+    say = callbacks.ProgressLines(seconds=1e9)
+    for step in range(1, 201):
+        say(callbacks.Event("toy", step, 200, {"loss": 1 / step, "hidden": 1.0}))
+    said = capsys.readouterr().err.splitlines()
+    assert [int(line.split()[2]) for line in said] == [1, *range(21, 200, 20), 200]
+    assert (
+        said[0] == "toy: step 1 of 200, loss 1" and said[-1] == "toy: step 200 of 200, loss 0.005"
+    )
+    assert said[3].endswith(" s left") and "\r" not in "".join(said)
+    say = callbacks.ProgressLines(seconds=0.0)
+    for step in (1, 2, 3):
+        say(callbacks.Event("toy", step, 200))
+    assert len(capsys.readouterr().err.splitlines()) == 3
+
+
+def test_progress_fits_the_place(monkeypatch):
+    assert isinstance(callbacks.default_callback(), callbacks.ProgressLines)  # pytest's pipe
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    assert isinstance(callbacks.default_callback(), callbacks.ProgressBar)
+    monkeypatch.setattr("multiprocessing.parent_process", lambda: "the first process")
+    assert callbacks.default_callback() is None
+    shell = SimpleNamespace(kernel="a notebook's")
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
+    assert isinstance(callbacks.default_callback(), callbacks.ProgressBar)
+    del shell.kernel  # a terminal's IPython
+    assert callbacks.default_callback() is None
+
+
+def test_a_run_closes_its_own_progress(tmp_path, monkeypatch):
+    own = callbacks.ProgressBar(show=())
+    monkeypatch.setattr("minirlhf.loop.default_callback", lambda: own)
+    work(tmp_path, stop=3, callback=None)
+    assert own.bar is None and own.stage == "toy"
 
 
 def test_control_stops_and_steers(tmp_path):

@@ -37,6 +37,9 @@ class Pretrain(Stage):
 
     For example:
       minirlhf pretrain --documents texts.jsonl --size medium --folder runs/base
+
+    In several processes, on as many GPUs:
+      accelerate launch --num_processes 2 -m minirlhf.cli pretrain ...
     """
 
     documents: Path
@@ -70,6 +73,9 @@ class SFT(Stage):
 
     For example:
       minirlhf sft --model medium --demonstrations demos.jsonl --folder runs/sft
+
+    In several processes, on as many GPUs:
+      accelerate launch --num_processes 2 -m minirlhf.cli sft ...
     """
 
     model: str
@@ -105,6 +111,9 @@ class RM(Stage):
     For example:
       minirlhf rm --model runs/sft --rankings rankings.jsonl \
         --demonstrations demos.jsonl --folder runs/rm
+
+    In several processes, on as many GPUs:
+      accelerate launch --num_processes 2 -m minirlhf.cli rm ...
     """
 
     model: str
@@ -139,6 +148,9 @@ class PPO(Stage):
     For example:
       minirlhf ppo --model runs/initial --reward runs/rm --prompts prompts.jsonl \
         --folder runs/ppo
+
+    In several processes, on as many GPUs:
+      accelerate launch --num_processes 2 -m minirlhf.cli ppo ...
     """
 
     model: str

@@ -99,7 +99,15 @@ def fingerprint(records: Sequence[Record], kind: str) -> str:
 
 def _parse(line: bytes, where: str, kind: str | None) -> dict[str, Any]:
     try:
-        record = json.loads(line.decode("utf-8").rstrip())
+        record = json.loads(line.decode("utf-8-sig").rstrip())
+        if rb"\ud" in line.lower():  # an escape for half a character, which no file can hold
+            json.dumps(record, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        raise MinirlhfError(
+            f"{where}: half of a surrogate pair (\\ud…) is no text; write the character itself."
+        ) from None
+    except RecursionError:
+        raise MinirlhfError(f"{where}: nested too deeply; write one flat object a line.") from None
     except UnicodeDecodeError as error:
         raise MinirlhfError(
             f"{where}: not UTF-8 text ({error.reason}); save the file as UTF-8."
