@@ -168,10 +168,11 @@ def encode_rankings(tokenizer, rankings: Sequence[Record], max_length: int) -> l
             f"No ranking is left to learn from: {too_long} of {len(rankings)} exceed max_length = "
             f"{max_length} tokens, the others hold nothing but ties."
         )
-    if too_long or ties:
+    reasons = [f"{too_long} exceed max_length = {max_length} tokens"] * bool(too_long)
+    reasons += [f"{ties} hold nothing but ties"] * bool(ties)
+    if reasons:
         warnings.warn(
-            f"Of {len(rankings)} rankings, {too_long} exceed max_length = {max_length} tokens and "
-            f"{ties} hold nothing but ties: they are left out.",
+            f"Of {len(rankings)} rankings, {' and '.join(reasons)}: they are left out.",
             stacklevel=3,
         )
     return items

@@ -129,11 +129,11 @@ def doomed(work, folder: Path, death: tuple) -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def server():
-    """Imports once, forks for every kill; it finds this module by the environment alone."""
+    """Imports once, forks for every kill; it finds the tests by the environment alone."""
     path = os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)])
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", path)
-        multiprocessing.set_forkserver_preload(["test_resume"])
+        multiprocessing.set_forkserver_preload(["test_resume", "test_run"])
         forkserver.ensure_running()
 
 

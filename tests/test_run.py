@@ -1,0 +1,132 @@
+"""The main job in its smallest form: it ends in a summary and a report, killed or not."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from test_resume import ends, server, start  # noqa: F401
+
+from minirlhf import beside, measure, pipeline
+from minirlhf.config import PRESETS
+from minirlhf.models import save_model
+from minirlhf.steps import RunConfig
+from minirlhf.tinytown import bases
+from minirlhf.tinytown.tokenizer import build_tokenizer
+
+
+def prepare(folder: Path) -> None:
+    """Let a run find the base in ``folder``, and be content with a model that knows nothing."""
+    bases.FOLDER = folder
+    measure.PROBE_ITEMS = 8
+    mean = measure.over_prompts
+    measure.over_prompts = lambda values: mean(values if len(values) else [0.0])  # all tie
+
+
+def tiny(folder: Path) -> RunConfig:
+    """Every part of a run, some seconds each."""
+    town = PRESETS["tinytown"]
+    often = {"checkpoint_seconds": 0.0}
+    ppo = {"episodes": 16, "rollout_batch": 8, "minibatch": 8, **often}
+    return RunConfig(
+        folder=folder,
+        size="small",
+        demonstrations=8,
+        ranking_prompts=12,
+        k=(2, 3),
+        ppo_prompts=16,
+        validation_prompts=4,
+        evaluation_prompts=8,
+        pretraining_documents=20,
+        best_of=2,
+        max_response=12,
+        stages=replace(
+            town,
+            sft=replace(town.sft, epochs=2, **often),
+            initial=replace(town.initial, epochs=1, **often),
+            reward=replace(town.reward, batch=4, **often),
+            ppo=replace(town.ppo, **ppo),
+            ppo_ptx=replace(town.ppo_ptx, **ppo),
+        ),
+    )
+
+
+def alone(folder: Path) -> None:
+    """The run in one process, without its page."""
+    prepare(folder.parent)
+    beside.cores = lambda: 1
+    pipeline.write_report = lambda steps, summary: None
+    pipeline.run(tiny(folder), callback=())
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with a small base, untrained."""
+    folder = tmp_path_factory.mktemp("run")
+    tokenizer = build_tokenizer(record["text"] for record in bases.corpus(300))
+    size = replace(bases.SIZES["small"], width=32, layers=2)
+    save_model(bases.new_model(size, tokenizer), tokenizer, folder / "small")
+    return folder
+
+
+def summary(folder: Path) -> dict:
+    found = json.loads((folder / "summary.json").read_text())
+    del found["seconds"], found["settings"]["folder"]
+    return found
+
+
+def test_a_killed_run_ends_in_the_same_summary(place):
+    assert ends(start(alone, place / "whole")) == 0
+    data = place / "broken" / "data"
+    data.mkdir(parents=True)
+    for path in (place / "whole" / "data").glob("[dp]*.jsonl"):  # what takes long to make
+        shutil.copy(path, data)
+    for death in (("reward", "line", 2), ("ppo-ptx", "checkpoint", 2), ("ppo", "model")):
+        assert ends(start(alone, place / "broken", *death)) == -signal.SIGKILL, death
+    assert ends(start(alone, place / "broken")) == 0
+    assert summary(place / "broken") == summary(place / "whole")
+    assert not list((place / "broken").rglob("*.tmp"))
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+import test_run
+test_run.prepare(Path(sys.argv[1]).parent)
+if __name__ == "__main__":
+    test_run.pipeline.run(test_run.tiny(Path(sys.argv[1])))
+"""
+
+
+def command(place: Path, name: str) -> subprocess.Popen:
+    """The whole of a run, with its second process and its page."""
+    (place / "script.py").write_text(SCRIPT)
+    paths = os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)])
+    order = [sys.executable, str(place / "script.py"), str(place / name)]
+    return subprocess.Popen(order, env=os.environ | {"PYTHONPATH": paths})
+
+
+@pytest.mark.slow
+def test_a_run_of_two_processes_is_killed_at_random(place):
+    begun = time.monotonic()
+    assert command(place, "one").wait() == 0
+    took = time.monotonic() - begun
+    source, kills = random.Random(0), 0
+    for _ in range(4):
+        process = command(place, "two")
+        try:
+            assert process.wait(source.uniform(0.3, 0.7) * took) == 0
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            kills += 1
+    assert command(place, "two").wait() == 0
+    assert kills and summary(place / "one") == summary(place / "two")
+    assert (place / "two" / "report.html").exists()
