@@ -3,7 +3,10 @@
     lesson.begin("05")                      device, memory, how long this takes
     lesson.pick(400, quick=20)              400 steps for a reader, 20 where only the code is tested
     lesson.workspace()                      the folder for what a reader makes
+    lesson.panels(2, "title")               an empty figure in the course's style
     lesson.show(figure, "what one sees")    a picture that is still there without a kernel
+
+Nothing of this is needed to train; matplotlib and IPython are imported where they are used.
 """
 
 from __future__ import annotations
@@ -83,6 +86,21 @@ def workspace(*parts: str) -> Path:
     path = Path(root, *parts)
     (path.parent if parts else path).mkdir(parents=True, exist_ok=True)
     return path
+
+
+def panels(columns: int = 1, title: str = "", size: tuple[float, float] | None = None):
+    """A figure in the course's style and its row of axes (one axes alone if there is one)."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    from minirlhf.plots import STYLE
+
+    with matplotlib.rc_context({**STYLE, "font.size": 9}):
+        figure = Figure(figsize=size or (SMALL if columns == 1 else WIDE), layout="constrained")
+        axes = figure.subplots(1, columns)
+        if title:
+            figure.suptitle(title, x=0.01, ha="left", fontsize=9.5, fontweight="bold")
+    return figure, axes
 
 
 def show(figure, alt: str) -> None:

@@ -4,6 +4,8 @@
     python -m course.build --check      change nothing, fail where something is out of date
     python -m course.build --measure    run every chapter and write down what it took
     python -m course.build --stamp all  these translations have been looked at
+
+A notebook is only run again where its own code, or that of the package behind it, has changed.
 """
 
 from __future__ import annotations

@@ -81,8 +81,8 @@ def assemble(master: Master, kind: str, language: str = "en") -> NotebookNode:
 def _built(master: Master, cell: Cell, kind: str, language: str) -> NotebookNode:
     where = f"{master.path.name}, {cell.name}"
     if not cell.is_text:
-        source = empty(cell.source, where) if cell.answer and kind == "exercise" else cell.source
-        return new_code_cell(source, id=cell.name)
+        asked = cell.answer and kind == "exercise" and not cell.only
+        return new_code_cell(empty(cell.source, where) if asked else cell.source, id=cell.name)
     prose.check_digits(cell.source, where)
     text = cell.source
     if language == "zh":

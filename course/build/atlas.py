@@ -19,6 +19,8 @@ from minirlhf.grading import Question, questions
 
 PLACE = "course/MAP.md"
 TESTS = ROOT / "tests"
+ASIDE = ("minirlhf.commands", "minirlhf.grading", "minirlhf.widgets")
+"""What stands in front of the code that implements the paper."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ class Symbol:
     name: str
     line: int
     cites: tuple[str, ...]
+    mentions: frozenset[str]
+    """Every name in its body."""
 
     @property
     def short(self) -> str:
@@ -49,16 +53,38 @@ def symbols() -> tuple[Symbol, ...]:
     found = []
     for path in sorted(PACKAGE.rglob("*.py")):
         module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        if module.startswith(ASIDE):
+            continue
         for node in ast.parse(path.read_text("utf-8")).body:
             if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node.name[0] != "_":
                 cites = tuple(dict.fromkeys(CITED.findall(ast.get_docstring(node) or "")))
-                found.append(Symbol(module, node.name, node.lineno, cites))
+                found.append(Symbol(module, node.name, node.lineno, cites, _mentioned(node)))
     return tuple(found)
+
+
+def _mentioned(tree: ast.AST) -> frozenset[str]:
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    return frozenset(names | {n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute)})
 
 
 @cache
 def tests(symbol: Symbol) -> tuple[str, ...]:
-    """The test files that import a symbol's module and name the symbol."""
+    """The test files that name a symbol, or else what stands on it."""
+    if direct := _tests(symbol):
+        return direct
+    seen, waiting = {symbol}, [symbol]
+    while waiting:
+        used = waiting.pop(0)
+        users = [s for s in symbols() if used.name in s.mentions and s not in seen]
+        for user in users:
+            if found := _tests(user):
+                return found
+        seen.update(users)
+        waiting += users
+    return ()
+
+
+def _tests(symbol: Symbol) -> tuple[str, ...]:
     found = []
     for path in sorted(TESTS.glob("test_*.py")):
         imported, named = _names(path)
@@ -121,7 +147,8 @@ def orphans(masters: Iterable[Master]) -> Iterator[str]:
                 yield f"{symbol.short} cites {row.section}, but no test names it."
             asked = any(symbol.short == question.symbol for question in row.exercises)
             shown = any(symbol.name in in_code[chapter.number] for chapter in row.chapters)
-            if symbol.module == "minirlhf.objectives" and not (asked or shown):
+            equation = symbol.module == "minirlhf.objectives" and symbol.name.islower()
+            if equation and not (asked or shown):
                 yield f"{symbol.short} cites {row.section}: no chapter shows it, no exercise asks."
     known = {symbol.short: symbol for symbol in symbols()}
     for question in questions():

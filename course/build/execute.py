@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import nbclient
 from nbformat import NotebookNode
@@ -113,9 +112,8 @@ def _texts(output: NotebookNode) -> Iterator[tuple[NotebookNode, str]]:
 
 def _without_places(text: str | list[str], work: str) -> str:
     text = text if isinstance(text, str) else "".join(text)
-    for place, name in ((work, "work"), (str(ROOT), "."), (sys.prefix, "python"), (Path.home(), "~")):
-        if str(place) not in ("", "/"):
-            text = text.replace(str(place), name)
+    for place, name in {work: "work", str(ROOT): ".", sys.prefix: "python"}.items():
+        text = text.replace(place, name) if place else text
     return text
 
 

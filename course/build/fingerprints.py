@@ -56,13 +56,17 @@ def bare(source: str) -> str:
         lines[row - 1][column:] = []
     for node in ast.walk(tree):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
-            for text in node.body:
-                if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
-                    if isinstance(text.value.value, str):
-                        for row in range(text.lineno - 1, text.end_lineno):
-                            lines[row] = []
+            for text in filter(_is_text, node.body):
+                for row in range(text.lineno - 1, text.end_lineno):
+                    lines[row] = []
     kept = ("".join(line).rstrip() for line in lines)
     return "\n".join(line for line in kept if line)
+
+
+def _is_text(node: ast.stmt) -> bool:
+    """A string that stands alone: a docstring."""
+    constant = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    return constant and isinstance(node.value.value, str)
 
 
 @cache

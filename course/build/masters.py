@@ -23,6 +23,8 @@ from course.build.settings import COURSE, BuildError
 from minirlhf.languages import fingerprint
 
 ATTRIBUTES = {"defines", "answer", "only", "lang", "of"}
+_JUPYTEXT = {"title", "cell_marker", "lines_to_next_cell", "lines_to_end_of_cell_marker"}
+"""What jupytext itself notes of a cell."""
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 CITED = re.compile(r"§\d+(?:\.\d+)*|Eq\. \d+|\b[A-F]\.\d+(?:\.\d+)*")
 """Sections, appendices and equations of the paper, as text and docstrings name them."""
@@ -122,7 +124,7 @@ def read(path: Path) -> Master:
     cells: list[Cell] = []
     for number, raw in enumerate(notebook.cells, 1):
         where = f"{path.name}, cell {number}"
-        given = {k: v for k, v in raw.metadata.items() if k not in ("title", "cell_marker")}
+        given = {k: v for k, v in raw.metadata.items() if k not in _JUPYTEXT}
         name = raw.metadata.get("title", "")
         if not NAME.fullmatch(name):
             raise BuildError(f"{where}: {name!r} is no name (small letters, digits, hyphens).")

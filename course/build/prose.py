@@ -12,9 +12,7 @@ from minirlhf import paper
 from minirlhf.errors import MinirlhfError
 
 PLACEHOLDER = re.compile(r"\{(paper|run|question):([^{}:]+)(?::([^{}]+))?\}")
-_NO_PROSE = re.compile(
-    r"```.*?```|`[^`\n]*`|\$\$.*?\$\$|\$[^$]+\$|\]\([^)]*\)|<[^>]+>", re.DOTALL
-)
+_NO_PROSE = re.compile(r"```.*?```|`[^`\n]*`|\$\$.*?\$\$|\$[^$]+\$|\]\([^)]*\)|<[^>]+>", re.DOTALL)
 """Code, mathematics, link targets, tags."""
 _COUNTED = "Eqs?|Equations?|Tables?|Figs?|Figures?|Steps?|Chapters?|Exercises?|Questions?|Appendix"
 _NUMBER = r"\d+(?:\.\d+)*[a-d]?"
@@ -79,8 +77,8 @@ def check_digits(text: str, where: str) -> None:
     bare = _FREE.sub(" ", _NO_PROSE.sub(" ", PLACEHOLDER.sub(" ", text)))
     if found := re.search(r".{0,30}\d\S*.{0,20}", bare):
         raise BuildError(
-            f"{where}: a number is typed into the text, near {' '.join(found[0].split())!r}. Take it "
-            "from {paper:…} or {run:…}, or write it as a word."
+            f"{where}: a number is typed into the text, near {' '.join(found[0].split())!r}. "
+            "Take it from {paper:…} or {run:…}, or write it as a word."
         )
 
 

@@ -3,6 +3,8 @@
     check("rm.ranking_loss", my_function)    points, or the mistake by its name
     hint("rm.ranking_loss")                  a push in the right direction
     progress()                               what is done, what is left, and where that is kept
+
+The questions are in `bank`; `trial` tries a function, `questions` says what is wrong with it.
 """
 
 from minirlhf.grading.bank import exercise, question, questions

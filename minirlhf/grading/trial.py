@@ -38,7 +38,7 @@ class Trial:
     """The name of an input that the call changed."""
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """A mistake that shows before any comparison: its name and the fields of its message."""
 
     def __init__(self, name: str, **fields: object):
@@ -57,7 +57,7 @@ def diagnose(question: FunctionQuestion, answer: Any) -> tuple[str, dict[str, ob
             tried = [run(question, answer, case) for case in cases]
         if borrowed:
             return "borrowed", {"name": borrowed[0]}
-    except Refused as refused:
+    except RefusedError as refused:
         return refused.name, refused.fields
     for trial, wanted in zip(tried, right, strict=True):
         if trial.modified:
@@ -78,7 +78,7 @@ def diagnose(question: FunctionQuestion, answer: Any) -> tuple[str, dict[str, ob
 
 
 def run(question: FunctionQuestion, function: Callable, case: Inputs) -> Trial:
-    """Call a function on copies of a case. Raises `Refused` for what isn't a result."""
+    """Call a function on copies of a case. Raises `RefusedError` for what isn't a result."""
     leaves, given = {}, {}
     for name, value in case.items():
         if isinstance(value, Tensor):
@@ -89,7 +89,7 @@ def run(question: FunctionQuestion, function: Callable, case: Inputs) -> Trial:
     try:
         returned = function(*given.values())
     except Exception as error:
-        raise Refused("exception", error=told(error)) from None
+        raise RefusedError("exception", error=told(error)) from None
     results = as_results(returned)
     modified = next(
         (
@@ -104,13 +104,13 @@ def run(question: FunctionQuestion, function: Callable, case: Inputs) -> Trial:
 
 
 def as_results(returned: Any) -> Result:
-    """A tensor, or several, as a tuple. Raises `Refused` for anything else."""
+    """A tensor, or several, as a tuple. Raises `RefusedError` for anything else."""
     if returned is None or returned is ... or returned is NotImplemented:
-        raise Refused("unwritten")
+        raise RefusedError("unwritten")
     results = tuple(returned) if isinstance(returned, (tuple, list)) else (returned,)
     for result in results:
         if not isinstance(result, Tensor):
-            raise Refused("type", got=type(result).__name__)
+            raise RefusedError("type", got=type(result).__name__)
     return results
 
 

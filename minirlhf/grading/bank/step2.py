@@ -11,7 +11,7 @@ from minirlhf.grading.bank import cases
 from minirlhf.grading.questions import ChoiceQuestion, FunctionQuestion, MeasuredQuestion
 from minirlhf.grading.trial import Inputs
 
-# -------------------------------------------------------------------------------------- Equation 1
+# --------------------------------------------------------------------------------------- Equation 1
 
 
 def _rankings(g: Generator) -> Inputs:
@@ -117,7 +117,7 @@ RANKING_LOSS = FunctionQuestion(
     },
 )
 
-# ------------------------------------------------------------------------------------ bias, best of n
+# ---------------------------------------------------------------------------------- bias, best of n
 
 BIAS = FunctionQuestion(
     key="rm.bias",
@@ -168,7 +168,7 @@ BEST_OF_N = FunctionQuestion(
     },
 )
 
-# ---------------------------------------------------------------------- a bug: the score of the padding
+# ------------------------------------------------------------------ a bug: the score of the padding
 
 
 def _token_scores(g: Generator) -> Inputs:
@@ -203,7 +203,7 @@ LAST_SCORE = FunctionQuestion(
     },
 )
 
-# ------------------------------------------------------------------------- a choice; predict and measure
+# -------------------------------------------------------------------- a choice; predict and measure
 
 SHIFT = ChoiceQuestion(
     key="rm.shift",

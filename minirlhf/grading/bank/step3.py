@@ -14,7 +14,7 @@ from minirlhf.grading.trial import Inputs
 
 CLIP = 0.2
 
-# ------------------------------------------------------------------------------- estimators of the KL
+# ----------------------------------------------------------------------------- estimators of the KL
 
 
 def _two_policies(g: Generator) -> Inputs:
@@ -69,7 +69,7 @@ K3 = FunctionQuestion(
     },
 )
 
-# ------------------------------------------------------------------------------------ shaped rewards
+# ----------------------------------------------------------------------------------- shaped rewards
 
 
 def _episodes(g: Generator) -> Inputs:
@@ -117,23 +117,25 @@ SHAPED = FunctionQuestion(
     wrong={
         "bonus": lambda s, p, q, m, b: shaped(s, p, q, m, -b),
         "everywhere": lambda s, p, q, m, b: _penalty(p, q, m, b) + s[:, None] * m,
-        "last-column": lambda s, p, q, m, b: _penalty(p, q, m, b)
-        + _at(m.shape[1] - 1, p) * s[:, None],
+        "last-column": lambda s, p, q, m, b: (
+            _penalty(p, q, m, b) + _at(m.shape[1] - 1, p) * s[:, None]
+        ),
         "first": lambda s, p, q, m, b: _penalty(p, q, m, b) + _at(0, p) * s[:, None],
-        "one-late": lambda s, p, q, m, b: _penalty(p, q, m, b)
-        + _at(m.sum(1), p) * s[:, None],
+        "one-late": lambda s, p, q, m, b: _penalty(p, q, m, b) + _at(m.sum(1), p) * s[:, None],
         "no-beta": lambda s, p, q, m, b: shaped(s, p, q, m, 1.0),
         "beta-on-both": lambda s, p, q, m, b: shaped(b * s, p, q, m, b),
         "no-penalty": lambda s, p, q, m, b: shaped(s, p, q, m, 0.0),
         "no-score": lambda s, p, q, m, b: _penalty(p, q, m, b),
         "kl-at-the-end": _at_the_end,
         "padding": lambda s, p, q, m, b: shaped(s, p, q, m, b) + _penalty(p, q, ~m, b),
-        "k3": lambda s, p, q, m, b: torch.where(m, -b * objectives.kl_k3(p, q), 0.0)
-        + _at(objectives.last_token(m), p) * s[:, None],
+        "k3": lambda s, p, q, m, b: (
+            torch.where(m, -b * objectives.kl_k3(p, q), 0.0)
+            + _at(objectives.last_token(m), p) * s[:, None]
+        ),
     },
 )
 
-# ----------------------------------------------------------------------------------------------- GAE
+# ---------------------------------------------------------------------------------------------- GAE
 
 
 def _valued(g: Generator) -> Inputs:
@@ -222,7 +224,7 @@ GAE = FunctionQuestion(
     },
 )
 
-# ----------------------------------------------------------------------------------- masked whitening
+# --------------------------------------------------------------------------------- masked whitening
 
 
 def _masked(g: Generator) -> Inputs:
@@ -272,9 +274,7 @@ WHITEN = FunctionQuestion(
     cases=8,
     wrong={
         "padding-counted": lambda x, m: _whitened(x, m, x.mean(), x.var(unbiased=False)),
-        "zeros-counted": lambda x, m: _whitened(
-            x, m, (x * m).mean(), (x * m).var(unbiased=False)
-        ),
+        "zeros-counted": lambda x, m: _whitened(x, m, (x * m).mean(), (x * m).var(unbiased=False)),
         "by-row": _by_row,
         "unbiased": _bessel,
         "variance": _divided_by_variance,
@@ -287,7 +287,7 @@ WHITEN = FunctionQuestion(
     },
 )
 
-# ------------------------------------------------------------------------------------- clipped losses
+# ----------------------------------------------------------------------------------- clipped losses
 
 
 def _surrogate(g: Generator) -> Inputs:
@@ -396,25 +396,30 @@ VALUE_LOSS = FunctionQuestion(
     wrong={
         "no-half": lambda v, o, R, m, c: 2 * value_loss(v, o, R, m, c),
         "unclipped": lambda v, o, R, m, c: value_loss(v, o, R, m, None),
-        "always-clipped": lambda v, o, R, m, c: 0.5
-        * objectives.masked_mean(_squares(v, o, R, c)[1], m),
-        "smaller": lambda v, o, R, m, c: 0.5
-        * objectives.masked_mean(torch.minimum(*_squares(v, o, R, c)), m),
-        "around-returns": lambda v, o, R, m, c: 0.5
-        * objectives.masked_mean(_squares(v, R, R, c)[1], m),
-        "around-zero": lambda v, o, R, m, c: 0.5
-        * objectives.masked_mean(torch.maximum(*_squares(v, o * 0, R, c)), m),
-        "padding-counted": lambda v, o, R, m, c: 0.5
-        * torch.maximum(*_squares(v, o, R, c)).mean(),
-        "mean-of-rows": lambda v, o, R, m, c: 0.5
-        * _rowwise(torch.maximum(*_squares(v, o, R, c)), m),
-        "absolute": lambda v, o, R, m, c: 0.5
-        * objectives.masked_mean(torch.maximum(*_squares(v, o, R, c)).sqrt(), m),
+        "always-clipped": lambda v, o, R, m, c: (
+            0.5 * objectives.masked_mean(_squares(v, o, R, c)[1], m)
+        ),
+        "smaller": lambda v, o, R, m, c: (
+            0.5 * objectives.masked_mean(torch.minimum(*_squares(v, o, R, c)), m)
+        ),
+        "around-returns": lambda v, o, R, m, c: (
+            0.5 * objectives.masked_mean(_squares(v, R, R, c)[1], m)
+        ),
+        "around-zero": lambda v, o, R, m, c: (
+            0.5 * objectives.masked_mean(torch.maximum(*_squares(v, o * 0, R, c)), m)
+        ),
+        "padding-counted": lambda v, o, R, m, c: 0.5 * torch.maximum(*_squares(v, o, R, c)).mean(),
+        "mean-of-rows": lambda v, o, R, m, c: (
+            0.5 * _rowwise(torch.maximum(*_squares(v, o, R, c)), m)
+        ),
+        "absolute": lambda v, o, R, m, c: (
+            0.5 * objectives.masked_mean(torch.maximum(*_squares(v, o, R, c)).sqrt(), m)
+        ),
         "detached": lambda v, o, R, m, c: value_loss(v.detach(), o, R, m, c),
     },
 )
 
-# ------------------------------------------------------------------------------------- the step of ptx
+# ---------------------------------------------------------------------------------- the step of ptx
 
 
 def _two_losses(g: Generator) -> Inputs:
@@ -477,7 +482,7 @@ PTX_STEP = FunctionQuestion(
     },
 )
 
-# --------------------------------------------------------------------------- a bug: nothing ever clips
+# ------------------------------------------------------------------------ a bug: nothing ever clips
 
 
 def _bandit(g: Generator) -> Inputs:
@@ -529,7 +534,7 @@ NEVER_CLIPPED = FunctionQuestion(
     },
 )
 
-# ------------------------------------------------------------------------------- predict and measure
+# ------------------------------------------------------------------------------ predict and measure
 
 N = 8
 BEST_OF_N_KL = MeasuredQuestion(
@@ -542,7 +547,12 @@ BEST_OF_N_KL = MeasuredQuestion(
     difficulty=2,
     expected=lambda: math.log(N) - (N - 1) / N,
     tolerance=0.1,
-    wrong={"log-n": math.log(N), "n": float(N), "bits": math.log2(N), "reverse": N - 1 - math.log(N)},
+    wrong={
+        "log-n": math.log(N),
+        "n": float(N),
+        "bits": math.log2(N),
+        "reverse": N - 1 - math.log(N),
+    },
 )
 
 QUESTIONS = (
