@@ -1,4 +1,4 @@
-"""The questions, in the order of the course: `step1` (ex04), `step2` (ex05), `step3` (ex06).
+"""The questions, in the order of the course: a module for each exercise, two for ex06.
 
 Each has a reference, a maker of random inputs, and the wrong answers that it knows by name.
 """
@@ -8,10 +8,11 @@ from __future__ import annotations
 import difflib
 
 from minirlhf.errors import MinirlhfError
-from minirlhf.grading.bank import step1, step2, step3
+from minirlhf.grading.bank import ex04, ex05, ex06_rewards, ex06_updates
 from minirlhf.grading.questions import Question
 
-_BANK = {q.key: q for module in (step1, step2, step3) for q in module.QUESTIONS}
+_MODULES = (ex04, ex05, ex06_rewards, ex06_updates)
+_BANK = {question.key: question for module in _MODULES for question in module.QUESTIONS}
 
 
 def questions() -> tuple[Question, ...]:
