@@ -70,8 +70,8 @@ replies = [
     "You could give her a key, a wooden stone, and a ring.",
     "You could give her a scarf, a bottle, and a letter.",
 ]
-ranks = training_pool()[2].rank(prompt, replies)
-for rank, reply in sorted(zip(ranks, replies, strict=True)):
+given = training_pool()[1].rank(prompt, replies)
+for rank, reply in sorted(zip(given, replies, strict=True)):
     print(rank, reply)
 
 # %% comparisons [markdown] defines="comparison"
@@ -95,10 +95,11 @@ import torch
 
 from minirlhf.objectives import ranked_pairs
 
-ranks = torch.tensor([ranks])  # one prompt: shape [1, K]
+ranks = torch.tensor([given])  # one prompt: shape [1, K]
 wins = ranked_pairs(ranks, valid=ranks > 0)
 K = ranks.shape[1]
-print(f"{K} completions, {K * (K - 1) // 2} pairs, {int(wins.sum())} of them no tie")
+pairs = K * (K - 1) // 2
+print(f"{K} completions, {pairs} pairs, {wins.sum()} of them no tie")
 print(wins[0].int())
 
 # %% equation [markdown] defines="reward model"

@@ -2,10 +2,12 @@
 
 import re
 from functools import cache
+from types import FunctionType
 
 import nbformat
 import pytest
 import torch
+from answers import RIGHT
 from mutants import mutants
 
 from course.build.masters import masters
@@ -83,10 +85,10 @@ def solutions():
 
 
 def made(source):
+    """The function that a source defines."""
     space = {"torch": torch, "F": torch.nn.functional}
     exec(compile(source, "mutant", "exec"), space)
-    return next(v for name, v in space.items() if callable(v) and name not in ("torch", "F")
-                and hasattr(v, "__code__"))  # fmt: skip
+    return next(value for value in space.values() if isinstance(value, FunctionType))
 
 
 def equivalent(q, function):
@@ -114,12 +116,15 @@ def test_mutants_of_the_solutions_are_refused(capsys):
                 survived += not same
                 lines += [] if same else [f"    survives: {mutant}"]
         counted = MUTANTS - alike
-        lines.append(f"  {key:<20} {counted - survived:>3} of {counted} refused, {alike} alike")
+        lines.append(
+            f"  {key:<20} {1 + len(q.wrong):>2} wrong answers known, {1 + len(RIGHT[key])} right "
+            f"ones accepted; mutants: {counted - survived} of {counted} refused, {alike} alike"
+        )
         assert counted - survived >= SHARE * counted, "\n".join(lines)
         refused_all, counted_all = refused_all + counted - survived, counted_all + counted
     with capsys.disabled():
-        print("\nmutants of the solutions:", *lines, sep="\n")
-        print(f"  {'all':<20} {refused_all:>3} of {counted_all} refused")
+        print("\nthe checker:", *lines, sep="\n")
+        print(f"  mutants in all: {refused_all} of {counted_all} refused")
     assert refused_all >= SHARE * counted_all
 
 

@@ -110,7 +110,7 @@ def problems(chosen: list[Master]) -> Iterator[str]:
                 path = ROOT / assemble.place(master, kind, language)
                 expected.add(path)
                 notebook = assemble.assemble(master, kind, language)
-                yield from _differences(master, kind, path, notebook)
+                yield from _differences(master, kind, language, notebook)
                 yield from _broken_links(path, notebook)
     for folder in FOLDERS.values():
         for path in (ROOT / folder).rglob("*.ipynb"):
@@ -125,11 +125,12 @@ def problems(chosen: list[Master]) -> Iterator[str]:
 AGAIN = "build again with python -m course.build"
 
 
-def _differences(master: Master, kind: str, path: Path, notebook: NotebookNode) -> Iterator[str]:
-    name = path.relative_to(ROOT).as_posix()
+def _differences(master: Master, kind: str, language: str, notebook: NotebookNode) -> Iterator[str]:
+    name = assemble.place(master, kind, language)
+    path, english = ROOT / name, ROOT / assemble.place(master, kind)
     if not path.is_file():
         yield f"{name} isn't built yet: {AGAIN}."
-    elif kind == "chapter" and not keep_outputs(notebook, path):
+    elif kind == "chapter" and not keep_outputs(notebook, english):
         yield f"{name} was run with other code of its own or of the package: {AGAIN}."
     else:
         if path.read_text("utf-8") != assemble.dumps(notebook):

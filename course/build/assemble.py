@@ -24,9 +24,9 @@ CHARACTERS_A_MINUTE = 350
 FACTS = {
     "en": {
         "paper": "Paper: {paper}",
-        "reading": "reading: about {minutes} minutes",
-        "running": "running: {minutes:.1f} minutes and {memory:.1f} GB on two CPU cores",
-        "doing": "doing: about {minutes} minutes",
+        "reading": "reading: about {minutes} min",
+        "running": "running: {minutes:.1f} min and {memory:.1f} GB on two CPU cores",
+        "doing": "doing: about {minutes} min",
         "points": "{points} points",
     },
     "zh": {

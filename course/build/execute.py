@@ -71,7 +71,8 @@ def execute(notebook: NotebookNode, *, quick: bool = False, timeout: int = 900) 
         cost.seconds = time.monotonic() - started
         for cell in notebook.cells:
             if cell.cell_type == "code":
-                cell.outputs = [kept for output in cell.outputs for kept in clean(output, work)]
+                kept = [out for output in cell.outputs for out in clean(output, work)]
+                cell.outputs = [] if cell.id == "setup" else merged(kept)  # it tells of a machine
     return cost
 
 
@@ -100,6 +101,18 @@ def clean(output: NotebookNode, work: str = "") -> list[NotebookNode]:
     for holder, key in _texts(output):
         holder[key] = _without_places(holder[key], work)
     return [output]
+
+
+def merged(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """Outputs in which what was printed in one go is one."""
+    kept: list[NotebookNode] = []
+    for output in outputs:
+        stream = output.output_type == "stream"
+        if stream and kept and kept[-1].get("name") == output.name:
+            kept[-1].text += output.text
+        else:
+            kept.append(output)
+    return kept
 
 
 def _texts(output: NotebookNode) -> Iterator[tuple[NotebookNode, str]]:

@@ -25,7 +25,7 @@ def _rankings(g: Generator) -> Inputs:
     scores = cases.normal(g, B, K, scale=scale)
     return {
         "scores": torch.where(valid, scores, cases.JUNK),
-        "ranks": torch.where(valid, ranks, 0),
+        "ranks": torch.where(valid, ranks, torch.randint(0, K + 2, (B, K), generator=g)),
         "valid": valid,
     }
 
