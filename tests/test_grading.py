@@ -298,7 +298,7 @@ def test_progress_keeps_the_best_attempt_and_says_where(workspace):
     assert str(workspace / "progress.json") in text and str(workspace / "progress.json") in page
     assert "Colab" not in text
     (line,) = (line for line in text.splitlines() if "rm.bias" in line)
-    assert line.split() == ["✓", "rm.bias", "1", "/", "1", "3", "tries"]
+    assert line.split() == ["✓", "rm.bias", "1", "/", "1", "tries:", "3"]
     assert all(q.key in text and q.key in page for q in questions())
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tyro.conf import Positional
-
 from minirlhf.errors import MinirlhfError
+
+with suppress(ModuleNotFoundError):  # Colab lacks tyro, which only --help and mistakes need
+    from tyro.conf import Positional
 
 PACKAGE = Path(__file__).parents[1]
 
@@ -30,9 +32,13 @@ class Start:
 
 def start(arguments: Sequence[str]) -> None:
     """Make the copy and say where it is."""
-    from minirlhf.commands.parsing import parse
+    if len(arguments) == 1 and not arguments[0].startswith("-"):
+        command = Start(name=arguments[0])
+    else:
+        from minirlhf.commands.parsing import parse
 
-    path, fresh = copy(parse(Start, "start", arguments).name)
+        command = parse(Start, "start", arguments)
+    path, fresh = copy(command.name)
     print(f"{'Your copy' if fresh else 'Your copy is there already, as you left it'}: {path}")
     print(f'Open it with: jupyter lab "{path}"')
 
