@@ -35,6 +35,11 @@ class Symbol:
     """Every name in its body."""
 
     @property
+    def path(self) -> Path:
+        path = ROOT.joinpath(*self.module.split("."))
+        return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+    @property
     def short(self) -> str:
         return f"{self.module.removeprefix('minirlhf.')}.{self.name}"
 
@@ -75,7 +80,7 @@ def tests(symbol: Symbol) -> tuple[str, ...]:
     seen, waiting = {symbol}, [symbol]
     while waiting:
         used = waiting.pop(0)
-        users = [s for s in symbols() if used.name in s.mentions and s not in seen]
+        users = [s for s in symbols() if s not in seen and _uses(s, used)]
         for user in users:
             if found := _tests(user):
                 return found
@@ -85,12 +90,20 @@ def tests(symbol: Symbol) -> tuple[str, ...]:
 
 
 def _tests(symbol: Symbol) -> tuple[str, ...]:
-    found = []
-    for path in sorted(TESTS.glob("test_*.py")):
-        imported, named = _names(path)
-        if symbol.name in named and any(symbol.module in name for name in imported):
-            found.append(path.name)
-    return tuple(found)
+    paths = sorted(TESTS.glob("test_*.py"))
+    return tuple(path.name for path in paths if _reaches(path, symbol, _names(path)[1]))
+
+
+def _uses(user: Symbol, used: Symbol) -> bool:
+    if user.module == used.module:
+        return used.name in user.mentions
+    return _reaches(user.path, used, user.mentions)
+
+
+def _reaches(path: Path, symbol: Symbol, named: frozenset[str]) -> bool:
+    """Whether a file imports a symbol's module, or it from there, and names it."""
+    inside = (symbol.module, f"{symbol.module}.{symbol.name}")
+    return symbol.name in named and not _names(path)[0].isdisjoint(inside)
 
 
 @cache
@@ -190,12 +203,7 @@ def markdown(masters: Iterable[Master]) -> str:
     ]
     for row in rows(masters):
         chapters = [f"[{c.number}](../{assemble.place(c, 'chapter')})" for c in row.chapters]
-        code = [
-            f"[`{s.short}`](../{s.module.replace('.', '/')}.py)"
-            if (ROOT / f"{s.module.replace('.', '/')}.py").is_file()
-            else f"`{s.short}`"
-            for s in row.symbols
-        ]
+        code = [f"[`{s.short}`](../{s.path.relative_to(ROOT)})" for s in row.symbols]
         tested = dict.fromkeys(test for symbol in row.symbols for test in tests(symbol))
         asked = [f"`{question.key}`" for question in row.exercises]
         cells = (row.section, *map(", ".join, (chapters, code, [f"`{t}`" for t in tested], asked)))
