@@ -89,7 +89,7 @@ class Board:
             sign = "✓" if points == out_of else "·"
             tries = say("board.attempts", count=attempts) if attempts else ""
             lines.append(f"  {sign} {key:<22}{points:>2} / {out_of}  {tries}".rstrip())
-        return "\n".join([*lines, "", f"{self._total()}. {self._where()}"])
+        return "\n".join([*lines, "", f"{self._total()} {self._where()}"])
 
     def _repr_html_(self) -> str:
         rows = []
@@ -105,7 +105,7 @@ class Board:
             rows.append(f'<tr style="color:{color};background:{ground}">{row}</tr>')
         return (
             f'<table style="border-collapse:collapse">{"".join(rows)}</table>'
-            f"<p><b>{self._total()}.</b> {html.escape(self._where())}</p>"
+            f"<p><b>{self._total()}</b> {html.escape(self._where())}</p>"
         )
 
 

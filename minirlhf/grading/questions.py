@@ -42,7 +42,7 @@ class Verdict:
     def __repr__(self) -> str:
         sign = _MARK[self.right][2]
         head = say("board.points", points=self.points, out_of=self.out_of)
-        return f"{sign} {self.key}: {head}. {self.message}".rstrip()
+        return f"{sign} {self.key}: {head} {self.message}".rstrip()
 
     def _repr_html_(self) -> str:
         color, ground, sign = _MARK[self.right]
@@ -51,7 +51,7 @@ class Verdict:
         return (
             f'<div style="color:{color};background:{ground};border-left:4px solid {color};'
             f'padding:.5em .8em;max-width:46em;line-height:1.45">'
-            f"<b>{sign} {html.escape(self.key)}: {head}.</b> {body}</div>"
+            f"<b>{sign} {html.escape(self.key)}: {head}</b> {body}</div>"
         )
 
 
