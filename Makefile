@@ -3,6 +3,8 @@
 #   make run          the main job: the three steps in Tinytown, ends in a report
 #   make test         the tests that take minutes in all
 #   make lab          JupyterLab
+#   make notebooks    build the course's notebooks from their masters, run what has changed
+#   make measure      run every chapter and write down its time and memory
 #   make bases        remake the shipped base models
 #   make proof        every claim measured over several seeds; resumable, takes hours
 #   make test-matrix  the tests under each supported Python that is installed
@@ -22,7 +24,7 @@ READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 TORCH := $(shell grep '^torch==' requirements-tested.txt)
 
-.PHONY: run test lab bases proof test-matrix lint clean
+.PHONY: run test lab notebooks measure bases proof test-matrix lint clean
 .DELETE_ON_ERROR:
 
 run: $(READY)
@@ -33,6 +35,12 @@ test: $(READY)
 
 lab: $(READY)
 	$(BIN)/jupyter lab $(ARGS)
+
+notebooks: $(READY)
+	$(BIN)/python -m course.build $(ARGS)
+
+measure: $(READY)
+	$(BIN)/python -m course.build --measure $(ARGS)
 
 bases: $(READY)
 	$(BIN)/python -m minirlhf.tinytown.bases $(ARGS)

@@ -28,6 +28,7 @@ COMMANDS = {
     "evaluate": ("evaluation", "win rates, scores and samples of several models"),
     "chat": ("chat", "talk to a model"),
     "doctor": ("job", "what this machine can do, and what is wrong with the set-up"),
+    "start": ("course", "a working copy of an exercise of the course"),
     "presets": ("job", "where our settings differ from the paper's, and why"),
 }
 """Each command: the module of `minirlhf.commands` that holds it, and what it does."""

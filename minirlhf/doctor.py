@@ -188,7 +188,7 @@ def check_cores() -> Finding:
 
 def check_memory(available: int | None = None) -> Finding:
     """Memory (bytes) that a run can still have; the main job takes 2.5 GB at its peak."""
-    available = _available_memory() if available is None else available
+    available = available_memory() if available is None else available
     found = f"{available / GIB:.1f} GiB available"
     if available < 1 * GIB:
         return Finding("memory", "problem", found, "close other programs: a run needs 2.5 GB")
@@ -197,7 +197,8 @@ def check_memory(available: int | None = None) -> Finding:
     return Finding("memory", "ok", found)
 
 
-def _available_memory() -> int:
+def available_memory() -> int:
+    """Bytes of memory that this process can still have, within its container's limit."""
     try:
         import psutil
 

@@ -43,7 +43,7 @@ NAMES = {
 INK, MUTED, GRID = "#22262b", "#626972", "#d9dce1"
 """Text, lesser text, lines: `svg` hands them to the page as --ink, --muted and --grid."""
 
-_STYLE = {
+STYLE = {
     "font.size": 8.5,
     "font.family": "DejaVu Sans",
     "axes.titlesize": 9,
@@ -115,7 +115,7 @@ def bars(panels: Sequence[Bars], *, columns: int, names: Mapping[str, str] = NAM
     end = 100.0 if end > 85.0 else end
     rows = math.ceil(len(panels) / columns)
     count = max(len(panel.values) for panel in panels)
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(_WIDTH, rows * (0.27 * count + 0.95)), layout="constrained")
         figure.get_layout_engine().set(w_pad=0.12, h_pad=0.1)
         grid = figure.subplots(rows, columns, squeeze=False).ravel()
@@ -196,7 +196,7 @@ POINTS = 300
 def lines(panels: Sequence[Lines], *, columns: int, height: float = 2.3) -> Figure:
     """Panels of learning curves, one colour a model, with a legend where there are several."""
     rows = math.ceil(len(panels) / columns)
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(_WIDTH, rows * height), layout="constrained")
         figure.get_layout_engine().set(w_pad=0.12, h_pad=0.1)
         grid = figure.subplots(rows, columns, squeeze=False).ravel()
@@ -257,7 +257,7 @@ def _running_mean(values: np.ndarray, window: int) -> np.ndarray:
 def svg(figure: Figure, title: str) -> str:
     """The figure as inline SVG: ``title`` for screen readers, colours by the page's variables."""
     file = io.StringIO()
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
     text = file.getvalue()
     text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)

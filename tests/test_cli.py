@@ -16,7 +16,7 @@ from transformers import AutoModelForCausalLM, AutoModelForSequenceClassificatio
 
 import minirlhf
 from minirlhf import cli, ppo, sft
-from minirlhf.commands import chat, evaluation, job, stages
+from minirlhf.commands import chat, course, evaluation, job, stages
 from minirlhf.commands.parsing import parse, preset
 from minirlhf.config import DIFFERENCES, PRESETS
 from minirlhf.data.records import write_jsonl
@@ -31,6 +31,7 @@ PAGES = {
     "evaluate": evaluation.Evaluate,
     "chat": chat.Chat,
     "doctor": job.Doctor,
+    "start": course.Start,
     "presets": job.Presets,
 }
 

@@ -1,0 +1,167 @@
+"""Notebooks from masters: chapters, exercises and solutions, in English and in Chinese."""
+
+from __future__ import annotations
+
+import ast
+import math
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from course.build import fingerprints, prose
+from course.build.masters import Cell, Master
+from course.build.settings import FOLDERS, MEASURED, BuildError, archive, colab, read_json
+from minirlhf.languages import LANGUAGES
+
+SETUP = (Path(__file__).parent / "setup_cell.txt").read_text("utf-8").strip()
+STALE = "> （这一格的英文原文已有改动，译文尚未更新。）\n\n"
+WORDS_A_MINUTE = 180
+CHARACTERS_A_MINUTE = 350
+FACTS = {
+    "en": {
+        "paper": "Paper: {paper}",
+        "reading": "reading: about {minutes} min",
+        "running": "running: {minutes:.1f} min and {memory:.1f} GB on two CPU cores",
+        "doing": "doing: about {minutes} min",
+        "points": "{points} points",
+    },
+    "zh": {
+        "paper": "论文：{paper}",
+        "reading": "阅读：约 {minutes} 分钟",
+        "running": "运行：{minutes:.1f} 分钟，{memory:.1f} GB（两个 CPU 核）",
+        "doing": "动手：约 {minutes} 分钟",
+        "points": "{points} 分",
+    },
+}
+
+
+def kinds(master: Master) -> tuple[str, ...]:
+    """What is built from a master."""
+    return ("exercise", "solution") if master.kind == "exercise" else ("chapter",)
+
+
+def place(master: Master, kind: str, language: str = "en") -> str:
+    """The path of a built notebook, from the top folder."""
+    folder = FOLDERS[kind] + ("/zh" if language == "zh" else "")
+    return f"{folder}/{master.name}.ipynb"
+
+
+def languages(master: Master) -> tuple[str, ...]:
+    """The languages that a master is complete in."""
+    return ("en", "zh") if master.is_translated else ("en",)
+
+
+def assemble(master: Master, kind: str, language: str = "en") -> NotebookNode:
+    """One notebook without outputs. Raises `BuildError` for text that may not be."""
+    cells = [_built(master, cell, kind, language) for cell in master.shown(kind)]
+    facts = new_markdown_cell(_facts(master, kind, language), id="facts")
+    hidden = {"cellView": "form", "jupyter": {"source_hidden": True}}
+    setup = new_code_cell(_setup(master, language), id="setup", metadata=hidden)
+    notebook = new_notebook(cells=[cells[0], facts, setup, *cells[1:]])
+    sources = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    if language != "en":  # it is run in English
+        sources[0] = _setup(master, "en")
+    notebook.metadata = nbformat.from_dict(
+        {
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"},
+            "minirlhf": {"code": fingerprints.code(sources)},
+        }
+    )
+    if kind == "chapter":
+        notebook.metadata.minirlhf["package"] = fingerprints.package(sources)
+    nbformat.validate(notebook)
+    return notebook
+
+
+def _built(master: Master, cell: Cell, kind: str, language: str) -> NotebookNode:
+    where = f"{master.path.name}, {cell.name}"
+    if not cell.is_text:
+        asked = cell.answer and kind == "exercise" and not cell.only
+        return new_code_cell(empty(cell.source, where) if asked else cell.source, id=cell.name)
+    prose.check_digits(cell.source, where)
+    text = cell.source
+    if language == "zh":
+        prose.check_digits(cell.zh, f"{where} (zh)")
+        text = prose.join_chinese(cell.zh)
+        if cell.translation == "stale":
+            text = STALE + text
+    return new_markdown_cell(prose.fill(text, where), id=cell.name)
+
+
+def _setup(master: Master, language: str) -> str:
+    begin = f'"{master.key}"' + (f', language="{language}"' if language != "en" else "")
+    return SETUP.replace("ARCHIVE", archive()).replace("BEGIN", begin)
+
+
+def _facts(master: Master, kind: str, language: str) -> str:
+    """The generated cell under the title: badge, the other language, what it takes."""
+    badge = "https://colab.research.google.com/assets/colab-badge.svg"
+    links = [f"[![Open in Colab]({badge})]({colab(place(master, kind, language))})"]
+    for other in languages(master):
+        if other != language:
+            name = f"{master.name}.ipynb"
+            path = f"zh/{name}" if other == "zh" else f"../{name}"
+            links.append(f"[{LANGUAGES[other]}]({path})")
+    return " · ".join(links) + "\n\n" + " · ".join(_costs(master, kind, language))
+
+
+def _costs(master: Master, kind: str, language: str) -> Iterator[str]:
+    say: Mapping[str, str] = FACTS[language]
+    if paper := master.facts.get("paper"):
+        yield say["paper"].format(paper=paper)
+    yield say["reading"].format(minutes=reading_minutes(master, kind, language))
+    if cost := read_json(MEASURED).get(master.key):
+        minutes, memory = cost["seconds"] / 60, cost["peak_bytes"] / 2**30
+        yield say["running"].format(minutes=minutes, memory=memory)
+    if master.kind == "exercise":
+        from minirlhf.grading import exercise
+
+        asked = exercise(master.key)
+        yield say["doing"].format(minutes=sum(question.minutes for question in asked))
+        yield say["points"].format(points=sum(question.points for question in asked))
+    elif minutes := master.facts.get("doing_minutes"):
+        yield say["doing"].format(minutes=minutes)
+
+
+def reading_minutes(master: Master, kind: str, language: str) -> int:
+    """How long its text takes to read, rounded up to whole minutes."""
+    texts = [cell.zh if language == "zh" else cell.source for cell in master.shown(kind)]
+    text = " ".join(t for t, cell in zip(texts, master.shown(kind), strict=True) if cell.is_text)
+    chinese = len(re.findall(r"[\u3400-\u9fff]", text))
+    words = len(re.findall(r"[A-Za-z]{2,}", text))
+    return math.ceil(chinese / CHARACTERS_A_MINUTE + words / WORDS_A_MINUTE)
+
+
+def empty(source: str, where: str = "") -> str:
+    """An answer cell without its answer: bodies of functions and values of names are left out.
+
+    Signatures, docstrings and imports stay.
+    """
+    lines = source.splitlines()
+    cuts = []
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef):
+            body = node.body[1:] if ast.get_docstring(node) else node.body
+            if not body:
+                raise BuildError(f"{where}: {node.name} holds no answer.")
+            first = node.body[0].end_lineno + 1 if body is not node.body else body[0].lineno
+            cuts.append((first, node.end_lineno, ["    ...  # your code here"]))
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            left = f"{node.targets[0].id} = ...  # your answer here"
+            cuts.append((node.lineno, node.end_lineno, [left]))
+    if not cuts:
+        raise BuildError(f"{where}: an answer cell defines a function or a name.")
+    for first, last, new in reversed(cuts):
+        lines[first - 1 : last] = new
+    return "\n".join(lines)
+
+
+def dumps(notebook: NotebookNode) -> str:
+    """The file's text, the same every time."""
+    text = nbformat.writes(notebook, version=4)
+    return text if text.endswith("\n") else text + "\n"

@@ -1,0 +1,24 @@
+"""What checks an answer: ``check``, ``hint`` and ``progress``.
+
+    check("rm.ranking_loss", my_function)    points, or the mistake by its name
+    hint("rm.ranking_loss")                  a push in the right direction
+    progress()                               what is done, what is left, and where that is kept
+
+The questions are in `bank`; `trial` tries a function, `questions` says what is wrong with it.
+"""
+
+from minirlhf.grading.bank import exercise, question, questions
+from minirlhf.grading.board import progress
+from minirlhf.grading.desk import check, hint
+from minirlhf.grading.questions import Question, Verdict
+
+__all__ = [
+    "Question",
+    "Verdict",
+    "check",
+    "exercise",
+    "hint",
+    "progress",
+    "question",
+    "questions",
+]

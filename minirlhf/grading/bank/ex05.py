@@ -1,0 +1,240 @@
+"""Questions of ex05: the reward model."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor
+
+from minirlhf import objectives
+from minirlhf.grading.bank import cases
+from minirlhf.grading.questions import ChoiceQuestion, FunctionQuestion, MeasuredQuestion
+from minirlhf.grading.trial import Inputs
+
+# --------------------------------------------------------------------------------------- Equation 1
+
+
+def _rankings(g: Generator) -> Inputs:
+    B, K = cases.integer(g, 2, 4), cases.integer(g, 3, 6)
+    ks = torch.randint(2, K + 1, (B,), generator=g)
+    ks[0], ks[-1] = K, cases.integer(g, 2, K - 1)
+    valid = cases.right_padded(ks, K)
+    ranks = torch.randint(1, K, (B, K), generator=g)  # fewer ranks than places, so there are ties
+    ranks[:, 0], ranks[:, 1] = 2, 1  # and in every row a pair that isn't one
+    scale = 150.0 if cases.integer(g, 0, 2) == 0 else 1.5  # exp overflows at 89
+    scores = cases.normal(g, B, K, scale=scale)
+    return {
+        "scores": torch.where(valid, scores, cases.JUNK),
+        "ranks": torch.where(valid, ranks, torch.randint(0, K + 2, (B, K), generator=g)),
+        "valid": valid,
+    }
+
+
+def ranking_loss(scores: Tensor, ranks: Tensor, valid: Tensor) -> Tensor:
+    return objectives.ranking_loss(scores, ranks, valid).loss
+
+
+def _terms(scores: Tensor, ranks: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+    """-log σ of every difference, and which of them are pairs: both ``[B, K, K]``."""
+    wins = objectives.ranked_pairs(ranks, valid)
+    return -F.logsigmoid(scores[:, :, None] - scores[:, None, :]), wins
+
+
+def _of_all_pairs(scores, ranks, valid):
+    terms, wins = _terms(scores, ranks, valid)
+    return torch.where(wins, terms, 0.0).sum() / wins.sum()
+
+
+def _within(terms: Tensor, pairs: Tensor, each: Tensor | None = None) -> Tensor:
+    """The mean over prompts of a prompt's sum over its pairs, by their number or by ``each``."""
+    per_prompt = torch.where(pairs, terms, 0.0).sum((1, 2))
+    return (per_prompt / (pairs.sum((1, 2)) if each is None else each).clamp(min=1)).mean()
+
+
+def _with_ties(scores, ranks, valid):
+    terms, _ = _terms(scores, ranks, valid)
+    both = valid[:, :, None] & valid[:, None, :] & ~torch.eye(ranks.shape[1], dtype=torch.bool)
+    return _within(terms, both & (ranks[:, :, None] <= ranks[:, None, :]))
+
+
+def _choose_two(scores, ranks, valid):
+    terms, wins = _terms(scores, ranks, valid)
+    k = valid.sum(1)
+    return _within(terms, wins, k * (k - 1) / 2)
+
+
+def _with_padding(scores, ranks, valid):
+    return _within(*_terms(scores, ranks, torch.ones_like(valid)))
+
+
+def _log_of_sigmoid(scores, ranks, valid):
+    _, wins = _terms(scores, ranks, valid)
+    difference = scores[:, :, None] - scores[:, None, :]
+    return _within(-torch.log(torch.sigmoid(difference)), wins)
+
+
+def _best_only(scores, ranks, valid):
+    terms, wins = _terms(scores, ranks, valid)
+    best = torch.where(valid, ranks, ranks.max() + 1).amin(1, keepdim=True)
+    return _within(terms, wins & (ranks == best)[:, :, None])
+
+
+def _hinge(scores, ranks, valid):
+    _, wins = _terms(scores, ranks, valid)
+    return _within((1.0 - scores[:, :, None] + scores[:, None, :]).clamp(min=0), wins)
+
+
+RANKING_LOSS = FunctionQuestion(
+    key="rm.ranking_loss",
+    exercise="ex05",
+    source="§3.5, Eq. 1",
+    symbol="objectives.ranking_loss",
+    points=4,
+    minutes=25,
+    difficulty=3,
+    reference=ranking_loss,
+    inputs=_rankings,
+    differentiable=("scores",),
+    cases=8,
+    wrong={
+        "sign": lambda s, r, v: -ranking_loss(s, r, v),
+        "reversed": lambda s, r, v: ranking_loss(-s, r, v),
+        "mean-of-all-pairs": _of_all_pairs,
+        "sum-of-pairs": lambda s, r, v: _within(*_terms(s, r, v), each=torch.ones(len(s))),
+        "ties-counted": _with_ties,
+        "k-choose-2": _choose_two,
+        "padding-ranked": _with_padding,
+        "overflow": _log_of_sigmoid,
+        "best-only": _best_only,
+        "no-logarithm": lambda s, r, v: _within(
+            -torch.sigmoid(s[:, :, None] - s[:, None, :]), _terms(s, r, v)[1]
+        ),
+        "hinge": _hinge,
+        "per-prompt": lambda s, r, v: torch.stack(
+            [ranking_loss(*row) for row in zip(s.split(1), r.split(1), v.split(1), strict=True)]
+        ),
+        "detached": lambda s, r, v: ranking_loss(s.detach(), r, v),
+    },
+)
+
+# ---------------------------------------------------------------------------------- bias, best of n
+
+BIAS = FunctionQuestion(
+    key="rm.bias",
+    exercise="ex05",
+    source="§3.5",
+    symbol="objectives.reward_bias",
+    points=1,
+    minutes=5,
+    difficulty=1,
+    reference=lambda scores: objectives.reward_bias(scores),
+    inputs=lambda g: {
+        "scores": cases.normal(g, cases.integer(g, 3, 9)).exp() * (-2.0) ** cases.integer(g, 0, 3)
+    },
+    wrong={
+        "sign": lambda s: s.mean(),
+        "sum": lambda s: -s.sum(),
+        "median": lambda s: -s.median(),
+        "largest": lambda s: -s.max(),
+        "shifted-scores": lambda s: s - s.mean(),
+        "scaled": lambda s: -s.mean() / s.std(),
+    },
+)
+
+
+def _samples(g: Generator) -> Inputs:
+    B, n = cases.integer(g, 2, 4), cases.integer(g, 5, 8)
+    scores = torch.stack([torch.randperm(n, generator=g) for _ in range(B)]).float()
+    return {"scores": scores - cases.integer(g, 0, 9) + cases.normal(g, B, 1)}
+
+
+BEST_OF_N = FunctionQuestion(
+    key="rm.best_of_n",
+    exercise="ex05",
+    source="§3.5",
+    symbol="objectives.best_of_n",
+    points=1,
+    minutes=5,
+    difficulty=1,
+    reference=lambda scores: objectives.best_of_n(scores),
+    inputs=_samples,
+    wrong={
+        "worst": lambda s: s.argmin(-1),
+        "score": lambda s: s.amax(-1),
+        "across-prompts": lambda s: s.argmax(0),
+        "of-the-batch": lambda s: s.argmax().expand(len(s)),
+        "magnitude": lambda s: s.abs().argmax(-1),
+        "from-one": lambda s: s.argmax(-1) + 1,
+    },
+)
+
+# ------------------------------------------------------------------ a bug: the score of the padding
+
+
+def _token_scores(g: Generator) -> Inputs:
+    B, L, lengths = cases.rows(g, least=2)
+    return {"values": cases.normal(g, B, L), "mask": cases.right_padded(lengths, L)}
+
+
+def last_score(values: Tensor, mask: Tensor, back: int = 0) -> Tensor:
+    """The value at each row's last real token, or ``back`` tokens before it."""
+    return values[torch.arange(len(values)), objectives.last_token(mask) - back]
+
+
+LAST_SCORE = FunctionQuestion(
+    key="rm.bug",
+    exercise="ex05",
+    source="§3.5, C.2",
+    symbol="models.ScalarModel",
+    points=3,
+    minutes=10,
+    difficulty=2,
+    reference=last_score,
+    inputs=_token_scores,
+    differentiable=("values",),
+    wrong={
+        "as-found": lambda v, m: v[:, -1],
+        "one-early": lambda v, m: last_score(v, m, back=1),
+        "mean": lambda v, m: torch.where(m, v, 0.0).sum(1) / m.sum(1),
+        "masked-column": lambda v, m: torch.where(m, v, 0.0)[:, -1],
+        "first": lambda v, m: v[:, 0],
+        "sum": lambda v, m: torch.where(m, v, 0.0).sum(1),
+        "largest": lambda v, m: torch.where(m, v, -torch.inf).amax(1),
+    },
+)
+
+# -------------------------------------------------------------------- a choice; predict and measure
+
+SHIFT = ChoiceQuestion(
+    key="rm.shift",
+    exercise="ex05",
+    source="§3.5, Eq. 1",
+    symbol="objectives.reward_bias",
+    points=1,
+    minutes=5,
+    difficulty=1,
+    right="C",
+    letters="ABCD",
+)
+
+RIGHT = 0.84
+CEILING = MeasuredQuestion(
+    key="rm.ceiling",
+    exercise="ex05",
+    source="§3.5, C.2",
+    symbol="objectives.ranking_loss",
+    points=2,
+    minutes=15,
+    difficulty=2,
+    expected=lambda: RIGHT**2 + (1 - RIGHT) ** 2,
+    tolerance=0.02,
+    wrong={
+        "same-as-one": RIGHT,
+        "both-right": RIGHT**2,
+        "one-wrong": 2 * RIGHT * (1 - RIGHT),
+        "both-wrong": (1 - RIGHT) ** 2,
+        "one": 1.0,
+    },
+)
+
+QUESTIONS = (RANKING_LOSS, BIAS, SHIFT, BEST_OF_N, LAST_SCORE, CEILING)

@@ -1,0 +1,116 @@
+"""What a notebook of the course asks of the package: begin, how long, where to write, show.
+
+    lesson.begin("05")                      device, memory, how long this takes
+    lesson.pick(400, quick=20)              400 steps for a reader, 20 where only the code is tested
+    lesson.workspace()                      the folder for what a reader makes
+    lesson.panels(2, "title")               an empty figure in the course's style
+    lesson.show(figure, "what one sees")    a picture that is still there without a kernel
+
+Nothing of this is needed to train; matplotlib and IPython are imported where they are used.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+
+from minirlhf import doctor, languages
+from minirlhf.languages import Texts
+
+T = TypeVar("T")
+WIDE, SMALL = (7.2, 2.7), (4.4, 2.7)
+"""Figure sizes in inches: one row of panels, and one panel."""
+PIXELS = 100
+"""Pixels to an inch, as shown; twice as many are stored."""
+
+PACKAGE = Path(__file__).parent
+_say = Texts(PACKAGE / "lesson.toml")
+
+
+def begin(chapter: str, language: str = "en") -> None:
+    """Print what this machine offers, and what the chapter took where it was measured.
+
+    ``chapter`` is its number (``"05"``) or an exercise's name (``"ex05"``).
+    """
+    languages.choose(language)
+    device, dtype, free = "cpu", "float32", doctor.available_memory()
+    if torch.cuda.is_available():  # what precision="auto" means
+        device, free = torch.cuda.get_device_name(), torch.cuda.mem_get_info()[0]
+        dtype = "bfloat16" if torch.cuda.get_device_capability() >= (8, 0) else "float16"
+    print(_say("begin.machine", device=device, dtype=dtype, memory=f"{free / 2**30:.1f} GB"))
+    if cost := measured().get(chapter):
+        minutes, peak = cost["seconds"] / 60, cost["peak_bytes"] / 2**30
+        print(_say("begin.cost", minutes=f"{minutes:.1f}", memory=f"{peak:.1f} GB"))
+
+
+def measured() -> dict[str, dict[str, float]]:
+    """Seconds and peak bytes of each chapter on two cores, as ``make measure`` found them."""
+    for path in (PACKAGE / "measured.json", PACKAGE.parent / "course" / "measured.json"):
+        if path.is_file():
+            return json.loads(path.read_text("utf-8"))
+    return {}
+
+
+def quick() -> bool:
+    """Whether only the code is tested: MINIRLHF_QUICK=1."""
+    return os.environ.get("MINIRLHF_QUICK", "") not in ("", "0")
+
+
+def pick(full: T, *, quick: T) -> T:
+    """``full`` for a reader, ``quick`` where MINIRLHF_QUICK=1 asks for the code alone."""
+    return quick if globals()["quick"]() else full
+
+
+def on_colab() -> bool:
+    """Whether the kernel is Colab's. Its environment variables are set on Kaggle too."""
+    get_ipython = getattr(sys.modules.get("IPython"), "get_ipython", None)
+    return get_ipython is not None and "google.colab" in type(get_ipython()).__module__
+
+
+def workspace(*parts: str) -> Path:
+    """A place for what a reader makes: ``work/`` of the clone, else of the current folder.
+
+    MINIRLHF_WORK names another one. The folder above the last part is made.
+    """
+    root = os.environ.get("MINIRLHF_WORK")
+    if root is None:
+        here = Path.cwd()
+        clone = (folder for folder in (here, *here.parents) if (folder / "course").is_dir())
+        root = next((f for f in clone if (f / "minirlhf").is_dir()), here) / "work"
+    path = Path(root, *parts)
+    (path.parent if parts else path).mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def panels(columns: int = 1, title: str = "", size: tuple[float, float] | None = None):
+    """A figure in the course's style and its row of axes (one axes alone if there is one)."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    from minirlhf.plots import STYLE
+
+    with matplotlib.rc_context({**STYLE, "font.size": 9}):
+        figure = Figure(figsize=size or (SMALL if columns == 1 else WIDE), layout="constrained")
+        axes = figure.subplots(1, columns)
+        if title:
+            figure.suptitle(title, x=0.01, ha="left", fontsize=9.5, fontweight="bold")
+    return figure, axes
+
+
+def show(figure, alt: str) -> None:
+    """Display a matplotlib figure as PNG on white, with ``alt`` for those who don't see it."""
+    from IPython.display import display
+
+    file = io.BytesIO()
+    figure.savefig(
+        file, format="png", dpi=2 * PIXELS, facecolor="white", metadata={"Software": None}
+    )
+    width = round(figure.get_figwidth() * PIXELS)
+    bundle: dict[str, Any] = {"image/png": file.getvalue(), "text/plain": alt}
+    display(bundle, raw=True, metadata={"image/png": {"alt": alt, "width": width}})

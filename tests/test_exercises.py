@@ -1,0 +1,161 @@
+"""Exercises as they are handed out: nothing for an empty one, everything for the solution."""
+
+import re
+from functools import cache
+from types import FunctionType
+
+import nbformat
+import pytest
+import torch
+from answers import RIGHT
+from mutants import mutants
+
+from course.build.masters import masters
+from course.build.settings import ROOT
+from minirlhf.errors import MinirlhfError
+from minirlhf.grading import exercise, question, questions, trial
+from minirlhf.grading.questions import FunctionQuestion, Verdict
+from minirlhf.randomness import generator
+
+EXERCISES = [master for master in masters() if master.kind == "exercise"]
+MUTANTS, WIDE = 30, 40
+SHARE = 0.95
+
+
+@pytest.fixture(autouse=True)
+def workspace(monkeypatch, tmp_path):
+    monkeypatch.setenv("MINIRLHF_WORK", str(tmp_path))
+
+
+def verdicts(folder, name):
+    """Run a built notebook's code in this process; returns what its check cells say."""
+    notebook = nbformat.read(ROOT / folder / f"{name}.ipynb", as_version=4)
+    space, found = {"__name__": "student"}, []
+    for cell in notebook.cells:
+        if cell.cell_type != "code":
+            continue
+        if cell.id.endswith("-check"):
+            found.append(eval(cell.source, space))
+        else:
+            exec(compile(cell.source, cell.id, "exec"), space)
+    return found
+
+
+@pytest.mark.parametrize("master", EXERCISES, ids=lambda m: m.name)
+def test_an_untouched_exercise_gets_no_points_and_does_not_crash(master):
+    found = verdicts("exercises", master.name)
+    assert [v.key for v in found] == [q.key for q in exercise(master.key)]
+    assert all(isinstance(v, Verdict) and v.points == 0 for v in found)
+    for verdict in found:
+        bug = verdict.key.endswith(".bug")
+        assert (
+            verdict.mistake == "as-found" if bug else verdict.mistake in ("unwritten", "no-guess")
+        )
+
+
+@pytest.mark.parametrize("master", EXERCISES, ids=lambda m: m.name)
+def test_a_solution_gets_full_marks(master):
+    for verdict in verdicts("solutions", master.name):
+        assert verdict.right and verdict.points == verdict.out_of, verdict
+
+
+@pytest.mark.parametrize("master", EXERCISES, ids=lambda m: m.name)
+def test_an_exercise_shows_no_answer(master):
+    """No line of an answer's body stands in the exercise."""
+    handed_out = (ROOT / "exercises" / f"{master.name}.ipynb").read_text("utf-8")
+    bodies = [c.source for c in master.cells if c.answer and not c.only]
+    for line in (line.strip() for body in bodies for line in body.splitlines()):
+        if line.startswith(("return ", "predicted = ", "letter = ")):
+            assert line not in handed_out
+    assert "**Why.**" not in handed_out
+
+
+# --------------------------------------------------------------------------- mutants
+
+
+@cache
+def solutions():
+    """The source of every answer that is a function, by its question."""
+    return {
+        cell.answer: re.sub(r"^(import|from) .*\n", "", cell.source, flags=re.MULTILINE)
+        for master in EXERCISES
+        for cell in master.shown("solution")
+        if cell.answer and isinstance(question(cell.answer), FunctionQuestion)
+    }
+
+
+def made(source):
+    """The function that a source defines."""
+    space = {"torch": torch, "F": torch.nn.functional}
+    exec(compile(source, "mutant", "exec"), space)
+    return next(value for value in space.values() if isinstance(value, FunctionType))
+
+
+def equivalent(q, function):
+    """Whether a mutant is no mistake: as the reference on many more inputs, gradients included."""
+    for n in range(WIDE):
+        case = q.inputs(generator(n, "wide", q.key))
+        one, other = trial.run(q, function, case), trial.run(q, q.reference, case)
+        if not (trial.same(q, case, one, other) and trial.same_gradients(one, other)):
+            return False
+    return True
+
+
+def test_mutants_of_the_solutions_are_refused(capsys):
+    """The table is printed, with every mutant that slips through."""
+    lines, refused_all, counted_all = [], 0, 0
+    for key, source in solutions().items():
+        q = question(key)
+        assert q.verdict(made(source)).right
+        changed = mutants(source, MUTANTS)
+        assert len(changed) == MUTANTS, key
+        alike = survived = 0
+        for mutant in changed:
+            if q.verdict(function := made(mutant)).right:
+                alike += (same := equivalent(q, function))
+                survived += not same
+                lines += [] if same else [f"    survives: {mutant}"]
+        counted = MUTANTS - alike
+        lines.append(
+            f"  {key:<20} {1 + len(q.wrong):>2} wrong answers known, {1 + len(RIGHT[key])} right "
+            f"ones accepted; mutants: {counted - survived} of {counted} refused, {alike} alike"
+        )
+        assert counted - survived >= SHARE * counted, "\n".join(lines)
+        refused_all, counted_all = refused_all + counted - survived, counted_all + counted
+    with capsys.disabled():
+        print("\nthe checker:", *lines, sep="\n")
+        print(f"  mutants in all: {refused_all} of {counted_all} refused")
+    assert refused_all >= SHARE * counted_all
+
+
+# --------------------------------------------------------------------------- a copy of one's own
+
+
+def test_start_makes_a_copy_and_never_overwrites(tmp_path, capsys):
+    from minirlhf import cli
+
+    assert cli.main(["start", "ex05"]) == 0
+    path = tmp_path / "ex05_reward_model.ipynb"
+    assert path.read_bytes() == (ROOT / "exercises" / path.name).read_bytes()
+    assert (tmp_path / ".gitignore").read_text() == "*\n"
+    assert str(path) in capsys.readouterr().out
+    path.write_text("my work")
+    assert cli.main(["start", "ex05_reward_model"]) == 0
+    assert path.read_text() == "my work" and "already" in capsys.readouterr().out
+    assert cli.main(["start", "ex77"]) == 2
+    assert "ex04, ex05, ex06" in capsys.readouterr().err
+
+
+def test_start_says_so_where_there_is_no_exercise(monkeypatch):
+    from minirlhf.commands import course
+
+    monkeypatch.setattr(course, "exercises", dict)
+    with pytest.raises(MinirlhfError, match="none here"):
+        course.copy("ex05")
+
+
+def test_every_question_stands_in_its_exercise():
+    asked = {
+        cell.answer: master.key for master in EXERCISES for cell in master.cells if cell.answer
+    }
+    assert asked == {q.key: q.exercise for q in questions()}

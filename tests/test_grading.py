@@ -1,0 +1,322 @@
+"""The checker: every known mistake by its name, every right answer accepted, nothing else."""
+
+import contextlib
+import math
+import time
+from functools import partial
+
+import pytest
+import torch
+from answers import RIGHT
+
+from minirlhf import grading, languages, objectives
+from minirlhf.errors import MinirlhfError
+from minirlhf.grading import check, hint, progress, question, questions, trial
+from minirlhf.grading.questions import ChoiceQuestion, FunctionQuestion, MeasuredQuestion, say
+
+FUNCTIONS = [q for q in questions() if isinstance(q, FunctionQuestion)]
+OTHERS = [q for q in questions() if not isinstance(q, FunctionQuestion)]
+
+
+@pytest.fixture(autouse=True)
+def workspace(monkeypatch, tmp_path):
+    monkeypatch.setenv("MINIRLHF_WORK", str(tmp_path / "work"))
+    monkeypatch.setattr(languages, "_chosen", [])
+    return tmp_path / "work"
+
+
+@pytest.fixture
+def unwatched(monkeypatch):
+    """The bank's own wrong answers stand on the package, which a student's may not."""
+    monkeypatch.setattr(trial, "watched", lambda question: contextlib.nullcontext([]))
+
+
+def pairs():
+    for q in FUNCTIONS:
+        for name, function in {"zero": trial.zero(q), **q.wrong}.items():
+            yield pytest.param(q, name, function, id=f"{q.key}-{name}")
+
+
+# --------------------------------------------------------------------------- the bank
+
+
+@pytest.mark.parametrize(("q", "name", "function"), list(pairs()))
+def test_a_known_mistake_is_refused_with_its_own_message(q, name, function, unwatched):
+    verdict = q.verdict(function)
+    assert (verdict.points, verdict.mistake) == (0, name)
+    assert verdict.message == say(f"{q.key}.{name}")
+
+
+@pytest.mark.parametrize("q", FUNCTIONS, ids=lambda q: q.key)
+def test_differently_written_right_answers_are_accepted(q):
+    assert len(RIGHT[q.key]) >= 2
+    for function in RIGHT[q.key]:
+        verdict = q.verdict(function)
+        assert verdict.right and verdict.points == q.points, verdict
+
+
+@pytest.mark.parametrize("q", questions(), ids=lambda q: q.key)
+def test_every_text_of_a_question_is_there_and_its_own(q):
+    keys = [f"{q.key}.{name}" for name in q.mistakes if not name.startswith("measured")]
+    if isinstance(q, FunctionQuestion):
+        assert len(keys) >= 5 and "zero" in q.mistakes
+    for language in languages.LANGUAGES:
+        texts = [say.entries[key][language] for key in keys]
+        assert len(set(texts)) == len(texts)
+    assert q.hint() and q.key not in q.facts()
+    assert say.entries[f"{q.key}.objective"]["en"] in q.facts()
+
+
+def test_no_message_is_left_over():
+    mistakes = {f"{q.key}.{name}" for q in questions() for name in q.mistakes}
+    known = mistakes | {f"{q.key}.{n}" for q in questions() for n in ("objective", "hint", "right")}
+    of_questions = {key for key in say.entries if key.split(".")[0] not in ("common", "board")}
+    assert of_questions <= known
+
+
+def test_the_bank_holds_what_the_chapters_need():
+    by_exercise = {name: grading.exercise(name) for name in ("ex04", "ex05", "ex06")}
+    assert [len(found) for found in by_exercise.values()] == [4, 6, 10]
+    assert sum(q.key.endswith(".bug") for q in questions()) == 3
+    assert sum(isinstance(q, MeasuredQuestion) for q in questions()) == 3
+
+
+@pytest.mark.parametrize("q", FUNCTIONS, ids=lambda q: q.key)
+def test_the_reference_is_the_packages_own_function(q):
+    """An answer that calls it is noticed, however it is wrapped; so is the bank's reference."""
+    assert q.verdict(q.reference).mistake == "borrowed"
+    assert q.verdict(lambda *arguments: q.reference(*arguments)).mistake == "borrowed"
+
+
+@pytest.mark.parametrize(
+    ("key", "borrowed"),
+    [
+        ("ppo.k1", objectives.kl_k1),
+        ("ppo.k3", partial(objectives.kl_k3)),
+        ("ppo.shaped_rewards", lambda *a: objectives.shaped_rewards(*a)),
+        ("ppo.gae", lambda r, v, m, lam: tuple(objectives.gae(r, v, m, lam=lam))),
+        ("ppo.policy_loss", objectives.policy_loss),
+        ("rm.ranking_loss", lambda s, r, v: objectives.ranking_loss(s, r, v)[0]),
+        ("rm.bias", objectives.reward_bias),
+    ],
+)
+def test_the_packages_own_function_is_noticed(key, borrowed):
+    verdict = check(key, borrowed)
+    assert verdict.mistake == "borrowed" and question(key).symbol in verdict.message
+
+
+def test_a_helper_of_the_package_may_be_used():
+    def policy_loss(p, old, A, m, clip):
+        ratio = (p - old).exp()
+        worse = torch.maximum(-A * ratio, -A * ratio.clamp(1 - clip, 1 + clip))
+        return objectives.masked_mean(worse, m)
+
+    assert check("ppo.policy_loss", policy_loss).right
+
+
+# --------------------------------------------------------------------------- mistakes of any kind
+
+
+def right(scores):
+    return -scores.mean()
+
+
+@pytest.mark.parametrize(
+    ("answer", "mistake", "said"),
+    [
+        (..., "unwritten", "Nothing here yet"),
+        (None, "unwritten", "Nothing here yet"),
+        (lambda s: None, "unwritten", "Nothing here yet"),
+        (lambda s: ..., "unwritten", "Nothing here yet"),
+        (torch.tensor(3.0), "not-a-function", "Tensor"),
+        ("minus the mean", "not-a-function", "str"),
+        (lambda s: 1 / 0, "exception", "ZeroDivisionError: division by zero, at: (lambda s: 1"),
+        (lambda: 3, "exception", "TypeError"),
+        (lambda s: undefined, "exception", "NameError"),  # noqa: F821
+        (lambda s: float(right(s)), "type", "float"),
+        (lambda s: (right(s), right(s)), "count", "2"),
+        (lambda s: right(s)[None], "shape", "[1]"),
+        (lambda s: right(s).double(), "dtype", "float64"),
+        (lambda s: right(s) * torch.nan, "nan", "nan"),
+        (lambda s: right(s) + 1, "value", "scores = ["),
+        (lambda s: right(s.mul_(2)) / 2, "modified", "scores"),
+        (lambda s: right(s.resize_(2)), "modified", "scores"),
+    ],
+)
+def test_common_mistakes_are_named(answer, mistake, said):
+    verdict = question("rm.bias").verdict(answer)
+    assert (verdict.points, verdict.mistake) == (0, mistake), verdict
+    assert said in verdict.message
+    assert "✗" in repr(verdict) and "<div" in verdict._repr_html_()
+
+
+def test_an_edit_in_place_reaches_neither_the_next_case_nor_the_reference():
+    def spoils(x, mask):
+        out = RIGHT["ppo.whiten"][0](x, mask)
+        x.zero_(), mask.fill_(True)
+        return out
+
+    q = question("ppo.whiten")
+    assert q.verdict(spoils).mistake == "modified"
+    assert q.verdict(RIGHT["ppo.whiten"][0]).right
+    for function in (lambda x, mask: RIGHT["ppo.whiten"][1](x.clone().mul_(1), mask.clone()),):
+        assert q.verdict(function).right
+
+
+def test_an_input_that_needs_a_gradient_may_be_edited_in_a_copy_without_a_crash():
+    def edits(values, old, returns, mask, clip):
+        values += 0.0  # the same values: nothing is changed
+        return RIGHT["ppo.value_loss"][0](values, old, returns, mask, clip)
+
+    assert question("ppo.value_loss").verdict(edits).right
+
+
+@pytest.mark.parametrize("q", [q for q in FUNCTIONS if q.differentiable], ids=lambda q: q.key)
+def test_a_lost_gradient_is_noticed(q):
+    def lost(*arguments):
+        with torch.no_grad():
+            return RIGHT[q.key][0](*arguments)
+
+    assert q.verdict(lost).mistake in ("detached", "no-gradient")
+
+
+def test_a_wrong_gradient_is_noticed():
+    def rounded(values, mask):
+        score = RIGHT["rm.bug"][0](values, mask)
+        return score.detach() + 2 * (score - score.detach())
+
+    assert question("rm.bug").verdict(rounded).mistake == "gradient"
+
+
+def test_zeros_earn_nothing_anywhere():
+    for q in FUNCTIONS:
+        for zeros in (lambda *a: torch.zeros(()), lambda *a: 0, lambda *a: 0 * a[0], trial.zero(q)):
+            assert q.verdict(zeros).points == 0, q.key
+
+
+def test_a_check_takes_milliseconds():
+    torch.set_num_threads(1)
+    for q in FUNCTIONS:
+        took = []
+        for _ in range(3):
+            started = time.perf_counter()
+            assert q.verdict(RIGHT[q.key][-1]).right
+            took.append(time.perf_counter() - started)
+        assert min(took) < 0.25, q.key
+
+
+def test_checking_leaves_profilers_and_random_numbers_alone():
+    import sys
+
+    def profile(*_):
+        return None
+
+    state = torch.random.get_rng_state()
+    sys.setprofile(profile)
+    try:
+        check("ppo.gae", RIGHT["ppo.gae"][1])
+        check("ppo.gae", lambda *a: 1 / 0)
+        assert sys.getprofile() is profile
+    finally:
+        sys.setprofile(None)
+    assert torch.equal(state, torch.random.get_rng_state())
+
+
+# ------------------------------------------------------------------------ letters and measurements
+
+
+def test_choices():
+    q = question("rm.shift")
+    assert isinstance(q, ChoiceQuestion)
+    assert check("rm.shift", " c ").right
+    for letter in q.mistakes:
+        assert check("rm.shift", letter).message == say(f"rm.shift.{letter}")
+    for answer in ("E", "", 3, "CC", "ABCD"):
+        assert check("rm.shift", answer).mistake == "no-letter"
+
+
+@pytest.mark.parametrize(
+    "q", [q for q in OTHERS if isinstance(q, MeasuredQuestion)], ids=lambda q: q.key
+)
+def test_predict_and_measure(q):
+    expected = q.expected()
+    for measured in (expected, torch.tensor(expected), expected + 0.9 * q.tolerance):
+        verdict = check(q.key, measured, predicted=17)  # a wrong guess costs nothing
+        assert verdict.right and "17" in verdict.message
+    assert check(q.key, expected).mistake == "no-guess"
+    assert check(q.key, expected, predicted=...).mistake == "no-guess"
+    for nonsense in ("6.2", torch.zeros(2), math.nan, True):
+        assert check(q.key, nonsense, predicted=1.0).mistake == "no-number"
+    for name, value in {"zero": 0.0, **q.wrong}.items():
+        assert abs(value - expected) > q.tolerance
+        verdict = check(q.key, value, predicted=1.0)
+        assert (verdict.points, verdict.mistake) == (0, name)
+        assert verdict.message == say(f"{q.key}.{name}")
+    assert check(q.key, -40.0, predicted=1.0).mistake == "off"
+
+
+def test_the_measured_values_are_those_of_theory():
+    """Independently of the bank: sampled, not computed."""
+    generator = torch.Generator().manual_seed(0)
+    seen = torch.rand(2, 200_000, generator=generator) < 0.84
+    agree = float((seen[0] == seen[1]).float().mean())
+    assert agree == pytest.approx(question("rm.ceiling").expected(), abs=0.004)
+    best = torch.rand(100_000, 8, generator=generator).amax(1)  # by quantile
+    kl = float((math.log(8) + 7 * best.log()).mean())
+    assert kl == pytest.approx(question("ppo.best_of_n_kl").expected(), abs=0.01)
+
+
+# --------------------------------------------------------------------------- the desk
+
+
+def test_hints_and_unknown_questions():
+    assert repr(hint("rm.bias")) == say("rm.bias.hint")
+    with pytest.raises(MinirlhfError, match=r"did you mean 'rm\.ranking_loss'"):
+        check("ranking_loss", right)
+    with pytest.raises(MinirlhfError, match="no question"):
+        hint("rm.rankng_loss")
+
+
+def test_messages_come_in_the_language_that_is_chosen():
+    english = question("rm.bias").verdict(...).message
+    languages.choose("zh")
+    chinese = question("rm.bias").verdict(...).message
+    assert chinese != english and chinese == say.entries["common.unwritten"]["zh"]
+    with pytest.raises(MinirlhfError):
+        languages.choose("xx")
+
+
+def test_progress_keeps_the_best_attempt_and_says_where(workspace):
+    assert progress().points == 0
+    check("rm.bias", lambda s: s.mean())
+    assert progress().points == 0
+    check("rm.bias", right)
+    check("rm.bias", lambda s: s.mean())
+    board = progress()
+    assert board.points == 1 and board.out_of == sum(q.points for q in questions())
+    text, page = repr(board), board._repr_html_()
+    assert str(workspace / "progress.json") in text and str(workspace / "progress.json") in page
+    assert "Colab" not in text
+    (line,) = (line for line in text.splitlines() if "rm.bias" in line)
+    assert line.split() == ["✓", "rm.bias", "1", "/", "1", "tries:", "3"]
+    assert all(q.key in text and q.key in page for q in questions())
+
+
+def test_progress_on_colab_says_that_it_is_lost_and_how_to_save_it(monkeypatch):
+    monkeypatch.setattr("minirlhf.lesson.on_colab", lambda: True)
+    assert "lost" in repr(progress()) and "Drive" in progress()._repr_html_()
+
+
+@pytest.mark.parametrize("damage", ["", "[]", '{"rm.bias": 3}', '{"rm.bias": {"points": "x"}}'])
+def test_a_damaged_board_is_put_aside(workspace, damage):
+    check("rm.bias", right)
+    (workspace / "progress.json").write_text(damage)
+    check("rm.bias", right)
+    assert progress().points == 1
+    assert (workspace / "progress.damaged.json").read_text() == damage
+
+
+def test_a_workspace_that_cannot_be_written_costs_no_points(monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("MINIRLHF_WORK", str(tmp_path / "file"))
+    assert check("rm.bias", right).right
