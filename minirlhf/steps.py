@@ -10,8 +10,6 @@ interruption goes on where it was.
 
 from __future__ import annotations
 
-import json
-import os
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,13 +21,14 @@ import torch
 
 from minirlhf.callbacks import Callback
 from minirlhf.config import PRESETS, PPOConfig, Preset
+from minirlhf.folder import kept
 from minirlhf.models import ScalarModel, load_policy, load_tokenizer
 from minirlhf.ppo import train_ppo
 from minirlhf.reward import score_texts, train_reward
 from minirlhf.sampling import complete
 from minirlhf.sft import train_sft
 from minirlhf.tinytown import datasets
-from minirlhf.tinytown.bases import base_folder, corpus
+from minirlhf.tinytown.bases import VOTED, base_folder, corpus
 from minirlhf.tinytown.judge import judge
 
 Row = dict[str, Any]
@@ -100,15 +99,7 @@ class Steps:
 
     def kept(self, name: str, make: Callable[[], Sequence[Row]]) -> list[Row]:
         """The rows of ``name``.jsonl, made by ``make`` if they aren't there yet."""
-        path = self.folder / f"{name}.jsonl"
-        if not path.exists():
-            rows = make()
-            path.parent.mkdir(parents=True, exist_ok=True)
-            beside = path.with_suffix(f".{os.getpid()}.tmp")
-            with beside.open("w", encoding="utf-8") as file:
-                file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-            os.replace(beside, path)
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        return kept(self.folder / f"{name}.jsonl", make)
 
     # ---------------------------------------------------------------------------------- the data
 
@@ -220,8 +211,7 @@ class Steps:
     ) -> ScalarModel:
         """The reward model of a round (or another, ``name``, from some of its ``rankings``)."""
         config = replace(self.config.stages.reward, seed=self.config.seed)
-        policy = load_policy(self.sft_epochs[-1], self.tokenizer)
-        model = ScalarModel.from_policy(policy, self.tokenizer, seed=self.config.seed)
+        model = ScalarModel.load(base_folder(VOTED))
         result = train_reward(
             config, model, self.tokenizer, rankings or self.rankings(round),
             demonstrations=self.few_demonstrations,
@@ -281,7 +271,7 @@ class Steps:
         def candidates() -> list[Row]:
             short = [
                 row for row in self.few_demonstrations
-                if row["style"] == "plain" and len(row["prompt"] + row["completion"]) < 150
+                if row["style"] == "plain" and len(row["prompt"] + row["completion"]) < 100
             ]  # fmt: skip
             asked = [row["prompt"] for row in self.prompts("validation")]
             rows = []

@@ -5,14 +5,14 @@ import random
 import subprocess
 import sys
 from collections import Counter
-from itertools import islice, pairwise
+from itertools import combinations, islice, pairwise
 
 import pytest
 
 from minirlhf.config import PretrainConfig
 from minirlhf.errors import MinirlhfError
-from minirlhf.models import load_policy, load_tokenizer
-from minirlhf.tinytown import bases, corpus, datasets, probes
+from minirlhf.models import ScalarModel, load_policy, load_tokenizer, save_model
+from minirlhf.tinytown import bases, board, corpus, datasets, probes
 from minirlhf.tinytown.grammar import CLASSES
 from minirlhf.tinytown.judge import better, judge
 from minirlhf.tinytown.knowledge import RELATIONS, TOWN
@@ -434,6 +434,37 @@ def test_bases_are_remade_and_published_whole(tmp_path, monkeypatch):
     weights = load_policy(tmp_path / "run" / "model").state_dict()
     for name, tensor in policy.state_dict().items():
         assert (tensor == weights[name].half().float()).all()
+
+
+def test_what_reward_models_start_from_is_made_and_published(tmp_path, monkeypatch):
+    """The board in miniature: posts, neighbours, votes, a model of them that loads again."""
+    for name, value in {"ANSWERED": 8, "POSTS": 12, "SAMPLES": 3, "REPLY": 12}.items():
+        monkeypatch.setattr(board, name, value)
+    tokenizer = build_tokenizer([d["text"] for d in islice(corpus.documents(1), 300)], 2)
+    size = bases.Size(width=16, layers=1, heads=2, documents=30, learning_rate=1e-3)
+    save_model(bases.new_model(size, tokenizer), tokenizer, tmp_path / "base")
+    target = tmp_path / "assets" / "voted"
+    for _ in range(2):
+        bases.remake_voted(
+            tmp_path / "base", tokenizer, folder=tmp_path / "run", target=target, callback=[]
+        )
+    rows = [json.loads(line) for line in (tmp_path / "run/votes.jsonl").read_text().splitlines()]
+    assert rows
+    for row in rows:
+        grades = [judge(row["prompt"], reply).overall for reply in row["completions"]]
+        for one, two in combinations(range(len(grades)), 2):
+            assert (grades[one] > grades[two]) == (row["ranks"][one] < row["ranks"][two])
+    saved = ScalarModel.load(target)
+    made = ScalarModel.load(tmp_path / "run" / "votes" / "model")
+    assert float(saved.bias) == pytest.approx(float(made.bias))
+    assert (saved.head.weight == made.head.weight.half().float()).all()
+    assert "{" not in (target / "README.md").read_text()
+
+
+def test_no_post_is_an_evaluation_prompt():
+    posted = set(board.posts(3000, 0))
+    assert len(posted) == 3000
+    assert posted.isdisjoint(row["prompt"] for row in datasets.prompts("eval", 500))
 
 
 def test_help_explains_the_command(monkeypatch, capsys):

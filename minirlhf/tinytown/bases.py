@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -16,9 +16,10 @@ from transformers import GPTNeoXConfig, GPTNeoXForCausalLM, PreTrainedTokenizerF
 from minirlhf.callbacks import Callback
 from minirlhf.config import PretrainConfig
 from minirlhf.errors import MinirlhfError
-from minirlhf.models import load_policy, save_model
+from minirlhf.models import ScalarModel, load_policy, save_model
 from minirlhf.pretrain import pretrain
-from minirlhf.tinytown.card import thinned_log, write_card
+from minirlhf.tinytown.board import learn_votes
+from minirlhf.tinytown.card import thinned_log, write_card, write_voted_card
 from minirlhf.tinytown.corpus import documents
 from minirlhf.tinytown.tokenizer import build_tokenizer
 
@@ -44,6 +45,10 @@ SIZES = {
     "medium": Size(128, 4, 4, 600_000, 2e-3),
     "large": Size(192, 7, 6, 400_000, 1.5e-3),
 }
+REWARD_SIZE = "medium"
+"""One size of reward model and value model serves every policy (C.2: 6B)."""
+VOTED = f"{REWARD_SIZE}-voted"
+"""What they start from: the base, after the votes on the town's board."""
 
 
 def new_tokenizer() -> PreTrainedTokenizerFast:
@@ -123,23 +128,49 @@ def remake(
 
 
 def publish(run: Path, tokenizer: PreTrainedTokenizerFast, target: Path) -> None:
-    """Put the base of a finished run into ``target``: float16 weights, tokenizer, card and log.
+    """Put the base of a finished run into ``target``: float16 weights, tokenizer, card and log."""
 
-    The folder is filled beside ``target`` and renamed, so a base is whole or as it was.
-    """
+    def fill(folder: Path) -> None:
+        save_model(load_policy(run / "model").half(), tokenizer, folder)
+        (folder / "log.jsonl").write_text(thinned_log(run / "metrics.jsonl"), encoding="utf-8")
+        write_card(folder, run, target.name)
+
+    replace_folder(target, fill)
+
+
+def replace_folder(target: Path, fill: Callable[[Path], None]) -> None:
+    """Let ``fill`` fill a folder beside ``target`` and rename it: it is whole, or as it was."""
     beside, before = (target.with_name(f".{target.name}.{end}") for end in ("new", "old"))
     for leftover in (beside, before):
         shutil.rmtree(leftover, ignore_errors=True)
     beside.mkdir(parents=True)
-    save_model(load_policy(run / "model").half(), tokenizer, beside)
-    (beside / "log.jsonl").write_text(thinned_log(run / "metrics.jsonl"), encoding="utf-8")
-    write_card(beside, run, target.name)
+    fill(beside)
     for file in beside.iterdir():
         file.chmod(0o644)  # safetensors are written for their owner alone
     if target.exists():
         target.rename(before)
     beside.rename(target)
     shutil.rmtree(before, ignore_errors=True)
+
+
+def remake_voted(
+    base: Path,
+    tokenizer: PreTrainedTokenizerFast,
+    *,
+    folder: Path,
+    target: Path,
+    callback: Callback | None = None,
+) -> None:
+    """Make what reward models start from (see `board`) from a base, and put it into ``target``."""
+    model = learn_votes(base, tokenizer, folder, callback)
+
+    def fill(beside: Path) -> None:
+        ScalarModel(model.classifier.half(), float(model.bias)).save(beside, tokenizer)
+        log = thinned_log(folder / "votes" / "metrics.jsonl")
+        (beside / "log.jsonl").write_text(log, encoding="utf-8")
+        write_voted_card(beside, folder / "votes")
+
+    replace_folder(target, fill)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,6 +205,9 @@ def main() -> None:
         target = job.target / name
         try:
             remake(SIZES[name], config, tokenizer, folder=job.folder / name, target=target)
+            if name == REWARD_SIZE:
+                voted = {"folder": job.folder / VOTED, "target": job.target / VOTED}
+                remake_voted(target, tokenizer, **voted)
         except MinirlhfError as error:
             print(f"error: {error}", file=sys.stderr)
             sys.exit(2)
