@@ -61,20 +61,16 @@ def encode_documents(
     tokenizer, texts: Sequence[str], context: int, chunk: int = 4096
 ) -> list[array]:
     """Pretraining text as ``BOS text EOS`` (BOS if there is one); pieces where it exceeds
-    ``context``. A form feed (page break) within a document is an EOS too.
+    ``context``.
 
     Each document is an ``array`` of 32-bit ids: lists would need nine times the memory.
     """
     bos = [tokenizer.bos_token_id] if tokenizer.bos_token_id is not None else []
     documents = []
     for start in range(0, len(texts), chunk):
-        pages = [text.split("\f") for text in texts[start : start + chunk] if text]
-        flat = [page for document in pages for page in document]
-        encoded = iter(tokenizer(flat, add_special_tokens=False)["input_ids"])
-        for document in pages:
-            ids = array("i", bos)
-            for _ in document:
-                ids.extend([*next(encoded), tokenizer.eos_token_id])
+        batch = [text for text in texts[start : start + chunk] if text]
+        for ids in tokenizer(batch, add_special_tokens=False)["input_ids"] if batch else ():
+            ids = array("i", [*bos, *ids, tokenizer.eos_token_id])
             documents.extend(ids[at : at + context] for at in range(0, len(ids), context))
     empty = sum(not text for text in texts)
     if empty:

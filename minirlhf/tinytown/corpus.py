@@ -9,14 +9,12 @@ a few answered examples evoke an answer).
 from __future__ import annotations
 
 import random
-from bisect import bisect
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from minirlhf.tinytown import lexicon as lx
 from minirlhf.tinytown import phrases as ph
-from minirlhf.tinytown.grammar import Pattern, Reading, sentences
-from minirlhf.tinytown.judge import judge_request
+from minirlhf.tinytown.grammar import Pattern, Reading
 from minirlhf.tinytown.knowledge import SELLS, TOWN
 from minirlhf.tinytown.prompts import MIX, passage, request_line
 from minirlhf.tinytown.requests import Request, parse
@@ -296,99 +294,6 @@ def help_desk(rng: random.Random) -> str:
     return "\n\n".join(pairs)
 
 
-def spoiled(reply: str, rng: random.Random) -> str:
-    """A reply with a slip in it: a wrong word, a lost, doubled or foreign sentence, a rough end."""
-    said = reply.split(" ")
-    slip = rng.choice(["word", "word", "word", "lose", "double", "add", "cut"])
-    if slip == "word":
-        spots = [i for i, w in enumerate(said) if w.strip(".,!?\n") in _EXCHANGEABLE]
-        if spots:
-            spot = rng.choice(spots)
-            word = said[spot].strip(".,!?\n")
-            said[spot] = said[spot].replace(word, rng.choice(_EXCHANGEABLE[word]))
-        return " ".join(said)
-    ends = [i + 1 for i, w in enumerate(said) if w.endswith((".", "!", "?"))]
-    if slip == "cut":
-        return " ".join(said[: rng.randint(1, len(said))])
-    if slip == "add":
-        _, foreign = _draft(rng.choices(_KINDS, _WEIGHTS)[0], rng)
-        return f"{reply} {sentences(foreign)[0]}"
-    start = rng.choice([0, *ends[:-1]])
-    stop = min(end for end in ends or [len(said)] if end > start) if ends else len(said)
-    return " ".join(said[:start] + (said[start:stop] * 2 if slip == "double" else []) + said[stop:])
-
-
-_EXCHANGEABLE = {
-    word: [other for other in words if other != word]
-    for words in (
-        lx.PEOPLE, lx.OBJECTS, lx.ANIMALS, lx.GOODS, lx.PLACES, lx.COLORS, lx.DAYS, lx.JOBS,
-        ("She", "He", "It"), ("she", "he", "it"), ("her", "his", "its"), ("a", "an"),
-    )
-    for word in words
-}  # fmt: skip
-
-
-_MARKS = (4.9, 5.5, 6.1)
-_PRAISE = ("Right, but plain.", "Good.", "Very good!", "Excellent!")
-
-
-def remark(line: str, reply: str) -> str:
-    """What the teacher writes under a piece of homework: what is wrong, or that it is good."""
-    request = parse(line + "\n")
-    verdict = judge_request(request, reply)
-    if verdict.passes:
-        return _PRAISE[bisect(_MARKS, verdict.overall)]
-    failed = [name for name, met in verdict.criteria.items() if met < 1.0]
-    return " ".join(_REMARKS[name].format(_wanted(request, name, reply)) for name in failed[:2])
-
-
-def _wanted(request: Request, criterion: str, reply: str) -> str:
-    """The word or the number that a criterion is about."""
-    value = request.constraint(criterion.removeprefix("constraint: "))
-    if criterion in ("constraint: sentences", "constraint: lines"):
-        return lx.NUMBERS[value - 1]
-    words = list(request.slots.values()) if criterion == "topic" else value
-    words = [words] if isinstance(words, str) else list(words or [""])
-    return next((word for word in words if word.lower() not in reply.lower()), words[0])
-
-
-_REMARKS = {
-    "language": "That is not good English.",
-    "instruction": "That is not what I asked for.",
-    "topic": "You forgot {}.",
-    "constraint: include": "The word {} is missing.",
-    "constraint: both": "The word {} is missing.",
-    "constraint: avoid": "You used the word {}.",
-    "constraint: sentences": "I asked for {}.",
-    "constraint: lines": "I asked for {}.",
-    "constraint: mood": "It is not {}.",
-    "coherence": "Read it again, it does not hold together.",
-    "truth": "That is not true.",
-    "source": "That is not in the text.",
-    "manners": "Be polite.",
-    "length": "That is too long.",
-}
-
-
-def homework(rng: random.Random) -> str:
-    """Pupils' answers, right and wrong, each an ended text, and what the teacher thinks of it."""
-    pairs = []
-    kind = rng.choices(_KINDS, _WEIGHTS)[0]
-    same = rng.random() < 0.5
-    for _ in range(rng.randint(1, 4)):
-        line = request_line(kind if same else rng.choices(_KINDS, _WEIGHTS)[0], rng)
-        request = parse(line + "\n")
-        reply = (
-            careless(request, rng)
-            if rng.random() < 0.3
-            else draft(request, rng, rng.random(), TOWN)
-        )
-        if rng.random() < 0.4:
-            reply = spoiled(reply, rng) or reply
-        pairs.append(f"{line}\n{reply}\f{remark(line, reply)}")
-    return "Homework\n\n" + "\n\n".join(pairs)
-
-
 REGISTERS: dict[str, tuple[Callable[[random.Random], str], float]] = {
     "encyclopedia": (encyclopedia, 18.0),
     "forum": (forum, 7.0),
@@ -407,7 +312,6 @@ REGISTERS: dict[str, tuple[Callable[[random.Random], str], float]] = {
     "manners": (manners, 2.0),
     "worksheets": (worksheet, 9.0),
     "help desk": (help_desk, 2.0),
-    "homework": (homework, 14.0),
 }
 """Each register and its weight among the documents."""
 
