@@ -1,9 +1,9 @@
 """What a notebook of the course asks of the package: begin, how long, where to write, show.
 
-    lesson.begin("05")                      device, memory, how long this takes
-    lesson.pick(400, quick=20)              400 steps for a reader, 20 where only the code is tested
-    lesson.workspace()                      the folder for what a reader makes
-    lesson.show(figure, "what one sees")    a picture that is still there without a kernel
+lesson.begin("05")                      device, memory, how long this takes
+lesson.pick(400, quick=20)              400 steps for a reader, 20 where only the code is tested
+lesson.workspace()                      the folder for what a reader makes
+lesson.show(figure, "what one sees")    a picture that is still there without a kernel
 """
 
 from __future__ import annotations

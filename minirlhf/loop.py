@@ -271,7 +271,7 @@ class Run:
 
     def _obey_control(self) -> None:
         """Read ``control.json`` (pause, stop, beta, ptx_gamma); wait while it says pause."""
-        path = self.folder / "control.json"
+        path, before, waits = self.folder / "control.json", _steering(self._control), False
         while True:
             try:
                 self._control = json.loads(path.read_text())
@@ -282,11 +282,20 @@ class Run:
                 continue
             if not self._control.get("pause") or self._control.get("stop"):
                 break
+            if not waits:
+                waits = True
+                self.checkpoint()
             time.sleep(0.2)
+        if _steering(self._control) != before:
+            self.checkpoint()  # a run that goes on later does the steps so far as they were
         if self.world > 1:
             from accelerate.utils import broadcast_object_list
 
             self._control = broadcast_object_list([self._control])[0]
+
+
+def _steering(control: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in control.items() if name not in ("pause", "stop")}
 
 
 def _read_config(path: Path) -> dict[str, Any]:
