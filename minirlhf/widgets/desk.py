@@ -298,14 +298,24 @@ class TrainingDesk(Board):
             axes.plot(kept[0][-1:], kept[1][-1:], color=color, marker="o", markersize=4.5)
         beside = self.reader.series(curve.beside) if curve.beside else ([], [])
         if beside[0]:
-            axes.plot(*beside, color=INK, marker="D", markersize=4, linestyle=(0, (2, 2)), lw=1)
+            axes.plot(
+                *beside,
+                color=INK,
+                marker="D",
+                markersize=4,
+                linestyle=(0, (2, 2)),
+                lw=1,
+                clip_on=False,
+                zorder=4,
+            )
             note(axes, (beside[0][-1], beside[1][-1]), "held out", xytext=(-4, 7), ha="right",
                  textcoords="offset points", fontsize=7.5)  # fmt: skip
-        dress(axes, curve.title, self._unit(), curve.unit, integers=True)
+        lowest = axes.get_subplotspec().is_last_row()
+        dress(axes, curve.title, self._unit() if lowest else "", curve.unit, integers=True)
         axes.set_xlim(steps[0] - 0.5, max(steps[-1], steps[0] + 1) + 0.5)
         for step, words in self._turns():
             axes.axvline(step - 0.5, color=MUTED, linewidth=0.9, linestyle=(0, (3, 2)))
-            if axes.get_subplotspec().is_first_col():
+            if axes.get_subplotspec().num1 == 0:
                 note(axes, (step - 0.5, 0.98), words, xycoords=axes.get_xaxis_transform(),
                      xytext=(2, 0), textcoords="offset points", fontsize=7, va="top")  # fmt: skip
 

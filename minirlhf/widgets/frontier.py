@@ -102,19 +102,17 @@ class Frontier(Board):
         axes.scatter(kls, values, s=26, color=INK, zorder=3)
         dress(axes, title, "KL to the reference, nats a reply", unit)
         axes.margins(x=0.12, y=0.18)
-        for at, point in enumerate(along):
-            chosen = point is self.chosen
-            place = point.kl, getattr(point, name)
+        labelled: list[float] = []
+        apart = 0.1 * float(np.ptp(kls))
+        for point in sorted(along, key=lambda point: point is not self.chosen):
+            chosen, place = point is self.chosen, (point.kl, getattr(point, name))
             if chosen:
-                axes.scatter(
-                    *place, s=130, facecolor="none", edgecolor=INK, linewidths=1.6, zorder=4
-                )
-            if chosen or len(along) <= 9:
-                weight = "bold" if chosen else "normal"
-                over = at % 2 == 0
-                note(axes, place, f"β {point.beta:g}", xytext=(0, 9 if over else -9), ha="center",
-                     va="bottom" if over else "top", textcoords="offset points", fontsize=7.5,
-                     fontweight=weight)  # fmt: skip
+                axes.scatter(*place, s=130, facecolor="none", edgecolor=INK, lw=1.6, zorder=4)
+            if all(abs(point.kl - other) >= apart for other in labelled):
+                labelled.append(point.kl)
+                note(axes, place, f"β {point.beta:g}", xytext=(0, 9), ha="center", va="bottom",
+                     textcoords="offset points", fontsize=7.5,
+                     fontweight="bold" if chosen else "normal")  # fmt: skip
 
     def _texts(self) -> str:
         point = self.chosen

@@ -192,8 +192,8 @@ class TokenLens(Board):
                 ink = _ink(ground)
                 axes.text(middle, line + 0.31, words, ha="center", va="center", fontsize=8.5,
                           color=ink, family="DejaVu Sans Mono", parse_math=False)  # fmt: skip
-                axes.text(middle, line + 0.68, f"{values[at]:+.1f}", ha="center", va="center",
-                          fontsize=5.5, color=ink, family="DejaVu Sans")  # fmt: skip
+                number = f"{values[at]:+.2f}".replace("-0.00", "+0.00")
+                axes.text(middle, line + 0.68, number, ha="center", va="center", fontsize=5.5, color=ink, family="DejaVu Sans")  # fmt: skip
         axes.set(xlim=(-0.3, _LINE + 0.3), ylim=(len(lines), -0.05))
         axes.set_axis_off()
 
@@ -206,8 +206,8 @@ class TokenLens(Board):
         axes.axhline(0, color=MUTED, linewidth=0.6)
         dress(axes, title, "token", unit, integers=True)
         axes.set_xlim(0.4, len(self.trace.tokens) + 0.6)
-        legend = axes.legend(loc="best", fontsize=7.5, frameon=True, facecolor="white",
-                             framealpha=0.85, edgecolor="none", labelcolor=INK)  # fmt: skip
+        legend = axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.0,
+                             ncols=3, fontsize=7.5, frameon=False, labelcolor=INK)  # fmt: skip
         for words in legend.get_texts():
             words.set_fontfamily("DejaVu Sans")
 
@@ -223,7 +223,7 @@ class TokenLens(Board):
         penalty = -self.trace.beta * self.trace.log_ratio.numpy()
         self._bars(axes, self.trace.rewards.numpy(), PALETTE["ppo-ptx"], "reward R: with the score")
         self._bars(axes, penalty, PALETTE["initial"], "KL part: −β log-ratio", width=0.3)
-        self._finish(axes, "KL at every token, the score at the last", "reward")
+        self._finish(axes, "KL at every token, the score at the last one", "reward")
 
     def _draw_advantages(self, axes: Axes) -> None:
         places = np.arange(1, len(self.trace.tokens) + 1)

@@ -109,7 +109,7 @@ class RankingExplorer(Board):
         for place, pull in enumerate(-gradient):
             if abs(pull) > 1e-4:
                 axes.annotate(
-                    "", (scores[place] + 1.6 * pull / max(longest, 0.25), place),
+                    "", (scores[place] + 2.4 * pull / max(longest, 0.25), place),
                     (scores[place], place), zorder=2,
                     arrowprops={"arrowstyle": "-|>", "color": UP if pull > 0 else DOWN, "lw": 2.2},
                 )  # fmt: skip
