@@ -193,7 +193,8 @@ class TokenLens(Board):
                 axes.text(middle, line + 0.31, words, ha="center", va="center", fontsize=8.5,
                           color=ink, family="DejaVu Sans Mono", parse_math=False)  # fmt: skip
                 number = f"{values[at]:+.2f}".replace("-0.00", "+0.00")
-                axes.text(middle, line + 0.68, number, ha="center", va="center", fontsize=5.5, color=ink, family="DejaVu Sans")  # fmt: skip
+                axes.text(middle, line + 0.68, number, ha="center", va="center", fontsize=5.5,
+                          color=ink, family="DejaVu Sans")  # fmt: skip
         axes.set(xlim=(-0.3, _LINE + 0.3), ylim=(len(lines), -0.05))
         axes.set_axis_off()
 
