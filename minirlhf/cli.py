@@ -103,7 +103,10 @@ def notes() -> Iterator[None]:
     threading.excepthook = in_a_thread
     try:
         with warnings.catch_warnings():
-            warnings.showwarning = lambda message, *_: print(f"note: {message}", file=sys.stderr)
+            if os.environ.get("RANK", "0") == "0":  # one of several processes speaks for all
+                warnings.showwarning = lambda said, *_: print(f"note: {said}", file=sys.stderr)
+            else:
+                warnings.simplefilter("ignore")
             yield
     finally:
         threading.excepthook = before
@@ -120,6 +123,11 @@ def trouble(error: BaseException) -> str | None:
         return (
             "no space is left on the disk: free some and give the same command again, "
             "or give it another --folder."
+        )
+    if code == errno.EFBIG:
+        return (
+            f"{place}: the file would be larger than this machine allows: raise the limit "
+            "(ulimit -f), or choose another place."
         )
     if code in (errno.EACCES, errno.EPERM, errno.EROFS) or "os error 13" in str(error):
         return f"{place}: permission denied; choose another place, or change its permissions."

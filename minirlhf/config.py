@@ -35,7 +35,8 @@ class StageConfig:
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     """Of forward passes; weights stay float32. auto: bf16 by compute capability, fp32 on a CPU."""
     micro_batch: int | None = None
-    """Rows per forward pass, to save memory; never changes the numbers (None: the whole batch)."""
+    """Rows per forward pass, to save memory; never changes the numbers, but for the masks of SFT's
+    dropout (None: the whole batch)."""
     log_every: int = 1
     """Steps between two logged ones."""
     checkpoint_seconds: float = 30.0

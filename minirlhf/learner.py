@@ -79,7 +79,7 @@ class Learner:
         """
         gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in self.parameters]
         gradients = [self.run.sum(gradient) for gradient in gradients]
-        norm = torch.nn.utils.get_total_norm(gradients) / self.scaler.get_scale()
+        norm = self._norm(gradients, self.scaler.get_scale())
         if self.stashed is None:
             self.stashed = gradients
         else:
@@ -94,7 +94,7 @@ class Learner:
             parameter.grad = gradient
         self.stashed = None
         self.scaler.unscale_(self.optimizer)
-        norm = torch.nn.utils.get_total_norm([p.grad for p in self.parameters])
+        norm = self._norm([p.grad for p in self.parameters])
         if self.clip is not None:
             torch.nn.utils.clip_grads_with_norm_(self.parameters, self.clip, norm)
         for group in self.optimizer.param_groups:
@@ -106,6 +106,16 @@ class Learner:
             with torch.no_grad():
                 torch._foreach_lerp_(self.average, self.parameters, 1.0 - self.ema_rate)
         return norm
+
+    def _norm(self, gradients: list[Tensor], scale: float = 1.0) -> Tensor:
+        """The gradient norm; 0 where fp16 overflowed, for the scaler skips such a step."""
+        norm = torch.nn.utils.get_total_norm(gradients) / scale
+        return norm.nan_to_num(0.0, posinf=0.0) if self.scaler.is_enabled() else norm
+
+    @torch.no_grad()
+    def is_finite(self) -> bool:
+        """Whether no weight is NaN or infinite. A gradient that was has made them so."""
+        return bool(torch.nn.utils.get_total_norm(self.parameters, float("inf")).isfinite())
 
     @torch.no_grad()
     def use_average(self) -> None:

@@ -1,15 +1,15 @@
-"""What all stages share: the run folder, the learner, the schedule, checkpoints and resume.
+"""What all stages share: processes and precision, the loop, its log, checkpoints and resume.
 
 A stage reads::
 
-    run = Run(folder, "sft", config, callback=callback)
-    learner = run.track("policy", Learner(run, policy, ...))
-    for step in run.steps(total):
-        ...                                  # forward
-        learner.backward(loss)
-        learner.step(learning_rate(...))
-        run.log(step + 1, {"loss": ...})
-    run.finish(...)
+    with Run(folder, "sft", config, data={...}, callback=callback) as run:
+        learner = run.track("policy", Learner(run, policy, ...))
+        for step in run.steps(total):
+            ...                                  # forward
+            learner.backward(loss)
+            learner.step(learning_rate(...))
+            run.log(step + 1, {"loss": ...})
+        run.finish(...)
 
 Every batch is drawn globally and is the same for any number of processes; each process works off
 its `Run.share` of the rows, losses are divided by the whole batch's size, and `Learner.step` adds
@@ -21,42 +21,35 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import os
-import pickle
-import platform
-import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-import minirlhf
 from minirlhf.callbacks import Callback, Event, JsonlLog, TensorBoardLog, default_callback
 from minirlhf.data.batching import by_length, cut
 from minirlhf.errors import MinirlhfError
-
-FREE_FIELDS = {"micro_batch", "log_every", "checkpoint_seconds", "rollout_rows"}
-"""Config fields that may differ when a run goes on: they never change the numbers."""
+from minirlhf.folder import RunFolder
 
 
-class Stateful(Protocol):
-    """What `Run.track` can put into a checkpoint."""
+class Tracked(Protocol):
+    """What `Run.track` can put into a checkpoint: a `Learner`, for one."""
 
     def state_dict(self) -> dict[str, Any]: ...
     def load_state_dict(self, state: dict[str, Any]) -> None: ...
+    def is_finite(self) -> bool: ...
 
 
 class Run:
-    """One stage in one folder: devices, logging, checkpoints, resume.
+    """One stage in one folder (see `minirlhf.folder`); use it in a ``with``, which closes it.
 
-    The folder holds ``config.json``, ``metrics.jsonl``, ``checkpoint/``, ``tensorboard/`` and, at
-    the end, ``model/`` and ``done.json``. Opening it again goes on from the checkpoint; `result`
-    isn't None if it had finished. Raises `MinirlhfError` if the folder was made with another config
-    or other data.
+    Opening a folder again goes on from its checkpoint; `result` isn't None if the run had finished.
+    Raises `MinirlhfError` if the folder holds a run with another config, other data or another
+    starting model (all in ``data``, name to fingerprint), or if another process is working in it.
     """
 
     def __init__(
@@ -68,20 +61,40 @@ class Run:
         data: dict[str, str] | None = None,
         callback: Callback | Sequence[Callback] | None = None,
     ):
-        self.folder, self.stage, self.config = Path(folder), stage, config
+        self.files, self.stage, self.config = RunFolder(folder), stage, config
         self.accelerator = make_accelerator(config.precision)
         self.device = self.accelerator.device
         self.rank, self.world = self.accelerator.process_index, self.accelerator.num_processes
         self.step, self.total, self.elapsed = 0, 0, 0.0
         self.memory: dict[str, Any] = {}
         """Small plain values a stage wants in its checkpoint, e.g. the losses per epoch."""
-        self._tracked: dict[str, Stateful] = {}
+        self._tracked: dict[str, Tracked] = {}
         self._control: dict[str, Any] = {}
-        self._logs: list[Any] | None = None
-        callback = default_callback() if callback is None else callback
+        self._logs: list[Any] = []
+        self._own_callback = default_callback() if callback is None else None
+        callback = self._own_callback or callback
         self._callbacks = [callback] if callable(callback) else list(callback or ())
-        self._open_folder(data or {})
+        try:
+            self._open(data or {})
+        except BaseException:
+            self.close(failed=True)
+            raise
         self._started = time.monotonic() - self.elapsed
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.close(failed=kind is not None)
+
+    @property
+    def folder(self) -> Path:
+        return self.files.path
+
+    @property
+    def result(self) -> dict[str, Any] | None:
+        """What `finish` stored, or None while the run isn't finished."""
+        return self.files.result
 
     # ---------------------------------------------------------------------- processes and precision
 
@@ -114,6 +127,14 @@ class Run:
             return tensor
         return self.accelerator.reduce(tensor.to(self.device), "sum").to(tensor.device)
 
+    def from_main(self, value: Any) -> Any:
+        """The main process's value of something small, in every process."""
+        if self.world == 1:
+            return value
+        from accelerate.utils import broadcast_object_list
+
+        return broadcast_object_list([value])[0]
+
     # ------------------------------------------------------------------------------------- the loop
 
     def track(self, name: str, thing: Any) -> Any:
@@ -136,30 +157,43 @@ class Run:
             self._obey_control()
             yield step
             self.step = step + 1
-            due = time.monotonic() - saved >= self.config.checkpoint_seconds
-            if self._agree(due) or self.step == total or (epoch and self.step % epoch == 0):
+            due = self.from_main(time.monotonic() - saved >= self.config.checkpoint_seconds)
+            stop = self.setting("stop", False)
+            if due or stop or self.step == total or (epoch and self.step % epoch == 0):
                 self.checkpoint()
                 saved = time.monotonic()
-            if self.setting("stop", False):
-                self.checkpoint()
-                self.close()
+            if stop:
                 raise MinirlhfError(
                     f"{self.stage} was stopped at step {self.step} of {total}: "
                     f"remove {self.folder / 'control.json'} and run the same command to go on."
                 )
 
     def log(self, step: int, metrics: dict[str, float], samples: Sequence[dict] = ()) -> None:
-        """Report a step to log files and callbacks; raises if a number is NaN or infinite."""
-        bad = [name for name, value in metrics.items() if not math.isfinite(value)]
-        if bad:
-            raise MinirlhfError(
-                f"{self.stage}, step {step}: {bad[0]} is {metrics[bad[0]]}. Too high a learning "
-                f"rate is the usual cause; the checkpoint in {self.folder} is from before."
-            )
+        """Report a step to log files and callbacks, once `check` has passed it."""
+        self.check(step, metrics)
         if self.is_main:
             event = Event(self.stage, step, self.total, metrics, tuple(samples))
             for callback in (*self._logs, *self._callbacks):
                 callback(event)
+
+    def check(self, step: int, metrics: dict[str, float] | None = None) -> None:
+        """Refuse a number or a weight that is NaN or infinite.
+
+        It stands before every log line, checkpoint and saved model, so none of them holds any.
+        """
+        bad = [f"{name} is {x}" for name, x in (metrics or {}).items() if not math.isfinite(x)]
+        bad += [
+            f"the weights of the {name} are NaN or infinite"
+            for name, thing in self._tracked.items()
+            if not thing.is_finite()
+        ]
+        if bad:
+            good = f"{self.folder} holds a checkpoint from before" * self.files.state.exists()
+            raise MinirlhfError(
+                f"{self.stage}, step {step}: {bad[0]}. Likely causes: too high a learning rate, no "
+                "limit on gradients (grad_clip), fp16 (try bf16 or fp32), or a scorer that returns "
+                f"such numbers; {good or 'nothing of it was saved'}."
+            )
 
     def is_logged(self, step: int) -> bool:
         """Whether to log step ``step`` (from 1): every ``log_every``-th and the last."""
@@ -169,152 +203,85 @@ class Run:
         """``default``, unless ``control.json`` says otherwise: how a live run is steered (β, γ)."""
         return self._control.get(name, default)
 
-    # ---------------------------------------------------------------------- what lies in the folder
-
-    @property
-    def result(self) -> dict[str, Any] | None:
-        """What `finish` stored, or None while the run isn't finished."""
-        done = self.folder / "done.json"
-        return json.loads(done.read_text()) if done.exists() else None
+    # ---------------------------------------------------------------------- what goes to the folder
 
     def checkpoint(self) -> None:
-        """Write ``checkpoint/state.pt`` beside and rename it, so that it is always whole."""
+        """Write what the run needs to go on from here."""
+        self.check(self.step)
         self.elapsed = time.monotonic() - self._started
-        if not self.is_main:
-            return
-        state = {
-            "step": self.step,
-            "elapsed": self.elapsed,
-            "memory": self.memory,
-            "tracked": {name: thing.state_dict() for name, thing in self._tracked.items()},
-        }
-        path = self.folder / "checkpoint" / "state.pt"
-        path.parent.mkdir(exist_ok=True)
-        beside = path.with_suffix(".tmp")
-        with beside.open("wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
+        if self.is_main:
+            tracked = {name: thing.state_dict() for name, thing in self._tracked.items()}
+            self.files.write_state(
+                {
+                    "step": self.step,
+                    "elapsed": self.elapsed,
+                    "memory": self.memory,
+                    "tracked": tracked,
+                }
+            )
 
     def save_folder(self, name: str, write: Callable[[Path], None]) -> None:
-        """Let ``write`` fill a folder beside ``name`` and rename it: it is whole or absent."""
-        if not self.is_main:
-            return
-        target, beside = self.folder / name, self.folder / f"{name}.tmp"
-        shutil.rmtree(beside, ignore_errors=True)
-        beside.mkdir(parents=True)
-        write(beside)
-        if target.exists():
-            shutil.rmtree(target)
-        beside.rename(target)
+        """Let ``write`` fill a folder that becomes ``name``: it is whole or absent."""
+        self.check(self.step)
+        if self.is_main:
+            self.files.save(name, write)
 
     def finish(self, result: dict[str, Any]) -> dict[str, Any]:
         """Mark the run as finished: from now on the same command returns ``result`` at once."""
         if self.is_main:
-            write_json(self.folder / "done.json", result)
-        self.close()
+            self.files.finish(result)
         self.accelerator.wait_for_everyone()
         return result
 
-    def close(self) -> None:
-        """Close the log files."""
-        for log in self._logs or ():
-            log.close()
-        self._logs = None
+    def close(self, *, failed: bool = False) -> None:
+        """Close logs and progress bar and let others write to the folder."""
+        logs, self._logs = self._logs, []
+        with ExitStack() as stack:  # each of them, even if another one fails
+            stack.callback(self.files.release, failed=failed)
+            for log in (*logs, self._own_callback):
+                if log is not None:
+                    stack.callback(log.close)
 
     # -------------------------------------------------------------------------------------- details
 
-    def _open_folder(self, data: dict[str, str]) -> None:
-        fields = json.loads(json.dumps(dataclasses.asdict(self.config)))
-        path = self.folder / "config.json"
-        if path.exists():
-            before = _read_config(path)
-            found = {"stage": before["stage"], **before["config"], **before["data"]}
-            wanted = {"stage": self.stage, **fields, **data}
-            for name in ["stage", *sorted(found.keys() | wanted.keys())]:
-                if found.get(name) != wanted.get(name) and name not in FREE_FIELDS:
-                    raise MinirlhfError(
-                        f"{self.folder} was made with {name} = {found.get(name)!r}, now it is "
-                        f"{wanted.get(name)!r}: give the run another folder, or remove this one."
-                    )
-        elif self.is_main:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            versions = {
-                "minirlhf": minirlhf.__version__,
-                "torch": torch.__version__,
-                "python": platform.python_version(),
-            }
-            write_json(
-                path, {"stage": self.stage, "config": fields, "data": data, "versions": versions}
-            )
-        self.accelerator.wait_for_everyone()
-        self._state = None
-        state = self.folder / "checkpoint" / "state.pt"
-        if state.exists() and self.result is None:
-            self._state = _read_state(state)
+    def _open(self, data: dict[str, str]) -> None:
+        """Claim the folder, in the main process; what it is refused for, every process raises."""
+        failure = None
+        if self.is_main:
+            try:
+                config = json.loads(json.dumps(dataclasses.asdict(self.config)))
+                self.files.claim(self.stage, config, data)
+            except Exception as error:
+                failure = error
+        failure = self.from_main(failure)
+        if failure is not None:
+            raise failure
+        self._state = self.files.read_state()
+        if self._state is not None:
             self.step, self.elapsed = self._state["step"], self._state["elapsed"]
             self.memory = self._state["memory"]
 
     def _open_logs(self) -> None:
-        self._logs = []
         if self.is_main:
-            self._logs = [
-                JsonlLog(self.folder, self.step, self.elapsed),
-                TensorBoardLog(self.folder / "tensorboard", self.step),
-            ]
-
-    def _agree(self, due: bool) -> bool:
-        if self.world == 1:
-            return due
-        return bool(self.sum(torch.tensor(float(due and self.is_main), device=self.device)))
+            self._logs.append(JsonlLog(self.folder, self.step, self.elapsed))
+            self._logs.append(TensorBoardLog(self.folder / "tensorboard", self.step))
 
     def _obey_control(self) -> None:
         """Read ``control.json`` (pause, stop, beta, ptx_gamma); wait while it says pause."""
-        path, before, waits = self.folder / "control.json", _steering(self._control), False
-        while True:
-            try:
-                self._control = json.loads(path.read_text())
-            except FileNotFoundError:
-                self._control = {}
-            except json.JSONDecodeError:  # someone is writing it: look again
-                time.sleep(0.05)
-                continue
-            if not self._control.get("pause") or self._control.get("stop"):
-                break
-            if not waits:
-                waits = True
-                self.checkpoint()
+        control = self.files.read_control() if self.is_main else {}
+        if control.get("pause") and not control.get("stop"):
+            self.checkpoint()  # whoever pauses may leave
+        while control.get("pause") and not control.get("stop"):
             time.sleep(0.2)
-        if _steering(self._control) != before:
-            self.checkpoint()  # a run that goes on later does the steps so far as they were
-        if self.world > 1:
-            from accelerate.utils import broadcast_object_list
-
-            self._control = broadcast_object_list([self._control])[0]
+            control = self.files.read_control()
+        before, self._control = self._control, self.from_main(control)
+        if _steering(before) != _steering(self._control):
+            self.checkpoint()  # a run that goes on later doesn't do the steps so far once more
 
 
 def _steering(control: dict[str, Any]) -> dict[str, Any]:
+    """What changes the numbers of the steps to come."""
     return {name: value for name, value in control.items() if name not in ("pause", "stop")}
-
-
-def _read_config(path: Path) -> dict[str, Any]:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        raise MinirlhfError(
-            f"{path} can't be read, it is damaged: remove the run's folder and start again."
-        ) from None
-
-
-def _read_state(path: Path) -> dict[str, Any]:
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, OSError, pickle.UnpicklingError) as error:
-        raise MinirlhfError(
-            f"{path} can't be read, it is damaged ({str(error).strip().splitlines()[0]}): "
-            "remove the run's folder and start again."
-        ) from error
 
 
 def make_accelerator(precision: str):
@@ -332,10 +299,3 @@ def make_accelerator(precision: str):
     if AcceleratorState._shared_state and AcceleratorState().mixed_precision != precision:
         AcceleratorState._reset_state()  # an earlier stage ran in another precision
     return Accelerator(mixed_precision=precision, cpu=cpu)
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write JSON beside ``path`` and rename it."""
-    beside = path.with_suffix(".tmp")
-    beside.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(beside, path)

@@ -20,6 +20,7 @@ from minirlhf import hub
 from minirlhf.data.batching import Sequences
 from minirlhf.data.packing import PackedRows, block_diagonal_mask
 from minirlhf.errors import MinirlhfError
+from minirlhf.fingerprints import of_vocabulary
 from minirlhf.objectives import token_logprobs
 from minirlhf.randomness import generator
 
@@ -63,7 +64,11 @@ def load_policy(name: str | Path, tokenizer=None):
 
 
 def save_model(model, tokenizer, folder: str | Path) -> None:
-    """``save_pretrained`` of model and tokenizer, so that the folder is complete."""
+    """``save_pretrained`` of model and tokenizer, so that the folder is complete.
+
+    The config field ``vocabulary`` tells later which tokens the model knows.
+    """
+    model.config.vocabulary = of_vocabulary(tokenizer)
     with _quiet():
         model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
@@ -268,7 +273,7 @@ class ScalarModel(nn.Module):
 
         config = copy.deepcopy(policy.config)
         config.num_labels, config.pad_token_id = 1, tokenizer.pad_token_id
-        config.architectures = None
+        config.architectures, config.vocabulary = None, of_vocabulary(tokenizer)
         with torch.random.fork_rng(devices=[]):  # its random weights are all replaced
             classifier = AutoModelForSequenceClassification.from_config(config)
         classifier.base_model.load_state_dict(policy.base_model.state_dict())

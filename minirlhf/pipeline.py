@@ -6,12 +6,13 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from minirlhf.beside import beside
 from minirlhf.callbacks import Callback
 from minirlhf.errors import MinirlhfError
-from minirlhf.loop import write_json
+from minirlhf.folder import held, read_json, write_json
 from minirlhf.measure import make_models, summarize
 from minirlhf.report import write_report
 from minirlhf.steps import RunConfig, Steps
@@ -20,21 +21,23 @@ from minirlhf.steps import RunConfig, Steps
 def run(config: RunConfig, callback: Callback | None = None) -> dict[str, Any]:
     """The whole job: every model, every figure, ``summary.json`` and ``report.html``.
 
-    Returns the summary. Raises `MinirlhfError` if the folder holds a run with other settings.
+    Returns the summary. Raises `MinirlhfError` if the folder holds a run with other settings, or if
+    another process works there.
     """
     started = time.monotonic()
-    steps = Steps(config, callback)
-    settings = _open(steps)
-    steps.make_data()
-    with beside(make_models_of, config, ("initial", "base", "sft-4x")):
-        make_models(steps, ("sft", "prompted", "best-of-n"))
-    with beside(make_models_of, config, ("ppo-ptx",)):
-        make_models(steps, ("ppo",))
-    summary = {"settings": settings, **summarize(steps)}
-    summary["seconds"] = round(time.monotonic() - started)
-    write_json(steps.folder / "summary.json", summary)
-    write_report(steps, summary)
-    return summary
+    with held(Path(config.folder)):
+        steps = Steps(config, callback)
+        settings = _open(steps)
+        steps.make_data()
+        with beside(make_models_of, config, ("initial", "base", "sft-4x")):
+            make_models(steps, ("sft", "prompted", "best-of-n"))
+        with beside(make_models_of, config, ("ppo-ptx",)):
+            make_models(steps, ("ppo",))
+        summary = {"settings": settings, **summarize(steps)}
+        summary["seconds"] = round(time.monotonic() - started)
+        write_json(steps.folder / "summary.json", summary)
+        write_report(steps, summary)
+        return summary
 
 
 def make_models_of(config: RunConfig, names: Sequence[str]) -> None:
@@ -43,14 +46,14 @@ def make_models_of(config: RunConfig, names: Sequence[str]) -> None:
 
 
 def _open(steps: Steps) -> dict[str, Any]:
-    """Claim the run folder for these settings; returns them as plain data."""
+    """Claim the run folder for these settings, unless it has others; returns them as plain data."""
     settings = json.loads(json.dumps(asdict(steps.config), default=str))
     path = steps.folder / "settings.json"
-    if path.exists() and json.loads(path.read_text(encoding="utf-8")) != settings:
+    begun = {entry.name for entry in steps.folder.iterdir()} - {".lock", path.name}
+    if begun and path.exists() and read_json(path) != settings:
         raise MinirlhfError(
             f"{steps.folder} holds a run with other settings: give this one another --folder."
         )
-    steps.folder.mkdir(parents=True, exist_ok=True)
     for half in steps.folder.rglob("*.tmp"):  # what a kill left half-written
         if half.is_file():
             half.unlink()

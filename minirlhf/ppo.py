@@ -31,7 +31,9 @@ from minirlhf.config import PPOConfig
 from minirlhf.data.batching import micro_batches
 from minirlhf.data.encoding import check_tokenizer, encode_documents
 from minirlhf.data.packing import collate_packed, pack
-from minirlhf.data.records import Record, check_records, fingerprint
+from minirlhf.data.records import Record, check_pretraining, check_records, fingerprint
+from minirlhf.errors import MinirlhfError
+from minirlhf.fingerprints import starts_from
 from minirlhf.learner import Learner, learning_rate
 from minirlhf.loop import Run
 from minirlhf.models import ScalarModel, check_model, load_weights, packed_logprobs, save_model
@@ -83,15 +85,29 @@ def train_ppo(
     check_model(policy, tokenizer, longest=config.max_prompt + config.max_response)
     models = Models(policy, reference, reward_model, value_model, tokenizer, config.temperature)
     records = check_records(prompts, "prompts")
-    data = {"prompts": fingerprint(records, "prompts")}
+    start = {"policy": policy, "reference": reference, "reward": reward_model, "value": value_model}
+    data = {"prompts": fingerprint(records, "prompts"), **starts_from(folder, tokenizer, **start)}
     if config.ptx_gamma:
-        pretraining = check_records(pretraining, "documents")
+        pretraining = check_pretraining(pretraining, f"ptx_gamma = {config.ptx_gamma:g}")
         data["pretraining"] = fingerprint(pretraining, "documents")
-    run = Run(folder, "ppo", config, data=data, callback=callback)
-    if run.result is not None:
-        load_weights(policy, run.folder / "model")
+        if not config.ptx_examples_per_episode:
+            raise MinirlhfError(
+                f"ptx_gamma = {config.ptx_gamma:g}, but ptx_examples_per_episode = 0, so there is "
+                "nothing to weigh: raise that (paper: 8), or set ptx_gamma to 0."
+            )
+    with Run(folder, "ppo", config, data=data, callback=callback) as run:
+        if run.result is None:
+            _train(run, models, records, pretraining)
+        else:
+            load_weights(policy, run.folder / "model")
         return PPOResult(policy.to(run.device), run.folder, run.result)
 
+
+def _train(
+    run: Run, models: Models, records: Sequence[Record], pretraining: Sequence[Record] | None
+) -> None:
+    """The loop."""
+    config, tokenizer = run.config, models.tokenizer
     trainer = Trainer(run, models.to(run.device))
     if config.ptx_gamma:
         texts = [document["text"] for document in pretraining]
@@ -117,9 +133,8 @@ def train_ppo(
         run.memory["metrics"] = metrics
 
     trainer.policy.use_average()
-    run.save_folder("model", lambda path: save_model(policy, tokenizer, path))
-    metrics = run.finish(run.memory["metrics"])
-    return PPOResult(policy, run.folder, metrics)
+    run.save_folder("model", lambda path: save_model(models.policy, tokenizer, path))
+    run.finish(run.memory["metrics"])
 
 
 class Trainer:

@@ -19,7 +19,7 @@ from minirlhf.data.batching import micro_batches
 from minirlhf.data.encoding import check_tokenizer, encode_documents
 from minirlhf.data.packing import PackedRows, collate_packed, pack
 from minirlhf.data.records import Record, check_records, fingerprint
-from minirlhf.errors import MinirlhfError
+from minirlhf.fingerprints import starts_from
 from minirlhf.learner import Learner, learning_rate
 from minirlhf.loop import Run
 from minirlhf.models import check_model, load_weights, packed_logprobs, save_model
@@ -54,17 +54,27 @@ def pretrain(
     check_tokenizer(tokenizer)
     check_model(model, tokenizer, longest=config.context)
     documents = check_records(documents, "documents")
-    run = Run(
-        folder,
-        "pretrain",
-        config,
-        data={"documents": fingerprint(documents, "documents")},
-        callback=callback,
-    )
-    if run.result is not None:
-        load_weights(model, run.folder / "model")
+    data = {
+        "documents": fingerprint(documents, "documents"),
+        **starts_from(folder, tokenizer, model=model),
+    }
+    with Run(folder, "pretrain", config, data=data, callback=callback) as run:
+        if run.result is None:
+            _train(run, model, tokenizer, documents, validation)
+        else:
+            load_weights(model, run.folder / "model")
         return PretrainResult(model.to(run.device), run.folder, run.result)
 
+
+def _train(
+    run: Run,
+    model,
+    tokenizer,
+    documents: Sequence[Record],
+    validation: Iterable[Record] | None,
+) -> None:
+    """The loop."""
+    config = run.config
     corpus = Corpus(tokenizer, documents, config.context, config.seed)
     held_out = None
     if validation is not None:
@@ -116,8 +126,7 @@ def pretrain(
             run.memory["metrics"] = {**run.memory.get("metrics", {}), **metrics}
 
     run.save_folder("model", lambda path: save_model(model, tokenizer, path))
-    metrics = run.finish(run.memory["metrics"])
-    return PretrainResult(model, run.folder, metrics)
+    run.finish(run.memory["metrics"])
 
 
 class Corpus:
@@ -126,10 +135,6 @@ class Corpus:
     def __init__(self, tokenizer, documents: Sequence[Record], context: int, seed: int):
         texts = [document["text"] for document in documents]
         self.documents = encode_documents(tokenizer, texts, context)
-        if not self.documents:
-            raise MinirlhfError(
-                "documents: no text has two tokens or more, so nothing can be predicted."
-            )
         self.pad = tokenizer.pad_token_id
         order = permutation(len(self.documents), seed, "pack").tolist()
         packed = pack([len(self.documents[document]) for document in order], context)

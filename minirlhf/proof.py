@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from minirlhf.evaluate.statistics import over_seeds
-from minirlhf.loop import write_json
+from minirlhf.folder import write_json
 from minirlhf.measure import comparisons, describe
 from minirlhf.pipeline import run
 from minirlhf.reward import score_texts

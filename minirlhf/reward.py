@@ -23,6 +23,7 @@ from minirlhf.data.batching import Ids, by_length, collate, cut, micro_batches
 from minirlhf.data.encoding import check_tokenizer, encode_completions, encode_prompts
 from minirlhf.data.records import Record, as_rankings, check_records, fingerprint
 from minirlhf.errors import MinirlhfError
+from minirlhf.fingerprints import starts_from
 from minirlhf.learner import Learner, learning_rate
 from minirlhf.loop import Run
 from minirlhf.models import ScalarModel, check_model
@@ -73,13 +74,26 @@ def train_reward(
     data = {
         "rankings": fingerprint(rankings, "rankings"),
         "demonstrations": fingerprint(demonstrations, "demonstrations"),
+        **starts_from(folder, tokenizer, model=model),
     }
-    run = Run(folder, "reward", config, data=data, callback=callback)
-    if run.result is not None:
-        return RewardResult(
-            ScalarModel.load(run.folder / "model").to(run.device), run.folder, run.result
-        )
+    with Run(folder, "reward", config, data=data, callback=callback) as run:
+        if run.result is None:
+            _train(run, model, tokenizer, rankings, demonstrations, validation)
+        else:
+            model = ScalarModel.load(run.folder / "model")
+        return RewardResult(model.to(run.device), run.folder, run.result)
 
+
+def _train(
+    run: Run,
+    model: ScalarModel,
+    tokenizer,
+    rankings: Sequence[Record],
+    demonstrations: Sequence[Record],
+    validation: Iterable[Record] | None,
+) -> None:
+    """The loop, and the bias."""
+    config = run.config
     items = encode_rankings(tokenizer, rankings, config.max_length)
     held_out = []
     if validation is not None:
@@ -127,9 +141,9 @@ def train_reward(
         [record["completion"] for record in demonstrations],
     )
     model.bias.copy_(objectives.reward_bias(scores))
+    run.check(total, {"bias": float(model.bias)})
     run.save_folder("model", lambda path: model.save(path, tokenizer))
-    metrics = run.finish({**run.memory["metrics"], "bias": float(model.bias)})
-    return RewardResult(model, run.folder, metrics)
+    run.finish({**run.memory["metrics"], "bias": float(model.bias)})
 
 
 def encode_rankings(tokenizer, rankings: Sequence[Record], max_length: int) -> list[RankedPrompt]:
@@ -138,24 +152,26 @@ def encode_rankings(tokenizer, rankings: Sequence[Record], max_length: int) -> l
     flat = encode_completions(
         tokenizer, [text for record in rankings for text in record["completions"]]
     )
-    items, start, too_long = [], 0, 0
+    items, start, too_long, ties = [], 0, 0, 0
     for record, prompt in zip(rankings, prompts, strict=True):
         completions = flat[start : start + len(record["completions"])]
         start += len(completions)
         item = RankedPrompt(prompt, completions, list(record["ranks"]))
         if len(prompt) + max(map(len, completions)) > max_length:
             too_long += 1
-        elif item.has_pairs:
+        elif not item.has_pairs:
+            ties += 1
+        else:
             items.append(item)
     if not items:
         raise MinirlhfError(
             f"No ranking is left to learn from: {too_long} of {len(rankings)} exceed max_length = "
             f"{max_length} tokens, the others hold nothing but ties."
         )
-    if too_long:
+    if too_long or ties:
         warnings.warn(
-            f"{too_long} of {len(rankings)} rankings exceed max_length = {max_length} tokens and "
-            "are left out.",
+            f"Of {len(rankings)} rankings, {too_long} exceed max_length = {max_length} tokens and "
+            f"{ties} hold nothing but ties: they are left out.",
             stacklevel=3,
         )
     return items

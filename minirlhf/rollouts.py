@@ -6,6 +6,7 @@ passes are split between processes and moved to their devices.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -18,6 +19,7 @@ from minirlhf.data.batching import Sequences, by_length, collate
 from minirlhf.data.encoding import decode, encode_prompts
 from minirlhf.data.records import Record
 from minirlhf.errors import MinirlhfError
+from minirlhf.fingerprints import of_vocabulary
 from minirlhf.loop import Run
 from minirlhf.models import ScalarModel, check_model, never_sampled, response_logprobs
 from minirlhf.randomness import generator
@@ -91,6 +93,12 @@ def encode(tokenizer, records: Sequence[Record], longest: int) -> list[Prompt]:
     prompts = [Prompt(text, ids) for text, ids in pairs if len(ids) <= longest]
     if not prompts:
         raise MinirlhfError(f"No prompt has at most max_prompt = {longest} tokens: raise it.")
+    if len(prompts) < len(records):
+        warnings.warn(
+            f"{len(records) - len(prompts)} of {len(records)} prompts exceed max_prompt = "
+            f"{longest} tokens and are left out.",
+            stacklevel=2,
+        )
     return prompts
 
 
@@ -153,6 +161,7 @@ def score(run: Run, models: Models, episodes: Episodes) -> Episodes:
             responses = [episodes.responses[row] for row in rows]
             scores[rows] = torch.as_tensor(models.reward(prompts, responses)).float().cpu()
     scores = run.sum(scores)
+    check_scores(scores)
     if penalty is not None:
         scores = scores - penalty * ~episodes.finished
     return episodes._replace(reference=run.sum(reference), values=run.sum(values), scores=scores)
@@ -197,6 +206,16 @@ def samples(episodes: Episodes, count: int) -> list[dict[str, Any]]:
     ]
 
 
+def check_scores(scores: Tensor) -> None:
+    """Refuse a reward that is NaN or infinite, before the policy learns from it."""
+    bad = int((~scores.isfinite()).sum())
+    if bad:
+        raise MinirlhfError(
+            f"{bad} of {len(scores)} responses have a reward that is NaN or infinite: look at the "
+            "reward model or scorer; if the run went well until now, too high a learning rate."
+        )
+
+
 def check_kl(kl: Tensor) -> None:
     """Refuse a KL that is significantly negative: an estimate may be, by a few standard errors."""
     error = float(kl.std()) / len(kl) ** 0.5 if len(kl) > 1 else float("inf")
@@ -221,11 +240,22 @@ def check_ratio(new: Tensor, old: Tensor, mask: Tensor, tolerance: float) -> Non
 
 
 def check_vocabulary(model, tokenizer) -> None:
-    """Refuse a model that can't share the tokenizer: one vocabulary serves all four."""
+    """Refuse a model that can't share the tokenizer: one vocabulary serves all four.
+
+    Models that we saved know their tokens, and those must be the tokenizer's first ones: it may
+    have got more since. Of any other model the size alone is known, padded to a round number.
+    """
     check_model(model, tokenizer, longest=0)
-    spare = model.get_input_embeddings().num_embeddings - len(tokenizer)
-    if spare >= 512:  # more than any padding to a round number
+    known = getattr(model.config, "vocabulary", None)
+    rows = model.get_input_embeddings().num_embeddings
+    if known is not None:
+        size = int(known.split()[0])
+        fits = size <= len(tokenizer) and of_vocabulary(tokenizer, size) == known
+    else:
+        fits = rows - len(tokenizer) < max(512, rows // 50)  # phi-2 has 905 to spare
+    if not fits:
+        have = f"knows {known}" if known else f"has embeddings for {rows} tokens"
         raise MinirlhfError(
-            f"{type(model).__name__} has {spare} embeddings more than the tokenizer has tokens: "
-            "policy, reference, reward and value model must share one tokenizer."
+            f"{type(model).__name__} {have}, the tokenizer has {of_vocabulary(tokenizer)}: policy, "
+            "reference, reward and value model must share one vocabulary."
         )

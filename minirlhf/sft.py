@@ -26,8 +26,9 @@ from minirlhf.data.encoding import (
     encode_documents,
     encode_prompts,
 )
-from minirlhf.data.records import Record, check_records, fingerprint
+from minirlhf.data.records import Record, check_pretraining, check_records, fingerprint
 from minirlhf.errors import MinirlhfError
+from minirlhf.fingerprints import starts_from
 from minirlhf.learner import Learner, learning_rate
 from minirlhf.loop import Run
 from minirlhf.models import check_model, load_weights, response_logprobs, save_model
@@ -64,19 +65,41 @@ def train_sft(
     ``config.pretrain_mix`` of each batch are documents (column ``text``) of ``pretraining``, whose
     every token counts like a completion's. ``validation`` demonstrations give ``validation/loss``
     per epoch.
+
+    Bit for bit the same at the same settings and number of processes. Another `micro_batch` or
+    number of processes changes no number by more than rounding, but for dropout: its masks are
+    drawn as each forward pass goes through a layer, so where ``config.residual_dropout`` is on they
+    are others, from the same distribution.
     """
     check_tokenizer(tokenizer)
     check_model(policy, tokenizer, longest=config.max_length)
     demonstrations = check_records(demonstrations, "demonstrations")
-    data = {"demonstrations": fingerprint(demonstrations, "demonstrations")}
+    data = {
+        "demonstrations": fingerprint(demonstrations, "demonstrations"),
+        **starts_from(folder, tokenizer, policy=policy),
+    }
     if config.pretrain_mix:
-        pretraining = check_records(pretraining, "documents")
+        pretraining = check_pretraining(pretraining, f"pretrain_mix = {config.pretrain_mix:g}")
         data["pretraining"] = fingerprint(pretraining, "documents")
-    run = Run(folder, "sft", config, data=data, callback=callback)
-    if run.result is not None:
-        load_weights(policy, run.folder / "model")
-        return _result(run, policy.to(run.device), config)
+    with Run(folder, "sft", config, data=data, callback=callback) as run:
+        if run.result is None:
+            _train(run, policy, tokenizer, demonstrations, validation, pretraining)
+        else:
+            load_weights(policy, run.folder / "model")
+        kept = tuple(sorted(run.folder.glob("epochs/[0-9]*"))) if config.keep_epochs else ()
+        return SFTResult(policy.to(run.device), run.folder, run.result, kept)
 
+
+def _train(
+    run: Run,
+    policy,
+    tokenizer,
+    demonstrations: Sequence[Record],
+    validation: Iterable[Record] | None,
+    pretraining: Sequence[Record] | None,
+) -> None:
+    """The loop."""
+    config = run.config
     examples = encode_demonstrations(tokenizer, demonstrations, config.max_length)
     held_out, documents = [], []
     if validation is not None:
@@ -87,7 +110,7 @@ def train_sft(
         documents = [
             (ids[:1], ids[1:]) for ids in encode_documents(tokenizer, texts, config.max_length)
         ]
-    per_step = round(config.batch * config.pretrain_mix) if documents else 0  # documents per step
+    per_step = round(config.batch * config.pretrain_mix)  # documents per step
     demos = config.batch - per_step
     if demos < 1:
         raise MinirlhfError(
@@ -142,7 +165,6 @@ def train_sft(
     policy.eval()
     run.save_folder("model", lambda path: save_model(policy, tokenizer, path))
     run.finish(run.memory["metrics"])
-    return _result(run, policy, config)
 
 
 def encode_demonstrations(tokenizer, records: Sequence[Record], max_length: int) -> list[Example]:
@@ -214,8 +236,3 @@ def set_residual_dropout(model: nn.Module, rate: float) -> int:
             module.p = rate if residual else 0.0
             places += residual
     return places
-
-
-def _result(run: Run, policy, config: SFTConfig) -> SFTResult:
-    kept = tuple(sorted(run.folder.glob("epochs/[0-9]*"))) if config.keep_epochs else ()
-    return SFTResult(policy, run.folder, run.result, kept)

@@ -12,15 +12,19 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tiny import DEMONSTRATIONS, DOCUMENTS, RANKINGS, policy, tokenizer
+from tiny import DEMONSTRATIONS, DOCUMENTS, RANKINGS, policy, same_weights, tokenizer
 from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 
 from minirlhf.cli import main
+from minirlhf.config import PPOConfig
 from minirlhf.data.records import write_jsonl
+from minirlhf.errors import MinirlhfError
 from minirlhf.models import ScalarModel, save_model
+from minirlhf.ppo import train_ppo
 
 FAST = {
+    "pretrain": "--size small --context 64 --batch 2 --max-steps 3 --warmup 1".split(),
     "sft": "--epochs 1 --batch 8 --max-length 64 --no-keep-epochs".split(),
     "rm": "--batch 8 --max-length 64".split(),
     "ppo": "--episodes 16 --rollout-batch 8 --minibatch 8 --max-prompt 24 --max-response 8".split(),
@@ -46,6 +50,7 @@ def command(world, tmp_path):
 
     def build(stage: str, **replaced: object) -> list[str]:
         options = {
+            "pretrain": {"documents": world / "texts.jsonl", "tokenizer": world / "base"},
             "sft": {"model": world / "base", "demonstrations": world / "demos.jsonl"},
             "rm": {
                 "model": world / "base",
@@ -112,12 +117,15 @@ RANKING = {"prompt": "say red\n", "completions": ["red", "blue", "green"], "rank
         ('\n{"prompt": "a", "completion": "b"', ("line 3", "not JSON", "one object a line")),
         ('["a", "b"]', ("line 2", "expected a JSON object")),
         (b'{"prompt": "caf\xe9", "completion": "b"}', ("line 2", "not UTF-8", "save the file as")),
+        ('{"prompt": "\\ud83d", "completion": "b"}', ("line 2", "half of a surrogate pair")),
+        ("[" * 100_000, ("line 2", "nested too deeply", "one flat object a line")),
+        (b"\x1f\x8b\x08\x00\xff\xfe", ("line 2", "not UTF-8")),
         (
             json.dumps({"prompt": "a" * 99, "completion": "b"}),
             ("line 2", "102 tokens, where 64", "raise --max-length", "--drop-long"),
         ),
     ],
-    ids="column number null broken no-object encoding over-long".split(),
+    ids="column number null broken no-object encoding surrogate nested zipped over-long".split(),
 )
 def test_bad_line_of_demonstrations(text, words, command, refused, tmp_path):
     file = tmp_path / "mine.jsonl"
@@ -247,6 +255,16 @@ def test_no_such_model(command, refused, tmp_path):
     refused(command("sft", model=tmp_path / "void"), "void is empty")
 
 
+def test_ppo_with_a_reference_of_another_vocabulary(command, refused, world, tmp_path):
+    other = PreTrainedTokenizerFast.from_pretrained(world / "base")
+    other.add_tokens(["<|more|>"])
+    model = policy(scale=1.0)
+    model.resize_token_embeddings(len(other), mean_resizing=False)
+    save_model(model, other, tmp_path / "other")
+    words = (tmp_path / "other", "vocabulary", "260", "259")
+    refused(command("ppo", reference=tmp_path / "other"), *words)
+
+
 def test_hub_out_of_reach(command, refused, monkeypatch):
     monkeypatch.setenv("HF_ENDPOINT", "http://192.0.2.1")  # an address that never answers
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
@@ -356,10 +374,18 @@ def test_run_folder_with_other_data(command, refused, finished, tmp_path):
     refused(arguments, finished, "demonstrations", "another folder")
 
 
-@pytest.mark.xfail(strict=True, reason="a run folder doesn't remember which model it began with")
-def test_run_folder_with_another_model(command, refused, finished, tmp_path):
-    save_model(policy("gpt2", scale=1.0), tokenizer(), tmp_path / "gpt2")
-    refused(command("sft", folder=finished, model=tmp_path / "gpt2"), finished, "another folder")
+@pytest.mark.parametrize("other", [policy("gpt2", scale=1.0), policy(seed=1, scale=1.0)])
+def test_run_folder_with_another_model(other, command, refused, finished, tmp_path):
+    save_model(other, tokenizer(), tmp_path / "other")
+    words = (finished, "was made with policy =", "another folder")
+    refused(command("sft", folder=finished, model=tmp_path / "other"), *words)
+
+
+def test_run_folder_with_another_tokenizer(command, refused, finished, copied):
+    text = (copied / "tokenizer.json").read_text()
+    (copied / "tokenizer.json").write_text(text.replace("Ġ", "ġ"))
+    words = (finished, "was made with tokenizer =", "another folder")
+    refused(command("sft", folder=finished, model=copied), *words)
 
 
 @pytest.fixture
@@ -375,10 +401,22 @@ def unfinished(world, tmp_path, capsys):
     return folder
 
 
-def test_checkpoint_cut_short(command, refused, unfinished):
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.02, 0.5, 0.97, 0.9999])
+def test_checkpoint_cut_short(share, command, refused, unfinished):
     state = unfinished / "checkpoint" / "state.pt"
-    state.write_bytes(state.read_bytes()[:1000])
+    os.truncate(state, int(share * state.stat().st_size))
     refused(command("sft", folder=unfinished), state, "damaged", "start again")
+
+
+@pytest.mark.parametrize("content", [{}, [1], {"step": 1}])
+def test_checkpoint_of_something_else(content, command, refused, unfinished):
+    torch.save(content, unfinished / "checkpoint" / "state.pt")
+    refused(command("sft", folder=unfinished), "state.pt", "damaged", "start again")
+
+
+def test_damaged_result(command, refused, unfinished):
+    (unfinished / "done.json").write_text('{"loss": 1')
+    refused(command("sft", folder=unfinished), "done.json", "damaged", "start again")
 
 
 def test_damaged_config(command, refused, unfinished):
@@ -393,16 +431,44 @@ def test_unfinished_run_as_a_model(command, refused, unfinished):
 # ----------------------------------------------------------------------------- numbers and machines
 
 
-@pytest.mark.parametrize("stage", ["sft", "rm", "ppo"])
+@pytest.mark.parametrize("stage", ["pretrain", "sft", "rm", "ppo"])
 def test_divergence(stage, command, refused):
     arguments = command(stage, learning_rate=1e30, grad_clip="None", checkpoint_seconds=1e9)
     refused(arguments, "learning rate")
 
 
-def test_failure_after_a_checkpoint_can_be_resumed(command, refused, tmp_path):
-    arguments = command("sft", learning_rate=1e30, grad_clip="None", checkpoint_seconds=0)
+@pytest.mark.parametrize("stage", ["pretrain", "sft", "rm", "ppo"])
+def test_nothing_of_a_divergence_is_saved(stage, command, refused, tmp_path):
+    """Checkpoints at every step, log lines at none: the last checkpoint is from before."""
+    often = {"checkpoint_seconds": 0, "log_every": 1000}
+    arguments = command(stage, learning_rate=1e30, grad_clip="None", **often)
     refused(arguments, "learning rate", leaves="a checkpoint")
-    assert torch.load(tmp_path / "run" / "checkpoint" / "state.pt")["step"] == 1
+    state = torch.load(tmp_path / "run" / "checkpoint" / "state.pt")
+    assert state["step"] == 1
+    for learner in state["tracked"].values():
+        assert all(tensor.isfinite().all() for tensor in learner["model"].values())
+    assert {path.name for path in (tmp_path / "run").iterdir()} <= {
+        *("config.json", "metrics.jsonl", "samples.jsonl", "tensorboard", "checkpoint", ".lock")
+    }
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("-inf")])
+def test_scorer_that_returns_nan(bad, tmp_path):
+    model = policy(scale=1.0)
+    value = ScalarModel.from_policy(model, tokenizer())
+    config = PPOConfig(episodes=8, rollout_batch=8, minibatch=8, max_prompt=24, max_response=8)
+    models = (model, policy(scale=1.0), lambda prompts, replies: torch.full((len(prompts),), bad))
+    with pytest.raises(MinirlhfError, match="8 of 8 responses have a reward that is NaN"):
+        train_ppo(
+            config,
+            *models,
+            value,
+            tokenizer(),
+            DEMONSTRATIONS,
+            folder=tmp_path / "run",
+            callback=(),
+        )
+    assert not (tmp_path / "run").exists() and same_weights(model, policy(scale=1.0))
 
 
 @pytest.mark.parametrize("where", ["checkpoint", "model"])
@@ -420,24 +486,53 @@ def test_full_disk(where, command, refused, monkeypatch):
 
 
 @pytest.fixture
-def small_disk(tmp_path):
-    """A file system of 300 kB; only root can make one."""
+def disk(tmp_path):
+    """Mounts a file system with the options given; only root can."""
     place = tmp_path / "disk"
     place.mkdir()
-    order = ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(place)]
+
+    def mount(options: str) -> Path:
+        order = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)]
+        try:
+            made = subprocess.run(order, capture_output=True).returncode == 0
+        except OSError:
+            made = False
+        if not made:
+            pytest.skip("no right to mount a small file system")
+        return place
+
+    yield mount
+    if os.path.ismount(place):
+        subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+def test_disk_that_is_really_full(command, refused, disk):
+    place = disk("size=300k")
+    refused(command("sft", folder=place / "run"), "no space is left")
+    assert not list(place.iterdir())
+
+
+def test_disk_that_fills_up_after_a_checkpoint(command, refused, disk, tmp_path, capsys):
+    place = disk("size=420k")
+    refused(command("sft", folder=place / "run"), "no space is left", leaves="a checkpoint")
+    assert (place / "run" / "checkpoint" / "state.pt").exists()
+    shutil.copytree(place / "run", tmp_path / "run")  # on a larger disk it goes on
+    assert main(command("sft")) == 0
+
+
+def test_disk_that_can_only_be_read(command, refused, disk):
+    place = disk("ro")
+    refused(command("sft", folder=place / "run"), "permission denied", "another place")
+
+
+def test_limit_on_the_size_of_files(command, refused):
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
     try:
-        made = subprocess.run(order, capture_output=True).returncode == 0
-    except OSError:
-        made = False
-    if not made:
-        pytest.skip("no right to mount a small file system")
-    yield place
-    subprocess.run(["umount", "--lazy", str(place)], check=True)
-
-
-def test_disk_that_is_really_full(command, refused, small_disk):
-    refused(command("sft", folder=small_disk / "run"), "no space is left")
-    assert not list(small_disk.iterdir())
+        refused(command("sft"), "larger than this machine allows", "ulimit -f")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_folder_that_cannot_be_written(command, refused, tmp_path, monkeypatch):

@@ -168,6 +168,35 @@ def test_hub_that_answers(silent_server):
     assert hub.obstacle(limit=20) is None
 
 
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (403, "refused (403), by a proxy or firewall"),
+        (407, "proxy asks for a password (407)"),
+        (502, "answers 502"),
+        (404, None),
+    ],
+)
+@pytest.mark.parametrize("way", ["plain", "tunnel"])
+def test_hub_behind_a_proxy(code, words, way, silent_server, monkeypatch):
+    """Answers that come from a proxy, to a request or to the wish for a tunnel (https)."""
+
+    def answer():
+        connection, _ = silent_server.accept()
+        with connection:
+            connection.recv(999)
+            connection.sendall(f"HTTP/1.0 {code} No\r\n\r\n".encode())
+
+    if way == "tunnel":
+        monkeypatch.setenv("https_proxy", os.environ["HF_ENDPOINT"])
+        monkeypatch.setenv("no_proxy", "")
+        monkeypatch.setenv("HF_ENDPOINT", "https://example.invalid")
+        words = words or "Tunnel connection failed: 404"
+    threading.Thread(target=answer, daemon=True).start()
+    found = hub.obstacle(limit=20)
+    assert found is None if words is None else words in found, found
+
+
 def test_hub_that_refuses(silent_server):
     silent_server.close()
     assert "refused" in hub.obstacle().lower()

@@ -1,5 +1,7 @@
 import json
+import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -17,17 +19,17 @@ CONFIG = PretrainConfig(checkpoint_seconds=0.0, log_every=1)
 
 def work(folder, steps=6, stop=None, config=CONFIG, ema=0.9, callback=()):
     """A stage in miniature: fit a network to noise; ``stop`` breaks off as a kill would."""
-    run = Run(folder, "toy", config, callback=callback)
-    model = policy()
-    learner = run.track("model", Learner(run, model, ema=ema, clip=1.0))
-    for step in run.steps(steps):
-        if step == stop:
-            return model, learner
-        ids = torch.randint(3, 259, (4, 8), generator=generator(0, "ids", step))
-        learner.backward(model(ids, labels=ids).loss)
-        norm = learner.step(learning_rate(step, steps, 1e-2, warmup=2))
-        run.log(step + 1, {"norm": float(norm)})
-    run.finish({"steps": steps})
+    with Run(folder, "toy", config, callback=callback) as run:
+        model = policy()
+        learner = run.track("model", Learner(run, model, ema=ema, clip=1.0))
+        for step in run.steps(steps):
+            if step == stop:
+                return model, learner
+            ids = torch.randint(3, 259, (4, 8), generator=generator(0, "ids", step))
+            learner.backward(model(ids, labels=ids).loss)
+            norm = learner.step(learning_rate(step, steps, 1e-2, warmup=2))
+            run.log(step + 1, {"norm": float(norm)})
+        run.finish({"steps": steps})
     return model, learner
 
 
@@ -176,7 +178,9 @@ def test_a_finished_run_says_so(tmp_path):
 
 
 def test_another_config_or_other_data_is_refused(tmp_path):
-    Run(tmp_path, "toy", CONFIG, data={"documents": "3 documents abc"}, callback=())
+    documents = {"documents": "3 documents abc"}
+    with Run(tmp_path, "toy", CONFIG, data=documents, callback=()) as run:
+        run.checkpoint()
     with pytest.raises(MinirlhfError, match=r"was made with batch = 64, now it is 32"):
         Run(tmp_path, "toy", replace(CONFIG, batch=32), data={"documents": "3 documents abc"})
     with pytest.raises(MinirlhfError, match=r"was made with documents = '3 documents abc'"):
@@ -184,7 +188,7 @@ def test_another_config_or_other_data_is_refused(tmp_path):
     with pytest.raises(MinirlhfError, match="was made with stage = 'toy'"):
         Run(tmp_path, "other", CONFIG, data={"documents": "3 documents abc"})
     free = replace(CONFIG, micro_batch=3, log_every=7, checkpoint_seconds=5.0)
-    Run(tmp_path, "toy", free, data={"documents": "3 documents abc"}, callback=())
+    Run(tmp_path, "toy", free, data=documents, callback=()).close()
 
 
 def test_nan_stops_the_run_with_a_sentence(tmp_path):
@@ -242,6 +246,43 @@ def test_progress_bar(tmp_path, capsys):
     work(tmp_path, callback=callbacks.ProgressBar(show=("norm",)))
     shown = capsys.readouterr().err
     assert "toy: 100%" in shown and "norm=" in shown and "6/6" in shown
+
+
+def test_progress_lines(capsys):
+    """One at the start, one every tenth, one at the end, and one if nothing was said for long."""
+    say = callbacks.ProgressLines(seconds=1e9)
+    for step in range(1, 201):
+        say(callbacks.Event("toy", step, 200, {"loss": 1 / step, "hidden": 1.0}))
+    said = capsys.readouterr().err.splitlines()
+    assert [int(line.split()[2]) for line in said] == [1, *range(21, 200, 20), 200]
+    assert (
+        said[0] == "toy: step 1 of 200, loss 1" and said[-1] == "toy: step 200 of 200, loss 0.005"
+    )
+    assert said[3].endswith(" s left") and "\r" not in "".join(said)
+    say = callbacks.ProgressLines(seconds=0.0)
+    for step in (1, 2, 3):
+        say(callbacks.Event("toy", step, 200))
+    assert len(capsys.readouterr().err.splitlines()) == 3
+
+
+def test_progress_fits_the_place(monkeypatch):
+    assert isinstance(callbacks.default_callback(), callbacks.ProgressLines)  # pytest's pipe
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    assert isinstance(callbacks.default_callback(), callbacks.ProgressBar)
+    monkeypatch.setattr("multiprocessing.parent_process", lambda: "the first process")
+    assert callbacks.default_callback() is None
+    shell = SimpleNamespace(kernel="a notebook's")
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
+    assert isinstance(callbacks.default_callback(), callbacks.ProgressBar)
+    del shell.kernel  # a terminal's IPython
+    assert callbacks.default_callback() is None
+
+
+def test_a_run_closes_its_own_progress(tmp_path, monkeypatch):
+    own = callbacks.ProgressBar(show=())
+    monkeypatch.setattr("minirlhf.loop.default_callback", lambda: own)
+    work(tmp_path, stop=3, callback=None)
+    assert own.bar is None and own.stage == "toy"
 
 
 def test_control_stops_and_steers(tmp_path):

@@ -280,8 +280,15 @@ def test_models_of_another_vocabulary_are_refused(tmp_path):
         train(tmp_path, reward=ScalarModel.from_policy(small, tokenizer()))
     large = policy(scale=2.0)
     large.resize_token_embeddings(2000)
-    with pytest.raises(MinirlhfError, match="must share one tokenizer"):
+    with pytest.raises(MinirlhfError, match="must share one vocabulary"):
         train(tmp_path, reference=large)
+
+
+def test_what_is_left_out_is_said_once(tmp_path):
+    prompts = [PROMPTS[0], {"prompt": "a" * CONFIG.max_prompt}, {"prompt": "b" * 99}]
+    with pytest.warns(UserWarning, match="2 of 3 prompts exceed max_prompt") as said:
+        train(tmp_path, prompts=prompts)
+    assert len(said) == 1
 
 
 def test_limits(tmp_path):
@@ -289,7 +296,11 @@ def test_limits(tmp_path):
         train(tmp_path / "a", replace(CONFIG, max_response=120))
     with pytest.raises(MinirlhfError, match="No prompt has at most max_prompt = 3"):
         train(tmp_path / "b", replace(CONFIG, max_prompt=3))
-    with pytest.raises(MinirlhfError, match="No documents"):
-        train(tmp_path / "c", replace(CONFIG, ptx_gamma=1.0))
+    ptx = replace(CONFIG, ptx_gamma=1.0, ptx_examples_per_episode=1.0)
+    with pytest.raises(MinirlhfError, match="ptx_gamma = 1 needs pretraining documents"):
+        train(tmp_path / "c", ptx)
+    none = replace(ptx, ptx_examples_per_episode=0.0)
+    with pytest.raises(MinirlhfError, match="ptx_examples_per_episode = 0"):
+        train(tmp_path / "c", none, pretraining=DOCUMENTS)
     with pytest.raises(MinirlhfError, match="prompts, row 1: column 'prompt'"):
         train(tmp_path / "d", prompts=[PROMPTS[0], {"text": "a"}])

@@ -79,7 +79,7 @@ def evaluate(arguments: Sequence[str]) -> None:
         raise MinirlhfError("--models names no model: give it one or more folders.")
 
     from minirlhf.commands.files import open_reward, read_jsonl
-    from minirlhf.loop import write_json
+    from minirlhf.folder import write_json
 
     prompts = [r["prompt"] for r in read_jsonl(command.prompts, "prompts")][: command.count]
     reward = open_reward(command.reward) if command.reward else None

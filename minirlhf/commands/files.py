@@ -1,14 +1,13 @@
-"""What the stages read and where they write: data files, model folders, the run folder."""
+"""What the stages read, models and data files, and how they report."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
-from minirlhf.callbacks import Callback, ProgressBar, default_callback
+from minirlhf.callbacks import Callback, default_callback
 from minirlhf.data.encoding import check_tokenizer, encode_completions, encode_prompts
 from minirlhf.data.records import Record, read_jsonl
 from minirlhf.errors import MinirlhfError
@@ -60,12 +59,18 @@ def open_reward(name: str, policy_tokenizer=None):
     """A reward model and its tokenizer, which has to be the policy's where one is given."""
     place = locate(name)
     model, tokenizer = finite(ScalarModel.load(place), place), open_tokenizer(place)
-    if policy_tokenizer is not None and tokenizer.get_vocab() != policy_tokenizer.get_vocab():
+    if policy_tokenizer is not None:
+        same_vocabulary(name, tokenizer, policy_tokenizer)
+    return model, tokenizer
+
+
+def same_vocabulary(name: str, tokenizer, policy_tokenizer) -> None:
+    """Refuse model ``name`` if its tokenizer has other tokens than the policy's."""
+    if tokenizer.get_vocab() != policy_tokenizer.get_vocab():
         raise MinirlhfError(
             f"{name} has a vocabulary of its own ({len(tokenizer)} tokens), the policy another "
-            f"({len(policy_tokenizer)}): start the reward model from a model with that one."
+            f"({len(policy_tokenizer)}): both have to start from models with the same one."
         )
-    return model, tokenizer
 
 
 def finite(model, place: str | Path):
@@ -126,40 +131,18 @@ def line_number(path: Path, row: int) -> int:
         return next(islice(filled, row, None))
 
 
-# ------------------------------------------------------------------------------------- run folder
-
-
-@contextmanager
-def working_in(folder: Path) -> Iterator[Callback]:
-    """The stage's progress bar; a stage that fails leaves a folder to go on from, or none.
-
-    Without a checkpoint there is nothing to go on from, so what a new folder holds by then is
-    removed; half-written files are in any case.
-    """
-    existed = folder.exists()
-    new = not existed or (folder.is_dir() and not any(folder.iterdir()))
-    with progress() as callback:
-        try:
-            yield callback
-        except BaseException:
-            if new and not (folder / "checkpoint" / "state.pt").exists():
-                shutil.rmtree(folder, ignore_errors=True)
-                if existed:
-                    folder.mkdir(exist_ok=True)
-            for half in list(folder.rglob("*.tmp")):
-                shutil.rmtree(half, ignore_errors=True) if half.is_dir() else half.unlink()
-            raise
+# -------------------------------------------------------------------------------------- reporting
 
 
 @contextmanager
 def progress() -> Iterator[Callback]:
-    """The progress bar of a terminal, closed before anything else is printed."""
-    bar = default_callback() or (lambda event: None)
+    """What shows the progress, closed before anything else is printed."""
+    shown = default_callback()
     try:
-        yield bar
+        yield shown or (lambda event: None)
     finally:
-        if isinstance(bar, ProgressBar):
-            bar.close()
+        if shown is not None:
+            shown.close()
 
 
 def report(text: str) -> None:

@@ -37,6 +37,9 @@ class Pretrain(Stage):
 
     For example:
       minirlhf pretrain --documents texts.jsonl --size medium --folder runs/base
+
+    In several processes, on as many GPUs:
+      accelerate launch --num_processes 2 -m minirlhf.cli pretrain ...
     """
 
     documents: Path
@@ -70,6 +73,9 @@ class SFT(Stage):
 
     For example:
       minirlhf sft --model medium --demonstrations demos.jsonl --folder runs/sft
+
+    In several processes, on as many GPUs:
+      accelerate launch --num_processes 2 -m minirlhf.cli sft ...
     """
 
     model: str
@@ -105,6 +111,9 @@ class RM(Stage):
     For example:
       minirlhf rm --model runs/sft --rankings rankings.jsonl \
         --demonstrations demos.jsonl --folder runs/rm
+
+    In several processes, on as many GPUs:
+      accelerate launch --num_processes 2 -m minirlhf.cli rm ...
     """
 
     model: str
@@ -139,6 +148,9 @@ class PPO(Stage):
     For example:
       minirlhf ppo --model runs/initial --reward runs/rm --prompts prompts.jsonl \
         --folder runs/ppo
+
+    In several processes, on as many GPUs:
+      accelerate launch --num_processes 2 -m minirlhf.cli ppo ...
     """
 
     model: str
@@ -162,14 +174,14 @@ def pretrain(arguments: Sequence[str]) -> None:
     command = parse(Pretrain, "pretrain", arguments, settings=preset(arguments, "pretrain"))
 
     from minirlhf import pretrain
-    from minirlhf.commands.files import locate, open_tokenizer, read_jsonl, report, working_in
+    from minirlhf.commands.files import locate, open_tokenizer, progress, read_jsonl, report
     from minirlhf.tinytown.bases import SIZES, new_model
 
     documents = read_jsonl(command.documents, "documents")
     validation = command.validation and read_jsonl(command.validation, "documents")
     tokenizer = open_tokenizer(locate(command.tokenizer or command.size), command.pad_token)
     model = new_model(SIZES[command.size], tokenizer, command.settings.seed)
-    with working_in(command.folder) as callback:
+    with progress() as callback:
         result = pretrain.pretrain(
             command.settings,
             model,
@@ -192,7 +204,7 @@ def sft(arguments: Sequence[str]) -> None:
     if settings.pretrain_mix and not mixed:
         raise MinirlhfError("--pretrain-mix needs documents: add --pretraining FILE.")
 
-    from minirlhf.commands.files import open_policy, read_jsonl, refuse_long, report, working_in
+    from minirlhf.commands.files import open_policy, progress, read_jsonl, refuse_long, report
     from minirlhf.sft import train_sft
 
     demonstrations = read_jsonl(command.demonstrations, "demonstrations")
@@ -205,7 +217,7 @@ def sft(arguments: Sequence[str]) -> None:
             (command.validation, validation),
         ):
             refuse_long(path, records or [], tokenizer, settings.max_length, LONG)
-    with working_in(command.folder) as callback:
+    with progress() as callback:
         result = train_sft(
             settings,
             policy,
@@ -226,11 +238,11 @@ def rm(arguments: Sequence[str]) -> None:
 
     from minirlhf.commands.files import (
         open_policy,
+        progress,
         read_jsonl,
         read_rankings,
         refuse_long,
         report,
-        working_in,
     )
     from minirlhf.models import ScalarModel
     from minirlhf.reward import train_reward
@@ -242,7 +254,7 @@ def rm(arguments: Sequence[str]) -> None:
     if not command.drop_long:
         for path, records in ((command.rankings, rankings), (command.validation, validation)):
             refuse_long(path, records or [], tokenizer, settings.max_length, LONG)
-    with working_in(command.folder) as callback:
+    with progress() as callback:
         result = train_reward(
             settings,
             ScalarModel.from_policy(policy, tokenizer, settings.seed),
@@ -268,23 +280,25 @@ def ppo(arguments: Sequence[str]) -> None:
     from minirlhf.commands.files import (
         open_policy,
         open_reward,
+        progress,
         read_jsonl,
         refuse_long,
         report,
-        working_in,
+        same_vocabulary,
     )
     from minirlhf.ppo import train_ppo
 
     prompts = read_jsonl(command.prompts, "prompts")
     pretraining = command.pretraining and read_jsonl(command.pretraining, "documents")
     policy, tokenizer = open_policy(command.model)
-    reference, _ = open_policy(command.reference or command.model)
+    reference, its_tokenizer = open_policy(command.reference or command.model)
+    same_vocabulary(command.reference or command.model, its_tokenizer, tokenizer)
     reward, _ = open_reward(command.reward, tokenizer)
     if not command.drop_long:
         bare = [{"prompt": record["prompt"]} for record in prompts]
         advice = "shorten it, raise --max-prompt, or leave long prompts out with --drop-long."
         refuse_long(command.prompts, bare, tokenizer, settings.max_prompt, advice)
-    with working_in(command.folder) as callback:
+    with progress() as callback:
         result = train_ppo(
             settings,
             policy,

@@ -7,6 +7,7 @@ newline.
 
 from __future__ import annotations
 
+import warnings
 from array import array
 from collections.abc import Sequence
 
@@ -67,7 +68,7 @@ def encode_documents(
     bos = [tokenizer.bos_token_id] if tokenizer.bos_token_id is not None else []
     documents = []
     for start in range(0, len(texts), chunk):
-        pages = [text.split("\f") for text in texts[start : start + chunk]]
+        pages = [text.split("\f") for text in texts[start : start + chunk] if text]
         flat = [page for document in pages for page in document]
         encoded = iter(tokenizer(flat, add_special_tokens=False)["input_ids"])
         for document in pages:
@@ -75,7 +76,17 @@ def encode_documents(
             for _ in document:
                 ids.extend([*next(encoded), tokenizer.eos_token_id])
             documents.extend(ids[at : at + context] for at in range(0, len(ids), context))
-    return [ids for ids in documents if len(ids) > 1]  # one token alone predicts nothing
+    empty = sum(not text for text in texts)
+    if empty:
+        warnings.warn(
+            f"{empty} of {len(texts)} documents are empty and are left out.", stacklevel=3
+        )
+    documents = [ids for ids in documents if len(ids) > 1]  # one token alone predicts nothing
+    if not documents:
+        raise MinirlhfError(
+            "documents: no text has two tokens or more, so nothing can be predicted."
+        )
+    return documents
 
 
 def decode(tokenizer, responses: Sequence[Sequence[int]]) -> list[str]:

@@ -67,6 +67,16 @@ def check_records(records: Iterable[Record] | None, kind: str) -> list[Record]:
     return records
 
 
+def check_pretraining(records: Iterable[Record] | None, setting: str) -> list[Record]:
+    """Pretraining documents, which ``setting`` calls for, checked like any others."""
+    records = list(records if records is not None else ())
+    if not records:
+        raise MinirlhfError(
+            f"{setting} needs pretraining documents: pass them as pretraining=, or set it to 0."
+        )
+    return check_records(records, "documents")
+
+
 def as_rankings(records: Iterable[Record]) -> list[Record]:
     """Rankings as they are; comparisons (``chosen``, ``rejected``) as rankings of K = 2."""
     records = list(records)
@@ -89,7 +99,15 @@ def fingerprint(records: Sequence[Record], kind: str) -> str:
 
 def _parse(line: bytes, where: str, kind: str | None) -> dict[str, Any]:
     try:
-        record = json.loads(line.decode("utf-8").rstrip())
+        record = json.loads(line.decode("utf-8-sig").rstrip())
+        if rb"\ud" in line.lower():  # an escape for half a character, which no file can hold
+            json.dumps(record, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        raise MinirlhfError(
+            f"{where}: half of a surrogate pair (\\ud…) is no text; write the character itself."
+        ) from None
+    except RecursionError:
+        raise MinirlhfError(f"{where}: nested too deeply; write one flat object a line.") from None
     except UnicodeDecodeError as error:
         raise MinirlhfError(
             f"{where}: not UTF-8 text ({error.reason}); save the file as UTF-8."

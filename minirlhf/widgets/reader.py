@@ -7,13 +7,14 @@ one look alike.
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any, Literal
 
 import filelock
 
 from minirlhf.errors import MinirlhfError
-from minirlhf.loop import write_json
+from minirlhf.folder import write_json
 
 State = Literal["absent", "running", "paused", "stopping", "stopped", "interrupted", "finished"]
 LIVE = {"running", "paused", "stopping"}
@@ -97,7 +98,13 @@ class Reader:
             raise MinirlhfError(f"{self.folder} doesn't exist: there is no run to steer.")
         settings = {**self.control(), **settings}
         kept = {name: value for name, value in settings.items() if value is not None}
-        write_json(self.folder / "control.json", kept)
+        for patience in (0.05, 0.2, None):  # the run, or somebody else, may be at it as well
+            try:
+                return write_json(self.folder / "control.json", kept)
+            except OSError:
+                if patience is None:
+                    raise
+                time.sleep(patience)
 
     def _changed(self, name: str) -> bool:
         """Whether a file isn't the one seen last; a resumed run replaces its log by a shorter."""

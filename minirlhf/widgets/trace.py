@@ -95,14 +95,13 @@ def trace(models: Models, prompt: str, config: PPOConfig | None = None) -> Trace
     ``config`` gives β, λ, the clip range, the longest response and the seed.
     """
     config = config or PPOConfig()
-    with tempfile.TemporaryDirectory() as folder:  # a run without steps: nothing stays
-        run = Run(folder, "lens", config, callback=())
-        try:
-            models = models.to(run.device)
-            prompts = encode(models.tokenizer, [{"prompt": prompt}], config.max_prompt)
-            episodes = score(run, models, roll_out(run, models, prompts, iteration=0))
-        finally:
-            run.close()
+    with (
+        tempfile.TemporaryDirectory() as folder,  # a run without steps: nothing stays
+        Run(folder, "lens", config, callback=()) as run,
+    ):
+        models = models.to(run.device)
+        prompts = encode(models.tokenizer, [{"prompt": prompt}], config.max_prompt)
+        episodes = score(run, models, roll_out(run, models, prompts, iteration=0))
     return from_episodes(episodes, 0, models.tokenizer, config)
 
 
