@@ -13,6 +13,7 @@ from __future__ import annotations
 import html
 import io
 import threading
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import ipywidgets as parts
 from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont, get_font
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from minirlhf.errors import MinirlhfError
@@ -30,7 +32,7 @@ from minirlhf.plots import GRID, INK, MUTED, short
 say = Texts(Path(__file__).parent / "labels.toml")
 """A label in the language chosen in `minirlhf.languages`."""
 PAPER = "#ffffff"
-FONT = "DejaVu Sans"
+FONT, MONO = "DejaVu Sans", "DejaVu Sans Mono"
 GOOD, BAD = ("#0d5c38", "#d9f2e4"), ("#8c2b0c", "#fbe3da")
 """Foreground and background of what went well, and of what didn't."""
 NEUTRAL = (INK, "#e9ebee")
@@ -103,7 +105,7 @@ class Board:
     @property
     def picture(self) -> bytes:
         """What is drawn, as PNG."""
-        return self.image.value
+        return bytes(self.image.value)
 
     def _ipython_display_(self, **_: Any) -> None:
         view = {"version_major": 2, "version_minor": 0, "model_id": self.view.model_id}
@@ -215,7 +217,17 @@ def dress(axes: Axes, title: str = "", x: str = "", y: str = "", *, integers: bo
     return axes
 
 
+@lru_cache(maxsize=10_000)
+def drawable(words: str) -> str:
+    """The text with a box for each letter that pictures have none of: matplotlib ships one font."""
+    known = get_font(findfont(MONO))
+    return "".join(
+        letter if letter.isprintable() and known.get_char_index(ord(letter)) else "▯"
+        for letter in words
+    )
+
+
 def note(axes: Axes, place: tuple[float, float], words: str, **options: Any) -> None:
     """A text in a panel; ``place`` in data unless ``xycoords`` says otherwise."""
     options = {"fontsize": 8, "color": INK, "fontfamily": FONT, "annotation_clip": False} | options
-    axes.annotate(words, place, **options)
+    axes.annotate(drawable(words), place, parse_math=False, **options)

@@ -22,12 +22,14 @@ from minirlhf.lesson import on_colab
 from minirlhf.plots import INK, MUTED, PALETTE, running_mean, thinned
 from minirlhf.widgets.base import (
     BAD,
+    FONT,
     GOOD,
     NEUTRAL,
     Board,
     alert,
     cards,
     chip,
+    drawable,
     dress,
     note,
     row,
@@ -259,10 +261,8 @@ class TrainingDesk(Board):
         figure, grid = new_canvas(0.35 + 1.75 * rows, rows, columns, squeeze=False)
         # what stands in a picture is English: a font may have no other letters
         where = self.note or ("live" if self.state in LIVE else "recorded")
-        where = f"{self.reader.folder.name} · {where}"
-        figure.suptitle(
-            where, x=0.01, ha="left", fontsize=8.5, color=MUTED, fontfamily="DejaVu Sans"
-        )
+        where = drawable(f"{self.reader.folder.name} · {where}")
+        figure.suptitle(where, x=0.01, ha="left", fontsize=8.5, color=MUTED, fontfamily=FONT)
         for axes, curve in zip(grid.ravel(), found, strict=False):
             self._draw_curve(axes, curve)
         for axes in grid.ravel()[len(found) :]:

@@ -15,7 +15,20 @@ from matplotlib.figure import Figure
 
 from minirlhf.errors import MinirlhfError
 from minirlhf.plots import GRID, INK, MUTED
-from minirlhf.widgets.base import Board, canvas, cards, chip, dress, note, say, slider, small, text
+from minirlhf.widgets.base import (
+    FONT,
+    Board,
+    canvas,
+    cards,
+    chip,
+    drawable,
+    dress,
+    note,
+    say,
+    slider,
+    small,
+    text,
+)
 from minirlhf.widgets.reader import Reader
 
 WINDOW = 10
@@ -79,8 +92,8 @@ class Frontier(Board):
         if judged:
             self._draw(grid[0, 1], "judge", "Judge", "grade", (0, (4, 2)))
         if self.source:
-            figure.suptitle(self.source, x=0.01, ha="left", fontsize=8.5, color=MUTED,
-                            fontfamily="DejaVu Sans")  # fmt: skip
+            figure.suptitle(drawable(self.source), x=0.01, ha="left", fontsize=8.5, color=MUTED,
+                            fontfamily=FONT)  # fmt: skip
         self.texts.value = self._texts()
         point = self.chosen
         graded = "" if point.judge is None else say("frontier.judge", grade=f"{point.judge:.2f}")

@@ -18,7 +18,20 @@ from minirlhf.config import PPOConfig
 from minirlhf.errors import MinirlhfError
 from minirlhf.plots import GRID, INK, MUTED, PALETTE
 from minirlhf.rollouts import Models
-from minirlhf.widgets.base import Board, alert, canvas, dress, note, row, say, slider, text
+from minirlhf.widgets.base import (
+    FONT,
+    MONO,
+    Board,
+    alert,
+    canvas,
+    drawable,
+    dress,
+    note,
+    row,
+    say,
+    slider,
+    text,
+)
 from minirlhf.widgets.prompting import check_prompt
 from minirlhf.widgets.trace import Trace, trace
 
@@ -154,7 +167,7 @@ class TokenLens(Board):
     def draw(self) -> tuple[Figure, str]:
         """The tokens on their colours, and a panel for the step."""
         self.ratio.layout.display = "" if self.step.value == "loss" else "none"
-        lines = _lines([_shown(token) for token in self.trace.tokens])
+        lines = _lines([drawable(_shown(token)) for token in self.trace.tokens])
         height = 0.46 * len(lines)
         figure, (strip, panel) = canvas(
             height + 2.3, 2, 1, gridspec_kw={"height_ratios": [height, 2.2]}
@@ -191,10 +204,10 @@ class TokenLens(Board):
                 middle = left + len(words) / 2 + 0.25
                 ink = _ink(ground)
                 axes.text(middle, line + 0.31, words, ha="center", va="center", fontsize=8.5,
-                          color=ink, family="DejaVu Sans Mono", parse_math=False)  # fmt: skip
+                          color=ink, family=MONO, parse_math=False)  # fmt: skip
                 number = f"{values[at]:+.2f}".replace("-0.00", "+0.00")
                 axes.text(middle, line + 0.68, number, ha="center", va="center", fontsize=5.5,
-                          color=ink, family="DejaVu Sans")  # fmt: skip
+                          color=ink, family=FONT)  # fmt: skip
         axes.set(xlim=(-0.3, _LINE + 0.3), ylim=(len(lines), -0.05))
         axes.set_axis_off()
 
@@ -210,7 +223,7 @@ class TokenLens(Board):
         legend = axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.0,
                              ncols=3, fontsize=7.5, frameon=False, labelcolor=INK)  # fmt: skip
         for words in legend.get_texts():
-            words.set_fontfamily("DejaVu Sans")
+            words.set_fontfamily(FONT)
 
     def _draw_sampling(self, axes: Axes) -> None:
         places = np.arange(1, len(self.trace.tokens) + 1)
@@ -249,7 +262,7 @@ class TokenLens(Board):
         dress(axes, "", "ratio ρ of this token's probability, new to old", "loss")
         axes.set_title(
             f"Clipped loss of token {self.at + 1}; dashed: without the clip",
-            loc="left", fontsize=9, fontweight="bold", color=INK, fontfamily="DejaVu Sans", pad=12,
+            loc="left", fontsize=9, fontweight="bold", color=INK, fontfamily=FONT, pad=12,
         )  # fmt: skip
 
     # ---------------------------------------------------------------------------------- in numbers

@@ -24,6 +24,7 @@ from minirlhf.widgets.base import (
     canvas,
     cards,
     chip,
+    drawable,
     dress,
     note,
     row,
@@ -154,7 +155,7 @@ class Playground(Board):
         names = list(self.models)
         figure, axes = canvas(0.32 * len(names) + 1.0)
         dress(axes, "Score of every sample; the one shown is ringed", "reward model's score", "")
-        axes.set_yticks(range(len(names)), [NAMES.get(name, name) for name in names])
+        axes.set_yticks(range(len(names)), [drawable(NAMES.get(name, name)) for name in names])
         axes.tick_params(axis="y", labelcolor=INK)
         axes.set_ylim(len(names) - 0.4, -0.6)
         axes.grid(visible=False)

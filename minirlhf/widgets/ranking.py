@@ -16,7 +16,7 @@ from matplotlib.patches import Rectangle
 from minirlhf import objectives
 from minirlhf.errors import MinirlhfError
 from minirlhf.plots import GRID, INK, PALETTE
-from minirlhf.widgets.base import Board, canvas, dress, note, row, say, slider, small
+from minirlhf.widgets.base import FONT, Board, canvas, dress, note, row, say, slider, small
 
 REACH = 4.0
 """Scores run from minus to plus this much."""
@@ -94,7 +94,7 @@ class RankingExplorer(Board):
         self._draw_pairs(right, scores, ranks)
         figure.suptitle(
             f"Loss {loss:.3f}: {int(ranking.correct)} of {int(ranking.pairs)} pairs in order",
-            x=0.01, ha="left", fontsize=10, fontweight="bold", color=INK, fontfamily="DejaVu Sans",
+            x=0.01, ha="left", fontsize=10, fontweight="bold", color=INK, fontfamily=FONT,
         )  # fmt: skip
         self.table.value = self._tabulate(scores, ranks, gradient)
         words = say("ranking.words", loss=f"{loss:.3f}", correct=int(ranking.correct),
@@ -110,7 +110,7 @@ class RankingExplorer(Board):
             if abs(pull) > 1e-4:
                 axes.annotate(
                     "", (scores[place] + 2.4 * pull / max(longest, 0.25), place),
-                    (scores[place], place), zorder=2,
+                    (scores[place], place), zorder=2, fontsize=10,
                     arrowprops={"arrowstyle": "-|>", "color": UP if pull > 0 else DOWN, "lw": 2.2},
                 )  # fmt: skip
         dress(axes, "Scores, and where a step would push them", "score", "")
