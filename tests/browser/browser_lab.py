@@ -51,11 +51,9 @@ class Lab:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
-        settings = home / "settings" / "@jupyterlab" / "apputils-extension"
-        settings.mkdir(parents=True)
-        name = "notification.jupyterlab-settings"
-        (settings / name).write_text(json.dumps(QUIET))
-        self.settings = settings
+        self.settings = home / "settings" / "@jupyterlab"
+        self.set("apputils-extension/notification", QUIET)
+        self.set("notebook-extension/tracker", {"windowingMode": "none"})  # all cells are there
         places = {
             f"JUPYTER{which}_DIR": str(home / which.lower())
             for which in ("_CONFIG", "_DATA", "LAB_WORKSPACES", "_RUNTIME")
@@ -88,10 +86,11 @@ class Lab:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def theme(self, name: str) -> None:
-        """``Light`` or ``Dark``, from the next page on."""
-        path = self.settings / "themes.jupyterlab-settings"
-        path.write_text(json.dumps({"theme": f"JupyterLab {name}"}))
+    def set(self, extension: str, values: dict) -> None:
+        """Settings from the next page on, such as {"theme": "JupyterLab Dark"}."""
+        path = self.settings / f"{extension}.jupyterlab-settings"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(values))
 
     def stop(self) -> None:
         """The kernels go with it."""
@@ -104,6 +103,8 @@ class Notebook:
 
     def __init__(self, lab: Lab, page, name: str, cells: list[str]):
         self.lab, self.page, self.path = lab, page, lab.folder / f"{name}.ipynb"
+        self.shown: int | None = None
+        """The cell whose widget is used; the last one there is if None."""
         notebook = nbformat.v4.new_notebook(
             cells=[nbformat.v4.new_code_cell(code) for code in cells],
             metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
@@ -174,7 +175,8 @@ class Notebook:
 
     @property
     def board(self):
-        return self.page.locator(".minirlhf").last
+        cell = self.page if self.shown is None else self.page.locator(".jp-Cell").nth(self.shown)
+        return cell.locator(".minirlhf").last
 
     def button(self, name: str):
         return self.board.locator("button", has_text=name).first

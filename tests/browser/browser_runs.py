@@ -10,11 +10,11 @@ from browser_lab import Lab
 
 OPTIONS = {
     "model": "policy", "reward": "rm", "prompts": "prompts.jsonl", "pretraining": "docs.jsonl",
-    "ptx_gamma": 0.3, "ptx_examples_per_episode": 0.5, "ptx_context": 32, "episodes": 1600,
-    "rollout_batch": 16, "minibatch": 8, "max_prompt": 24, "max_response": 12,
+    "ptx_gamma": 0.3, "ptx_examples_per_episode": 0.5, "ptx_context": 32, "episodes": 1920,
+    "rollout_batch": 32, "minibatch": 8, "max_prompt": 24, "max_response": 24,
     "learning_rate": 1e-3, "beta": 0.05, "checkpoint_seconds": 2.0,
 }  # fmt: skip
-STEPS = 100
+STEPS = 60
 
 
 def terminal(folder: Path, name: str, lab: Lab, **changed) -> subprocess.Popen:
