@@ -84,13 +84,13 @@ def test_replay_of_a_finished_run(tmp_path):
     write(tmp_path / "run", 30, done=True)
     shown = TrainingDesk(tmp_path / "run")
     assert shown.step.value == 30 and "objective/score 900" in shown.words
-    assert "finished" in shown.status.value and "said 30" in shown.texts.value
-    assert "<b>p</b>" not in shown.texts.value and "&lt;b&gt;p" in shown.texts.value
+    assert "finished" in shown.status.value and "said 30" in shown.said.value
+    assert "<b>p</b>" not in shown.said.value and "&lt;b&gt;p" in shown.said.value
     assert shown.hold.disabled and shown.stop.disabled and shown.beta.disabled
     before = shown.picture
     shown.step.value = 7
     assert shown.picture != before
-    assert "objective/score 49" in shown.words and "said 7" in shown.texts.value
+    assert "objective/score 49" in shown.words and "said 7" in shown.said.value
 
 
 @pytest.mark.parametrize("stage", ["sft", "reward", "pretrain", "own"])

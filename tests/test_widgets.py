@@ -269,9 +269,9 @@ def test_frontier_picks_a_run():
     ]  # fmt: skip
     frontier = Frontier(points)
     assert [point.beta for point in frontier.points] == [0.1, 0.5, 1.0]
-    assert "said at 0.1" in frontier.texts.value and "KL 10.00" in frontier.words
+    assert "said at 0.1" in frontier.said.value and "KL 10.00" in frontier.words
     changes(frontier, lambda: setattr(frontier.choice, "value", 2))
-    assert frontier.chosen.beta == 1.0 and "said at 1.0" in frontier.texts.value
+    assert frontier.chosen.beta == 1.0 and "said at 1.0" in frontier.said.value
 
 
 def test_frontier_reads_folders(tmp_path):

@@ -15,6 +15,7 @@ import io
 import threading
 from functools import lru_cache
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import ipywidgets as parts
@@ -23,6 +24,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, get_font
 from matplotlib.ticker import FuncFormatter, MaxNLocator
+from PIL import Image
 
 from minirlhf.errors import MinirlhfError
 from minirlhf.languages import Texts
@@ -31,11 +33,15 @@ from minirlhf.plots import GRID, INK, MUTED, short
 
 say = Texts(Path(__file__).parent / "labels.toml")
 """A label in the language chosen in `minirlhf.languages`."""
+WIDTH = 6.4
+"""Inches of a picture: on a narrow page it is shrunk, so its letters begin a little larger."""
 PAPER = "#ffffff"
 FONT, MONO = "DejaVu Sans", "DejaVu Sans Mono"
 GOOD, BAD = ("#0d5c38", "#d9f2e4"), ("#8c2b0c", "#fbe3da")
 """Foreground and background of what went well, and of what didn't."""
 NEUTRAL = (INK, "#e9ebee")
+_LINE, _LINES = 96, 6
+"""Characters of a line, and lines of a text, beneath a picture."""
 _drawing = threading.Lock()
 """matplotlib draws one figure at a time."""
 
@@ -97,6 +103,10 @@ class Board:
         self.caption.value = html.escape(self.words)
         self.leave_picture()
 
+    def texts(self) -> list[tuple[str, str]]:
+        """Texts that stand beside the picture, under titles: the copy has them beneath it."""
+        return []
+
     def leave_picture(self) -> None:
         """Bring the copy that needs no kernel up to date."""
         if self._still is not None:
@@ -132,7 +142,8 @@ class Still:
 
 def _bundle(board: Board) -> tuple[dict[str, Any], dict[str, Any]]:
     size = {"alt": board.words, "width": round(WIDE[0] * PIXELS)}
-    return {"image/png": board.picture, "text/plain": board.words}, {"image/png": size}
+    picture = beneath(board.picture, board.texts())
+    return {"image/png": picture, "text/plain": board.words}, {"image/png": size}
 
 
 # --------------------------------------------------------------------------------- small HTML parts
@@ -172,6 +183,11 @@ def row(*children: parts.Widget) -> parts.Box:
     return box
 
 
+def button(label: str, icon: str) -> parts.Button:
+    """A button as wide as its label."""
+    return parts.Button(description=label, tooltip=label, icon=icon, layout={"width": "auto"})
+
+
 def slider(label: str, kind: type = parts.FloatSlider, **options: Any) -> parts.Widget:
     """A slider with its label in front; it answers when it is let go unless told otherwise."""
     options = {"continuous_update": False, "layout": {"width": "340px"}} | options
@@ -184,7 +200,7 @@ def slider(label: str, kind: type = parts.FloatSlider, **options: Any) -> parts.
 
 def canvas(height: float, rows: int = 1, columns: int = 1, **options: Any) -> tuple[Figure, Any]:
     """A white figure of the course's width and its axes, as `Figure.subplots` gives them."""
-    figure = Figure(figsize=(WIDE[0], height), facecolor=PAPER, layout="constrained")
+    figure = Figure(figsize=(WIDTH, height), facecolor=PAPER, layout="constrained")
     figure.get_layout_engine().set(w_pad=0.06, h_pad=0.06)
     return figure, figure.subplots(rows, columns, **options)
 
@@ -215,6 +231,34 @@ def dress(axes: Axes, title: str = "", x: str = "", y: str = "", *, integers: bo
         which="both", length=0, labelsize=7.5, colors=MUTED, labelfontfamily=FONT, labelcolor=MUTED
     )
     return axes
+
+
+def beneath(picture: bytes, texts: list[tuple[str, str]]) -> bytes:
+    """A picture with texts under it, each a bold title and some lines, as PNG."""
+    if not texts:
+        return picture
+    lines: list[tuple[str, str]] = []
+    for title, content in texts:
+        lines.append((title.strip()[:_LINE], "bold"))
+        wrapped = [line for part in content.strip().split("\n") for line in wrap(part, _LINE)]
+        lines += [(line, "normal") for line in wrapped[:_LINES]]
+        lines.append(("…" if len(wrapped) > _LINES else "", "normal"))
+    height = 0.17 * len(lines) + 0.1
+    figure = Figure(figsize=(WIDTH, height), facecolor=PAPER)
+    with _drawing:
+        for at, (line, weight) in enumerate(lines):
+            figure.text(
+                0.02, 1 - (0.17 * at + 0.05) / height, drawable(line), fontsize=8, va="top",
+                fontfamily=FONT, fontweight=weight, color=INK, parse_math=False,
+            )  # fmt: skip
+        written = render(figure)
+    above, below = (Image.open(io.BytesIO(png)) for png in (picture, written))
+    both = Image.new("RGB", (above.width, above.height + below.height), PAPER)
+    both.paste(above, (0, 0))
+    both.paste(below, (0, above.height))
+    file = io.BytesIO()
+    both.save(file, format="png", optimize=True)
+    return file.getvalue()
 
 
 @lru_cache(maxsize=10_000)

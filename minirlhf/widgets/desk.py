@@ -27,6 +27,7 @@ from minirlhf.widgets.base import (
     NEUTRAL,
     Board,
     alert,
+    button,
     cards,
     chip,
     drawable,
@@ -103,14 +104,14 @@ class TrainingDesk(Board):
         self.pulse = Pulse(self._beat, interval)
 
         self.status = parts.HTML()
-        self.hold = parts.Button(description=say("desk.pause"), icon="pause")
-        self.stop = parts.Button(description=say("desk.stop"), icon="stop")
+        self.hold = button(say("desk.pause"), "pause")
+        self.stop = button(say("desk.stop"), "stop")
         self.beta = slider(say("desk.beta"), parts.FloatLogSlider, step=0.05)
         self.gamma = slider(say("desk.gamma"), readout_format=".3g")
         self.play = parts.Play(interval=300, layout={"width": "150px"})
         self.step = slider(say("desk.step"), parts.IntSlider, min=1, max=1, continuous_update=True)
-        self.texts = parts.HTML()
-        parts.jslink((self.play, "value"), (self.step, "value"))
+        self.said = parts.HTML()
+        parts.link((self.play, "value"), (self.step, "value"))
         self.hold.on_click(self._hold_or_go_on)
         self.stop.on_click(lambda _: self._steer(stop=True))
         self.beta.observe(lambda change: self._steer(beta=change["new"]), "value")
@@ -125,7 +126,7 @@ class TrainingDesk(Board):
             self.image,
             self.caption,
             self.replay,
-            self.texts,
+            self.said,
         )
 
     # ------------------------------------------------------------------------------ the run's side
@@ -223,7 +224,7 @@ class TrainingDesk(Board):
             score = chip(say("desk.score", score=f"{sample['score']:+.2f}"))
             contents.append(small(sample["prompt"]) + text(sample["response"]) + score + ends)
         title = f"<b>{html.escape(say('desk.samples', step=shown[0]['step']))}</b>" if shown else ""
-        _set(self.texts, value=title + cards(contents))
+        _set(self.said, value=title + cards(contents))
         _set(self.replay.layout, display="" if len(self.reader.rows) > 1 else "none")
 
     # --------------------------------------------------------------------------- the reader's side
@@ -276,6 +277,11 @@ class TrainingDesk(Board):
             past = [y for step, y in zip(steps, ys, strict=True) if step <= self.step.value]
             values.append(f"{curve.metric} {(past or ys)[-1]:.3g}")
         return figure, say("desk.words", step=self.step.value, values=", ".join(values))
+
+    def texts(self) -> list[tuple[str, str]]:
+        """The samples of the step shown."""
+        shown = self.reader.samples(self.step.value)
+        return [(sample["prompt"], sample["response"]) for sample in shown]
 
     def _curves(self) -> tuple[Curve, ...]:
         if self.reader.stage in CURVES:

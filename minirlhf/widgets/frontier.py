@@ -76,9 +76,9 @@ class Frontier(Board):
             say("frontier.choice"), parts.SelectionSlider, continuous_update=True,
             options=[(f"{point.beta:g}", at) for at, point in enumerate(self.points)],
         )  # fmt: skip
-        self.texts = parts.HTML()
+        self.said = parts.HTML()
         self.choice.observe(self.refresh, "value")
-        self.arrange(self.choice, self.image, self.caption, self.texts)
+        self.arrange(self.choice, self.image, self.caption, self.said)
 
     @property
     def chosen(self) -> Point:
@@ -94,7 +94,7 @@ class Frontier(Board):
         if self.source:
             figure.suptitle(drawable(self.source), x=0.01, ha="left", fontsize=8.5, color=MUTED,
                             fontfamily=FONT)  # fmt: skip
-        self.texts.value = self._texts()
+        self.said.value = self._texts()
         point = self.chosen
         graded = "" if point.judge is None else say("frontier.judge", grade=f"{point.judge:.2f}")
         words = say("frontier.words", beta=f"{point.beta:g}", kl=f"{point.kl:.2f}",
@@ -126,6 +126,10 @@ class Frontier(Board):
                 note(axes, place, f"β {point.beta:g}", xytext=(0, 9), ha="center", va="bottom",
                      textcoords="offset points", fontsize=7.5,
                      fontweight="bold" if chosen else "normal")  # fmt: skip
+
+    def texts(self) -> list[tuple[str, str]]:
+        """The samples of the chosen run."""
+        return [(sample["prompt"], sample["response"]) for sample in self.chosen.samples]
 
     def _texts(self) -> str:
         point = self.chosen

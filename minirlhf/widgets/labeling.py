@@ -23,6 +23,7 @@ from minirlhf.widgets.base import (
     GOOD,
     Board,
     alert,
+    button,
     canvas,
     chip,
     dress,
@@ -99,9 +100,9 @@ class LabelingDesk(Board):
         )
         self.at = 0
         self.prompt, self.status = parts.HTML(), parts.HTML()
-        self.back = parts.Button(description=say("labeling.back"), icon="arrow-left")
-        self.save = parts.Button(description=say("labeling.save"), icon="check")
-        self.on = parts.Button(description=say("labeling.next"), icon="arrow-right")
+        self.back = button(say("labeling.back"), "arrow-left")
+        self.save = button(say("labeling.save"), "check")
+        self.on = button(say("labeling.next"), "arrow-right")
         self.back.on_click(lambda _: self.open(self.at - 1))
         self.on.on_click(lambda _: self.open(self.at + 1))
         self.save.on_click(self._save)
@@ -147,10 +148,11 @@ class LabelingDesk(Board):
             rank = parts.ToggleButtons(
                 options=list(range(1, K + 1)), value=ranks[k], description=say("labeling.rank"),
                 style={"button_width": "34px", "description_width": "70px"},
+                layout={"width": "auto"},
             )  # fmt: skip
             grade = parts.Dropdown(
-                options=[("–", None), *((str(n), n) for n in range(1, 8))],
-                value=(before.get("likert") or [None] * K)[k],
+                options=[("–", 0), *((str(n), n) for n in range(1, 8))],
+                value=(before.get("likert") or [None] * K)[k] or 0,
                 description=say("labeling.likert"), style={"description_width": "70px"},
                 layout={"width": "150px"},
             )  # fmt: skip
@@ -198,7 +200,7 @@ class LabelingDesk(Board):
             return
         line: dict[str, Any] = {**self.task, "ranks": ranks, "labeler": "you"}
         if any(part.value for part in self.likert):
-            line["likert"] = [part.value for part in self.likert]
+            line["likert"] = [part.value or None for part in self.likert]
         flags = [
             {flag: True for flag, box in zip(FLAGS, boxes, strict=True) if box.value}
             for boxes in self.flags
@@ -252,6 +254,15 @@ class LabelingDesk(Board):
             {name: share for name, share in agreed.items() if share is not None},
             float(np.mean(among)) if among else None,
         )
+
+    def texts(self) -> list[tuple[str, str]]:
+        """The prompt, and its completions with the ranks that were saved."""
+        ranks = (self._line() or {}).get("ranks")
+        marks = [
+            f"y{k + 1}" + (f" · rank {ranks[k]}" if ranks else "") for k in range(len(self.ranks))
+        ]
+        said = zip(marks, self.task["completions"], strict=True)
+        return [(self.task["prompt"], ""), *said]
 
     def draw(self) -> tuple[Figure, str]:
         """Reward-model scores by your rank, and how often each labeler agrees with you."""

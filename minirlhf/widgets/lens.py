@@ -23,6 +23,7 @@ from minirlhf.widgets.base import (
     MONO,
     Board,
     alert,
+    button,
     canvas,
     drawable,
     dress,
@@ -43,7 +44,7 @@ _MAP: Colormap = LinearSegmentedColormap.from_list(
     "minirlhf", [PALETTE["ppo"], "#f3c9b8", "#f4f5f6", "#bcd0f5", PALETTE["sft"]]
 )
 """Below zero, zero, above zero."""
-_LINE = 84
+_LINE = 74
 """Characters in a line of tokens."""
 _REACH = 0.5, 1.5
 """Ratios that the picture of the clipped loss shows."""
@@ -73,11 +74,12 @@ class TokenLens(Board):
             value=self.trace.prompt.rstrip("\n"), description=say("prompt.label"), rows=2,
             layout={"width": "100%"}, style={"description_width": "110px"},
         )  # fmt: skip
-        self.again = parts.Button(description=say("lens.sample"), icon="refresh")
+        self.again = button(say("lens.sample"), "refresh")
         self.step = parts.ToggleButtons(
             options=[(say(f"lens.steps.{name}"), name) for name in STEPS],
             description=say("lens.step"),
             style={"button_width": "auto", "description_width": "110px"},
+            layout={"width": "auto"},
         )
         self.color = parts.Dropdown(
             options=[(say(f"lens.colors.{name}"), name) for name in QUANTITIES],
@@ -114,6 +116,10 @@ class TokenLens(Board):
             "value": lambda: np.asarray(self.trace.values, dtype=np.float32),
             "advantage": lambda: self.trace.gae.advantages.numpy(),
         }[name]()
+
+    def texts(self) -> list[tuple[str, str]]:
+        """Prompt and response as plain text."""
+        return [(self.trace.prompt, "".join(self.trace.tokens))]
 
     # ------------------------------------------------------------------------------------- choosing
 

@@ -21,6 +21,7 @@ from minirlhf.widgets.base import (
     NEUTRAL,
     Board,
     alert,
+    button,
     canvas,
     cards,
     chip,
@@ -84,7 +85,7 @@ class Playground(Board):
             value=prompt.rstrip("\n"), description=say("prompt.label"), rows=2,
             layout={"width": "100%"}, style={"description_width": "110px"},
         )  # fmt: skip
-        self.ask = parts.Button(description=say("playground.ask"), icon="play")
+        self.ask = button(say("playground.ask"), "play")
         self.n = slider(say("playground.n"), parts.IntSlider, min=1, max=16)
         self.temperature = slider(say("playground.temperature"), value=1.0, max=2.0, step=0.1)
         self.status, self.answers = parts.HTML(), parts.HTML()
@@ -150,6 +151,11 @@ class Playground(Board):
         unknown = [other for other in self.models if other not in PALETTE]
         return PALETTE.get(name) or OTHERS[unknown.index(name) % len(OTHERS)]
 
+    def texts(self) -> list[tuple[str, str]]:
+        """What was asked, and every model's answer."""
+        said = [(NAMES.get(name, name), reply.text) for name, reply in self.replies.items()]
+        return [(self.asked, ""), *said] if said else []
+
     def draw(self) -> tuple[Figure, str]:
         """The scores of all samples by model; the one shown is ringed."""
         names = list(self.models)
@@ -163,10 +169,8 @@ class Playground(Board):
             reason = "no reward model" if self.replies else "ask something"
             note(axes, (0.5, 0.5), reason, xycoords="axes fraction", ha="center", color=MUTED)
             axes.set_xticks([])
-            words = [
-                f"{NAMES.get(n, n)}: {reply.text.strip()}" for n, reply in self.replies.items()
-            ]
-            return figure, " | ".join(words) or say("playground.empty")
+            answered = say("playground.answered", count=len(names))
+            return figure, answered if self.replies else say("playground.empty")
         words = []
         for place, name in enumerate(names):
             reply = self.replies[name]
@@ -177,9 +181,9 @@ class Playground(Board):
                 reply.scores[reply.best], place, s=110, facecolor="none", edgecolor=INK, zorder=3
             )
             score = f"{reply.scores[reply.best]:+.2f}"
-            words.append(f"{NAMES.get(name, name)} ({score}): {reply.text.strip()}")
+            words.append(f"{NAMES.get(name, name)} {score}")
         axes.margins(x=0.08)
-        return figure, " | ".join(words)
+        return figure, say("playground.words", models=", ".join(words))
 
 
 def _verdict(verdict: Any) -> str:
@@ -191,5 +195,5 @@ def _verdict(verdict: Any) -> str:
     passes = getattr(verdict, "passes", None)
     colors = NEUTRAL if passes is None else GOOD if passes else BAD
     failed = [name for name, met in getattr(verdict, "criteria", {}).items() if met < 1.0]
-    missing = f" ({', '.join(failed)})" if failed else ""
-    return chip(say("playground.judge", grade=f"{verdict.overall:.1f}") + missing, colors)
+    marks = chip(say("playground.judge", grade=f"{verdict.overall:.1f}"), colors)
+    return marks + (chip(say("playground.fails", names=", ".join(failed)), BAD) if failed else "")
