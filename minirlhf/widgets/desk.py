@@ -61,7 +61,7 @@ CURVES = {
         Curve("KL to the reference", "objective/kl", "nats a reply"),
         Curve("Entropy", "objective/entropy", "nats a reply"),
         Curve("Clip fraction", "ppo/policy/clipfrac", "share of tokens"),
-        Curve("Value: explained variance", "ppo/val/var_explained", "share"),
+        Curve("Value fit", "ppo/val/var_explained", "explained variance"),
         Curve("Pretraining loss", "ptx/loss", "nats a token"),
         Curve("Reply length", "response/length", "tokens"),
     ),

@@ -2,6 +2,7 @@
 
 import time
 
+import ipykernel
 import pytest
 from browser_lab import Notebook
 from browser_runs import OPTIONS, STEPS, numbers, terminal, workers
@@ -148,3 +149,23 @@ def test_a_terminals_run_is_steered_from_a_notebook(lab, page, folder, reference
     notebook.until(lambda: notebook.ask("desk.step.value") == 1, "the first step")
     notebook.until(lambda: notebook.picture() != last, "another picture")
     assert notebook.board.inner_text() != text
+
+
+@pytest.mark.skipif(ipykernel.version_info[0] > 6, reason="Colab's kernel is an ipykernel 6")
+def test_on_colab_the_cell_stays_and_answers(lab, page, folder, reference):
+    """A shell of Colab's name: the cell lasts as long as the run, and its buttons work."""
+    run = folder / "colab"
+    name = "type(get_ipython()).__module__ = 'google.colab._shell'"
+    notebook = Notebook(lab, page, run.name, [name, *cells(run.name), "after = desk.state"])
+    notebook.run_all(wait=False)
+    notebook.until(lambda: notebook.board.count() == 1, "the desk", 60)
+    first = notebook.picture()
+    pause(notebook, run)
+    assert (
+        notebook.page.locator(".jp-InputPrompt", has_text="[*]").count() == 2
+    )  # still in its cell
+    assert notebook.picture() != first
+    notebook.button("Resume").click()
+    finish(notebook, run)
+    notebook.until(lambda: notebook.ask("after") == "finished", "the next cell came after it")
+    same(run, reference)
