@@ -17,6 +17,7 @@ from minirlhf.errors import MinirlhfError
 from minirlhf.models import ScalarModel, save_model
 from minirlhf.ppo import train_ppo
 from minirlhf.widgets import TrainingDesk, desk, start
+from minirlhf.widgets.curves import turns
 from minirlhf.widgets.kernel import Pulse, handle_messages
 from minirlhf.widgets.reader import Reader
 
@@ -244,7 +245,7 @@ def test_pause_beta_and_resume_reach_a_run_in_progress(tmp_path):
     shown.hold.click()
     thread.join()
     shown.look()
-    assert shown.state == "finished" and shown._turns() == [(4, "β 0.02 → 0.2")]
+    assert shown.state == "finished" and turns(shown.reader) == [(4, "β 0.02 → 0.2")]
     assert log_of(steered)[:3] == log_of(plain)[:3]
     assert all(a != b for a, b in zip(log_of(steered)[3:], log_of(plain)[3:], strict=True))
 

@@ -30,7 +30,7 @@ from minirlhf.widgets import (
     trace,
 )
 from minirlhf.widgets.base import GOOD, NEUTRAL, chip, say
-from minirlhf.widgets.labeling import agreement
+from minirlhf.widgets.comparison import agreement
 
 PROMPT = DEMONSTRATIONS[0]["prompt"]
 

@@ -11,18 +11,14 @@ import html
 import math
 import threading
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import ipywidgets as parts
-import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from minirlhf.lesson import on_colab
-from minirlhf.plots import INK, MUTED, PALETTE, running_mean, thinned
 from minirlhf.widgets.base import (
     BAD,
-    FONT,
     GOOD,
     NEUTRAL,
     Board,
@@ -30,55 +26,17 @@ from minirlhf.widgets.base import (
     button,
     cards,
     chip,
-    drawable,
-    dress,
-    note,
     row,
     say,
     slider,
     small,
     text,
 )
-from minirlhf.widgets.base import canvas as new_canvas
 from minirlhf.widgets.child import Job
+from minirlhf.widgets.curves import draw_curves
 from minirlhf.widgets.kernel import Pulse, cell, stay
 from minirlhf.widgets.reader import LIVE, Reader
 
-
-class Curve(NamedTuple):
-    """One panel: a metric under its name in the log, and another that goes with it."""
-
-    title: str
-    metric: str
-    unit: str
-    beside: str = ""
-    """A metric that is drawn as dots: a validation's, once an epoch."""
-
-
-CURVES = {
-    "ppo": (
-        Curve("Reward", "objective/score", "score"),
-        Curve("KL to the reference", "objective/kl", "nats a reply"),
-        Curve("Entropy", "objective/entropy", "nats a reply"),
-        Curve("Clip fraction", "ppo/policy/clipfrac", "share of tokens"),
-        Curve("Value fit", "ppo/val/var_explained", "explained variance"),
-        Curve("Pretraining loss", "ptx/loss", "nats a token"),
-        Curve("Reply length", "response/length", "tokens"),
-    ),
-    "sft": (
-        Curve("Loss", "loss", "nats a token", "validation/loss"),
-        Curve("Gradient norm", "gradient_norm", "before clipping"),
-        Curve("Learning rate", "learning_rate", ""),
-    ),
-    "reward": (
-        Curve("Loss (Eq. 1)", "loss", "nats a pair", "validation/loss"),
-        Curve("Accuracy", "accuracy", "share of pairs", "validation/accuracy"),
-        Curve("Gradient norm", "gradient_norm", "before clipping"),
-    ),
-}
-CURVES["pretrain"] = CURVES["sft"]
-MOST = 6
-"""Panels of a picture."""
 ENDED = {"finished": GOOD, "interrupted": BAD, "stopped": BAD}
 _shown: dict[tuple, TrainingDesk] = {}
 """The desk that a cell shows of a folder: running the cell again replaces it."""
@@ -255,96 +213,18 @@ class TrainingDesk(Board):
 
     def draw(self) -> tuple[Figure, str]:
         """Curves up to the chosen step in colour, what came after it pale."""
-        found = [curve for curve in self._curves() if self.reader.series(curve.metric)[0]][:MOST]
-        count = max(len(found), 1)
-        columns = min(count, 3)
-        rows = math.ceil(count / columns)
-        figure, grid = new_canvas(0.35 + 1.75 * rows, rows, columns, squeeze=False)
         # what stands in a picture is English: a font may have no other letters
-        where = self.note or ("live" if self.state in LIVE else "recorded")
-        where = drawable(f"{self.reader.folder.name} · {where}")
-        figure.suptitle(where, x=0.01, ha="left", fontsize=8.5, color=MUTED, fontfamily=FONT)
-        for axes, curve in zip(grid.ravel(), found, strict=False):
-            self._draw_curve(axes, curve)
-        for axes in grid.ravel()[len(found) :]:
-            axes.set_axis_off()
-        if not found:
-            note(grid[0, 0], (0.5, 0.5), "no step yet", xycoords="axes fraction", ha="center")
+        source = self.note or ("live" if self.state in LIVE else "recorded")
+        title = f"{self.reader.folder.name} · {source}"
+        figure, values = draw_curves(self.reader, self.step.value, title)
+        if not values:
             return figure, say("desk.empty")
-        values = []
-        for curve in found:
-            steps, ys = self.reader.series(curve.metric)
-            past = [y for step, y in zip(steps, ys, strict=True) if step <= self.step.value]
-            values.append(f"{curve.metric} {(past or ys)[-1]:.3g}")
         return figure, say("desk.words", step=self.step.value, values=", ".join(values))
 
     def texts(self) -> list[tuple[str, str]]:
         """The samples of the step shown."""
         shown = self.reader.samples(self.step.value)
         return [(sample["prompt"], sample["response"]) for sample in shown]
-
-    def _curves(self) -> tuple[Curve, ...]:
-        if self.reader.stage in CURVES:
-            return CURVES[self.reader.stage]
-        names = [name for name in (self.reader.rows or [{}])[-1] if name not in ("step", "time")]
-        return tuple(Curve(name, name, "") for name in names)
-
-    def _draw_curve(self, axes: Axes, curve: Curve) -> None:
-        steps, values = self.reader.series(curve.metric)
-        color, now = self._color(), self.step.value
-        if len(values) > 20:
-            axes.plot(*thinned(*_arrays(steps, values)), color=color, alpha=0.25, linewidth=0.8)
-            values = list(running_mean(_arrays(values)[0], max(3, len(values) // 25)))
-        past = [at for at, step in enumerate(steps) if step <= now]
-        dots = {"marker": "o", "markersize": 2.5} if len(steps) <= 20 else {}
-        axes.plot(*thinned(*_arrays(steps, values)), color=color, alpha=0.3, linewidth=1.4, **dots)
-        if past:
-            kept = _arrays([steps[at] for at in past], [values[at] for at in past])
-            axes.plot(*thinned(*kept), color=color, linewidth=1.6, **dots)
-            axes.plot(kept[0][-1:], kept[1][-1:], color=color, marker="o", markersize=4.5)
-        beside = self.reader.series(curve.beside) if curve.beside else ([], [])
-        if beside[0]:
-            axes.plot(
-                *beside,
-                color=INK,
-                marker="D",
-                markersize=4,
-                linestyle=(0, (2, 2)),
-                lw=1,
-                clip_on=False,
-                zorder=4,
-            )
-            note(axes, (beside[0][-1], beside[1][-1]), "held out", xytext=(-4, 7), ha="right",
-                 textcoords="offset points", fontsize=7.5)  # fmt: skip
-        lowest = axes.get_subplotspec().is_last_row()
-        dress(axes, curve.title, self._unit() if lowest else "", curve.unit, integers=True)
-        axes.set_xlim(steps[0] - 0.5, max(steps[-1], steps[0] + 1) + 0.5)
-        for step, words in self._turns():
-            axes.axvline(step - 0.5, color=MUTED, linewidth=0.9, linestyle=(0, (3, 2)))
-            if axes.get_subplotspec().num1 == 0:
-                note(axes, (step - 0.5, 0.98), words, xycoords=axes.get_xaxis_transform(),
-                     xytext=(2, 0), textcoords="offset points", fontsize=7, va="top")  # fmt: skip
-
-    def _turns(self) -> list[tuple[int, str]]:
-        """Steps from which on another β or γ was in force."""
-        found = []
-        for name, symbol in (("objective/beta", "β"), ("ptx/gamma", "γ")):
-            steps, values = self.reader.series(name)
-            for at in range(1, len(values)):
-                if values[at] != values[at - 1]:
-                    found.append((steps[at], f"{symbol} {values[at - 1]:.3g} → {values[at]:.3g}"))
-        return found
-
-    def _unit(self) -> str:
-        return "iterations" if self.reader.stage == "ppo" else "steps"
-
-    def _color(self) -> str:
-        stage, config = self.reader.stage, self.reader.config
-        if stage == "ppo":
-            return PALETTE["ppo-ptx" if config.get("ptx_gamma") else "ppo"]
-        if stage == "sft":
-            return PALETTE["initial" if config.get("pretrain_mix") else "sft"]
-        return PALETTE["base"] if stage == "pretrain" else INK
 
     # -------------------------------------------------------------------------------------- display
 
@@ -366,10 +246,6 @@ def _set(part: Any, **values: Any) -> None:
     for name, value in values.items():
         if getattr(part, name) != value:
             setattr(part, name, value)
-
-
-def _arrays(*columns: list[float]) -> list[np.ndarray]:
-    return [np.asarray(column, dtype=float) for column in columns]
 
 
 def _duration(seconds: float) -> str:

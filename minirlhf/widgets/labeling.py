@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import html
 import os
-from collections.abc import Callable, Mapping, Sequence
-from itertools import combinations
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import ipywidgets as parts
 import numpy as np
-import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from minirlhf import objectives
 from minirlhf.data.records import Record, read_jsonl, write_jsonl
 from minirlhf.errors import MinirlhfError
 from minirlhf.plots import GRID, INK, PALETTE
@@ -32,6 +29,7 @@ from minirlhf.widgets.base import (
     say,
     text,
 )
+from minirlhf.widgets.comparison import Comparison, Labeler, Score, compare
 
 FLAGS = (
     "fails_instruction",
@@ -47,28 +45,6 @@ FLAGS = (
     "moral_judgment",
 )
 """Table 3's questions that are answered by yes or no."""
-
-Score = Callable[[list[str], list[str]], Any]
-"""Prompts and completions to scores, as `reward.score_texts` gives them with its model."""
-
-
-class Labeler(Protocol):
-    """Somebody else who ranks; Tinytown's labelers are."""
-
-    name: str
-
-    def rank(self, prompt: str, replies: list[str]) -> list[int]: ...
-
-
-class Comparison(NamedTuple):
-    """Your ranking beside a reward model's and other people's."""
-
-    loss: float | None  # Eq. 1 of your ranking under the reward model
-    pairs: int  # pairs that you don't tie
-    correct: int  # of those, the reward model orders as you do
-    scores: list[float]
-    agreement: dict[str, float]  # by labeler, over the pairs that neither ties
-    others: float | None  # how often those labelers agree with one another
 
 
 class LabelingDesk(Board):
@@ -229,31 +205,8 @@ class LabelingDesk(Board):
             return None
         prompt, ranks = line["prompt"], line["ranks"]
         if prompt not in self._compared or self._compared[prompt][0] != ranks:
-            self._compared[prompt] = ranks, self._comparison(line)
+            self._compared[prompt] = ranks, compare(line, self.score, self.labelers)
         return self._compared[prompt][1]
-
-    def _comparison(self, line: Mapping[str, Any]) -> Comparison:
-        prompt, texts, ranks = line["prompt"], line["completions"], line["ranks"]
-        loss, correct, scores = None, 0, []
-        pairs = sum(a != b for a, b in combinations(ranks, 2))
-        if self.score is not None:
-            given = torch.as_tensor(self.score([prompt] * len(texts), texts)).float().cpu()
-            found = objectives.ranking_loss(
-                given[None], torch.tensor([ranks]), torch.ones(1, len(ranks), dtype=torch.bool)
-            )
-            loss, correct, scores = float(found.loss), int(found.correct), given.tolist()
-        theirs = {other.name: other.rank(prompt, texts) for other in self.labelers}
-        agreed = {name: agreement(ranks, other) for name, other in theirs.items()}
-        among = [agreement(a, b) for a, b in combinations(theirs.values(), 2)]
-        among = [share for share in among if share is not None]
-        return Comparison(
-            loss if pairs else None,
-            pairs,
-            correct,
-            scores,
-            {name: share for name, share in agreed.items() if share is not None},
-            float(np.mean(among)) if among else None,
-        )
 
     def texts(self) -> list[tuple[str, str]]:
         """The prompt, and its completions with the ranks that were saved."""
@@ -332,13 +285,3 @@ class LabelingDesk(Board):
                 note(axes, (share, 0.02 if low else 0.9), f"{label} {share:.0f} ", ha="right",
                      xycoords=axes.get_xaxis_transform(), fontsize=7.5,
                      bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})  # fmt: skip
-
-
-def agreement(one: Sequence[int], other: Sequence[int]) -> float | None:
-    """Over the pairs that neither ties, the share ordered alike; None if there are none (§3.4)."""
-    alike = [
-        (one[i] < one[j]) == (other[i] < other[j])
-        for i, j in combinations(range(len(one)), 2)
-        if one[i] != one[j] and other[i] != other[j]
-    ]
-    return sum(alike) / len(alike) if alike else None

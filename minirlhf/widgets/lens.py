@@ -7,12 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 import ipywidgets as parts
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import Colormap, LinearSegmentedColormap, to_hex
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch
 
 from minirlhf.config import PPOConfig
 from minirlhf.errors import MinirlhfError
@@ -20,12 +17,10 @@ from minirlhf.plots import GRID, INK, MUTED, PALETTE
 from minirlhf.rollouts import Models
 from minirlhf.widgets.base import (
     FONT,
-    MONO,
     Board,
     alert,
     button,
     canvas,
-    drawable,
     dress,
     note,
     row,
@@ -34,18 +29,13 @@ from minirlhf.widgets.base import (
     text,
 )
 from minirlhf.widgets.prompting import check_prompt
+from minirlhf.widgets.strip import draw_tokens, in_lines, visible
 from minirlhf.widgets.trace import Trace, trace
 
 STEPS = ("sampling", "reward", "gae", "loss")
 COLORS = {"sampling": "log-ratio", "reward": "reward", "gae": "advantage", "loss": "advantage"}
 """What the tokens are coloured by when a step is chosen; any other may be chosen then."""
 QUANTITIES = ("log-ratio", "reward", "value", "advantage")
-_MAP: Colormap = LinearSegmentedColormap.from_list(
-    "minirlhf", [PALETTE["ppo"], "#f3c9b8", "#f4f5f6", "#bcd0f5", PALETTE["sft"]]
-)
-"""Below zero, zero, above zero."""
-_LINE = 74
-"""Characters in a line of tokens."""
 _REACH = 0.5, 1.5
 """Ratios that the picture of the clipped loss shows."""
 
@@ -173,12 +163,12 @@ class TokenLens(Board):
     def draw(self) -> tuple[Figure, str]:
         """The tokens on their colours, and a panel for the step."""
         self.ratio.layout.display = "" if self.step.value == "loss" else "none"
-        lines = _lines([drawable(_shown(token)) for token in self.trace.tokens])
+        lines = in_lines(self.trace.tokens)
         height = 0.46 * len(lines)
         figure, (strip, panel) = canvas(
             height + 2.3, 2, 1, gridspec_kw={"height_ratios": [height, 2.2]}
         )
-        self._draw_tokens(strip, lines)
+        draw_tokens(strip, lines, self.quantity(self.color.value), self.at)
         {
             "sampling": self._draw_sampling,
             "reward": self._draw_rewards,
@@ -191,31 +181,6 @@ class TokenLens(Board):
                     score=f"{self.trace.score:+.2f}",
                     kl=f"{float(self.trace.log_ratio.sum()):.2f}")  # fmt: skip
         return figure, words
-
-    def _draw_tokens(self, axes: Axes, lines: list[list[tuple[int, str, float]]]) -> None:
-        values = self.quantity(self.color.value)
-        reach = float(np.abs(values).max()) or 1.0
-        for line, tokens in enumerate(lines):
-            for at, words, left in tokens:
-                ground = to_hex(_MAP(0.5 + 0.5 * values[at] / reach))
-                chosen = at == self.at
-                axes.add_patch(
-                    FancyBboxPatch(
-                        (left, line), len(words) + 0.5, 0.86,
-                        boxstyle="round,pad=0,rounding_size=.2", facecolor=ground,
-                        edgecolor=INK if chosen else GRID,
-                        linewidth=1.6 if chosen else 0.6, mutation_aspect=0.25,
-                    )
-                )  # fmt: skip
-                middle = left + len(words) / 2 + 0.25
-                ink = _ink(ground)
-                axes.text(middle, line + 0.31, words, ha="center", va="center", fontsize=8.5,
-                          color=ink, family=MONO, parse_math=False)  # fmt: skip
-                number = f"{values[at]:+.2f}".replace("-0.00", "+0.00")
-                axes.text(middle, line + 0.68, number, ha="center", va="center", fontsize=5.5,
-                          color=ink, family=FONT)  # fmt: skip
-        axes.set(xlim=(-0.3, _LINE + 0.3), ylim=(len(lines), -0.05))
-        axes.set_axis_off()
 
     def _bars(self, axes: Axes, values: np.ndarray, color: str, label: str, width: float = 0.6):
         places = np.arange(1, len(values) + 1)
@@ -305,32 +270,5 @@ class TokenLens(Board):
                 f"−min(ρA, clip(ρ, 1 ± ε) A) = <b>{trace.loss(at, self.ratio.value):+.3f}</b>",
             ],
         }[self.step.value]
-        title = html.escape(say("lens.at", number=at + 1, token=_shown(trace.tokens[at])))
+        title = html.escape(say("lens.at", number=at + 1, token=visible(trace.tokens[at])))
         return f"<b>{title}</b><br>" + "<br>".join(lines)
-
-
-def _shown(token: str) -> str:
-    """A token as it can be drawn: spaces and line ends visible."""
-    plain = token.strip(" ") or "␣" * len(token)
-    return plain.replace("\n", "⏎").replace("\t", "⇥") or "∅"
-
-
-def _lines(tokens: list[str]) -> list[list[tuple[int, str, float]]]:
-    """Tokens in lines: number, text, where it begins in characters."""
-    lines: list[list[tuple[int, str, float]]] = [[]]
-    left = 0.0
-    for at, words in enumerate(tokens):
-        words = words[: _LINE - 2]
-        words = words.center(5) if len(words) < 5 else words
-        if left + len(words) + 0.5 > _LINE and lines[-1]:
-            lines.append([])
-            left = 0.0
-        lines[-1].append((at, words, left))
-        left += len(words) + 1.0
-    return lines
-
-
-def _ink(ground: str) -> str:
-    """Dark on light, light on dark."""
-    red, green, blue = matplotlib.colors.to_rgb(ground)
-    return INK if 0.3 * red + 0.59 * green + 0.11 * blue > 0.52 else "#ffffff"

@@ -33,7 +33,7 @@ from minirlhf.widgets.base import (
     slider,
     text,
 )
-from minirlhf.widgets.labeling import Score
+from minirlhf.widgets.comparison import Score
 from minirlhf.widgets.prompting import check_prompt
 
 OTHERS = ("#2f6ee0", "#bd4a22", "#169e5e", "#8555ae", "#b8862b", "#777b82")
