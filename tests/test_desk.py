@@ -1,6 +1,7 @@
 """The training desk without a browser: folders, levers, child processes, threads, Colab."""
 
 import json
+import os
 import sys
 import threading
 import time
@@ -197,6 +198,7 @@ def _until(test, seconds=20.0):
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     """What ``minirlhf ppo`` reads, on GPT-2-shaped random models."""
+    os.environ["OMP_NUM_THREADS"] = "1"  # of the child processes: tiny tensors
     folder = tmp_path_factory.mktemp("files")
     model = policy("gpt2", scale=2.0)
     save_model(model, tokenizer(), folder / "policy")
