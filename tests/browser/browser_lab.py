@@ -208,7 +208,7 @@ class Notebook:
                  new Uint8Array(await (await fetch(image.src)).arrayBuffer())).join(',')"""
         )
 
-    def until(self, test, what: str, seconds: float = 60.0):
+    def until(self, test, what: str, seconds: float = 120.0):
         """Wait until ``test()`` is true; returns it."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:

@@ -98,7 +98,7 @@ def test_reload_after_a_save(lab, page, folder):
     stopped = rows(run)
     assert 3 <= stopped < STEPS
     notebook.button("Go on").click()  # and from there it can be let go on
-    notebook.until(lambda: rows(run) > stopped, "it goes on", 60)
+    notebook.until(lambda: rows(run) > stopped, "it goes on", 240)
     finish(notebook, run)
 
 
