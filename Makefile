@@ -2,6 +2,8 @@
 #
 #   make run          the main job: the three steps in Tinytown, ends in a report
 #   make test         the tests that take minutes in all
+#   make test-browser the widgets in JupyterLab, in Chromium, with mouse and keyboard
+#   make test-colab   the same with Colab's versions (ipywidgets 7, IPython 7.34)
 #   make lab          JupyterLab
 #   make notebooks    build the course's notebooks from their masters, run what has changed
 #   make measure      run every chapter and write down its time and memory
@@ -19,12 +21,13 @@ SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13)
 PYTHON ?= $(shell for p in $(PYTHONS); do \
 	$$p -c '$(SUPPORTED)' 2>/dev/null && echo $$p && break; done)
 VENV ?= .venv
+TESTED ?= requirements-tested.txt
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-TORCH := $(shell grep '^torch==' requirements-tested.txt)
+TORCH := $(shell grep '^torch==' $(TESTED))
 
-.PHONY: run test lab notebooks measure bases proof test-matrix lint clean
+.PHONY: run test test-browser test-colab lab notebooks measure bases proof test-matrix lint clean
 .DELETE_ON_ERROR:
 
 run: $(READY)
@@ -32,6 +35,13 @@ run: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest $(ARGS)
+
+test-browser: $(READY)
+	$(PIP) install -r tests/browser/requirements.txt
+	$(BIN)/python -m pytest -m browser tests/browser $(ARGS)
+
+test-colab:
+	$(MAKE) test-browser VENV=.venv-colab TESTED=tests/browser/requirements-colab.txt
 
 lab: $(READY)
 	$(BIN)/jupyter lab $(ARGS)
@@ -62,7 +72,7 @@ clean:
 	rm -rf .venv* .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(READY): requirements-tested.txt pyproject.toml
+$(READY): $(TESTED) pyproject.toml
 	@$(or $(PYTHON),false) -c '$(SUPPORTED)' || { \
 		echo "error: no Python 3.11, 3.12 or 3.13 found; install one, or name it: make PYTHON=..."; \
 		exit 1; }
@@ -72,6 +82,6 @@ $(READY): requirements-tested.txt pyproject.toml
 		echo "or use conda: conda env create -f environment.yml"; exit 1; }
 	@echo "setting up $(VENV), once; this takes a few minutes"
 	$(PIP) install $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) '$(TORCH)'
-	$(PIP) install -r requirements-tested.txt
+	$(PIP) install -r $(TESTED)
 	$(PIP) install --no-deps --editable .
 	@touch $@

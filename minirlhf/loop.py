@@ -269,10 +269,19 @@ class Run:
     def _obey_control(self) -> None:
         """Read ``control.json`` (pause, stop, beta, ptx_gamma); wait while it says pause."""
         control = self.files.read_control() if self.is_main else {}
+        if control.get("pause") and not control.get("stop"):
+            self.checkpoint()  # whoever pauses may leave
         while control.get("pause") and not control.get("stop"):
             time.sleep(0.2)
             control = self.files.read_control()
-        self._control = self.from_main(control)
+        before, self._control = self._control, self.from_main(control)
+        if _steering(before) != _steering(self._control):
+            self.checkpoint()  # a run that goes on later doesn't do the steps so far once more
+
+
+def _steering(control: dict[str, Any]) -> dict[str, Any]:
+    """What changes the numbers of the steps to come."""
+    return {name: value for name, value in control.items() if name not in ("pause", "stop")}
 
 
 def make_accelerator(precision: str):

@@ -217,9 +217,9 @@ def _lines(axes: Axes, panel: Lines) -> None:
         x, y = (np.asarray(values, dtype=float) for values in (xs, ys))
         marker = "o" if panel.dots or len(x) == 1 else None
         if panel.smooth and len(x) > 10:
-            axes.plot(*_thinned(x, y), color=color, alpha=0.28, linewidth=0.9)
-            y = _running_mean(y, max(3, len(y) // 25))
-        axes.plot(*_thinned(x, y), color=color, label=label, marker=marker, markersize=4)
+            axes.plot(*thinned(x, y), color=color, alpha=0.28, linewidth=0.9)
+            y = running_mean(y, max(3, len(y) // 25))
+        axes.plot(*thinned(x, y), color=color, label=label, marker=marker, markersize=4)
     if panel.mark is not None:
         x, y, text = panel.mark
         axes.scatter([x], [y], s=110, facecolor="none", edgecolor=INK, zorder=4)
@@ -229,7 +229,7 @@ def _lines(axes: Axes, panel: Lines) -> None:
         axes.margins(y=0.3)
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=panel.x in ("steps", "epochs")))
     axes.yaxis.set_major_locator(MaxNLocator(5))
-    axes.xaxis.set_major_formatter(FuncFormatter(_short))
+    axes.xaxis.set_major_formatter(FuncFormatter(short))
     axes.grid(visible=False, axis="x")
     axes.spines["left"].set_visible(False)
     axes.set_title(panel.title)
@@ -237,16 +237,18 @@ def _lines(axes: Axes, panel: Lines) -> None:
     axes.set_ylabel(panel.y)
 
 
-def _short(value: float, _: int) -> str:
+def short(value: float, _: int) -> str:
+    """A tick's label: thousands as ``k``."""
     return f"{value / 1000:g}k" if abs(value) >= 1000 else f"{value:g}"
 
 
-def _thinned(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def thinned(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """At most `POINTS` points of a line, its ends among them."""
     kept = np.unique(np.linspace(0, len(x) - 1, min(len(x), POINTS)).round().astype(int))
     return x[kept], y[kept]
 
 
-def _running_mean(values: np.ndarray, window: int) -> np.ndarray:
+def running_mean(values: np.ndarray, window: int) -> np.ndarray:
     """Mean over the last ``window`` values, over fewer at the beginning."""
     sums = np.concatenate([[0.0], values.cumsum()])
     ends = np.arange(1, len(values) + 1)

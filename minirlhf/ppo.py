@@ -242,7 +242,11 @@ class Trainer:
             self.policy.backward(gamma * loss)
             total += loss.detach()
         norm = self.policy.stash()
-        return {"ptx/loss": float(run.sum(total)), "ppo/gradient_norm/ptx": float(norm)}
+        return {
+            "ptx/loss": float(run.sum(total)),
+            "ptx/gamma": float(gamma),
+            "ppo/gradient_norm/ptx": float(norm),
+        }
 
     def value_gradients(
         self, episodes: Episodes, returns: Tensor, rows: Tensor

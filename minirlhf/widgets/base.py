@@ -1,0 +1,277 @@
+"""What all widgets share: a view of ipywidgets' own parts, one picture, and its words.
+
+A widget is drawn as a matplotlib `Figure` into an Image part. When it is displayed it leaves the
+same picture a second time, as an output of its own: that one is still there where no kernel runs,
+on GitHub, say. Where the live view shows, the page hides the copy.
+
+Callbacks may come on any thread, so nothing here uses pyplot, prints, or changes matplotlib's
+settings: every colour and size is said aloud.
+"""
+
+from __future__ import annotations
+
+import html
+import io
+import threading
+from functools import lru_cache
+from pathlib import Path
+from textwrap import wrap
+from typing import Any
+
+import ipywidgets as parts
+from IPython.display import display
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont, get_font
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+from PIL import Image
+
+from minirlhf.errors import MinirlhfError
+from minirlhf.languages import Texts
+from minirlhf.lesson import PIXELS, WIDE
+from minirlhf.plots import GRID, INK, MUTED, short
+
+say = Texts(Path(__file__).parent / "labels.toml")
+"""A label in the language chosen in `minirlhf.languages`."""
+WIDTH = 6.4
+"""Inches of a picture: on a narrow page it is shrunk, so its letters begin a little larger."""
+PAPER = "#ffffff"
+FONT, MONO = "DejaVu Sans", "DejaVu Sans Mono"
+GOOD, BAD = ("#0d5c38", "#d9f2e4"), ("#8c2b0c", "#fbe3da")
+"""Foreground and background of what went well, and of what didn't."""
+NEUTRAL = (INK, "#e9ebee")
+_LINE, _LINES = 96, 6
+"""Characters of a line, and lines of a text, beneath a picture."""
+_drawing = threading.Lock()
+"""matplotlib draws one figure at a time."""
+
+_STYLE = f"""<style>
+.minirlhf {{ max-width: {round(WIDE[0] * PIXELS)}px; overflow: visible; }}
+.minirlhf > * {{ flex: 0 0 auto; }}
+.minirlhf img {{ border-radius: 6px; max-width: 100%; height: auto; }}
+.minirlhf .widget-html-content, .minirlhf .jupyter-widget-html-content {{ line-height: 1.45; }}
+.minirlhf-row {{ flex-flow: row wrap; align-items: center; gap: 2px 10px; }}
+.minirlhf-words {{ font-size: 90%; opacity: .85; }}
+.minirlhf-chip {{ display: inline-block; border-radius: 4px; padding: 0 7px; margin: 1px 2px;
+  font-size: 92%; white-space: nowrap; }}
+.minirlhf-cards {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(230px, 1fr));
+  gap: 8px; margin: 4px 0; }}
+.minirlhf-card {{ border: 1px solid rgba(128, 128, 128, .45); border-radius: 6px;
+  padding: 6px 10px; overflow-wrap: anywhere; }}
+.minirlhf-text {{ white-space: pre-wrap; max-height: 12em; overflow-y: auto; }}
+.minirlhf-small {{ font-size: 88%; opacity: .8; }}
+.minirlhf table {{ border-collapse: collapse; }}
+.minirlhf td, .minirlhf th {{ padding: 1px 10px 1px 0; text-align: left; vertical-align: top; }}
+.jp-OutputArea-child:has(.minirlhf) + .jp-OutputArea-child:has(.jp-RenderedImage) {{
+  display: none; }}
+</style>"""
+
+
+class Board:
+    """A widget: `view` on the page, `picture` in it, `words` that say what the picture shows.
+
+    A kind of widget makes its parts, calls `arrange` and says in `draw` what there is to see.
+    """
+
+    def __init__(self):
+        self.image = parts.Image(format="png", layout={"width": "100%", "height": "auto"})
+        self.caption = parts.HTML()
+        self.caption.add_class("minirlhf-words")
+        self.view = parts.VBox()
+        self.view.add_class("minirlhf")
+        self.words = ""
+        self._still: Any = None
+        self._quiet = False
+
+    def arrange(self, *children: parts.Widget) -> None:
+        """Put the parts beneath one another and draw for the first time."""
+        self.view.children = (parts.HTML(_STYLE, layout={"height": "0px"}), *children)
+        self.refresh()
+
+    def draw(self) -> tuple[Figure, str]:
+        """The picture as it should be now, and in words what one sees."""
+        raise NotImplementedError
+
+    def refresh(self, _: Any = None) -> None:
+        """Draw again; as an observer it takes the change that it is called with."""
+        if self._quiet:
+            return
+        with _drawing:
+            figure, self.words = self.draw()
+            picture = render(figure)
+        self.image.value = picture
+        self.caption.value = html.escape(self.words)
+        self.leave_picture()
+
+    def texts(self) -> list[tuple[str, str]]:
+        """Texts that stand beside the picture, under titles: the copy has them beneath it."""
+        return []
+
+    def leave_picture(self) -> None:
+        """Bring the copy that needs no kernel up to date."""
+        if self._still is not None:
+            self._still.update(*_bundle(self))
+
+    @property
+    def picture(self) -> bytes:
+        """What is drawn, as PNG."""
+        return bytes(self.image.value)
+
+    def _ipython_display_(self, **_: Any) -> None:
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.view.model_id}
+        display(
+            {"application/vnd.jupyter.widget-view+json": view, "text/plain": self.words}, raw=True
+        )
+        self._still = Still()
+        self._still.show(*_bundle(self))
+
+
+class Still:
+    """An output that can be replaced from any thread."""
+
+    def __init__(self):
+        self.handle: Any = None
+
+    def show(self, data: dict[str, Any], metadata: dict[str, Any]) -> None:
+        self.handle = display(data, raw=True, metadata=metadata, display_id=True)
+
+    def update(self, data: dict[str, Any], metadata: dict[str, Any]) -> None:
+        if self.handle is not None:  # there is none outside of IPython
+            self.handle.update(data, raw=True, metadata=metadata)
+
+
+def _bundle(board: Board) -> tuple[dict[str, Any], dict[str, Any]]:
+    size = {"alt": board.words, "width": round(WIDE[0] * PIXELS)}
+    picture = beneath(board.picture, board.texts())
+    return {"image/png": picture, "text/plain": board.words}, {"image/png": size}
+
+
+# --------------------------------------------------------------------------------- small HTML parts
+
+
+def chip(text: str, colors: tuple[str, str] = NEUTRAL) -> str:
+    """A short text on a ground of its own, as HTML."""
+    ink, ground = colors
+    style = f"color:{ink};background:{ground}"
+    return f'<span class="minirlhf-chip" style="{style}">{html.escape(text)}</span>'
+
+
+def text(content: str) -> str:
+    """Somebody's text as HTML, with its line breaks."""
+    return f'<div class="minirlhf-text">{html.escape(content.rstrip())}</div>'
+
+
+def small(content: str) -> str:
+    return f'<div class="minirlhf-small">{html.escape(content)}</div>'
+
+
+def cards(contents: list[str]) -> str:
+    """Cards of HTML side by side, as many as the page has room for."""
+    inner = "".join(f'<div class="minirlhf-card">{content}</div>' for content in contents)
+    return f'<div class="minirlhf-cards">{inner}</div>' if contents else ""
+
+
+def alert(error: MinirlhfError | str) -> str:
+    """What went wrong, as HTML that a screen reader reads out."""
+    return f'<div role="alert">{chip("!", BAD)} {html.escape(str(error))}</div>'
+
+
+def row(*children: parts.Widget) -> parts.Box:
+    """Parts beside one another, wrapped where the page is narrow."""
+    box = parts.Box(children)
+    box.add_class("minirlhf-row")
+    return box
+
+
+def button(label: str, icon: str) -> parts.Button:
+    """A button as wide as its label."""
+    return parts.Button(description=label, tooltip=label, icon=icon, layout={"width": "auto"})
+
+
+def slider(label: str, kind: type = parts.FloatSlider, **options: Any) -> parts.Widget:
+    """A slider with its label in front; it answers when it is let go unless told otherwise."""
+    options = {"continuous_update": False, "layout": {"width": "340px"}} | options
+    style = {"description_width": "110px"}
+    return kind(description=label, style=style, **options)
+
+
+# ------------------------------------------------------------------------------------------ figures
+
+
+def canvas(height: float, rows: int = 1, columns: int = 1, **options: Any) -> tuple[Figure, Any]:
+    """A white figure of the course's width and its axes, as `Figure.subplots` gives them."""
+    figure = Figure(figsize=(WIDTH, height), facecolor=PAPER, layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.06, h_pad=0.06)
+    return figure, figure.subplots(rows, columns, **options)
+
+
+def render(figure: Figure) -> bytes:
+    """PNG at twice the pixels that it is shown with."""
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=2 * PIXELS, facecolor=PAPER, metadata={"Software": None})
+    return file.getvalue()
+
+
+def dress(axes: Axes, title: str = "", x: str = "", y: str = "", *, integers: bool = False) -> Axes:
+    """Title, labels and lines of one panel, whatever the reader's own settings are."""
+    axes.set_facecolor(PAPER)
+    font = {"fontfamily": FONT}
+    axes.set_title(title, loc="left", fontsize=9, fontweight="bold", color=INK, **font)
+    axes.set_xlabel(x, loc="left", fontsize=8, color=MUTED, **font)
+    axes.set_ylabel(y, fontsize=8, color=MUTED, **font)
+    axes.set_axisbelow(True)
+    axes.grid(visible=True, axis="y", color=GRID, linewidth=0.6, linestyle="-")
+    axes.grid(visible=False, axis="x")
+    for name, spine in axes.spines.items():
+        spine.set(visible=name == "bottom", color=MUTED, linewidth=0.6)
+    axes.xaxis.set_major_locator(MaxNLocator(4, integer=integers))
+    axes.yaxis.set_major_locator(MaxNLocator(4))
+    axes.xaxis.set_major_formatter(FuncFormatter(short))
+    axes.tick_params(
+        which="both", length=0, labelsize=7.5, colors=MUTED, labelfontfamily=FONT, labelcolor=MUTED
+    )
+    return axes
+
+
+def beneath(picture: bytes, texts: list[tuple[str, str]]) -> bytes:
+    """A picture with texts under it, each a bold title and some lines, as PNG."""
+    if not texts:
+        return picture
+    lines: list[tuple[str, str]] = []
+    for title, content in texts:
+        lines.append((title.strip()[:_LINE], "bold"))
+        wrapped = [line for part in content.strip().split("\n") for line in wrap(part, _LINE)]
+        lines += [(line, "normal") for line in wrapped[:_LINES]]
+        lines.append(("…" if len(wrapped) > _LINES else "", "normal"))
+    height = 0.17 * len(lines) + 0.1
+    figure = Figure(figsize=(WIDTH, height), facecolor=PAPER)
+    with _drawing:
+        for at, (line, weight) in enumerate(lines):
+            figure.text(
+                0.02, 1 - (0.17 * at + 0.05) / height, drawable(line), fontsize=8, va="top",
+                fontfamily=FONT, fontweight=weight, color=INK, parse_math=False,
+            )  # fmt: skip
+        written = render(figure)
+    above, below = (Image.open(io.BytesIO(png)) for png in (picture, written))
+    both = Image.new("RGB", (above.width, above.height + below.height), PAPER)
+    both.paste(above, (0, 0))
+    both.paste(below, (0, above.height))
+    file = io.BytesIO()
+    both.save(file, format="png", optimize=True)
+    return file.getvalue()
+
+
+@lru_cache(maxsize=10_000)
+def drawable(words: str) -> str:
+    """The text with a box for each letter that pictures have none of: matplotlib ships one font."""
+    known = get_font(findfont(MONO))
+    return "".join(
+        letter if letter.isprintable() and known.get_char_index(ord(letter)) else "▯"
+        for letter in words
+    )
+
+
+def note(axes: Axes, place: tuple[float, float], words: str, **options: Any) -> None:
+    """A text in a panel; ``place`` in data unless ``xycoords`` says otherwise."""
+    options = {"fontsize": 8, "color": INK, "fontfamily": FONT, "annotation_clip": False} | options
+    axes.annotate(drawable(words), place, parse_math=False, **options)

@@ -1,0 +1,122 @@
+"""A stage as a process of its own, started from a notebook.
+
+It is the command that one would give in a terminal, so it gives the same numbers, whatever other
+cells draw or change meanwhile. It ends with the notebook's kernel, and the same cell then goes on
+from its last checkpoint. While it lives, the same cell only attaches to it.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from minirlhf.errors import MinirlhfError
+from minirlhf.widgets.kernel import handle_messages
+from minirlhf.widgets.reader import LIVE, Reader
+
+STAGES = ("pretrain", "sft", "rm", "ppo")
+_started: dict[Path, subprocess.Popen] = {}
+"""This kernel's own processes, by folder."""
+
+
+class Job:
+    """A run and the command that starts it or lets it go on; `start` makes one."""
+
+    def __init__(self, folder: str | Path, arguments: list[str]):
+        self.folder, self.arguments = Path(folder), arguments
+        self.reader = Reader(folder)
+
+    @property
+    def command(self) -> str:
+        """The same as one would type it in a terminal."""
+        return shlex.join(["minirlhf", *self.arguments])
+
+    @property
+    def is_starting(self) -> bool:
+        """Whether this kernel's process lives, be it that it has only begun to load."""
+        process = _started.get(self.folder.resolve())
+        return process is not None and process.poll() is None
+
+    @property
+    def is_live(self) -> bool:
+        return self.is_starting or self.reader.state in LIVE
+
+    def start(self) -> None:
+        """Start the process, unless the run is finished or somebody is at it."""
+        if self.is_live or self.reader.state == "finished":
+            return
+        if self.reader.control().get("stop"):
+            self.reader.steer(stop=None)
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "minirlhf.commands.attached", *self.arguments],
+                stdin=subprocess.PIPE,  # closes when the kernel ends, and the process with it
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                **_apart(),
+            )
+        _started[self.folder.resolve()] = process
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Return when nobody works at the run any more, or after ``timeout`` seconds.
+
+        Raises `MinirlhfError` with the process's own sentence if it failed.
+        """
+        end = time.monotonic() + (float("inf") if timeout is None else timeout)
+        while self.is_live and time.monotonic() < end:
+            handle_messages()
+            time.sleep(0.1)
+        if self.error:
+            raise MinirlhfError(self.error)
+
+    @property
+    def error(self) -> str:
+        """Why this kernel's process failed; empty if it didn't, or was only stopped."""
+        process = _started.get(self.folder.resolve())
+        if process is None or not process.poll() or self.reader.state in {"stopped", "finished"}:
+            return ""
+        lines = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        sentences = [line for line in lines if line.startswith("error: ")]
+        return sentences[-1].removeprefix("error: ") if sentences else "\n".join(lines[-3:])
+
+    @property
+    def log(self) -> Path:
+        """What the process prints, beside the folder: one that fails leaves none."""
+        return self.folder.with_name(f"{self.folder.name}.log")
+
+
+def start(stage: str, folder: str | Path, **options: Any) -> Job:
+    """Let a stage run as ``minirlhf STAGE --folder FOLDER --option value …`` would.
+
+    ``stage`` is pretrain, sft, rm or ppo; an option's name has underscores for its dashes. A run
+    that is under way is attached to, a finished one is left as it is, an interrupted or stopped one
+    goes on.
+    """
+    if stage not in STAGES:
+        raise MinirlhfError(f"There is no stage {stage!r}: take {', '.join(STAGES)}.")
+    arguments = [stage, "--folder", str(folder)]
+    for name, value in options.items():
+        arguments += _flag(name.replace("_", "-"), value)
+    job = Job(folder, arguments)
+    job.start()
+    return job
+
+
+def _flag(name: str, value: Any) -> list[str]:
+    if isinstance(value, bool):
+        return [f"--{'' if value else 'no-'}{name}"]
+    values = value if isinstance(value, (list, tuple)) else [value]
+    return [f"--{name}", *map(str, values)]
+
+
+def _apart() -> dict[str, Any]:
+    """Out of the kernel's group: interrupting a cell doesn't interrupt the run."""
+    if os.name == "nt":
+        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    return {"start_new_session": True}

@@ -1,0 +1,177 @@
+"""The reward–KL frontier: runs that differ in β, the reward model's score and a judge's over KL."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import ipywidgets as parts
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from minirlhf.errors import MinirlhfError
+from minirlhf.plots import GRID, INK, MUTED
+from minirlhf.widgets.base import (
+    FONT,
+    Board,
+    canvas,
+    cards,
+    chip,
+    drawable,
+    dress,
+    note,
+    say,
+    slider,
+    small,
+    text,
+)
+from minirlhf.widgets.reader import Reader
+
+WINDOW = 10
+"""Last iterations of a run that are averaged."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """Where a run ended."""
+
+    beta: float
+    kl: float
+    """Nats a reply, to the reference."""
+    proxy: float
+    """The reward model's mean score."""
+    judge: float | None = None
+    """The judge's mean grade."""
+    samples: Sequence[Mapping[str, Any]] = ()
+    """A few with ``prompt``, ``response`` and perhaps ``score``."""
+    path: Sequence[tuple[float, float]] = field(default=())
+    """KL and the reward model's score on the way there."""
+
+
+class Frontier(Board):
+    """Proxy and judge against KL over several runs; the slider picks one and shows its texts.
+
+    ``runs`` are PPO folders or `Point`s (or dicts with a point's fields). Of a folder the last
+    iterations are averaged; ``judge``, a function of a prompt and a response that returns a number
+    or a verdict with ``overall``, grades the folder's own samples.
+    """
+
+    def __init__(
+        self,
+        runs: Sequence[str | Path | Point | Mapping[str, Any]],
+        *,
+        judge: Callable[[str, str], Any] | None = None,
+        source: str = "",
+    ):
+        super().__init__()
+        self.points = sorted((_point(run, judge) for run in runs), key=lambda point: point.beta)
+        if not self.points:
+            raise MinirlhfError("The frontier needs at least one run.")
+        self.source = source
+        self.choice = slider(
+            say("frontier.choice"), parts.SelectionSlider, continuous_update=True,
+            options=[(f"{point.beta:g}", at) for at, point in enumerate(self.points)],
+        )  # fmt: skip
+        self.said = parts.HTML()
+        self.choice.observe(self.refresh, "value")
+        self.arrange(self.choice, self.image, self.caption, self.said)
+
+    @property
+    def chosen(self) -> Point:
+        return self.points[self.choice.value]
+
+    def draw(self) -> tuple[Figure, str]:
+        """Two panels over one KL axis: the reward model's score, solid; the judge's, dashed."""
+        judged = any(point.judge is not None for point in self.points)
+        figure, grid = canvas(2.9, 1, 1 + judged, squeeze=False)
+        self._draw(grid[0, 0], "proxy", "Reward model (proxy)", "score", "-")
+        if judged:
+            self._draw(grid[0, 1], "judge", "Judge", "grade", (0, (4, 2)))
+        if self.source:
+            figure.suptitle(drawable(self.source), x=0.01, ha="left", fontsize=8.5, color=MUTED,
+                            fontfamily=FONT)  # fmt: skip
+        self.said.value = self._texts()
+        point = self.chosen
+        graded = "" if point.judge is None else say("frontier.judge", grade=f"{point.judge:.2f}")
+        words = say("frontier.words", beta=f"{point.beta:g}", kl=f"{point.kl:.2f}",
+                    proxy=f"{point.proxy:+.2f}")  # fmt: skip
+        return figure, f"{words} {graded}".strip()
+
+    def _draw(self, axes: Axes, name: str, title: str, unit: str, style: Any) -> None:
+        shown = [point for point in self.points if getattr(point, name) is not None]
+        if name == "proxy":
+            for point in shown:
+                if len(point.path) > 1:
+                    axes.plot(*zip(*point.path, strict=True), color=GRID, linewidth=1, zorder=1)
+        along = sorted(shown, key=lambda point: point.kl)
+        kls, values = (
+            np.array([getattr(point, field) for point in along]) for field in ("kl", name)
+        )
+        axes.plot(kls, values, color=INK, linewidth=1.4, linestyle=style, zorder=2)
+        axes.scatter(kls, values, s=26, color=INK, zorder=3)
+        dress(axes, title, "KL to the reference, nats a reply", unit)
+        axes.margins(x=0.12, y=0.18)
+        labelled: list[float] = []
+        apart = 0.1 * float(np.ptp(kls))
+        for point in sorted(along, key=lambda point: point is not self.chosen):
+            chosen, place = point is self.chosen, (point.kl, getattr(point, name))
+            if chosen:
+                axes.scatter(*place, s=130, facecolor="none", edgecolor=INK, lw=1.6, zorder=4)
+            if all(abs(point.kl - other) >= apart for other in labelled):
+                labelled.append(point.kl)
+                note(axes, place, f"β {point.beta:g}", xytext=(0, 9), ha="center", va="bottom",
+                     textcoords="offset points", fontsize=7.5,
+                     fontweight="bold" if chosen else "normal")  # fmt: skip
+
+    def texts(self) -> list[tuple[str, str]]:
+        """The samples of the chosen run."""
+        return [(sample["prompt"], sample["response"]) for sample in self.chosen.samples]
+
+    def _texts(self) -> str:
+        point = self.chosen
+        contents = [
+            small(sample["prompt"])
+            + text(sample["response"])
+            + (
+                chip(say("desk.score", score=f"{sample['score']:+.2f}"))
+                if "score" in sample
+                else ""
+            )
+            for sample in point.samples
+        ]
+        title = html.escape(say("frontier.samples", beta=f"{point.beta:g}"))
+        return (f"<b>{title}</b>" + cards(contents)) if contents else ""
+
+
+def _point(run: Any, judge: Callable[[str, str], Any] | None) -> Point:
+    if isinstance(run, Point):
+        return run
+    if isinstance(run, Mapping):
+        return Point(**run)
+    reader = Reader(run)
+    reader.look()
+    kls, scores = (reader.series(f"objective/{name}")[1] for name in ("kl", "score"))
+    if not kls or not scores:
+        raise MinirlhfError(f"{run} isn't the folder of a PPO run with a log: check the path.")
+    last = reader.rows[-WINDOW:]
+    steps = range(last[0]["step"], last[-1]["step"] + 1)
+    samples = [
+        sample for step in steps for sample in reader.samples(step) if sample["step"] == step
+    ]
+    grades = [_grade(judge(s["prompt"], s["response"])) for s in samples] if judge else []
+    return Point(
+        beta=last[-1].get("objective/beta", reader.config["beta"]),
+        kl=float(np.mean(kls[-WINDOW:])),
+        proxy=float(np.mean(scores[-WINDOW:])),
+        judge=float(np.mean(grades)) if grades else None,
+        samples=reader.samples(last[-1]["step"]),
+        path=list(zip(kls, scores, strict=True)),
+    )
+
+
+def _grade(verdict: Any) -> float:
+    return float(getattr(verdict, "overall", verdict))

@@ -1,0 +1,199 @@
+"""The playground: one prompt, every model side by side, scored, judged, and the best of n."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import ipywidgets as parts
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+
+from minirlhf import objectives
+from minirlhf.errors import MinirlhfError
+from minirlhf.plots import INK, MUTED, NAMES, PALETTE
+from minirlhf.sampling import complete
+from minirlhf.widgets.base import (
+    BAD,
+    GOOD,
+    NEUTRAL,
+    Board,
+    alert,
+    button,
+    canvas,
+    cards,
+    chip,
+    drawable,
+    dress,
+    note,
+    row,
+    say,
+    slider,
+    text,
+)
+from minirlhf.widgets.comparison import Score
+from minirlhf.widgets.prompting import check_prompt
+
+OTHERS = ("#2f6ee0", "#bd4a22", "#169e5e", "#8555ae", "#b8862b", "#777b82")
+"""Colours for models that the palette doesn't know."""
+
+
+class Reply(NamedTuple):
+    """What one model answered: n samples, and which of them the reward model likes best."""
+
+    texts: list[str]
+    scores: list[float]
+    best: int
+    verdict: Any
+
+    @property
+    def text(self) -> str:
+        return self.texts[self.best]
+
+
+class Playground(Board):
+    """Ask every model the same.
+
+    ``models`` maps a name (a key of `minirlhf.plots.PALETTE` has its colour) to policy and
+    tokenizer. ``score`` is a reward model as a function of prompts and completions, ``judge`` a
+    function of a prompt and a reply that returns a number, or a verdict with ``overall``,
+    ``passes`` and ``criteria``. A prompt gets a line end behind it, as Tinytown's have, unless
+    ``newline`` is False.
+    """
+
+    def __init__(
+        self,
+        models: Mapping[str, tuple[Any, Any]],
+        *,
+        score: Score | None = None,
+        judge: Callable[[str, str], Any] | None = None,
+        prompt: str = "",
+        max_response: int = 64,
+        seed: int = 0,
+        newline: bool = True,
+    ):
+        super().__init__()
+        if not models:
+            raise MinirlhfError("The playground needs at least one model.")
+        self.models, self.score, self.judge = dict(models), score, judge
+        self.max_response, self.seed, self.newline = max_response, seed, newline
+        self.replies: dict[str, Reply] = {}
+        self.asked = ""
+        self.prompt = parts.Textarea(
+            value=prompt.rstrip("\n"), description=say("prompt.label"), rows=2,
+            layout={"width": "100%"}, style={"description_width": "110px"},
+        )  # fmt: skip
+        self.ask = button(say("playground.ask"), "play")
+        self.n = slider(say("playground.n"), parts.IntSlider, min=1, max=16)
+        self.temperature = slider(say("playground.temperature"), value=1.0, max=2.0, step=0.1)
+        self.status, self.answers = parts.HTML(), parts.HTML()
+        self.ask.on_click(self._ask)
+        self.n.layout.display = "" if score is not None else "none"
+        self.arrange(
+            self.prompt, row(self.n, self.temperature), row(self.ask, self.status), self.answers,
+            self.image, self.caption,
+        )  # fmt: skip
+
+    def _ask(self, _: Any) -> None:
+        self.ask.disabled, self.status.value = True, html.escape(say("prompt.busy"))
+        try:
+            self.answer(self.prompt.value)
+            self.status.value = ""
+        except MinirlhfError as error:
+            self.status.value = alert(error)
+        finally:
+            self.ask.disabled = False
+
+    def answer(self, prompt: str) -> dict[str, Reply]:
+        """Let every model answer; each question draws other samples than the last.
+
+        Raises `MinirlhfError` for a prompt that is empty, or too long for one of the models.
+        """
+        asked = prompt.rstrip("\n") + "\n" * self.newline
+        for policy, tokenizer in self.models.values():
+            check_prompt(policy, tokenizer, prompt and asked, self.max_response)
+        self.replies = {name: self._reply(asked, *model) for name, model in self.models.items()}
+        self.asked, self.seed = asked, self.seed + 1
+        self.answers.value = cards(
+            [self._card(name, reply) for name, reply in self.replies.items()]
+        )
+        self.refresh()
+        return self.replies
+
+    def _reply(self, prompt: str, policy: Any, tokenizer: Any) -> Reply:
+        n = self.n.value
+        texts = complete(
+            policy, tokenizer, [prompt], n=n, max_new_tokens=self.max_response, seed=self.seed,
+            temperature=self.temperature.value,
+        )  # fmt: skip
+        scores, best = [], 0
+        if self.score is not None:
+            given = torch.as_tensor(self.score([prompt] * n, texts)).float().cpu()
+            scores, best = given.tolist(), int(objectives.best_of_n(given[None])[0])
+        verdict = self.judge(prompt, texts[best]) if self.judge is not None else None
+        return Reply(texts, scores, best, verdict)
+
+    def _card(self, name: str, reply: Reply) -> str:
+        head = f"<b>{chip(NAMES.get(name, name), ('#ffffff', self._color(name)))}</b>"
+        said = text(reply.text) if reply.text.strip() else chip(say("playground.silent"), BAD)
+        marks = []
+        if reply.scores:
+            marks.append(chip(say("playground.score", score=f"{reply.scores[reply.best]:+.2f}")))
+        if len(reply.texts) > 1:
+            marks.append(chip(say("playground.best", n=len(reply.texts))))
+        if reply.verdict is not None:
+            marks.append(_verdict(reply.verdict))
+        return head + said + "".join(marks)
+
+    def _color(self, name: str) -> str:
+        unknown = [other for other in self.models if other not in PALETTE]
+        return PALETTE.get(name) or OTHERS[unknown.index(name) % len(OTHERS)]
+
+    def texts(self) -> list[tuple[str, str]]:
+        """What was asked, and every model's answer."""
+        said = [(NAMES.get(name, name), reply.text) for name, reply in self.replies.items()]
+        return [(self.asked, ""), *said] if said else []
+
+    def draw(self) -> tuple[Figure, str]:
+        """The scores of all samples by model; the one shown is ringed."""
+        names = list(self.models)
+        figure, axes = canvas(0.32 * len(names) + 1.0)
+        dress(axes, "Score of every sample; the one shown is ringed", "reward model's score", "")
+        axes.set_yticks(range(len(names)), [drawable(NAMES.get(name, name)) for name in names])
+        axes.tick_params(axis="y", labelcolor=INK)
+        axes.set_ylim(len(names) - 0.4, -0.6)
+        axes.grid(visible=False)
+        if not self.replies or self.score is None:
+            reason = "no reward model" if self.replies else "ask something"
+            note(axes, (0.5, 0.5), reason, xycoords="axes fraction", ha="center", color=MUTED)
+            axes.set_xticks([])
+            answered = say("playground.answered", count=len(names))
+            return figure, answered if self.replies else say("playground.empty")
+        words = []
+        for place, name in enumerate(names):
+            reply = self.replies[name]
+            spread = np.full(len(reply.scores), place)
+            color = self._color(name)
+            axes.scatter(reply.scores, spread, s=26, color=color, alpha=0.55, linewidths=0)
+            axes.scatter(
+                reply.scores[reply.best], place, s=110, facecolor="none", edgecolor=INK, zorder=3
+            )
+            score = f"{reply.scores[reply.best]:+.2f}"
+            words.append(f"{NAMES.get(name, name)} {score}")
+        axes.margins(x=0.08)
+        return figure, say("playground.words", models=", ".join(words))
+
+
+def _verdict(verdict: Any) -> str:
+    """A judge's number, or its grade and what it finds wrong, as HTML."""
+    if isinstance(verdict, (int, float)):
+        return chip(say("playground.judge", grade=f"{verdict:.1f}"))
+    if not hasattr(verdict, "overall"):
+        return chip(str(verdict))
+    passes = getattr(verdict, "passes", None)
+    colors = NEUTRAL if passes is None else GOOD if passes else BAD
+    failed = [name for name, met in getattr(verdict, "criteria", {}).items() if met < 1.0]
+    marks = chip(say("playground.judge", grade=f"{verdict.overall:.1f}"), colors)
+    return marks + (chip(say("playground.fails", names=", ".join(failed)), BAD) if failed else "")

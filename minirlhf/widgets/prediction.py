@@ -1,0 +1,114 @@
+"""A prediction: asked for before a result is shown, drawn beside it afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import ipywidgets as parts
+from matplotlib.figure import Figure
+
+from minirlhf.errors import MinirlhfError
+from minirlhf.plots import INK, MUTED, PALETTE
+from minirlhf.widgets.base import Board, alert, canvas, dress, note, say, text
+
+_entered: dict[str, str] = {}
+"""What was entered, by question: running the cell again keeps it."""
+
+
+class Prediction(Board):
+    """A place to enter a number, or one of ``choices``, or nothing.
+
+    ``name`` keeps the entry while the kernel lives. `reveal` draws it beside the result.
+    """
+
+    def __init__(self, question: str, name: str, *, choices: Sequence[str] = (), unit: str = ""):
+        super().__init__()
+        self.question, self.name, self.unit = question, name, unit
+        self.choices = tuple(choices)
+        self.result: float | str | None = None
+        entered = _entered.get(name, "")
+        options = {"description": say("prediction.label"), "style": {"description_width": "110px"}}
+        if choices:
+            empty = (say("prediction.none"), "")
+            kept = entered if entered in choices else ""
+            self.entry = parts.Dropdown(
+                options=[empty, *((c, c) for c in choices)], value=kept, **options
+            )
+        else:
+            self.entry = parts.Text(value=entered, placeholder=say("prediction.number"), **options)
+        self.problem = parts.HTML()
+        self.entry.observe(self._enter, "value")
+        self.arrange(parts.HTML(text(question)), self.entry, self.problem, self.image, self.caption)
+
+    @property
+    def value(self) -> float | str | None:
+        """The prediction; None while there is none, or it is no number."""
+        if self.choices or not self.entry.value.strip():
+            return self.entry.value or None
+        try:
+            return float(self.entry.value.strip().rstrip("%").replace(",", "."))
+        except ValueError:
+            return None
+
+    def reveal(self, result: float | str) -> None:
+        """Draw what came out beside what was predicted."""
+        if self.choices and result not in self.choices:
+            raise MinirlhfError(f"{result!r} isn't one of {', '.join(self.choices)}.")
+        self.result = result if self.choices else float(result)
+        self.refresh()
+
+    def _enter(self, change: dict[str, Any]) -> None:
+        _entered[self.name] = change["new"]
+        wrong = bool(change["new"].strip()) and self.value is None
+        self.problem.value = alert(say("prediction.wrong")) if wrong else ""
+        self.refresh()
+
+    def draw(self) -> tuple[Figure, str]:
+        """Two bars, or two answers; an empty place for what there isn't (yet)."""
+        figure, axes = canvas(1.5)
+        dress(axes, "", self.unit, "")
+        axes.grid(visible=False)
+        shown = {"predicted": self.value, "measured": self.result}
+        colors = {"predicted": PALETTE["prompted"], "measured": INK}
+        axes.set_yticks(range(2), list(shown))
+        axes.tick_params(axis="y", labelcolor=INK, labelsize=9)
+        axes.set_ylim(1.5, -0.5)
+        numbers = [value for value in shown.values() if isinstance(value, float)]
+        if not numbers:
+            axes.set_xticks([])
+            axes.set_xlim(0, 1)
+        for place, (name, value) in enumerate(shown.items()):
+            if isinstance(value, float):
+                axes.barh(place, value, height=0.6, color=colors[name])
+                note(axes, (value, place), f" {value:.3g}", va="center", fontsize=9,
+                     ha="left" if value >= 0 else "right")  # fmt: skip
+            else:
+                words = value or ("not yet" if name == "measured" else "nothing entered")
+                note(
+                    axes,
+                    (0, place),
+                    f"  {words}",
+                    va="center",
+                    fontsize=9,
+                    color=INK if value else MUTED,
+                    fontweight="bold" if value else "normal",
+                )
+        if numbers:
+            axes.axvline(0, color=MUTED, linewidth=0.6)
+            low, high = min([*numbers, 0.0]), max([*numbers, 0.0])
+            span = (high - low) or 1.0
+            axes.set_xlim(low - 0.12 * span * (low < 0), high + 0.15 * span)
+        return figure, self._words()
+
+    def _words(self) -> str:
+        absent = {"predicted": say("prediction.none"), "measured": say("prediction.later")}
+        shown = {
+            "predicted": absent["predicted"] if self.value is None else _written(self.value),
+            "measured": absent["measured"] if self.result is None else _written(self.result),
+        }
+        return say("prediction.words", **shown)
+
+
+def _written(value: float | str) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else value

@@ -1,0 +1,384 @@
+"""The widgets without a browser: parts are moved, values and pictures answer."""
+
+import json
+import math
+
+import matplotlib
+import numpy as np
+import pytest
+import torch
+from tiny import DEMONSTRATIONS, policy, tokenizer
+
+from minirlhf import languages
+from minirlhf.config import PPOConfig
+from minirlhf.data.records import read_jsonl
+from minirlhf.errors import MinirlhfError
+from minirlhf.languages import Texts, fingerprint
+from minirlhf.loop import Run
+from minirlhf.models import ScalarModel
+from minirlhf.reward import score_texts
+from minirlhf.rollouts import Models, encode, roll_out
+from minirlhf.widgets import (
+    Frontier,
+    LabelingDesk,
+    Playground,
+    Point,
+    Prediction,
+    RankingExplorer,
+    TokenLens,
+    Trace,
+    trace,
+)
+from minirlhf.widgets.base import GOOD, NEUTRAL, chip, say
+from minirlhf.widgets.comparison import agreement
+
+PROMPT = DEMONSTRATIONS[0]["prompt"]
+
+
+@pytest.fixture(scope="module")
+def models():
+    """GPT-2-shaped random models over bytes; the policy has moved away from the reference."""
+    moved, reference = policy("gpt2"), policy("gpt2")
+    with torch.no_grad():
+        for parameter in moved.parameters():
+            parameter.add_(0.05 * torch.randn(parameter.shape, generator=_generator()))
+    reward = ScalarModel.from_policy(reference, tokenizer())
+    return Models(moved, reference, reward, reward.value_model(), tokenizer())
+
+
+def _generator():
+    return torch.Generator().manual_seed(0)
+
+
+def changes(widget, act) -> None:
+    """``act`` changes the picture, which stays a PNG."""
+    before = widget.picture
+    act()
+    assert widget.picture != before and widget.picture.startswith(b"\x89PNG")
+
+
+# -------------------------------------------------------------------------------------------- Eq. 1
+
+
+def test_ranking_explorer_shows_equation_1_and_its_gradient():
+    explorer = RankingExplorer([1.0, 0.0, -1.0], [1, 2, 2])
+    changes(explorer, lambda: setattr(explorer.scores[0], "value", 0.5))
+    ranking, gradient = explorer.compute()
+
+    def sigmoid(x):
+        return 1 / (1 + math.exp(-x))
+
+    # two pairs: y1 over y2 and y1 over y3; y2 and y3 are tied
+    assert float(ranking.loss) == pytest.approx(
+        -(math.log(sigmoid(0.5)) + math.log(sigmoid(1.5))) / 2
+    )
+    down = [(1 - sigmoid(0.5)) / 2, (1 - sigmoid(1.5)) / 2]
+    assert gradient.tolist() == pytest.approx([-sum(down), *down], abs=1e-6)
+    assert f"{float(ranking.loss):.3f}" in explorer.words
+    assert f"{-sum(down):+.4f}" in explorer.table.value
+    explorer.ranks[0].value = 2  # nothing but ties
+    assert float(explorer.compute()[0].loss) == 0.0 and "0 of 0" in explorer.words
+
+
+def test_ranking_explorer_refuses_what_is_no_ranking():
+    with pytest.raises(MinirlhfError, match="two scores"):
+        RankingExplorer([1.0])
+
+
+# --------------------------------------------------------------------------------------- token lens
+
+
+def by_hand(shown: Trace) -> tuple[np.ndarray, np.ndarray]:
+    """Shaped rewards and advantages as loops over Python's floats."""
+    steps = range(len(shown.tokens))
+    rewards = [-shown.beta * (shown.logprobs[t] - shown.reference[t]) for t in steps]
+    rewards[-1] += shown.score
+    values, advantages, running = [*shown.values, 0.0], [0.0] * len(shown.tokens), 0.0
+    for t in reversed(steps):
+        running = rewards[t] + values[t + 1] - values[t] + shown.lam * running
+        advantages[t] = running
+    return np.array(rewards), np.array(advantages)
+
+
+def test_token_lens_follows_a_response(models):
+    config = PPOConfig(beta=0.3, max_response=12, max_prompt=32)
+    lens = TokenLens(models=models, prompt=PROMPT, config=config)
+    rewards, advantages = by_hand(lens.trace)
+    assert np.allclose(lens.quantity("reward"), rewards, atol=1e-5)
+    assert np.allclose(lens.quantity("advantage"), advantages, atol=1e-5)
+    assert np.abs(lens.quantity("log-ratio")).max() > 0.01
+    for step, color in (("reward", "reward"), ("gae", "advantage"), ("loss", "advantage")):
+        changes(lens, lambda step=step: setattr(lens.step, "value", step))
+        assert lens.color.value == color
+    changes(lens, lambda: setattr(lens.token, "value", 3))
+    assert f"{advantages[2]:+.3f}" in lens.numbers.value
+    changes(lens, lambda: setattr(lens.ratio, "value", 1.4))
+    clipped = -min(1.4 * advantages[2], 1.2 * advantages[2])
+    assert f"<b>{clipped:+.3f}</b>" in lens.numbers.value
+    lens.step.value = "sampling"
+    changes(lens, lambda: setattr(lens.color, "value", "value"))
+    first = lens.trace
+    changes(lens, lens.again.click)
+    assert lens.trace.tokens != first.tokens and lens.trace.prompt == first.prompt
+
+
+@torch.no_grad()
+def test_token_lens_agrees_with_the_models(models, tmp_path):
+    config = PPOConfig(max_response=10, max_prompt=32)
+    shown = trace(models, PROMPT, config)
+    with Run(tmp_path / "run", "lens", config, callback=()) as run:
+        episodes = roll_out(
+            run, models.to(run.device), encode(tokenizer(), [{"prompt": PROMPT}], 32), 0
+        )
+    size = int(episodes.sequences.lengths[0])
+    row = episodes.sequences.tokens[:, :size]
+    answer = row[0, len(episodes.prompts[0].ids) :]
+    assert len(shown.tokens) == len(answer)
+    for model, logprobs in ((models.policy, shown.logprobs), (models.reference, shown.reference)):
+        logits = model(row).logits[0].masked_fill(models.suppress, float("-inf"))
+        plain = torch.log_softmax(logits, -1)[-len(answer) - 1 : -1]
+        assert logprobs == pytest.approx(plain.gather(1, answer[:, None])[:, 0].tolist(), abs=1e-4)
+    mask = torch.ones_like(row)
+    stock = models.reward.classifier(input_ids=row, attention_mask=mask).logits
+    assert shown.score == pytest.approx(float(stock), abs=1e-4)
+
+
+def test_token_lens_reads_stored_traces(models, tmp_path):
+    shown = trace(models, PROMPT, PPOConfig(max_response=6, max_prompt=32))
+    (tmp_path / "trace.json").write_text(json.dumps(shown.record()))
+    stored = Trace(**json.loads((tmp_path / "trace.json").read_text()))
+    assert stored == shown and TokenLens(stored).picture == TokenLens(shown).picture
+
+
+def test_token_lens_takes_any_prompt_it_can(models):
+    lens = TokenLens(models=models, prompt=PROMPT, config=PPOConfig(max_response=8, max_prompt=64))
+    lens.prompt.value = "größer 漢字 zxqv"
+    lens.again.click()
+    assert lens.trace.prompt == "größer 漢字 zxqv\n" and lens.problem.value == ""
+    lens.prompt.value = "so long " * 40
+    lens.again.click()
+    assert "322 tokens" in lens.problem.value and "64" in lens.problem.value
+    assert lens.trace.prompt == "größer 漢字 zxqv\n" and not lens.again.disabled
+
+
+# ----------------------------------------------------------------------------------- labeling desk
+
+
+class Someone:
+    """A labeler who likes long replies."""
+
+    name = "long"
+
+    def rank(self, prompt, replies):
+        lengths = sorted({len(reply) for reply in replies}, reverse=True)
+        return [lengths.index(len(reply)) + 1 for reply in replies]
+
+
+SIX = ["a", "bb", "ccc", "dddd", "eeeee", "ffffff"]
+
+
+def test_labeling_desk_saves_rankings_with_ties(tmp_path):
+    desk = LabelingDesk(
+        [{"prompt": "p\n", "completions": SIX}, {"prompt": "q\n", "completions": SIX[:2]}],
+        tmp_path / "mine" / "rankings.jsonl",
+        score=lambda prompts, replies: torch.tensor([float(len(reply)) for reply in replies]),
+        labelers=[Someone()],
+    )
+    assert desk.save.disabled and "6" in desk.status.value
+    for part, rank in zip(desk.ranks, [6, 6, 4, 3, 1, 2], strict=True):
+        assert desk.save.disabled
+        part.value = rank
+    desk.likert[0].value = 2
+    desk.flags[1][2].value = True
+    changes(desk, desk.save.click)
+    (line,) = read_jsonl(tmp_path / "mine" / "rankings.jsonl", "rankings")
+    assert line["ranks"] == [5, 5, 4, 3, 1, 2] and line["completions"] == SIX
+    assert line["likert"] == [2, None, None, None, None, None]
+    assert line["flags"][1] == {"hallucination": True}
+    compared = desk.compare()
+    # 14 pairs that aren't ties; the reward model turns the best two round
+    assert (compared.pairs, compared.correct) == (14, 13)
+    wins = [(4, 5)] + [(w, l) for w in range(6) for l in range(w) if (w, l) not in ((5, 4), (1, 0))]
+    losses = [math.log1p(math.exp(l - w)) for w, l in wins]
+    assert compared.loss == pytest.approx(sum(losses) / 14, abs=1e-5)
+    assert compared.agreement == {"long": pytest.approx(13 / 14)} and compared.others is None
+    assert "13 of your 14" in desk.result.value
+    desk.on.click()
+    assert len(desk.ranks) == 2 and desk.result.value == "" and desk.on.disabled
+    again = LabelingDesk([{"prompt": "p\n", "completions": SIX}], desk.path)
+    assert [part.value for part in again.ranks] == [5, 5, 4, 3, 1, 2]
+    again.ranks[0].value = 1
+    again.save.click()
+    assert len(read_jsonl(desk.path)) == 1  # the later ranking of a prompt replaces the earlier
+
+
+def test_agreement_counts_what_neither_ties():
+    assert agreement([1, 2, 3], [1, 2, 3]) == 1.0 and agreement([1, 2, 3], [3, 2, 1]) == 0.0
+    assert agreement([1, 1, 2], [1, 2, 2]) == 1.0  # of three pairs one alone counts
+    assert agreement([1, 1], [1, 2]) is None
+
+
+# -------------------------------------------------------------------------------------- playground
+
+
+def test_playground_asks_every_model(models):
+    def score(prompts, replies):
+        return score_texts(models.reward, tokenizer(), prompts, replies)
+
+    board = Playground(
+        {"sft": (models.reference, tokenizer()), "ppo": (models.policy, tokenizer())},
+        score=score, judge=lambda prompt, reply: float(len(reply)), prompt=PROMPT, max_response=8,
+    )  # fmt: skip
+    board.n.value = 5
+    changes(board, board.ask.click)
+    assert list(board.replies) == ["sft", "ppo"] and board.status.value == ""
+    for name, reply in board.replies.items():
+        assert len(reply.texts) == 5 and reply.scores[reply.best] == max(reply.scores)
+        expected = score_texts(models.reward, tokenizer(), [PROMPT] * 5, reply.texts)
+        assert reply.scores == pytest.approx(expected.tolist(), abs=1e-4)
+        assert f"{max(reply.scores):+.2f}" in board.answers.value
+        assert reply.verdict == len(reply.text) and name.upper() in board.words
+    before = board.replies
+    board.ask.click()
+    assert board.replies["ppo"].texts != before["ppo"].texts
+
+
+def test_playground_takes_any_prompt_it_can(models):
+    board = Playground({"mine": (models.policy, tokenizer())}, max_response=8)
+    board.prompt.value = "größer 漢字 zxqv"
+    board.ask.click()
+    assert board.status.value == "" and board.asked == "größer 漢字 zxqv\n"
+    for prompt, sentence in (("  ", "prompt is empty"), ("so long " * 40, "take 120 here")):
+        board.prompt.value = prompt
+        board.ask.click()
+        assert sentence in board.status.value and 'role="alert"' in board.status.value
+        assert not board.ask.disabled and board.asked == "größer 漢字 zxqv\n"
+    board.prompt.value = "<script>alert(1)</script>"
+    board.ask.click()
+    assert "<script" not in board.answers.value + board.caption.value
+
+
+# ---------------------------------------------------------------------------------------- frontier
+
+
+def test_frontier_picks_a_run():
+    points = [
+        Point(beta=beta, kl=1 / beta, proxy=2 / beta, judge=3.0, samples=[
+            {"prompt": "p", "response": f"said at {beta}", "score": 1.0}])
+        for beta in (1.0, 0.1, 0.5)
+    ]  # fmt: skip
+    frontier = Frontier(points)
+    assert [point.beta for point in frontier.points] == [0.1, 0.5, 1.0]
+    assert "said at 0.1" in frontier.said.value and "KL 10.00" in frontier.words
+    changes(frontier, lambda: setattr(frontier.choice, "value", 2))
+    assert frontier.chosen.beta == 1.0 and "said at 1.0" in frontier.said.value
+
+
+def test_frontier_reads_folders(tmp_path):
+    for name, beta in (("a", 0.1), ("b", 1.0)):
+        (tmp_path / name).mkdir()
+        config = {"stage": "ppo", "config": {"beta": beta}}
+        (tmp_path / name / "config.json").write_text(json.dumps(config))
+        with (tmp_path / name / "metrics.jsonl").open("w") as log:
+            for step in range(1, 21):
+                row = {"step": step, "objective/kl": step * beta, "objective/score": step}
+                log.write(json.dumps(row) + "\n")
+        with (tmp_path / name / "samples.jsonl").open("w") as log:
+            for step in range(1, 21):
+                row = {"step": step, "prompt": "p", "response": "r" * step, "score": 0.5}
+                log.write(json.dumps(row) + "\n")
+    frontier = Frontier([tmp_path / "b", tmp_path / "a"], judge=lambda p, r: len(r))
+    one, other = frontier.points
+    assert (one.beta, other.beta) == (0.1, 1.0)
+    assert (one.kl, one.proxy, one.judge) == pytest.approx((1.55, 15.5, 15.5))
+    assert other.kl == pytest.approx(15.5) and len(other.path) == 20
+    with pytest.raises(MinirlhfError, match="isn't the folder of a PPO run"):
+        Frontier([tmp_path])
+
+
+# -------------------------------------------------------------------------------------- prediction
+
+
+def test_prediction_may_stay_empty_and_is_kept():
+    guess = Prediction("How often?", "test.number", unit="%")
+    assert guess.value is None and "no guess" in guess.words
+    changes(guess, lambda: setattr(guess.entry, "value", "62,5 %"))
+    assert guess.value == 62.5
+    guess.entry.value = "many"
+    assert guess.value is None and "0.7" in guess.problem.value
+    guess.entry.value = "60"
+    assert Prediction("How often?", "test.number").value == 60.0  # the cell is run again
+    changes(guess, lambda: guess.reveal(72.6))
+    assert "60" in guess.words and "72.6" in guess.words
+    empty = Prediction("How often?", "test.other")
+    changes(empty, lambda: empty.reveal(1.0))
+    choice = Prediction("Which?", "test.choice", choices=["up", "down"])
+    assert choice.value is None
+    choice.entry.value = "up"
+    assert choice.value == "up"
+    changes(choice, lambda: choice.reveal("down"))
+    with pytest.raises(MinirlhfError, match="isn't one of"):
+        choice.reveal("sideways")
+
+
+# ------------------------------------------------------------------------- what all widgets promise
+
+
+def test_display_leaves_a_picture_of_its_own(monkeypatch):
+    import minirlhf.widgets.base as base
+
+    shown, updated = [], []
+
+    class Handle:
+        def update(self, data, **options):
+            updated.append((data, options))
+
+    def display(data, **options):
+        shown.append((data, options))
+        return Handle()
+
+    monkeypatch.setattr(base, "display", display)
+    explorer = RankingExplorer()
+    explorer._ipython_display_()
+    (view, _), (still, options) = shown
+    assert "image/png" not in view and "application/vnd.jupyter.widget-view+json" in view
+    assert list(still) == ["image/png", "text/plain"] and still["image/png"] == explorer.picture
+    assert options["metadata"]["image/png"]["alt"] == explorer.words == still["text/plain"]
+    explorer.scores[0].value = 3.0
+    assert updated[-1][0]["image/png"] == explorer.picture != still["image/png"]
+
+
+def test_a_readers_own_settings_change_no_picture():
+    plain = RankingExplorer().picture
+    with matplotlib.rc_context(
+        {"axes.facecolor": "black", "text.color": "white", "font.size": 20, "axes.grid": True,
+         "axes.edgecolor": "red", "xtick.color": "red", "figure.dpi": 30}
+    ):  # fmt: skip
+        assert RankingExplorer().picture == plain
+        assert matplotlib.rcParams["font.size"] == 20
+
+
+def test_labels_are_in_both_languages():
+    entries = say.entries
+    assert isinstance(say, Texts) and entries
+    for key, entry in entries.items():
+        assert entry["zh"] and entry["of"] == fingerprint(entry["en"]), key
+        fields = {word.split("}")[0] for word in entry["en"].split("{")[1:]}
+        assert fields == {word.split("}")[0] for word in entry["zh"].split("{")[1:]}, key
+    try:
+        languages.choose("zh")
+        assert RankingExplorer().scores[0].description == "y1 的得分"
+    finally:
+        languages.choose("en")
+
+
+def test_coloured_text_stands_out_from_its_ground():
+    def luminance(color):
+        parts = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        parts = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+        return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+
+    for ink, ground in (GOOD, NEUTRAL):
+        high, low = sorted((luminance(ink), luminance(ground)), reverse=True)
+        assert (high + 0.05) / (low + 0.05) > 4.5
+        assert f"color:{ink};background:{ground}" in chip("x", (ink, ground))
