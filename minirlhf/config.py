@@ -248,8 +248,17 @@ _paper_ppo = PPOConfig(
     betas=_ADAM,
     ptx_context=_CONTEXT,
 )
-_town_sft = SFTConfig(epochs=8, learning_rate=1e-3)
-_town_ppo = PPOConfig(beta=0.15, decay="linear", ema=0.98)
+_town_sft = SFTConfig(epochs=4, batch=16, learning_rate=1e-3)
+_town_ppo = PPOConfig(
+    episodes=12_288,
+    rollout_batch=512,
+    minibatch=128,
+    beta=0.1,
+    learning_rate=5e-4,
+    decay="linear",
+    max_prompt=140,
+    ema=0.98,
+)
 
 PRESETS: dict[str, Preset] = {
     "paper": Preset(
@@ -289,7 +298,7 @@ PRESETS: dict[str, Preset] = {
         initial=replace(
             _town_sft, epochs=2, residual_dropout=0.0, pretrain_mix=0.1, keep_epochs=False
         ),
-        reward=RewardConfig(),
+        reward=RewardConfig(epochs=2, batch=8, learning_rate=2e-4),
         ppo=_town_ppo,
         ppo_ptx=replace(_town_ppo, ptx_gamma=0.3, ptx_examples_per_episode=0.25),
     ),
@@ -311,9 +320,13 @@ DIFFERENCES: tuple[Difference, ...] = (
     Difference("pretrain", "context", "Tinytown's texts are short: 256 tokens hold several."),
     Difference("pretrain", "batch", "16 thousand tokens a step in place of GPT-3's million."),
     Difference("pretrain", "warmup", "A thousand steps in all, not three hundred thousand."),
-    Difference("sft", "epochs", "Half of them reach the same place here, in half the time."),
+    Difference("sft", "epochs", "More of them add nothing here but time."),
+    Difference("sft", "batch", "More steps from some hundreds of demonstrations."),
+    Difference("initial", "batch", "More steps from some hundreds of demonstrations."),
+    Difference("reward", "epochs", "A small network learns slowly, and overfits later."),
+    Difference("reward", "batch", "More steps from a tenth of the paper's prompts."),
     Difference("ppo", "episodes", "What two cores do in some minutes."),
-    Difference("ppo", "rollout_batch", "More iterations from fewer episodes."),
+    Difference("ppo", "minibatch", "Steps from 64 episodes are too noisy here."),
     Difference("ppo", "beta", "β is in units of the reward, and this reward model's are larger."),
     Difference("ppo", "value_learning_rate", "Small networks take, and need, far larger steps."),
     Difference(

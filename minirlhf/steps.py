@@ -50,8 +50,11 @@ VARIANTS: dict[str, Callable[[PPOConfig], PPOConfig]] = {
 
 
 def judge_scores(prompts: list[str], replies: list[str]) -> torch.Tensor:
-    """The judge's grades as rewards: what tells a broken PPO from a poor reward model."""
-    return torch.tensor([judge(p, y).overall for p, y in zip(prompts, replies, strict=True)])
+    """The judge's grades as rewards: what tells a broken PPO from a poor reward model.
+
+    They are centred near a demonstration's grade, as a reward model is.
+    """
+    return torch.tensor([judge(p, y).overall - 5.0 for p, y in zip(prompts, replies, strict=True)])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,9 +67,9 @@ class RunConfig:
     """The base model."""
     seed: int = 0
     """Of data, models and samples."""
-    demonstrations: int = 1000
+    demonstrations: int = 400
     """Demonstrations of step 1 (paper: 12,725)."""
-    ranking_prompts: int = 3000
+    ranking_prompts: int = 4000
     """Prompts whose samples are ranked for step 2 (paper: 33,207)."""
     k: tuple[int, int] = (4, 9)
     """Fewest and most completions that a prompt is ranked with."""
