@@ -16,7 +16,7 @@ from test_resume import ends, server, start  # noqa: F401
 
 from minirlhf import beside, measure, pipeline
 from minirlhf.config import PRESETS
-from minirlhf.models import save_model
+from minirlhf.models import ScalarModel, save_model
 from minirlhf.steps import RunConfig
 from minirlhf.tinytown import bases
 from minirlhf.tinytown.tokenizer import build_tokenizer
@@ -72,7 +72,9 @@ def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     tokenizer = build_tokenizer(record["text"] for record in bases.corpus(300))
     size = replace(bases.SIZES["small"], width=32, layers=2)
-    save_model(bases.new_model(size, tokenizer), tokenizer, folder / "small")
+    base = bases.new_model(size, tokenizer)
+    save_model(base, tokenizer, folder / "small")
+    ScalarModel.from_policy(base, tokenizer).save(folder / bases.VOTED, tokenizer)
     return folder
 
 
