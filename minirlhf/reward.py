@@ -186,7 +186,7 @@ def accumulate_ranking(
     micro_batch: int | None,
     learner: Learner | None = None,
 ) -> objectives.Ranking:
-    """The ranking loss of a batch of prompts; with a learner its gradients too. Any cut is the same."""
+    """The ranking loss of a batch, with a learner its gradients too. Any cut gives the same."""
     lengths = [len(item.prompt) + max(map(len, item.completions)) for item in batch]
     loss = torch.zeros((), device=run.device)
     pairs = correct = torch.zeros((), dtype=torch.long, device=run.device)

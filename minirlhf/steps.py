@@ -272,10 +272,9 @@ class Steps:
         """The few-shot prefix of "GPT prompted": of some candidates, the best by score."""
 
         def candidates() -> list[Row]:
-            short = [
-                row for row in self.few_demonstrations
-                if row["style"] == "plain" and len(row["prompt"] + row["completion"]) < 100
-            ]  # fmt: skip
+            plain = [row for row in self.few_demonstrations if row["style"] == "plain"]
+            plain.sort(key=lambda row: len(row["prompt"] + row["completion"]))
+            short = plain[: max(len(plain) // 2, SHOTS)]  # a prefix has to leave room
             asked = [row["prompt"] for row in self.prompts("validation")]
             rows = []
             for number in range(PREFIXES):
