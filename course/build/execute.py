@@ -125,8 +125,10 @@ def _texts(output: NotebookNode) -> Iterator[tuple[NotebookNode, str]]:
 
 def _without_places(text: str | list[str], work: str) -> str:
     text = text if isinstance(text, str) else "".join(text)
-    for place, name in {work: "work", str(ROOT): ".", sys.prefix: "python"}.items():
-        text = text.replace(place, name) if place else text
+    names = {work: "work", str(ROOT): ".", sys.prefix: "python"}
+    # The longest first: the environment may lie in the repository.
+    for place in sorted(filter(None, names), key=len, reverse=True):
+        text = text.replace(place, names[place])
     return text
 
 
