@@ -2,8 +2,7 @@
 
 The paper's reward model doesn't start from the bare GPT-3 but from one tuned on public datasets
 (C.2). This is Tinytown's public dataset. From it a network of a million parameters learns what a
-large one has learned from the web: to see whether a text does what was asked. The votes ask for
-nothing else: how a labeler likes a right answer is left to step 2.
+large one has learned from the web: to see whether a text does what was asked, and how well.
 """
 
 from __future__ import annotations
@@ -53,11 +52,10 @@ def neighbour(prompt: str, rng: random.Random) -> str:
 def votes(prompt: str, answers: Sequence[str]) -> dict | None:
     """The order that the votes put distinct ``answers`` in; None if all have as many.
 
-    Right answers share the first rank; among the others half a point of the grade is a rank.
+    Half a point of the judge's grade is a rank, and no wrong answer shares one with a right one.
     """
     distinct = list(dict.fromkeys(answers))
-    verdicts = [judge(prompt, answer) for answer in distinct]
-    marks = [9 if verdict.passes else round(2 * verdict.overall) for verdict in verdicts]
+    marks = [int(2 * judge(prompt, answer).overall) for answer in distinct]
     order = sorted(set(marks), reverse=True)
     if len(order) == 1:
         return None
