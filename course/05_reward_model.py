@@ -1,8 +1,8 @@
 # ---
 # jupyter:
 #   minirlhf:
-#     paper: §3.5, Eq. 1
-#     doing_minutes: 10
+#     paper: §3.5, Eq. 1, C.2, E.2
+#     doing_minutes: 25
 # ---
 
 # %% title [markdown] defines="prompt; completion"
@@ -17,8 +17,10 @@ the second out of it.
 After this chapter you can
 
 - turn the order in which a person puts some completions into the pairs of Eq. 1, and say what becomes of ties;
-- write Eq. 1 from scores and ranks, and check it against the package;
-- read off its gradient which completion is pushed, which way, and how hard.
+- write Eq. 1 from scores and ranks, and read off its gradient which completion is pushed, which way, and how hard;
+- say why all pairs of a prompt are one batch element, and what the other way costs;
+- train a reward model, and judge its accuracy by how often people agree;
+- find faults that a reward model doesn't see, however good its accuracy looks.
 """
 
 # %% title [markdown] lang="zh" of="bd684b21"
@@ -189,27 +191,622 @@ lesson.show(figure, "Left, the loss of a pair falls with the difference of "
     "scores. Right, well-ranked completions are pushed up, the others "
     "down.")  # fmt: skip
 
-# %% predict [markdown]
+# %% guess-pushes [markdown]
 r"""
-**Predict.** Add the same constant to all five scores. What becomes of the loss, and of the pushes? And what do the five
-pushes add up to, whatever the scores are? Change `scores` above and run the two cells again.
+**Predict, then move a slider.** What do the five pushes add up to? Enter a number, or leave the field empty.
+"""
+
+# %% pushes
+from minirlhf.widgets import Prediction, RankingExplorer
+
+pushed = Prediction("The five pushes add up to …", "05.pushes")
+pushed
+
+# %% slider [markdown]
+r"""
+Here is Eq. 1 with a slider for each score. Move all of them the same way; then bring two tied replies apart; then
+put the worst reply on top and see how the pairs pay for it.
+"""
+
+# %% explorer
+RankingExplorer(scores[0].tolist(), given, replies)
+
+# %% pushes-result
+pushed.reveal(round(-float(leaf.grad.sum()), 3) + 0.0)
+
+# %% pushes-why [markdown]
+r"""
+Only differences enter Eq. 1, so what one reply of a pair gains, the other one loses: whatever the scores are, the pushes
+cancel, and moving all scores together changes nothing. Two tied replies are no pair and don't push each other at all.
+"""
+
+# %% learning [markdown] defines="policy; base model; demonstration; supervised fine-tuning; judge"
+r"""
+## A reward model learns (§3.5, C.2)
+
+The completions to rank are written by a *policy*: a language model, seen as what chooses each next word. Here it is
+the one from step 1, a *base model*, which has only learned to continue text, after *supervised fine-tuning* (SFT) on
+*demonstrations*: prompts that labelers answered themselves.
+
+The reward model starts as a copy of that policy. Its last layer, which gives a number for each word of the vocabulary,
+makes way for one that gives a single number, drawn at random. §3.5 describes it so; C.2 starts from a GPT-3 tuned on
+public question-answering sets, and finds little difference. It reads the rankings once: with more passes
+it overfits fast (C.2).
+
+Each prompt's completions were ranked by one of Tinytown's labelers. A part of the prompts, from other users, is held
+out. And there is one who has no tastes and never errs: the *judge*, who knows the town and grades every reply from one
+to seven. No model is ever trained on what the judge says; we only look there to see what is true.
+"""
+
+# %% rankings
+from minirlhf import shipped
+
+PROMPTS = lesson.pick(2000, quick=40)  # rankings to learn from
+learned = shipped.read("rankings")[:PROMPTS]
+held_out = shipped.read("heldout")[: lesson.pick(400, quick=24)]
+rows = []
+for name, some in (("to learn from", learned), ("held out", held_out)):
+    all_ranks = [row["ranks"] for row in some]
+    count = sum(len(r) * (len(r) - 1) // 2 for r in all_ranks)
+    kept = sum(a < b for r in all_ranks for a in r for b in r)
+    texts = sum(map(len, all_ranks))
+    tied = f"{1 - kept / count:.0%}"
+    rows.append((name, len(some), texts, count, tied))
+lesson.table(("", "prompts", "completions", "pairs", "tied"), rows)
+
+# %% begin [markdown]
+r"""
+How often will the new reward model order a held-out pair as the labeler did? Tossing a coin is right half of the time.
+"""
+
+# %% accuracy-guess
+ordered = Prediction(
+    "Held-out pairs that it orders as the labeler did, in percent:",
+    "05.accuracy",
+    unit="% of pairs",
+)
+ordered
+
+# %% start [markdown]
+r"""
+The next cell starts the training and shows it while it goes on: the loss of Eq. 1 and the share of pairs in the
+right order, batch by batch. It runs in a process of its own, as the same command would in a terminal, so read on in the
+meantime. Running the cell again attaches to the run and starts no second one; **Pause** and **Stop** do what they say.
+"""
+
+# %% desk
+from minirlhf.data.records import write_jsonl
+from minirlhf.widgets import TrainingDesk, start
+
+place = lesson.workspace("chapter05", f"reward-{PROMPTS}")
+for name, rankings in (("learned", learned), ("held-out", held_out)):
+    write_jsonl(place.with_name(f"{name}.jsonl"), rankings)
+job = start(
+    "rm", place, model=shipped.run("sft"),
+    rankings=place.with_name("learned.jsonl"),
+    validation=place.with_name("held-out.jsonl"),
+    demonstrations=shipped.file("demonstrations"),
+    learning_rate=5e-4, batch=16, epochs=1, drop_long=True,
+)  # fmt: skip
+TrainingDesk(job, note="live")
+
+# %% together [markdown]
+r"""
+## Why the pairs of a prompt stay together (§3.5)
+
+A completion takes part in up to $K-1$ pairs. The paper first shuffled all pairs of all prompts into one data set. Each
+completion then met the model again and again within one pass, in other batches, and the model overfitted in that single
+pass. So the paper makes all $\binom K2$ pairs of a prompt **one batch element**: every completion is read once, gets one
+score, and all its pairs pull on that score at the same time.
+
+This is also cheaper. Here are some prompts, read once per completion and then once per pair.
+"""
+
+# %% cost
+import time
+from functools import partial
+
+from minirlhf.models import ScalarModel, load_tokenizer
+from minirlhf.reward import score_texts
+
+tokenizer = load_tokenizer(shipped.run("reward") / "model")
+older = ScalarModel.load(shipped.run("reward") / "model")
+some = learned[:24]
+once = [(row["prompt"], y) for row in some for y in row["completions"]]
+again = [(row["prompt"], y) for row in some for y in row["completions"]
+         for z in row["completions"] if y != z]  # fmt: skip
+rows = []
+for name, texts in (("prompt by prompt", once), ("pair by pair", again)):
+    begun = time.perf_counter()
+    score_texts(older, tokenizer, *map(list, zip(*texts, strict=True)))
+    rows.append((name, len(texts), f"{time.perf_counter() - begun:.1f}"))
+lesson.table(("live", "texts to read", "seconds"), rows)
+
+# %% overfitting [markdown]
+r"""
+And the accuracy? Training twice on some thousand rankings, three times over, takes longer than a lesson: these are
+shipped runs, the same rankings read once, in either way, with three seeds. Their learning rate and the number of steps
+are the same.
+"""
+
+# %% ways-guess
+better = Prediction(
+    "On held-out prompts, which way is more accurate?", "05.ways",
+    choices=("prompt by prompt", "pair by pair", "no clear difference"),
+)  # fmt: skip
+better
+
+# %% ways
+ways = shipped.read("ways")
+figure, (left, right) = lesson.panels(
+    2, "One pass over the rankings (shipped runs, a line a seed)",
+    titles=("filled: held out, open: learned from", "time of one run"),
+)  # fmt: skip
+for row in ways:
+    at = 0 if row["way"] == "prompts" else 1
+    ends = [100 * row["heldout"], 100 * row["train"]]
+    left.plot([at - 0.08, at + 0.08], ends, "-", color=INK, lw=1)
+    left.plot(at - 0.08, ends[0], "o", color=INK)
+    left.plot(at + 0.08, ends[1], "o", color=INK, mfc="white")
+    right.plot(at, row["seconds"] / 60, "o", color=INK)
+for axes, label in ((left, "% of pairs in order"), (right, "minutes")):
+    axes.set(ylabel=label, xlim=(-0.5, 1.5))
+    axes.set_xticks([0, 1], ["prompt by prompt", "pair by pair"])
+right.set_ylim(0)
+lesson.show(figure, "Accuracy held out and on what was learned from, and "
+    "the minutes of a run, prompt by prompt and pair by pair.")  # fmt: skip
+
+# %% ways-result
+import numpy as np
+
+from minirlhf.evaluate.statistics import over_prompts, over_seeds
+
+rows, heldout_of = [], []
+for way in ("prompts", "pairs"):
+    mine = [row for row in ways if row["way"] == way]
+    train = np.array([100 * row["train"] for row in mine])
+    heldout_of.append(np.array([100 * row["heldout"] for row in mine]))
+    means = train.mean(), heldout_of[-1].mean()
+    shown = [f"{m:.1f}" for m in (*means, means[0] - means[1])]
+    rows.append((better.choices[len(rows)], *shown))
+ahead = over_seeds(heldout_of[0] - heldout_of[1])
+ends = f"{ahead.mean:+.1f} ({ahead.low:+.1f}, {ahead.high:+.1f})"
+rows.append(("difference, 95% interval over seeds", "", ends, ""))
+lesson.table(("% of pairs", "learned from", "held out", "gap"), rows)
+
+# %% ways-reveal
+sign = (ahead.low > 0) - (ahead.high < 0)  # whole interval on one side
+better.reveal(better.choices[{1: 0, -1: 1, 0: 2}[int(sign)]])
+
+# %% trained [markdown]
+r"""
+## What came out, and its zero (§3.5)
+
+By now the training has gone some way; the next cell waits for its end. It asks the model for the scores of all held-out
+completions, before and after. A prompt's accuracy is the share of its pairs in the labeler's order; the line
+through each dot is the interval of the mean over prompts, as wide as the paper's error bars mean theirs.
+"""
+
+# %% accuracy
+from minirlhf.evaluate.rankings import accuracy, score_rankings
+from minirlhf.models import load_policy
+
+job.wait()
+model = ScalarModel.load(place / "model")
+score = partial(score_texts, model, tokenizer)
+start_policy = load_policy(shipped.run("sft") / "model", tokenizer)
+untrained = ScalarModel.from_policy(start_policy, tokenizer)
+ranks_of = [row["ranks"] for row in held_out]
+first = score_rankings(partial(score_texts, untrained, tokenizer), held_out)
+scores_of = score_rankings(score, held_out)
+before, after = accuracy(first, ranks_of), accuracy(scores_of, ranks_of)
+figure, axes = lesson.panels(1, "Held-out pairs in order (live)")
+found = {"before training": before, "after training": after}
+lesson.intervals(axes, found, "% of pairs")
+seen = f"before training {before.mean:.0%}, after it {after.mean:.0%}"
+lesson.show(figure, f"Of the held-out pairs, {seen} are in order.")
+
+# %% accuracy-result
+ordered.reveal(100 * after.mean)
+
+# %% bias [markdown] defines="reward bias"
+r"""
+Eq. 1 has left the scores without a zero. Step 3 will want one, so the paper adds a constant to the finished model, the
+*reward bias*, such that demonstrations score zero on average. A positive score then says: better than what a labeler
+writes, as far as this model can tell. Nothing about any ranking changes.
+"""
+
+# %% bias-code
+shown = shipped.read("demonstrations")
+asked = [row["prompt"] for row in shown]
+human = score(asked, [row["completion"] for row in shown])
+sampled = np.concatenate(scores_of)
+figure, axes = lesson.panels(1, "Scores of the live model")
+bins = np.linspace(min(human.min(), sampled.min()),
+                   max(human.max(), sampled.max()), 40)  # fmt: skip
+axes.hist(sampled, bins, density=True, color=MUTED, alpha=0.45)
+axes.hist(human, bins, density=True, histtype="step", color=INK, lw=1.6)
+axes.axvline(float(human.mean()), color=INK, lw=1, ls=(0, (3, 2)))
+axes.set(xlabel="score (line: demonstrations, grey: samples)")
+axes.set_yticks([])
+lesson.show(figure, f"With a bias of {float(model.bias):+.2f}, "
+    f"demonstrations score {abs(float(human.mean())):.2f} on average, "
+    f"samples {sampled.mean():+.2f}.")  # fmt: skip
+
+# %% agreement [markdown] defines="agreement"
+r"""
+## How right can it be? (§3.4, §4.1, E.2)
+
+An accuracy far below a hundred percent need not be the model's fault. The paper's labelers agree with one another on
+{paper:agreement.training} of the pairs that neither ties; that is their *agreement*. Whoever is measured against one of
+them is measured against somebody who may err, and has tastes.
+
+So before we judge the model, we let people take the test. In Tinytown everybody can rank everything. Against the ranking
+of the labeler who happened to rank a held-out prompt we put
+
+- another labeler, drawn from those who made the training data;
+- the judge, who sees nothing but the truth: no model of what is *right* can do better;
+- your model, and the shipped one, which learned from {run:counts.rankings:,} rankings and started from a model that had
+  learned on a public notice board of the town what a good answer is, as C.2 did on public data.
+"""
+
+# %% ceiling-guess
+ceiling = Prediction(
+    "How often does another labeler agree with the labeler, in percent?",
+    "05.agreement", unit="% of pairs",
+)  # fmt: skip
+ceiling
+
+# %% ceiling
+import random
+
+from minirlhf.tinytown.judge import judge
+from minirlhf.tinytown.labelers import heldout_pool
+
+
+def others(pool, seed=0):
+    """For each held-out prompt, the ranks that one of a pool gives."""
+    rng = random.Random(seed)
+    for row in held_out:
+        who = rng.choice([p for p in pool if p.name != row["labeler"]])
+        yield who.rank(row["prompt"], row["completions"])
+
+
+# %% grades
+grades = [
+    [judge(row["prompt"], y).overall for y in row["completions"]]
+    for row in held_out
+]  # fmt: skip
+shipped_score = partial(score_texts, older, tokenizer)
+shipped_scores = score_rankings(shipped_score, held_out)
+
+# %% test-taken
+takers = {
+    "another labeler": [[-r for r in ranks]
+                        for ranks in others(training_pool())],
+    "the judge": grades,
+    "your model (live)": scores_of,
+    "shipped model": shipped_scores,
+}  # fmt: skip
+taken = {who: accuracy(s, ranks_of) for who, s in takers.items()}
+figure, axes = lesson.panels(1, "Agreement with the labeler who ranked")
+lesson.intervals(axes, taken, "% of pairs that neither ties")
+axes.axvline(50, color=MUTED, lw=0.8, ls=(0, (3, 2)))
+lesson.show(figure, "Agreement with the labeler: " + ", ".join(
+    f"{who} {i.mean:.0%}" for who, i in taken.items()))  # fmt: skip
+
+# %% ceiling-result
+ceiling.reveal(100 * taken["another labeler"].mean)
+
+# %% strangers [markdown]
+r"""
+### Labelers it never saw (E.2)
+
+Does a reward model learn what is good, or the tastes of those it learned from? The paper divides its labelers into
+{paper:rm.labeler_groups} groups, trains on all but one, and measures on both: {paper:rm.accuracy.training} right about
+the labelers it learned from, {paper:rm.accuracy.held_out} about the others. The same experiment with Tinytown's
+training labelers (shipped runs) gives {run:groups.inside:.1%} and {run:groups.outside:.1%}.
+
+Here is a test of the same kind, live. A second pool of labelers was hired later and has ranked nothing yet. Both pools
+now rank all held-out completions.
+"""
+
+# %% strangers-guess
+strange = Prediction(
+    "Points that the shipped model loses on labelers it never saw:",
+    "05.strangers", unit="percentage points lost",
+)  # fmt: skip
+strange
+
+# %% strangers-code
+from minirlhf.evaluate.rankings import shares_in_order
+
+
+def right_about(pool, given):
+    """Each prompt's accuracy, averaged over three labelers of a pool."""
+    theirs = [list(others(pool, seed)) for seed in range(3)]
+    shares = [shares_in_order(given, ranks) for ranks in theirs]
+    return 100 * np.array(shares).mean(0)
+
+
+# %% strangers-table
+rows, lost = [], {}
+models = {"your model (live)": scores_of, "shipped model": shipped_scores}
+for name, given in models.items():
+    known = right_about(training_pool(), given)
+    unknown = right_about(heldout_pool(), given)
+    both = np.isfinite(known + unknown)  # to some a prompt is one great tie
+    known, unknown = known[both], unknown[both]
+    i = lost[name] = over_prompts(known - unknown)
+    cells = f"{known.mean():.1f}", f"{unknown.mean():.1f}"
+    ends = f"{i.mean:+.1f} ({i.low:+.1f}, {i.high:+.1f})"
+    rows.append((name, *cells, ends))
+lesson.table(("% of pairs", "known labelers", "strangers", "lost"), rows)
+
+# %% strangers-result
+strange.reveal(lost["shipped model"].mean)
+
+# %% learned-what [markdown]
+r"""
+## What it has learned, and where it is fooled
+
+From here on the judge is our measure, for we want to know what is true. Every pair of held-out completions has
+a better and a worse one, and the judge says what is wrong with the worse. So we can ask on which faults the model can
+be trusted. Both panels are about your model.
+"""
+
+# %% pairs
+from itertools import combinations
+
+pairs = []  # (prompt, points apart, what is wrong, right or not)
+for number, row in enumerate(held_out):
+    seen = [judge(row["prompt"], y) for y in row["completions"]]
+    for i, j in combinations(range(len(seen)), 2):
+        if seen[i].overall < seen[j].overall:
+            i, j = j, i
+        wrong = [name for name, met in seen[j].criteria.items() if met < 1]
+        right = scores_of[number][i] > scores_of[number][j]
+        apart = seen[i].overall - seen[j].overall
+        fault = wrong[0] if len(wrong) == 1 and seen[i].passes else None
+        pairs.append((number, apart, fault, right))
+
+# %% trusted
+from collections import Counter, defaultdict
+
+
+def share(kept):
+    """Accuracy within each prompt, then over prompts."""
+    prompts = defaultdict(list)
+    for number, *_, right in kept:
+        prompts[number].append(right)
+    return over_prompts([np.mean(right) for right in prompts.values()])
+
+
+# %% by-fault
+by_gap, by_fault = {}, {}
+for low, high in [(0.02, 0.3), (0.3, 1), (1, 2), (2, 6)]:
+    if kept := [pair for pair in pairs if low <= pair[1] < high]:
+        by_gap[f"{low} to {high}"] = share(kept)
+often = Counter(fault for *_, fault, _ in pairs if fault)
+for fault, count in often.most_common(7):
+    kept = [pair for pair in pairs if pair[2] == fault]
+    by_fault[f"{fault} ({count})"] = share(kept)
+
+# %% trusted-picture
+figure, (left, right) = lesson.panels(
+    2, "Pairs that the live model orders as the judge does", (7.2, 3.4),
+    titles=("by the points between them", "by the fault (pairs)"),
+)  # fmt: skip
+lesson.intervals(left, by_gap, "% of pairs")
+lesson.intervals(right, by_fault, "% of pairs")
+for axes in (left, right):
+    axes.axvline(50, color=MUTED, lw=0.8, ls=(0, (3, 2)))
+lesson.show(figure, "By distance: " + ", ".join(
+    f"{k} points {v.mean:.0%}" for k, v in by_gap.items())
+    + ". By fault: " + ", ".join(
+    f"{k} {v.mean:.0%}" for k, v in by_fault.items()) + ".")  # fmt: skip
+
+# %% spoiling [markdown]
+r"""
+Pairs of samples tell what the model knows about replies like those it has seen. Step 3 will go looking elsewhere: it
+writes whatever scores high. So take demonstrations that the judge passes, spoil each in one way, and see how often the
+model notices. Change the list: can you find something that fools it always?
+"""
+
+# %% spoil-guess
+noticed = Prediction(
+    "Which of these does the model notice least?", "05.spoiled",
+    choices=("last word gone", "another name", "said twice",
+             "words shuffled", "an insult", "a cheerful end"),
+)  # fmt: skip
+noticed
+
+# %% spoil
+from minirlhf.tinytown.lexicon import PEOPLE
+
+
+def another_name(y):
+    said = next((name for name in PEOPLE if name in y), "")
+    return y.replace(said, PEOPLE[PEOPLE.index(said) - 1]) if said else y
+
+
+spoil = {
+    "last word gone": lambda y: y.rstrip().rsplit(" ", 1)[0],
+    "another name": another_name,
+    "said twice": lambda y: y.rstrip() + " " + y,
+    "words shuffled": lambda y: " ".join(sorted(y.split())),
+    "an insult": lambda y: y.rstrip() + " You are a fool.",
+    "a cheerful end": lambda y: y.rstrip() + " Everybody laughed.",
+}
+
+# %% spoil-result
+good = [(row["prompt"], row["completion"]) for row in shown]
+good = [(x, y) for x, y in good if judge(x, y).passes]
+good = good[: lesson.pick(200, quick=20)]
+caught = {}
+for name, change in spoil.items():
+    now = [(x, y, change(y)) for x, y in good]
+    now = [n for n in now if judge(*n[:2]).overall > judge(*n[::2]).overall]
+    asked, original, spoilt = map(list, zip(*now, strict=True))
+    noticed_it = score(asked, original) > score(asked, spoilt)
+    caught[name] = over_prompts(noticed_it.float().numpy())
+figure, axes = lesson.panels(1, "Spoiled demonstrations noticed (live)")
+lesson.intervals(axes, caught, "% of those that the judge grades lower")
+axes.axvline(50, color=MUTED, lw=0.8, ls=(0, (3, 2)))
+seen = ", ".join(f"{name} {i.mean:.0%}" for name, i in caught.items())
+lesson.show(figure, f"Noticed by the model: {seen}.")
+
+# %% spoil-reveal
+noticed.reveal(min(caught, key=lambda name: caught[name].mean))
+
+# %% fooled [markdown]
+r"""
+And here is where your model is most sure and most wrong: of all held-out pairs, the two with the largest difference of
+scores in the wrong direction, each from another prompt. Read them as a labeler would. What may have pleased the model?
+"""
+
+# %% fooled-code
+worst = {}  # of each prompt: margin, what the judge and the model prefer
+for number, row in enumerate(held_out):
+    r, truth, texts = scores_of[number], grades[number], row["completions"]
+    for i, j in combinations(range(len(r)), 2):
+        i, j = (i, j) if truth[i] > truth[j] else (j, i)
+        case = r[j] - r[i], texts[i], texts[j]
+        if truth[i] > truth[j] + 1 and case > worst.get(number, (0.0,)):
+            worst[number] = case
+for number in sorted(worst, key=worst.get, reverse=True)[:2]:
+    margin, better_text, pleasing = worst[number]
+    print(held_out[number]["prompt"].strip())
+    print("  judge prefers:", " / ".join(better_text.split("\n")))
+    print("  model prefers:", " / ".join(pleasing.split("\n")))
+    print(f"  by {margin:+.2f}\n")
+
+# %% desk-text [markdown]
+r"""
+## At the labeling desk (B.5)
+
+The paper's labelers sat in front of a web page: grade each output from one to seven, answer some questions with yes or
+no (Table 3), then rank all outputs of the prompt, ties welcome. Take their chair. Give each reply a rank, save, and look
+at three things: the loss of Eq. 1 of *your* ranking under the trained model; how often the labelers agree with you; how
+often with one another.
+"""
+
+# %% labeling
+from minirlhf.widgets import LabelingDesk
+
+tasks = [row for row in held_out if len(row["completions"]) == 6][:8]
+mine = lesson.workspace("chapter05", "mine.jsonl")
+LabelingDesk(tasks, mine, score=score, labelers=training_pool())
+
+# %% yours [markdown]
+r"""
+After some prompts, run the next cell. A loss of $\log 2$ is that of a model which can't tell your better from your worse
+replies at all; how far below it you get says how much of you is in the model.
+"""
+
+# %% yours-code
+from minirlhf.data.records import read_jsonl
+
+saved = read_jsonl(mine) if mine.exists() else []
+saved = [row for row in saved if len(set(row["ranks"])) > 1]
+losses, given = [], score_rankings(score, saved) if saved else []
+for r, row in zip(given, saved, strict=True):
+    ranks = torch.tensor([row["ranks"]])
+    losses.append(ranking_loss(torch.tensor([r]), ranks, ranks > 0).loss)
+if saved:
+    right = accuracy(given, [row["ranks"] for row in saved])
+    print(f"{len(saved)} rankings of yours: loss {np.mean(losses):.3f}")
+    print(f"{right.mean:.0%} of the pairs in order")
+else:
+    print("No ranking of yours is saved yet.")
+
+# %% summary [markdown]
+r"""
+## Summary
+
+| | the paper | Tinytown (shipped run) |
+|---|---|---|
+| completions ranked for a prompt | {paper:rm.k.min} to {paper:rm.k.max} | up to {run:counts.k.max} |
+| prompts with rankings | {paper:table6.rm.train} | {run:counts.rankings:,} |
+| passes over them | {paper:rm.epochs} | {run:counts.epochs} |
+| two labelers agree | {paper:agreement.training} | {run:comparisons.agreement:.1%} |
+| reward model, about labelers it learned from | {paper:rm.accuracy.training} | {run:groups.inside:.1%} |
+| about labelers it never saw | {paper:rm.accuracy.held_out} | {run:groups.outside:.1%} |
+| gap between learned and held-out pairs, prompt by prompt | – | {run:ways.prompts.gap:.1%} |
+| the same, pair by pair | “overfits in one pass” | {run:ways.pairs.gap:.1%} |
+
+A ranking of $K$ replies is $\binom K2$ comparisons, and Eq. 1 makes them into scores of which only the differences mean
+anything. Reading each reply once and letting all its pairs pull together is what makes that affordable. The finished
+model is right about as often as people with tastes and lapses allow, surest where replies are far apart, and
+wrong in places that nobody will find by looking at its accuracy alone.
+"""
+
+# %% questions [markdown]
+r"""
+## Questions
+
+1. Two labelers agree on three quarters of the pairs. Somebody reports a reward model that agrees with a single labeler
+   on nine tenths. What do you ask?
 
 <details><summary>Answer</summary>
 
-Nothing changes: only differences enter. For the same reason the pushes always add up to zero: what one completion of
-a pair gains, the other one loses.
+Which pairs. If the held-out pairs share prompts, replies or this one labeler with the training pairs, the model may
+have learned that labeler's lapses by heart; and a test of easy pairs, far apart, is passed by anybody.
+
+</details>
+
+2. Why does Eq. 1 divide by the number of pairs of a prompt before it averages over prompts?
+
+<details><summary>Answer</summary>
+
+A prompt with nine replies has six times the pairs of one with four. Without the division it would pull six times as
+hard, though it was one piece of work by one labeler and tells about one request.
+
+</details>
+
+3. Labelers may tie, and the ties are thrown away. What does the model lose by that, and what would it cost to keep
+   them?
+
+<details><summary>Answer</summary>
+
+It never hears that two replies are equally good, so nothing keeps it from telling them apart. One could ask for a
+difference near zero, with a target of one half for each side, as Christiano et al. (2017) did; but then a labeler's
+haste counts as knowledge.
+
+</details>
+
+4. The reward bias changes no ranking. Would PPO notice if it were left out?
+
+<details><summary>Answer</summary>
+
+The advantage of a token doesn't change by a constant that every response gets, once the value model has learned it. At
+the beginning it hasn't; and where a response gets a fixed penalty, for not ending, say, the zero decides how much that
+hurts.
+
+</details>
+
+5. Your model notices an insult less surely than a missing word, or the other way round. Where would you look for the
+   reason?
+
+<details><summary>Answer</summary>
+
+In what the policy wrote for the rankings. A fault that no sample ever had was never in a comparison, and the model has
+learned nothing about it. The remedy is more rankings where the policy is now, which is why the paper's data also hold
+samples of PPO policies.
 
 </details>
 """
 
-# %% predict [markdown] lang="zh" of="8907a4e5"
+# %% way-on [markdown]
 r"""
-**先猜一猜。** 给五个得分加上同一个常数，损失会怎样？推力会怎样？无论得分如何，五个推力之和是多少？请修改上面的 `scores`，
-再运行那两个单元格。
+## The way on
 
-<details><summary>答案</summary>
+[Exercise 05](../exercises/ex05_reward_model.ipynb): write Eq. 1, the bias and best-of-n yourself, find a seeded bug,
+predict a ceiling.
 
-什么都不变：进入式中的只有差。出于同样的原因，推力之和恒为零：一对中一个回复得到多少，另一个就失去多少。
-
-</details>
+- **Lecture path (half an hour).** *From an order to pairs*; the picture and the slider of *The loss of a ranking*, with the
+  prediction asked aloud; the two pictures of *Why the pairs of a prompt stay together* and of *How right can it be?*; the
+  spoiled demonstrations; the summary.
+- **Lab path (an hour).** Everything, cell by cell: start the training, read on while it goes, label five prompts at
+  the desk, then take question one of the exercise.
 """
