@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from typing import Any
 
@@ -22,6 +23,8 @@ def figures(pack: Pack) -> Row:
     return {
         "counts": {
             "demonstrations": config.demonstrations,
+            "sft_batch": config.stages.sft.batch,
+            "sft_dropout": config.stages.sft.residual_dropout,
             "rankings": len(pack.steps.rankings(1)),
             "heldout": len(pack.heldout),
             "k": {"min": config.k[0], "max": config.k[1]},
@@ -37,7 +40,7 @@ def figures(pack: Pack) -> Row:
         "reward": {**summary["reward_model"], **_reward(pack)},
         "ways": _ways(pack.ways),
         "groups": {name: float(np.mean(values)) for name, values in pack.groups[0].items()},
-        "epochs": _epochs(pack.epochs),
+        "epochs": _epochs(pack),
         "won_back": summary["won_back"],
     }
 
@@ -66,13 +69,16 @@ def _ways(rows: list[Row]) -> Row:
     return out
 
 
-def _epochs(rows: list[Row]) -> Row:
-    best = {key: 1 + int(np.argmax([np.mean(row[key]) for row in rows]))
-            for key in ("score", "grade", "passes")}  # fmt: skip
-    last, first = rows[-1], rows[0]
+def _epochs(pack: Pack) -> Row:
+    """Which epoch of the long SFT run each chooser takes, and what the first and last are worth."""
+    rows = pack.epochs
+    log = (pack.folder / "sft-long" / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    losses = [row["validation/loss"] for row in map(json.loads, log) if "validation/loss" in row]
+    keys = ("score", "grade", "passes")
+    best = {key: 1 + int(np.argmax([np.mean(row[key]) for row in rows])) for key in keys}
     return {
         "count": len(rows),
-        "best": best,
-        "first": {key: asdict(over_prompts(first[key])) for key in best},
-        "last": {key: asdict(over_prompts(last[key])) for key in best},
+        "best": {"loss": 1 + int(np.argmin(losses)), **best},
+        "first": {key: asdict(over_prompts(rows[0][key])) for key in keys},
+        "last": {key: asdict(over_prompts(rows[-1][key])) for key in keys},
     }

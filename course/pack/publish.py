@@ -39,6 +39,8 @@ def publish(pack: Pack, target: Path) -> None:
         "validation": pack.validation,
         "rankings": steps.rankings(1)[:LESSON],
         "heldout": pack.heldout,
+        "prompts": steps.prompts("eval"),
+        "prompts-ppo": steps.prompts("ppo")[:LESSON],
         "epochs": pack.epochs,
         "ways": pack.ways,
         "groups": pack.groups,
