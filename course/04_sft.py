@@ -10,7 +10,7 @@ r"""
 # Chapter 04 · Supervised fine-tuning
 
 A *base model* has read a lot and continues whatever it is given. Ask it for something, and it writes what usually comes
-after such a line, which is seldom an answer. Step 1 of the paper shows it some thousand answers, and from then on it
+after such a line, which is seldom an answer. Step 1 of the paper shows it thousands of answers, and from then on it
 answers. How little does that take, which part of the text counts, and when should one stop?
 
 After this chapter you can
@@ -112,10 +112,12 @@ masked, so their surprise is nobody's business.
 # %% surprise
 import torch
 
+from minirlhf.data.encoding import encode_completions, encode_prompts
+
 shown = shipped.read("demonstrations")
 row = next(row for row in shown if row["style"] == "plain")
-x = tokenizer(row["prompt"])["input_ids"]
-y = tokenizer(row["completion"])["input_ids"] + [tokenizer.eos_token_id]
+(x,) = encode_prompts(tokenizer, [row["prompt"]])
+(y,) = encode_completions(tokenizer, [row["completion"]])  # ends in EOS
 tokens = torch.tensor([x + y])
 mask = torch.tensor([[False] * len(x) + [True] * len(y)])
 with torch.no_grad():

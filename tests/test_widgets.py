@@ -243,6 +243,18 @@ def test_playground_asks_every_model(models):
     assert board.replies["ppo"].texts != before["ppo"].texts
 
 
+def test_playground_draws_the_judges_grades_where_there_is_no_reward_model(models):
+    board = Playground(
+        {"sft": (models.reference, tokenizer())}, judge=lambda prompt, reply: 2.5, prompt=PROMPT,
+        max_response=8,
+    )  # fmt: skip
+    changes(board, board.ask.click)
+    assert "judge" in board.words and "SFT 2.5" in board.words
+    board.judge = lambda prompt, reply: "well said"  # nothing that can be drawn
+    board.ask.click()
+    assert "SFT" not in board.words and "1 models" in board.words
+
+
 def test_playground_takes_any_prompt_it_can(models):
     board = Playground({"mine": (models.policy, tokenizer())}, max_response=8)
     board.prompt.value = "größer 漢字 zxqv"
@@ -310,6 +322,7 @@ def test_prediction_may_stay_empty_and_is_kept():
     assert Prediction("How often?", "test.number").value == 60.0  # the cell is run again
     changes(guess, lambda: guess.reveal(72.6))
     assert "60" in guess.words and "72.6" in guess.words
+    assert guess.reveal(50) is guess  # a notebook shows it again
     empty = Prediction("How often?", "test.other")
     changes(empty, lambda: empty.reveal(1.0))
     choice = Prediction("Which?", "test.choice", choices=["up", "down"])

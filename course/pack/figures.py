@@ -20,6 +20,7 @@ MODEL = ("passes", "gain", "grade", "words", "score", "wins_judge", "wins_labele
 def figures(pack: Pack) -> Row:
     """Nested tables of numbers, or of ``mean, low, high, n``."""
     summary, config = pack.summary, pack.config
+    ppo = config.stages.ppo
     return {
         "counts": {
             "demonstrations": config.demonstrations,
@@ -29,7 +30,13 @@ def figures(pack: Pack) -> Row:
             "heldout": len(pack.heldout),
             "k": {"min": config.k[0], "max": config.k[1]},
             "epochs": config.stages.reward.epochs,
-            "episodes": config.stages.ppo.episodes,
+            "episodes": ppo.episodes,
+            "ppo_batch": ppo.rollout_batch,
+            "ppo_minibatch": ppo.minibatch,
+            "ppo_inner": ppo.inner_epochs,
+            "ppo_clip": ppo.clip,
+            "ppo_beta": ppo.beta,
+            "ptx_gamma": config.stages.ppo_ptx.ptx_gamma,
             "seconds": summary["seconds"],
         },
         "models": {
