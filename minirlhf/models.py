@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from minirlhf import hub
 from minirlhf.data.batching import Sequences
+from minirlhf.data.branches import Branches
 from minirlhf.data.packing import PackedRows, block_diagonal_mask
 from minirlhf.errors import MinirlhfError
 from minirlhf.fingerprints import of_vocabulary
@@ -166,15 +167,19 @@ def position_ids(mask: Tensor) -> Tensor:
 
 def packed_logprobs(model, batch: PackedRows) -> Tensor:
     """Log π of every token but the first of each packed row: float32 ``[B, T - 1]``."""
-    mask = block_diagonal_mask(batch.documents)
-    if model.config._attn_implementation != "sdpa":  # the others want an additive mask
-        mask = torch.zeros(mask.shape, dtype=model.dtype, device=mask.device).masked_fill_(
-            ~mask, torch.finfo(model.dtype).min
-        )
+    mask = attention_mask(model, block_diagonal_mask(batch.documents))
     logits = model(
         input_ids=batch.tokens, attention_mask=mask, position_ids=batch.positions, use_cache=False
     ).logits
     return token_logprobs(logits[:, :-1], batch.tokens[:, 1:])
+
+
+def attention_mask(model, mask: Tensor) -> Tensor:
+    """``mask``, bool ``[B, 1, T, T]`` and True where a token may look, as ``model`` wants it."""
+    if model.config._attn_implementation == "sdpa":
+        return mask
+    additive = torch.zeros(mask.shape, dtype=model.dtype, device=mask.device)
+    return additive.masked_fill_(~mask, torch.finfo(model.dtype).min)
 
 
 def process_logits(
@@ -329,6 +334,22 @@ class ScalarModel(nn.Module):
         last = torch.arange(rows, device=batch.tokens.device) * width + batch.lengths - 1
         hidden = self.hidden_states(batch.tokens).index_select(0, last)
         return self.head(hidden).squeeze(-1).float() + self.bias
+
+    @property
+    def shares_prompts(self) -> bool:
+        """Whether `score_branches` works: the network takes positions and a mask of our own."""
+        implementation = self.classifier.config._attn_implementation
+        return implementation in ("sdpa", "eager") and _takes_positions(type(self.classifier))
+
+    def score_branches(self, batch: Branches) -> Tensor:
+        """r(x, y) of completions that share their prompts' rows: float32 ``[N]``."""
+        backbone = self.classifier.base_model
+        mask = attention_mask(backbone, batch.mask)
+        hidden = backbone(
+            input_ids=batch.tokens, attention_mask=mask, position_ids=batch.positions,
+            use_cache=False,
+        ).last_hidden_state.flatten(0, 1)  # fmt: skip
+        return self.head(hidden.index_select(0, batch.last)).squeeze(-1).float() + self.bias
 
     def values(self, batch: Sequences) -> Tensor:
         """V of the state in which each response token is chosen: float32 ``[B, T]``, 0 elsewhere.

@@ -20,6 +20,7 @@ from minirlhf import objectives
 from minirlhf.callbacks import Callback
 from minirlhf.config import RewardConfig
 from minirlhf.data.batching import Ids, by_length, collate, cut, micro_batches
+from minirlhf.data.branches import branch
 from minirlhf.data.encoding import check_tokenizer, encode_completions, encode_prompts
 from minirlhf.data.records import Record, as_rankings, check_records, fingerprint
 from minirlhf.errors import MinirlhfError
@@ -252,16 +253,19 @@ def score_ids(
     pad_token_id: int,
     batch_size: int | None = None,
 ) -> Tensor:
-    """r(x, y) of each prompt and completion in ids: float32 ``[N]`` on the model's device."""
-    lengths = [len(p) + len(c) for p, c in zip(prompts, completions, strict=True)]
-    pieces = cut(range(len(lengths)), lengths, batch_size, model.device)
-    scores = [
-        model.score(
-            collate(
-                [prompts[row] for row in piece], [completions[row] for row in piece], pad_token_id
-            ).to(model.device)
-        )
-        for piece in pieces
-    ]
-    order = torch.tensor([row for piece in pieces for row in piece], device=model.device)
-    return torch.cat(scores)[order.argsort()]
+    """r(x, y) of each prompt and completion in ids: float32 ``[N]`` on the model's device.
+
+    Equal prompts are read once, where the architecture allows it.
+    """
+    scores, order = [], []
+    if model.shares_prompts and len(set(map(tuple, prompts))) < len(prompts):
+        for batch in branch(prompts, completions, pad_token_id, batch_size, model.device):
+            scores.append(model.score_branches(batch.to(model.device)))
+            order += batch.rows
+    else:
+        lengths = [len(p) + len(c) for p, c in zip(prompts, completions, strict=True)]
+        for piece in cut(range(len(lengths)), lengths, batch_size, model.device):
+            ids = [prompts[row] for row in piece], [completions[row] for row in piece]
+            scores.append(model.score(collate(*ids, pad_token_id).to(model.device)))
+            order += piece
+    return torch.cat(scores)[torch.tensor(order, device=model.device).argsort()]

@@ -22,7 +22,7 @@ from minirlhf.sft import train_sft
 from minirlhf.tinytown.corpus import careless
 from minirlhf.tinytown.judge import judge
 from minirlhf.tinytown.knowledge import TOWN
-from minirlhf.tinytown.prompts import filtered, generate
+from minirlhf.tinytown.prompts import completion, filtered, generate
 from minirlhf.tinytown.requests import parse
 from minirlhf.tinytown.writer import draft
 
@@ -43,9 +43,9 @@ def posts(count: int, seed: int) -> list[str]:
 def _answer(text: str, rng: random.Random) -> str:
     """What a neighbour writes below a request: a draft, or something still more careless."""
     request = parse(text)
-    if rng.random() < 0.5:
-        return careless(request, rng)
-    return draft(request, rng, rng.random(), TOWN)
+    careful = rng.random() < 0.5
+    reply = draft(request, rng, rng.random(), TOWN) if careful else careless(request, rng)
+    return completion(text, reply)
 
 
 def votes(base: Path, tokenizer, folder: Path, callback: Callback | None) -> Iterator[dict]:

@@ -15,7 +15,13 @@ from minirlhf.errors import MinirlhfError
 from minirlhf.tinytown.judge import better, judge
 from minirlhf.tinytown.knowledge import TOWN
 from minirlhf.tinytown.labelers import Labeler, training_pool
-from minirlhf.tinytown.prompts import HELDOUT_COMBINATIONS, Prompt, filtered, generate
+from minirlhf.tinytown.prompts import (
+    HELDOUT_COMBINATIONS,
+    Prompt,
+    completion,
+    filtered,
+    generate,
+)
 from minirlhf.tinytown.reading import Text
 from minirlhf.tinytown.requests import parse
 from minirlhf.tinytown.writer import careful, draft
@@ -117,7 +123,7 @@ def demonstrations(count: int, seed: int = 0) -> list[Row]:
         if len(rows) == count:
             break
         if (reply := _demonstration(prompt, rng)) is not None:
-            rows.append({**_row(prompt), "completion": reply})
+            rows.append({**_row(prompt), "completion": completion(prompt.text, reply)})
     return list(_first(count, rows, "demonstrations"))
 
 

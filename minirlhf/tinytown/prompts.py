@@ -19,6 +19,7 @@ from minirlhf.tinytown.requests import (
     CONSTRAINTS,
     CONTEXTS,
     GUEST_LINES,
+    GUIDE,
     parse,
 )
 from minirlhf.tinytown.source import events
@@ -243,8 +244,13 @@ def generate(
         if source == "customer" and rng.random() < 0.02:
             number = f"{rng.randrange(100, 999)}-{rng.randrange(1000, 9999)}"
             text = f"My phone number is {number}. {text}"
-        prompts.append(Prompt(text + "\n", user, source, style))
+        prompts.append(Prompt(text + (GUIDE if kind == "chat" else "\n"), user, source, style))
     return prompts
+
+
+def completion(prompt: str, reply: str) -> str:
+    """``reply`` as it follows ``prompt``: on a line of its own, or after the guide's name."""
+    return reply if prompt.endswith("\n") else f" {reply}"
 
 
 def filtered(prompts: Iterable[Prompt]) -> list[Prompt]:

@@ -242,6 +242,8 @@ CONTEXTS = _asks("context", """
     I work at the {place}.
     This is for my children.
 """)  # fmt: skip
+GUIDE = "\nGuide:"
+"""How a chat ends: it is the assistant's turn (the paper's own end in "AI:", A.2)."""
 GUEST_LINES = ph.GREETINGS + ph.CONFESSIONS + ph.PROVOCATIONS
 
 _ASKS = tuple(p for patterns in ASKS.values() for p in patterns) + HEARD
@@ -293,8 +295,8 @@ def parse(prompt: str) -> Request | None:
 
 
 def _labelled(lines: Sequence[str]) -> tuple[str, str]:
-    """(label, text) of the lines below a request: ``Text: …`` or ``Guest: …``."""
-    label, _, said = "\n".join(lines).partition(": ")
+    """(label, text) of the lines below a request: ``Text: …``, or ``Guest: …`` and `GUIDE`."""
+    label, _, said = "\n".join(lines).removesuffix(GUIDE).partition(": ")
     return label, said.strip()
 
 
