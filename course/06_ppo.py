@@ -303,7 +303,8 @@ for row in sweep:
     proxy = reader.series("objective/score")[1]
     readers[row["beta"]] = reader
     where = {"beta": row["beta"], "kl": np.mean(kl[-3:])}
-    where["proxy"], where["judge"] = map(np.mean, (row["score"], row["grade"]))
+    where["proxy"] = np.mean(row["score"])
+    where["judge"] = np.mean(row["grade"])
     said = reader.samples(reader.rows[-1]["step"])
     path = list(zip(kl, proxy, strict=True))
     points.append(Point(**where, samples=said, path=path))

@@ -1,0 +1,367 @@
+# ---
+# jupyter:
+#   minirlhf:
+#     paper: §1, §3.1
+#     doing_minutes: 15
+# ---
+
+# %% title [markdown]
+r"""
+# Chapter 00 · The three steps in one picture
+
+How does a machine that continues text become one that does what you ask? Ouyang et al. (2022) answered with three steps, and
+drew them in one figure (Fig. 2). In this chapter you take all three, small and live, on this computer, and the figure
+fills with your own request.
+
+After this chapter you can
+
+- name the three steps, what each one is given and what comes out of it;
+- say what people contribute to each of them;
+- find your way through the paper, the course and the package.
+"""
+
+# %% picture [markdown]
+r"""
+## The picture, still empty (§3.1)
+
+Three columns, read from top to bottom. What stands in them by the end of this page is yours.
+"""
+
+# %% empty
+from minirlhf.widgets import ThreeSteps
+
+board = ThreeSteps()
+board
+
+# %% town [markdown] defines="base model; prompt; completion; policy"
+r"""
+## A town, and a request
+
+Everything here happens in *Tinytown*, a closed world of some people, animals, shops and misconceptions. Its web was
+written by a programme, and a small language model, the *base model*, has read it. It continues whatever it is given. The text
+that it is given is a *prompt*, what it writes then a *completion*, and the model itself, as what chooses each next word, is
+a *policy*.
+
+Here is a request. Put in your own, as the town would say it (*Write a poem about …*, *Name three gifts for …*, *Write a letter
+to …*), and run the page again. The cell below shows how the base model goes on.
+"""
+
+# %% request
+from minirlhf import lesson, shipped
+from minirlhf.models import load_policy, load_tokenizer
+from minirlhf.sampling import complete
+from minirlhf.tinytown.bases import base_folder
+
+REQUEST = "Write a story about Ben and a kite.\n"  # yours
+
+tokenizer = load_tokenizer(base_folder("medium"))
+base = load_policy(base_folder("medium"), tokenizer)
+(reply,) = complete(base, tokenizer, [REQUEST], max_new_tokens=60, seed=1)
+print(reply.strip())
+
+# %% base-why [markdown] defines="judge"
+r"""
+A base model knows what comes after such a line on the web, and that is seldom an answer. How often does it do what is
+asked? In most of the world that is a hard question. In Tinytown there is a *judge*: a programme that reads request and
+reply and says exactly what is right and wrong in it. A request is done when nothing is wrong.
+"""
+
+# %% done
+from minirlhf.evaluate.statistics import over_prompts
+from minirlhf.tinytown.judge import judge
+
+people = shipped.read("prompts")[: lesson.pick(120, quick=12)]
+asked = [row["prompt"] for row in people]
+
+
+def done(policy):
+    """The share of other people's requests that a policy does."""
+    replies = complete(policy, tokenizer, asked, max_new_tokens=72, seed=2)
+    both = zip(asked, replies, strict=True)
+    return over_prompts([float(judge(x, y).passes) for x, y in both])
+
+
+passes = {"base": done(base)}
+print(f"The base model does {passes['base'].mean:.1%} of the requests.")
+
+# %% step-one [markdown] defines="labeler; demonstration; supervised fine-tuning"
+r"""
+## Step 1 · demonstrations teach a policy
+
+People are asked to answer requests themselves. The paper hired {paper:intro.labelers} *labelers* for this; an answered
+request is a *demonstration*, and there are {paper:table6.sft.train} of them. Training the base model to predict the answers is
+*supervised fine-tuning* (SFT).
+
+Tinytown's labelers are programmes. One of them answers your request now, and then the base model learns from some hundred
+demonstrations: one call, which leaves its log and its model in a folder.
+"""
+
+# %% sft-guess
+from minirlhf.widgets import Prediction
+
+first = Prediction(
+    "Requests done after that, in percent:", "00.sft", unit="% of requests"
+)  # fmt: skip
+first
+
+# %% answer
+import random
+
+from minirlhf.tinytown.knowledge import TOWN
+from minirlhf.tinytown.requests import parse
+from minirlhf.tinytown.writer import careful
+
+
+def labeler(request):
+    """What a careful labeler answers; None where the town is at a loss."""
+    understood = parse(request)
+    if understood is not None:
+        return careful(understood, random.Random(3), 0.5, TOWN,
+                       lambda y: judge(request, y).overall)  # fmt: skip
+
+
+answered = labeler(REQUEST) or "(nobody in town knows what is meant)"
+print(answered)
+
+# %% sft
+from dataclasses import replace
+
+from minirlhf.config import PRESETS
+from minirlhf.sft import train_sft
+
+
+def plain(name, count):
+    """The first rows of a shipped file that are requests alone."""
+    rows = [r for r in shipped.read(name) if r["style"] == "plain"]
+    return rows[:count]
+
+
+lessons = plain("demonstrations", lesson.pick(200, quick=32))
+config = replace(PRESETS["tinytown"].sft, epochs=lesson.pick(3, quick=1))
+place = lesson.workspace("chapter00", f"sft-{len(lessons)}")
+sft = load_policy(base_folder("medium"), tokenizer)
+train_sft(config, sft, tokenizer, lessons, folder=place, callback=())
+
+# %% sft-result
+passes["sft"] = done(sft)
+first.reveal(100 * passes["sft"].mean)
+
+# %% first-column
+board.first(REQUEST, answered, passes["base"].mean, passes["sft"].mean)
+
+# %% step-two [markdown] defines="ranking; reward model"
+r"""
+## Step 2 · rankings teach a reward model
+
+Writing good answers is slow; seeing which of two answers is better is quick. So the new policy answers one request several
+times, and a labeler puts the answers in order. From such *rankings* a second model learns to give each reply a number, such
+that better ones get higher numbers: the *reward model*.
+
+Be the labeler yourself: give each of these four replies to your request a rank, ties welcome, and save. If you leave it
+empty, one of the town's labelers ranks them for you.
+"""
+
+# %% desk
+from minirlhf.widgets import LabelingDesk
+
+tries = complete(sft, tokenizer, [REQUEST], max_new_tokens=60, n=12, seed=5)
+tries = (list(dict.fromkeys(tries)) + tries)[:4]
+mine = lesson.workspace("chapter00", "mine.jsonl")
+LabelingDesk([{"prompt": REQUEST, "completions": tries}], mine)
+
+# %% ranked
+from minirlhf.data.records import read_jsonl
+from minirlhf.tinytown.labelers import training_pool
+
+saved = read_jsonl(mine) if mine.exists() else []
+yours = [row["ranks"] for row in saved if row["completions"] == tries]
+ranks = yours[-1] if yours else training_pool()[0].rank(REQUEST, tries)
+print("ranked by", "you" if yours else "a labeler of the town", ranks)
+
+# %% reward-text [markdown]
+r"""
+One ranking teaches little. The reward model learns from this one and some hundred others, and then says what it thinks of
+your four replies.
+"""
+
+# %% reward
+from zlib import crc32
+
+from minirlhf.models import ScalarModel
+from minirlhf.reward import score_texts, train_reward
+
+own = {"prompt": REQUEST, "completions": tries, "ranks": ranks}
+rankings = [*plain("rankings", lesson.pick(400, quick=24)), own]
+rankings = [row for row in rankings if len(set(row["ranks"])) > 1]
+config = replace(PRESETS["tinytown"].reward, epochs=1, learning_rate=5e-4)
+number = crc32(repr(rankings).encode())  # another ranking, another run
+result = train_reward(
+    config, ScalarModel.from_policy(sft, tokenizer), tokenizer, rankings,
+    demonstrations=lessons, callback=(),
+    folder=lesson.workspace("chapter00", f"reward-{number}"),
+)  # fmt: skip
+reward_model = result.model
+scores = score_texts(reward_model, tokenizer, [REQUEST] * 4, tries).tolist()
+
+# %% second-column
+board.second(tries, ranks, scores)
+
+# %% step-three [markdown] defines="PPO"
+r"""
+## Step 3 · the reward teaches the policy
+
+Now nobody has to be asked any more. The policy answers new requests, the reward model gives each answer its number, and the
+policy is changed a little, such that well-scored answers become more likely. The method is *PPO* (proximal policy
+optimization); it also makes the policy pay for moving far from where it started, for reasons that chapter 06 shows.
+
+A few hundred answers are little; the paper takes {paper:ppo.episodes}. So look at the score, which is what is maximised,
+and don't expect a better policy yet. That takes a larger reward model, more answers and a judge who watches.
+"""
+
+# %% ppo-guess
+last = Prediction(
+    "The mean score will …", "00.ppo", choices=("rise", "fall")
+)  # fmt: skip
+last
+
+# %% ppo
+from copy import deepcopy
+
+from minirlhf.ppo import train_ppo
+
+config = replace(
+    PRESETS["tinytown"].ppo, episodes=lesson.pick(1536, quick=128),
+    rollout_batch=lesson.pick(256, quick=64), minibatch=64,
+)  # fmt: skip
+path = lesson.workspace("chapter00", f"ppo-{number}")
+ppo, value_model = deepcopy(sft), reward_model.value_model()
+train_ppo(
+    config, ppo, sft, reward_model, value_model, tokenizer,
+    plain("prompts-ppo", 1500), folder=path, callback=(),
+)  # fmt: skip
+
+# %% ppo-result
+from minirlhf.widgets.reader import Reader
+
+log = Reader(path)
+log.look()
+mean_scores = log.series("objective/score")[1]
+last.reveal("rise" if mean_scores[-1] > mean_scores[0] else "fall")
+
+# %% third-column
+(reply,) = complete(ppo, tokenizer, [REQUEST], max_new_tokens=60, seed=1)
+(r,) = score_texts(reward_model, tokenizer, [REQUEST], [reply]).tolist()
+board.third(REQUEST, reply, r, mean_scores[0], mean_scores[-1])
+
+# %% whole [markdown]
+r"""
+That is Fig. 2, with your request in it. Steps 2 and 3 can be taken again, with rankings of the new policy's replies.
+
+What it did for other people's requests, in this small run and in the shipped one, which took more of everything:
+"""
+
+# %% others
+passes["ppo"] = done(ppo)
+figure, axes = lesson.panels(1, "Requests done (live)")
+lesson.intervals(axes, passes, "% of other people's requests")
+seen = ", ".join(f"{name} {i.mean:.0%}" for name, i in passes.items())
+lesson.show(figure, f"Requests done: {seen}.")
+
+# %% map [markdown]
+r"""
+## The way through paper and course
+
+| in the paper | asks | here |
+|---|---|---|
+| §3.1, Fig. 2 | what are the three steps? | this chapter |
+| §3.5, C.1 | how do demonstrations teach, and when does one stop? | [chapter 04](04_sft.ipynb), [exercise 04](../exercises/ex04_sft.ipynb) |
+| §3.5, C.2, E.2 | how do rankings become a reward, and how far can it be trusted? | [chapter 05](05_reward_model.ipynb), [exercise 05](../exercises/ex05_reward_model.ipynb) |
+| §3.5, C.3, C.4, E.7 | how does a reward teach, and what keeps it honest? | [chapter 06](06_ppo.ipynb), [exercise 06](../exercises/ex06_ppo.ipynb) |
+
+Every equation is one function in `minirlhf/objectives.py`, every step one file: `sft.py`, `reward.py`, `ppo.py`.
+`minirlhf run` takes all three at full length and writes a report.
+"""
+
+# %% machine-text [markdown]
+r"""
+## Is this machine enough?
+
+Two processor cores and a few gigabytes of memory are. The table says what was found here.
+"""
+
+# %% machine
+from minirlhf import doctor
+
+found = [doctor.check_cores(), doctor.check_memory(), doctor.check_gpu()]
+lesson.table(("", "found"), [(f.topic, f.found) for f in found])
+
+# %% summary [markdown]
+r"""
+## Summary
+
+| | people give | the paper has | the shipped run has | what comes out |
+|---|---|---|---|---|
+| step 1 | demonstrations | {paper:table6.sft.train} | {run:counts.demonstrations} | a policy that tries |
+| step 2 | rankings | {paper:table6.rm.train} | {run:counts.rankings:,} | a reward model |
+| step 3 | nothing any more | {paper:ppo.episodes} replies | {run:counts.episodes:,} replies | a policy that is preferred |
+
+People teach twice: by doing it, and by telling better from worse. The reward model stands in for them in step 3, and
+everything that can go wrong there comes from the difference between it and them.
+"""
+
+# %% questions [markdown]
+r"""
+## Questions
+
+1. Which of the three steps needs people, and what do they have to be good at?
+
+<details><summary>Answer</summary>
+
+The first two. In step 1 they have to write a good reply, in step 2 only to recognise one.
+
+</details>
+
+2. The reward model has learned from rankings of the SFT model's replies. Why may it be wrong about the PPO model's?
+
+<details><summary>Answer</summary>
+
+They are other replies. Step 3 moves the policy to where the reward model has seen little.
+
+</details>
+
+3. Could one leave out step 1?
+
+<details><summary>Answer</summary>
+
+There would be little to rank: the base hardly ever answers, and a ranking among non-answers teaches nothing about answers.
+
+</details>
+
+4. Why not let people score the replies of step 3 directly?
+
+<details><summary>Answer</summary>
+
+It takes hundreds of thousands of them. A model that has learned from some ten thousand rankings answers in milliseconds.
+
+</details>
+
+5. Who decides in the end what *better* means?
+
+<details><summary>Answer</summary>
+
+Those who rank, and those who wrote down for them what to look for. The paper says so itself, and asks whose values these are (§5.2).
+
+</details>
+"""
+
+# %% way-on [markdown]
+r"""
+## The way on
+
+[Chapter 04](04_sft.ipynb) takes step 1 apart.
+
+- **Lecture path (half an hour).** All cells in their order, with the class's own request, and the ranking done by show of
+  hands; the map; the summary.
+- **Lab path (an hour).** The same with three requests of your own, one of them nothing that the town knows; label for
+  yourself each time; then write down one thing that each column did to your request.
+"""
