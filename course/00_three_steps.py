@@ -20,11 +20,32 @@ After this chapter you can
 - find your way through the paper, the course and the package.
 """
 
+# %% title [markdown] lang="zh" of="23b01be8"
+r"""
+# 第 00 章 · 一张图里的三个步骤
+
+一台只会续写文本的机器，怎样才能变成照你的要求去做的机器？Ouyang 等人 2022 年用三个步骤作答，并把它们画进了一张图（图 2）。
+本章里你要在这台电脑上亲手走完这三步，规模虽小，却是现场运行；图中填进的是你自己的要求。
+
+学完本章，你将能够
+
+- 说出这三个步骤，以及每一步给进什么、得出什么；
+- 说出人在每一步中贡献了什么；
+- 在论文、课程和程序包之间找到路。
+"""
+
 # %% picture [markdown]
 r"""
 ## The picture, still empty (§3.1)
 
 Three columns, read from top to bottom. What stands in them by the end of this page is yours.
+"""
+
+# %% picture [markdown] lang="zh" of="764123b4"
+r"""
+## 还是空白的图（§3.1）
+
+三栏，从上往下读。到本页结束时，里面都是你的内容。
 """
 
 # %% empty
@@ -46,6 +67,18 @@ Here is a request. Put in your own, as the town would say it (*Write a poem abou
 to …*), and run the page again. The cell below shows how the base model goes on.
 """
 
+# %% town [markdown] lang="zh" of="9b17b61a"
+r"""
+## 一座小镇，一个要求
+
+这里的一切都发生在 *Tinytown*：一个封闭的小世界，有一些居民、动物、商店，还有些以讹传讹的说法。它的“网页”由程序写成，
+一个小语言模型读过这些网页，这就是*基座模型*（base model）。给它什么，它就续写什么。交给它的文本叫*提示*（prompt），
+它接着写出的叫*回复*（completion）；把模型看作逐个选词的决策者时，就称它为*策略*（policy）。
+
+下面是一个要求。请换成你自己的，用小镇的说法（*Write a poem about …*、*Name three gifts for …*、*Write a letter
+to …*），再把本页运行一遍。这个单元格显示基座模型会怎样写下去。
+"""
+
 # %% request
 from minirlhf import lesson, shipped
 from minirlhf.models import load_policy, load_tokenizer
@@ -64,6 +97,12 @@ r"""
 A base model knows what comes after such a line on the web, and that is seldom an answer. How often does it do what is
 asked? In most of the world that is a hard question. In Tinytown there is a *judge*: a programme that reads request and
 reply and says exactly what is right and wrong in it. A request is done when nothing is wrong.
+"""
+
+# %% base-why [markdown] lang="zh" of="26cca088"
+r"""
+基座模型知道网页上这样一行之后通常是什么，而那很少是一个回答。它有多常做到所要求的事？在现实世界里，这很难回答。
+Tinytown 里有一位*评判者*（judge）：一个程序，读取要求和回复，准确地说出其中的对与错。没有任何错处，这个要求才算完成。
 """
 
 # %% done
@@ -94,6 +133,17 @@ request is a *demonstration*, and there are {paper:table6.sft.train} of them. Tr
 
 Tinytown's labelers are programmes. One of them answers your request now, and then the base model learns from some hundred
 demonstrations: one call, which leaves its log and its model in a folder.
+"""
+
+# %% step-one [markdown] lang="zh" of="cacd3a85"
+r"""
+## 第 1 步 · 示范教会策略
+
+先请人亲自来回答要求。论文为此雇了*标注员*（labeler，人数 {paper:intro.labelers}）；一条得到回答的要求就是一个*示范*
+（demonstration），论文共有 {paper:table6.sft.train} 条。训练基座模型去预测这些回答，就是*监督微调*（supervised
+fine-tuning，SFT）。
+
+Tinytown 的标注员是程序。其中一位现在来回答你的要求，随后基座模型从几百条示范中学习：只需一次调用，日志和模型都留在一个文件夹里。
 """
 
 # %% sft-guess
@@ -161,6 +211,16 @@ Be the labeler yourself: give each of these four replies to your request a rank,
 empty, one of the town's labelers ranks them for you.
 """
 
+# %% step-two [markdown] lang="zh" of="dc531f77"
+r"""
+## 第 2 步 · 排序教会奖励模型
+
+写出好的回答很慢，看出两个回答哪个更好却很快。于是让新的策略对同一个要求回答几遍，由标注员排出次序。第二个模型从这样的*排序*
+（ranking）中学会给每个回复一个数，好的回复得到的数更大：这就是*奖励模型*（reward model）。
+
+请你自己来当标注员：给你的要求的四个回复各定一个名次，可以并列，然后保存。如果留空，就由镇上的一位标注员替你排。
+"""
+
 # %% desk
 from minirlhf.widgets import LabelingDesk
 
@@ -182,6 +242,11 @@ print("ranked by", "you" if yours else "a labeler of the town", ranks)
 r"""
 One ranking teaches little. The reward model learns from this one and some hundred others, and then says what it thinks of
 your four replies.
+"""
+
+# %% reward-text [markdown] lang="zh" of="9f5ce537"
+r"""
+一次排序教不了多少。奖励模型从这一次和另外几百次排序中学习，然后说出它对你那四个回复的看法。
 """
 
 # %% reward
@@ -216,6 +281,17 @@ optimization); it also makes the policy pay for moving far from where it started
 
 A few hundred answers are little; the paper takes {paper:ppo.episodes}. So look at the score, which is what is maximised,
 and don't expect a better policy yet. That takes a larger reward model, more answers and a judge who watches.
+"""
+
+# %% step-three [markdown] lang="zh" of="28660c5a"
+r"""
+## 第 3 步 · 奖励教会策略
+
+从现在起不必再问任何人。策略回答新的要求，奖励模型给每个回答一个数，然后对策略作一点点改动，使得分高的回答更容易出现。
+这个方法叫 *PPO*（近端策略优化，proximal policy optimization）；策略若离出发点太远还要付出代价，原因见第 06 章。
+
+几百个回答并不多；论文用了 {paper:ppo.episodes} 个。所以请看得分，那才是被最大化的东西，先别指望策略变得更好。
+那需要更好的奖励模型、更多的回答，以及一位在旁看着的评判者。
 """
 
 # %% ppo-guess
@@ -260,6 +336,13 @@ That is Fig. 2, with your request in it. Steps 2 and 3 can be taken again, with 
 What it did for other people's requests, in this small run and in the shipped one, which took more of everything:
 """
 
+# %% whole [markdown] lang="zh" of="28a48552"
+r"""
+这就是图 2，里面是你的要求。第 2 步和第 3 步还可以再走一遍，用新策略的回复来排序。
+
+再看它在别人的要求上做得怎样（这次小规模运行的结果）：
+"""
+
 # %% others
 passes["ppo"] = done(ppo)
 figure, axes = lesson.panels(1, "Requests done (live)")
@@ -282,11 +365,33 @@ Every equation is one function in `minirlhf/objectives.py`, every step one file:
 `minirlhf run` takes all three at full length and writes a report.
 """
 
+# %% map [markdown] lang="zh" of="a2d88d55"
+r"""
+## 论文与课程的路线
+
+| 论文中 | 问的是 | 在这里 |
+|---|---|---|
+| §3.1，图 2 | 三个步骤是什么？ | 本章 |
+| §3.5，C.1 | 示范怎样教会模型，何时该停？ | [第 04 章](../04_sft.ipynb)，[练习题 04](../../exercises/ex04_sft.ipynb) |
+| §3.5，C.2，E.2 | 排序怎样变成奖励，它能信到什么程度？ | [第 05 章](../05_reward_model.ipynb)，[练习题 05](../../exercises/ex05_reward_model.ipynb) |
+| §3.5，C.3，C.4，E.7 | 奖励怎样教会策略，靠什么不走歪？ | [第 06 章](../06_ppo.ipynb)，[练习题 06](../../exercises/ex06_ppo.ipynb) |
+
+每个公式都是 `minirlhf/objectives.py` 中的一个函数，每个步骤都是一个文件：`sft.py`、`reward.py`、`ppo.py`。
+`minirlhf run` 以完整的规模走完三步，并写出一份报告。
+"""
+
 # %% machine-text [markdown]
 r"""
 ## Is this machine enough?
 
 Two processor cores and a few gigabytes of memory are. The table says what was found here.
+"""
+
+# %% machine-text [markdown] lang="zh" of="32aecabd"
+r"""
+## 这台电脑够用吗？
+
+两个处理器核、几个 GB 内存就够了。下表是在这里查到的情况。
 """
 
 # %% machine
@@ -307,6 +412,19 @@ r"""
 
 People teach twice: by doing it, and by telling better from worse. The reward model stands in for them in step 3, and
 everything that can go wrong there comes from the difference between it and them.
+"""
+
+# %% summary [markdown] lang="zh" of="f1d898e8"
+r"""
+## 小结
+
+| | 人给出 | 论文用了 | 随附的运行用了 | 得出 |
+|---|---|---|---|---|
+| 第 1 步 | 示范 | {paper:table6.sft.train} | {run:counts.demonstrations} | 一个肯去做的策略 |
+| 第 2 步 | 排序 | {paper:table6.rm.train} | {run:counts.rankings:,} | 一个奖励模型 |
+| 第 3 步 | 不再给出什么 | {paper:ppo.episodes} 个回复 | {run:counts.episodes:,} 个回复 | 一个更受偏好的策略 |
+
+人教了两次：一次是亲手去做，一次是分出好坏。第 3 步里由奖励模型代替人，那里一切可能出的错，都来自它与人之间的差别。
 """
 
 # %% questions [markdown]
@@ -354,6 +472,51 @@ Those who rank, and those who wrote down for them what to look for. The paper sa
 </details>
 """
 
+# %% questions [markdown] lang="zh" of="dbac8c64"
+r"""
+## 思考题
+
+1. 三个步骤中哪几步需要人？他们要擅长什么？
+
+<details><summary>答案</summary>
+
+前两步。第 1 步要能写出好的回复，第 2 步只要能认出它。
+
+</details>
+
+2. 奖励模型是从对 SFT 模型回复的排序中学来的。为什么它可能看错 PPO 模型的回复？
+
+<details><summary>答案</summary>
+
+那是另一些回复。第 3 步把策略移到奖励模型见得很少的地方。
+
+</details>
+
+3. 可以省掉第 1 步吗？
+
+<details><summary>答案</summary>
+
+那就没有什么可排的了：基座模型几乎从不回答，给一堆不是回答的东西排序，教不会什么是回答。
+
+</details>
+
+4. 为什么不让人直接给第 3 步的回复打分？
+
+<details><summary>答案</summary>
+
+那需要几十万个分数。从几万次排序中学成的模型，几毫秒就能作答。
+
+</details>
+
+5. *更好*是什么意思，最终由谁决定？
+
+<details><summary>答案</summary>
+
+由排序的人，以及写下指南告诉他们该看什么的人。论文自己也这样说，并追问这究竟是谁的价值观（§5.2）。
+
+</details>
+"""
+
 # %% way-on [markdown]
 r"""
 ## The way on
@@ -364,4 +527,14 @@ r"""
   hands; the map; the summary.
 - **Lab path (an hour).** The same with three requests of your own, one of them nothing that the town knows; label for
   yourself each time; then write down one thing that each column did to your request.
+"""
+
+# %% way-on [markdown] lang="zh" of="865f7a31"
+r"""
+## 接下来
+
+[第 04 章](../04_sft.ipynb)把第 1 步拆开来看。
+
+- **讲课路线（半小时）。** 按次序走完所有单元格，用全班提出的要求，排序由大家举手决定；然后是路线表和小结。
+- **实验路线（一小时）。** 同样走一遍，用三个你自己的要求，其中一个是小镇一无所知的；每次都自己排序；最后写下每一栏各对你的要求做了什么。
 """

@@ -23,7 +23,7 @@ After this chapter you can
 - find faults that a reward model doesn't see, however good its accuracy looks.
 """
 
-# %% title [markdown] lang="zh" of="bd684b21"
+# %% title [markdown] lang="zh" of="42e75475"
 r"""
 # 第 05 章 · 奖励模型
 
@@ -34,8 +34,10 @@ r"""
 学完本章，你将能够
 
 - 把一个人给若干回复排出的次序变成式 1 中的成对比较，并说出并列是如何处理的；
-- 由得分和名次写出式 1，并与程序包核对；
-- 从它的梯度看出哪个回复被推动、往哪边推、推得多用力。
+- 由得分和名次写出式 1，并从它的梯度看出哪个回复被推动、往哪边推、推得多用力；
+- 说出为什么同一提示的所有对是一个批次元素，换一种做法又要付出什么代价；
+- 训练一个奖励模型，并用人与人之间的一致程度来衡量它的准确率；
+- 找出奖励模型看不见的毛病，无论它的准确率看上去多好。
 """
 
 # %% from-order [markdown] defines="labeler; ranking"
