@@ -190,7 +190,8 @@ lessons = plain("demonstrations", lesson.pick(200, quick=32))
 config = replace(PRESETS["tinytown"].sft, epochs=lesson.pick(3, quick=1))
 place = lesson.workspace("chapter00", f"sft-{len(lessons)}")
 sft = load_policy(base_folder("medium"), tokenizer)
-train_sft(config, sft, tokenizer, lessons, folder=place, callback=())
+made = train_sft(config, sft, tokenizer, lessons, folder=place, callback=())
+print(f"{len(lessons)} demonstrations, loss {made.metrics['loss']:.2f}")
 
 # %% sft-result
 passes["sft"] = done(sft)
@@ -306,15 +307,16 @@ from copy import deepcopy
 from minirlhf.ppo import train_ppo
 
 config = replace(
-    PRESETS["tinytown"].ppo, episodes=lesson.pick(1536, quick=128),
+    PRESETS["tinytown"].ppo, episodes=lesson.pick(1024, quick=128),
     rollout_batch=lesson.pick(256, quick=64), minibatch=64,
 )  # fmt: skip
 path = lesson.workspace("chapter00", f"ppo-{number}")
 ppo, value_model = deepcopy(sft), reward_model.value_model()
-train_ppo(
+made = train_ppo(
     config, ppo, sft, reward_model, value_model, tokenizer,
     plain("prompts-ppo", 1500), folder=path, callback=(),
 )  # fmt: skip
+print(f"KL {made.metrics['objective/kl']:.2f} nats from where it started")
 
 # %% ppo-result
 from minirlhf.widgets.reader import Reader

@@ -25,6 +25,7 @@ from minirlhf.widgets import (
     Point,
     Prediction,
     RankingExplorer,
+    ThreeSteps,
     TokenLens,
     Trace,
     trace,
@@ -306,6 +307,34 @@ def test_frontier_reads_folders(tmp_path):
     assert other.kl == pytest.approx(15.5) and len(other.path) == 20
     with pytest.raises(MinirlhfError, match="isn't the folder of a PPO run"):
         Frontier([tmp_path])
+
+
+# --------------------------------------------------------------------------------- the three steps
+
+
+def test_three_steps_fill_column_by_column():
+    board = ThreeSteps()
+    assert "none has been taken" in board.words
+    for number, fill in enumerate(
+        (
+            lambda: board.first("Write.\n", "Done.", 0.01, 0.6),
+            lambda: board.second(["a", "b", "c"], [2, 1, 2], [0.5, 1.0, -0.5]),
+            lambda: board.third("Write.\n", "Yes.", 0.25, -1.0, 0.5),
+        ),
+        1,
+    ):
+        changes(board, lambda fill=fill: fill() is board or pytest.fail("not shown again"))
+        assert board.words.endswith("1, 2, 3"[: 3 * number - 2] + ".")
+    assert board.filled[0][2] == "requests done:\n1% → 60%"
+    assert board.filled[1][1] == "B > A = C" and "2 of 2 pairs" in board.filled[1][2]
+    assert "score +0.25" in board.filled[2][2]
+
+
+def test_three_steps_take_any_text():
+    board = ThreeSteps()
+    board.first("漢字 <b>$x$\n" * 20, "", 0.0, 1.0)
+    board.second(["y" * 500] * 9, list(range(1, 10)), [0.0] * 9)
+    assert board.picture
 
 
 # -------------------------------------------------------------------------------------- prediction

@@ -71,7 +71,7 @@ class Prediction(Board):
 
     def draw(self) -> tuple[Figure, str]:
         """Two bars, or two answers; an empty place for what there isn't (yet)."""
-        figure, axes = canvas(1.5 if self.result is not None else 1.0)
+        figure, axes = canvas(1.5 if isinstance(self.result, float) else 1.0)
         dress(axes, "", self.unit, "")
         axes.grid(visible=False)
         shown = {"predicted": self.value, "measured": self.result}
