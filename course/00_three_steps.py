@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   minirlhf:
-#     paper: §1, §3.1
+#     paper: §3.1
 #     doing_minutes: 15
 # ---
 

@@ -23,7 +23,7 @@ After this chapter you can
 
 # %% base [markdown] defines="prompt; completion; judge; policy"
 r"""
-## What the base does (§1, §3.5)
+## What the base does (§3.5)
 
 The paper's diagnosis is that predicting the next word of web pages is another task than doing what one is asked. The text
 a model is given is its *prompt*, what it writes then its *completion*, and the model itself, seen as what chooses each next

@@ -790,9 +790,9 @@ haste counts as knowledge.
 
 <details><summary>Answer</summary>
 
-The advantage of a token doesn't change by a constant that every response gets, once the value model has learned it. At
-the beginning it hasn't; and where a response gets a fixed penalty, for not ending, say, the zero decides how much that
-hurts.
+Step 3 asks how much better a reply scored than expected, and a constant shifts both. At the beginning, though, it doesn't
+know yet what to expect; and where a reply gets a fixed penalty, for not ending, say, the zero decides how much that
+hurts. (PPO is the method of step 3; chapter 06 is about it.)
 
 </details>
 
@@ -812,8 +812,8 @@ samples of PPO policies.
 r"""
 ## The way on
 
-[Exercise 05](../exercises/ex05_reward_model.ipynb): write Eq. 1, the bias and best-of-n yourself, find a seeded bug,
-predict a ceiling.
+[Exercise 05](../exercises/ex05_reward_model.ipynb): write Eq. 1, the bias and the choice of the best reply yourself,
+find a seeded bug, predict a ceiling. Then [chapter 06](06_ppo.ipynb), where the scores teach.
 
 - **Lecture path (half an hour).** *From an order to pairs*; the picture and the slider of *The loss of a ranking*, with the
   prediction asked aloud; the two pictures of *Why the pairs of a prompt stay together* and of *How right can it be?*; the

@@ -16,7 +16,7 @@ a policy that is paid for fooling it will learn to.
 After this chapter you can
 
 - say what state, action and reward are when a language model is the policy;
-- follow one reply from its sampled tokens to rewards, advantages and the clipped loss, and work out each number;
+- follow one reply from its sampled tokens to rewards and the clipped loss, and work out each number;
 - run PPO, steer it while it runs, and tell whether the replies got better or only their scores;
 - read a sweep of $\beta$ from too small to too large;
 - name what the paper leaves open, and where the values come from.
@@ -147,6 +147,17 @@ kl = float(log_ratio.sum())
 print(f"score {seen.score:+.3f} less {seen.beta:g} x {kl:.3f} nats: "
       f"{float(rewards.sum()):+.3f}")  # fmt: skip
 print("the package's advantages are the same:", same)
+
+# %% eq2
+from minirlhf.objectives import rlhf_objective, shaped_rewards
+
+r = torch.tensor([seen.score])
+logp, reference = torch.tensor([[seen.logprobs, seen.reference]]).unbind(1)
+everywhere = torch.ones_like(logp, dtype=torch.bool)
+one_reply = r, logp, reference, everywhere, seen.beta
+same = shaped_rewards(*one_reply)[0].allclose(rewards, atol=1e-4)
+print("the package's rewards are the same:", same)
+print(f"Eq. 2 without its last term: {rlhf_objective(*one_reply):+.3f}")
 
 # %% lens-gae
 second = TokenLens(seen)

@@ -627,14 +627,14 @@ def test_measured_minutes_are_stated_apart_from_reading_and_doing(monkeypatch, t
 
 def test_measuring_writes_only_what_was_measured(monkeypatch, tmp_path):
     path = tmp_path / "measured.json"
-    path.write_text('{"00": {"seconds": 5, "peak_bytes": 1}}')
+    path.write_text('{"99": {"seconds": 5, "peak_bytes": 1}}')
     monkeypatch.setattr(build, "MEASURED", path)
     monkeypatch.setattr(build, "ROOT", tmp_path)
     cost = execute.Cost(61.6, 2**30)
     monkeypatch.setattr(build.execute, "execute", lambda notebook: cost)
     build.measure(CHAPTERS)
     written = json.loads(path.read_text())
-    assert written["00"] == {"seconds": 5, "peak_bytes": 1}
+    assert written["99"] == {"seconds": 5, "peak_bytes": 1}
     assert written[CHAPTERS[0].key] == {"seconds": 62, "peak_bytes": 2**30}
 
 
