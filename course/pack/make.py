@@ -42,11 +42,11 @@ JUDGED = 64
 def trial(config: RunConfig) -> RunConfig:
     """The same with a few steps of each stage."""
     stages = config.stages
-    short = {"episodes": 1024, "rollout_batch": 256}
+    short = {"episodes": 256, "rollout_batch": 128}
     return replace(
         config,
-        demonstrations=200, ranking_prompts=800, ppo_prompts=800, validation_prompts=40,
-        evaluation_prompts=120, pretraining_documents=200, best_of=4,
+        demonstrations=60, ranking_prompts=150, ppo_prompts=300, validation_prompts=20,
+        evaluation_prompts=60, pretraining_documents=100, best_of=2,
         stages=replace(
             stages,
             ppo=replace(stages.ppo, **short), ppo_ptx=replace(stages.ppo_ptx, **short),
