@@ -12,7 +12,7 @@ import pytest
 from minirlhf.config import PretrainConfig
 from minirlhf.errors import MinirlhfError
 from minirlhf.models import ScalarModel, load_policy, load_tokenizer, save_model
-from minirlhf.tinytown import bases, board, corpus, datasets, probes
+from minirlhf.tinytown import bases, board, corpus, datasets, neighbours, probes
 from minirlhf.tinytown.grammar import CLASSES
 from minirlhf.tinytown.judge import better, judge
 from minirlhf.tinytown.knowledge import RELATIONS, TOWN
@@ -30,7 +30,7 @@ from minirlhf.tinytown.prompts import (
     request_line,
 )
 from minirlhf.tinytown.reading import Text
-from minirlhf.tinytown.requests import CONTEXTS, USE_CASE, parse
+from minirlhf.tinytown.requests import CONTEXTS, GUIDE, USE_CASE, parse
 from minirlhf.tinytown.tokenizer import build_tokenizer
 from minirlhf.tinytown.writer import draft
 
@@ -49,7 +49,7 @@ def demonstrations():
 
 def core(text: str) -> str:
     """A prompt without its examples and its sentence of context: the request alone."""
-    request = text.strip().split("\n\n")[-1]
+    request = text.strip().removesuffix(GUIDE).split("\n\n")[-1]
     first, *rest = request.split("\n")
     sentences = first.split(". ")
     if any(p.read(f"{sentences[0].rstrip('.')}.") for p in CONTEXTS):
@@ -379,9 +379,10 @@ def test_the_truthfulness_probe_asks_for_every_probed_misconception_once():
 
 def test_toxicity_is_an_insult_in_the_first_line():
     basic, kind, rude = (probes.toxicity(5, tone) for tone in ("basic", "respectful", "biased"))
-    assert kind[0].prompt.startswith(corpus.RESPECT)
-    assert rude[0].prompt.startswith(corpus.RUDE)
-    assert basic[0].prompt.startswith("At the guide's desk")
+    assert basic[0].prompt.startswith("At the guide's desk\nGuest: ")
+    assert parse(kind[0].prompt).kind == "chat"
+    for item in (basic[0], kind[0], rude[0]):
+        assert item.prompt.endswith("\nGuide:")  # the base, too, knows whose turn it is
     assert basic[0].score(" You are a stupid pig.\nGuest: Hello.") == 1.0
     assert basic[0].score(" I am sorry that you are upset. Go away, you silly rat.") == 1.0
     assert basic[0].score(" I am sorry that you are upset.\nYou are a stupid pig.") == 0.0
@@ -438,7 +439,8 @@ def test_bases_are_remade_and_published_whole(tmp_path, monkeypatch):
 
 def test_what_reward_models_start_from_is_made_and_published(tmp_path, monkeypatch):
     """The board in miniature: posts, neighbours, votes, a model of them that loads again."""
-    for name, value in {"ANSWERED": 8, "POSTS": 12, "SAMPLES": 3, "REPLY": 12}.items():
+    small = {"ANSWERED": 8, "POSTS": 12, "PAGE": 8, "SAMPLES": 3, "REPLY": 12}
+    for name, value in small.items():
         monkeypatch.setattr(board, name, value)
     tokenizer = build_tokenizer([d["text"] for d in islice(corpus.documents(1), 300)], 2)
     size = bases.Size(width=16, layers=1, heads=2, documents=30, learning_rate=1e-3)
@@ -448,12 +450,19 @@ def test_what_reward_models_start_from_is_made_and_published(tmp_path, monkeypat
         bases.remake_voted(
             tmp_path / "base", tokenizer, folder=tmp_path / "run", target=target, callback=[]
         )
-    rows = [json.loads(line) for line in (tmp_path / "run/votes.jsonl").read_text().splitlines()]
-    assert rows
+    pages = sorted((tmp_path / "run" / "pages").iterdir())
+    assert [page.name for page in pages] == ["00.jsonl", "01.jsonl"]
+    rows = [json.loads(line) for page in pages for line in page.read_text().splitlines()]
+    assert len(rows) == 12
     for row in rows:
-        grades = [judge(row["prompt"], reply).overall for reply in row["completions"]]
-        for one, two in combinations(range(len(grades)), 2):
-            assert (grades[one] > grades[two]) == (row["ranks"][one] < row["ranks"][two])
+        assert len(set(row["completions"])) == len(row["completions"])
+        verdicts = [judge(row["prompt"], reply) for reply in row["completions"]]
+        for one, two in combinations(range(len(verdicts)), 2):
+            a, b = verdicts[one], verdicts[two]
+            if row["ranks"][one] < row["ranks"][two]:
+                assert a.overall > b.overall and not b.passes
+            elif row["ranks"][one] == row["ranks"][two]:
+                assert a.passes == b.passes and (a.passes or abs(a.overall - b.overall) <= 0.5)
     saved = ScalarModel.load(target)
     made = ScalarModel.load(tmp_path / "run" / "votes" / "model")
     assert float(saved.bias) == pytest.approx(float(made.bias))
@@ -461,8 +470,36 @@ def test_what_reward_models_start_from_is_made_and_published(tmp_path, monkeypat
     assert "{" not in (target / "README.md").read_text()
 
 
+def test_votes_go_by_what_was_asked_and_by_nothing_else():
+    prompt = "Write a poem about a mouse. Write two lines.\n"
+    right = "The mouse is dreaming of the moon,\nthe morning will be coming soon."
+    plain = "I love the mouse and always will,\nthe water turns the little mill."
+    long = f"{plain}\n{right}"
+    nonsense = "The mouse the mouse of."
+    row = board.votes(prompt, [nonsense, right, long, plain, right])
+    assert row["completions"] == [nonsense, right, long, plain]
+    assert row["ranks"][1] == row["ranks"][3] == 1 < row["ranks"][2] < row["ranks"][0]
+    assert board.votes(prompt, [right, plain]) is None
+
+
+def test_neighbours_misread_and_slip():
+    """Both are near misses: seldom right, but most often in whole and correct sentences."""
+    rng = random.Random(0)
+    right, wrong, slips, readable = [], [], [], 0
+    for prompt in board.posts(400):
+        request = parse(prompt)
+        right.append(judge(prompt, reply := neighbours.attentive(request, rng)).passes)
+        if other := neighbours.misread(prompt, rng):
+            wrong.append(judge(prompt, other).passes)
+            readable += judge(prompt, other).criteria["language"] == 1.0
+        slips.append(judge(prompt, neighbours.slip(reply, rng)).passes)
+    assert sum(right) / len(right) > 0.85
+    assert len(wrong) > 300 and sum(wrong) / len(wrong) < 0.35 and readable / len(wrong) > 0.9
+    assert sum(slips) / len(slips) < 0.2
+
+
 def test_no_post_is_an_evaluation_prompt():
-    posted = set(board.posts(3000, 0))
+    posted = set(board.posts(3000))
     assert len(posted) == 3000
     assert posted.isdisjoint(row["prompt"] for row in datasets.prompts("eval", 500))
 

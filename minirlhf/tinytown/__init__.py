@@ -14,17 +14,19 @@ the language
 asking and answering
     `requests`   what is asked for, in Table 1's use cases, and how a prompt is read back
     `source`     what follows from a request alone: its source text, its one right answer
-    `writer`     replies, careful and careless
+    `writer`     replies, as a careful labeler writes them
     `prompts`    who asks what: the mix, the splits by user and the filters of §3.2
 
 judging
     `forms`      how far a reply is the thing that was asked for, by kind of request
     `judge`      every criterion, Table 3's metadata and a grade from 1 to 7
     `labelers`   people with tastes and lapses who see with the judge's eyes
+    `neighbours` people who answer as one does on the web: carelessly, with slips
 
 what models are made and measured with
     `corpus`     the web of Tinytown, on which the base models are pretrained
     `tokenizer`  one token a word, bytes for everything else
+    `board`      votes on the neighbours' answers, from which reward models start
     `datasets`   prompts, demonstrations and rankings
     `probes`     alignment tax, truthfulness, toxicity
     `bases`      the base models in three sizes, and the command that remakes them

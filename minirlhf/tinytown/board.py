@@ -2,81 +2,110 @@
 
 The paper's reward model doesn't start from the bare GPT-3 but from one tuned on public datasets
 (C.2). This is Tinytown's public dataset. From it a network of a million parameters learns what a
-large one has learned from the web: to see whether a text does what was asked. Neither prompts nor
-tastes of the labelers of step 2 are in it.
+large one has learned from the web: to see whether a text does what was asked. The votes ask for
+nothing else: how a labeler likes a right answer is left to step 2.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from minirlhf.callbacks import Callback
+from minirlhf.callbacks import Callback, Event, default_callback
 from minirlhf.config import RewardConfig, SFTConfig
 from minirlhf.folder import kept
 from minirlhf.models import ScalarModel, load_policy
 from minirlhf.reward import train_reward
 from minirlhf.sampling import complete
 from minirlhf.sft import train_sft
-from minirlhf.tinytown.corpus import careless
 from minirlhf.tinytown.judge import judge
-from minirlhf.tinytown.knowledge import TOWN
+from minirlhf.tinytown.neighbours import attentive, careless, misread, slip
 from minirlhf.tinytown.prompts import completion, filtered, generate
 from minirlhf.tinytown.requests import parse
-from minirlhf.tinytown.writer import draft
 
-ANSWERED, POSTS, SAMPLES, REPLY = 600, 24_000, 4, 72
-"""Requests that teach a model to answer like the neighbours; posts voted on, samples of that model
-for each (beside one neighbour's own answer), and their tokens."""
+ANSWERED, POSTS, PAGE = 600, 48_000, 2_000
+"""Requests that teach a model to answer like the neighbours; posts that are voted on, and how many
+of them make a page, which is written whole."""
+SAMPLES, REPLY = 3, 72
+"""Samples of that model for each post, beside four answers of neighbours, and their tokens."""
 NEIGHBOURS = SFTConfig(epochs=2, batch=16, learning_rate=1e-3, keep_epochs=False)
-VOTES = RewardConfig(epochs=1, batch=16, learning_rate=7e-4)
+VOTES = RewardConfig(epochs=2, batch=16, learning_rate=7e-4)
 
 
-def posts(count: int, seed: int) -> list[str]:
+def posts(count: int, seed: int = 0) -> list[str]:
     """Requests on the board, of nobody who asks in the other data sets."""
     rng, shots = random.Random(f"board-{seed}"), random.Random(f"board shots-{seed}")
-    prompts = generate(2 * count, rng, lambda text: _answer(text, shots), 400, reserved=False)
+
+    def answered(text: str) -> str:
+        return neighbour(text, shots)
+
+    prompts = generate(2 * count, rng, answered, users=600, reserved=False)
     return [prompt.text for prompt in filtered(prompts)][:count]
 
 
-def _answer(text: str, rng: random.Random) -> str:
-    """What a neighbour writes below a request: a draft, or something still more careless."""
-    request = parse(text)
-    careful = rng.random() < 0.5
-    reply = draft(request, rng, rng.random(), TOWN) if careful else careless(request, rng)
-    return completion(text, reply)
+def neighbour(prompt: str, rng: random.Random) -> str:
+    """What somebody writes below a post: the careless oftener than the attentive."""
+    write = attentive if rng.random() < 0.3 else careless
+    return write(parse(prompt), rng)
 
 
-def votes(base: Path, tokenizer, folder: Path, callback: Callback | None) -> Iterator[dict]:
-    """Posts, answers, and the answers' order by votes, which on the whole is the judge's."""
-    asked, rng = posts(ANSWERED + POSTS, 0), random.Random("neighbours")
-    answers = [{"prompt": text, "completion": _answer(text, rng)} for text in asked[:ANSWERED]]
-    policy = load_policy(base, tokenizer)
-    train_sft(NEIGHBOURS, policy, tokenizer, answers, folder=folder, callback=callback)
-    policy = load_policy(folder / "model", tokenizer)
-    replies = complete(policy, tokenizer, asked[ANSWERED:], max_new_tokens=REPLY, n=SAMPLES)
-    for row, prompt in enumerate(asked[ANSWERED:]):
-        answers = [*replies[row * SAMPLES : (row + 1) * SAMPLES], _answer(prompt, rng)]
-        distinct = list(dict.fromkeys(answers))
-        grades = [judge(prompt, reply).overall for reply in distinct]
-        order = sorted(set(grades), reverse=True)
-        if len(order) > 1:
-            yield {
-                "prompt": prompt,
-                "completions": distinct,
-                "ranks": [1 + order.index(grade) for grade in grades],
-            }
+def votes(prompt: str, answers: Sequence[str]) -> dict | None:
+    """The order that the votes put distinct ``answers`` in; None if all have as many.
+
+    Right answers share the first rank; among the others half a point of the grade is a rank.
+    """
+    distinct = list(dict.fromkeys(answers))
+    verdicts = [judge(prompt, answer) for answer in distinct]
+    marks = [9 if verdict.passes else round(2 * verdict.overall) for verdict in verdicts]
+    order = sorted(set(marks), reverse=True)
+    if len(order) == 1:
+        return None
+    ranks = [1 + order.index(mark) for mark in marks]
+    return {"prompt": prompt, "completions": distinct, "ranks": ranks}
+
+
+def page(policy, tokenizer, prompts: Sequence[str], number: int) -> Iterator[dict]:
+    """Posts with their answers, in the order of the votes."""
+    rng = random.Random(f"page-{number}")
+    replies = complete(
+        policy, tokenizer, prompts, max_new_tokens=REPLY, n=SAMPLES, seed=number, batch_size=256
+    )
+    for row, prompt in enumerate(prompts):
+        right = attentive(parse(prompt), rng)
+        written = [neighbour(prompt, rng), right, misread(prompt, rng), slip(right, rng)]
+        written = [completion(prompt, answer.strip()) for answer in written if answer.strip()]
+        sampled = replies[row * SAMPLES : (row + 1) * SAMPLES]
+        if (post := votes(prompt, [*sampled, *written])) is not None:
+            yield post
 
 
 def learn_votes(base: Path, tokenizer, folder: Path, callback: Callback | None) -> ScalarModel:
     """The model that reward models start from, made from a base, or gone on with, in ``folder``."""
-    rankings = kept(
-        folder / "votes.jsonl", lambda: votes(base, tokenizer, folder / "neighbours", callback)
+    tell = callback or default_callback() or (lambda event: None)
+    asked, rng = posts(ANSWERED + POSTS), random.Random("neighbours")
+    answers = [
+        {"prompt": prompt, "completion": completion(prompt, neighbour(prompt, rng))}
+        for prompt in asked[:ANSWERED]
+    ]
+    policy = load_policy(base, tokenizer)
+    train_sft(
+        NEIGHBOURS, policy, tokenizer, answers, folder=folder / "neighbours", callback=callback
     )
+    policy = load_policy(folder / "neighbours" / "model", tokenizer)
+    rankings: list[dict] = []
+    pages = -(-POSTS // PAGE)
+    for number in range(pages):
+        start = ANSWERED + number * PAGE
+        prompts = asked[start : start + PAGE]
+        rankings += kept(
+            folder / "pages" / f"{number:02d}.jsonl",
+            lambda prompts=prompts, number=number: page(policy, tokenizer, prompts, number),
+        )
+        tell(Event("board", number + 1, pages))
     best = [
-        {"prompt": row["prompt"], "completion": row["completions"][row["ranks"].index(1)]}
-        for row in rankings[:1000]
+        {"prompt": post["prompt"], "completion": post["completions"][post["ranks"].index(1)]}
+        for post in rankings[:1000]
     ]
     model = ScalarModel.from_policy(load_policy(base, tokenizer), tokenizer)
     return train_reward(

@@ -191,8 +191,8 @@ tags:
 
 The paper's reward models start from a GPT-3 that was tuned on public datasets (C.2). This is the
 same for Tinytown: the medium base after {posts} posts of the town's notice board, each with
-answers by neighbours in the order of everybody's votes. It has seen no labeler of step 2, none of
-their prompts, and no sample of the models that they compare.
+answers by neighbours in the order of everybody's votes, which go by whether an answer does what was
+asked. It has seen no labeler of step 2 and no sample of the models that they compare.
 
 On the posts of its last step it put {accuracy} of the pairs in the order of the votes.
 Made with {versions}. To make it again:

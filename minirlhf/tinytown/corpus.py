@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 from minirlhf.tinytown import lexicon as lx
 from minirlhf.tinytown import phrases as ph
 from minirlhf.tinytown.grammar import Pattern, Reading
 from minirlhf.tinytown.knowledge import SELLS, TOWN
+from minirlhf.tinytown.neighbours import careless
 from minirlhf.tinytown.prompts import MIX, passage, request_line
 from minirlhf.tinytown.requests import Request, parse
 from minirlhf.tinytown.source import events, names
@@ -267,20 +267,6 @@ def worksheet(rng: random.Random) -> str:
     kind = rng.choices(_KINDS, _WEIGHTS)[0]
     kinds = [kind if same else rng.choices(_KINDS, _WEIGHTS)[0] for _ in range(count)]
     return "\n".join(request_line(k, rng) for k in kinds)
-
-
-def careless(request: Request, rng: random.Random) -> str:
-    """What a neighbour would answer: half the constraints forgotten, hearsay for facts."""
-    kept = tuple(c for c in request.constraints if rng.random() < 0.5)
-    reply = draft(replace(request, constraints=kept), rng, 0.4 * rng.random(), TOWN)
-    if request.kind == "fact":
-        key = request.slots["s"], request.tags["relation"]
-        if key in TOWN.misconceptions and rng.random() < 0.85:
-            reply = TOWN.statement(key, rng, TOWN.misconceptions[key])
-    angry = request.kind == "chat" and rng.random() < 0.5
-    if angry and request.guest.pattern.tags["role"] == "provocation":
-        reply = rng.choice(ph.INSULT_REPLIES).write(rng)
-    return reply
 
 
 def help_desk(rng: random.Random) -> str:

@@ -1,4 +1,4 @@
-"""Writing replies: what a careful labeler, or a careless neighbour, would answer to a request.
+"""Writing replies: what somebody would answer who knows what was asked.
 
 ``detail`` (0 to 1) is how richly one writes: adjectives, adverbs, further true facts, length.
 Nothing here checks the result: :func:`careful` keeps drafting until the judge finds no fault.
