@@ -198,6 +198,11 @@ r"""
 **Predict, then move a slider.** What do the five pushes add up to? Enter a number, or leave the field empty.
 """
 
+# %% guess-pushes [markdown] lang="zh" of="728c31da"
+r"""
+**先猜一猜，再拖动滑块。** 五个推力加起来是多少？填一个数，也可以留空。
+"""
+
 # %% pushes
 from minirlhf.widgets import Prediction, RankingExplorer
 
@@ -210,6 +215,11 @@ Here is Eq. 1 with a slider for each score. Move all of them the same way; then 
 put the worst reply on top and see how the pairs pay for it.
 """
 
+# %% slider [markdown] lang="zh" of="6f15cd2f"
+r"""
+下面是式 1，每个得分有一个滑块。先把它们往同一个方向移动；再把两个并列的回复拉开；最后把最差的回复放到最上面，看看各对要为此付出多少。
+"""
+
 # %% explorer
 RankingExplorer(scores[0].tolist(), given, replies)
 
@@ -220,6 +230,12 @@ pushed.reveal(round(-float(leaf.grad.sum()), 3) + 0.0)
 r"""
 Only differences enter Eq. 1, so what one reply of a pair gains, the other one loses: whatever the scores are, the pushes
 cancel, and moving all scores together changes nothing. Two tied replies are no pair and don't push each other at all.
+"""
+
+# %% pushes-why [markdown] lang="zh" of="954e54f1"
+r"""
+进入式 1 的只有差，所以一对中一个回复得到多少，另一个就失去多少：无论得分如何，推力都互相抵消；把所有得分一起移动，什么也不变。
+两个并列的回复不成一对，彼此之间没有推力。
 """
 
 # %% learning [markdown] defines="policy; base model; demonstration; supervised fine-tuning; judge"
@@ -237,7 +253,21 @@ it overfits fast (C.2).
 
 Each prompt's completions were ranked by one of Tinytown's labelers. A part of the prompts, from other users, is held
 out. And there is one who has no tastes and never errs: the *judge*, who knows the town and grades every reply from one
-to seven. No model is ever trained on what the judge says; we only look there to see what is true.
+to seven. None of the three steps learns from what the judge says; we only look there to see what is true.
+"""
+
+# %% learning [markdown] lang="zh" of="c1022162"
+r"""
+## 一个奖励模型在学习（§3.5，C.2）
+
+要排序的回复由一个*策略*（policy）写出：它就是语言模型，看作逐个选词的决策者。这里用的是第 1 步得到的那个：一个只学过续写文本的
+*基座模型*（base model），经过了在*示范*（demonstration，标注员亲自回答的提示）上的*监督微调*（supervised fine-tuning，SFT）。
+
+奖励模型一开始就是这个策略的副本。它的最后一层原本给词表中每个词一个数，现在换成只给一个数的层，其参数随机抽取。§3.5 就是这样描述的；
+C.2 则从一个在公开问答数据上调过的 GPT-3 出发，并发现两者差别不大。它把排序只读一遍：再多读几遍，很快就会过拟合（C.2）。
+
+每条提示的回复都由 Tinytown 的一位标注员排过序。来自另一些用户的一部分提示留作检验。还有一位既无口味、也从不出错：*评判者*（judge），
+它了解这座小镇，给每个回复打一到七分。三个步骤都不从评判者的话里学习；我们只到那里去看什么是真的。
 """
 
 # %% rankings
@@ -261,6 +291,11 @@ r"""
 How often will the new reward model order a held-out pair as the labeler did? Tossing a coin is right half of the time.
 """
 
+# %% begin [markdown] lang="zh" of="642b9a33"
+r"""
+对留作检验的一对回复，新的奖励模型有多常排得与标注员一样？抛硬币的话，对一半。
+"""
+
 # %% accuracy-guess
 ordered = Prediction(
     "Held-out pairs that it orders as the labeler did, in percent:",
@@ -274,6 +309,12 @@ r"""
 The next cell starts the training and shows it while it goes on: the loss of Eq. 1 and the share of pairs in the
 right order, batch by batch. It runs in a process of its own, as the same command would in a terminal, so read on in the
 meantime. Running the cell again attaches to the run and starts no second one; **Pause** and **Stop** do what they say.
+"""
+
+# %% start [markdown] lang="zh" of="9b0e1491"
+r"""
+下一个单元格启动训练，并在训练时显示它的进展：逐个批次地画出式 1 的损失，以及排对的对所占的比例。它在自己的进程里运行，与在终端里输入同样的命令一样，
+所以你可以接着往下读。再次运行这个单元格会接上这次训练，不会另起一次；**暂停**和**停止**就是字面的意思。
 """
 
 # %% desk
@@ -303,6 +344,16 @@ score, and all its pairs pull on that score at the same time.
 
 This is also cheaper: all completions of a prompt come together, so the prompt too is read once for all of them. Here
 are the forward passes of some prompts, together and pair by pair.
+"""
+
+# %% together [markdown] lang="zh" of="31050b17"
+r"""
+## 为什么同一提示的各对要放在一起（§3.5）
+
+一个回复最多参与 $K-1$ 对。论文起初把所有提示的所有对打乱成一个数据集。于是在同一遍训练中，每个回复一次又一次地在不同批次里遇到模型，
+而模型在这一遍之内就过拟合了。因此论文让一个提示的全部 $\binom K2$ 对成为**一个批次元素**：每个回复只读一次，得到一个得分，它的各对同时拉动这个得分。
+
+这样也更省：同一提示的回复一起到来，提示本身也只需读一次。下面是一些提示的前向计算，一种放在一起，一种逐对进行。
 """
 
 # %% cost
@@ -340,6 +391,12 @@ r"""
 And the accuracy? Training twice on some thousand rankings, three times over, takes longer than a lesson: these are
 shipped runs, the same rankings read once, in either way, with three seeds. Their learning rate and the number of steps
 are the same.
+"""
+
+# %% overfitting [markdown] lang="zh" of="1feb74fe"
+r"""
+那么准确率呢？要在上千个排序上训练两种做法，再各做三次，一堂课的时间不够：下面是随附的运行，用同样的排序，两种做法各读一遍，各用三个随机种子。
+学习率和步数都相同。
 """
 
 # %% ways-guess
@@ -400,6 +457,14 @@ completions, before and after. A prompt's accuracy is the share of its pairs in 
 through each dot is the interval of the mean over prompts, as wide as the paper's error bars mean theirs.
 """
 
+# %% trained [markdown] lang="zh" of="175b348e"
+r"""
+## 结果如何，零点又在哪里（§3.5）
+
+现在训练已经进行了一段时间；下一个单元格等它结束，然后向模型询问所有留作检验的回复的得分，训练前和训练后各一次。
+一个提示的准确率，是它各对中与标注员次序相同的比例；穿过圆点的线是对提示取平均的区间，与论文的误差线含义相同。
+"""
+
 # %% accuracy
 from minirlhf.evaluate.rankings import accuracy, score_rankings
 from minirlhf.models import load_policy
@@ -427,6 +492,12 @@ r"""
 Eq. 1 has left the scores without a zero. Step 3 will want one, so the paper adds a constant to the finished model, the
 *reward bias*, such that demonstrations score zero on average. A positive score then says: better than what a labeler
 writes, as far as this model can tell. Nothing about any ranking changes.
+"""
+
+# %% bias [markdown] lang="zh" of="0e1d791d"
+r"""
+式 1 没有给得分定下零点。第 3 步需要一个，所以论文给训练好的模型加上一个常数，即*奖励偏置*（reward bias），使示范的平均得分为零。
+得分为正就表示：在这个模型看来，比标注员写的还好。任何排序都不因此改变。
 """
 
 # %% bias-code
@@ -459,8 +530,23 @@ of the labeler who happened to rank a held-out prompt we put
 
 - another labeler, drawn from those who made the training data;
 - the judge, who sees nothing but the truth: no model of what is *right* can do better;
-- your model, and the shipped one, which learned from {run:counts.rankings:,} rankings and started from a model that had
-  learned on a public notice board of the town what a good answer is, as C.2 did on public data.
+- your model, and the shipped one, which learned from {run:counts.rankings:,} rankings and started from a model that knew
+  more: on the town's notice board it had read answers with everybody's votes on them, as C.2's had public data sets.
+"""
+
+# %% agreement [markdown] lang="zh" of="c3caa0ab"
+r"""
+## 它能有多准？（§3.4，§4.1，E.2）
+
+准确率远低于百分之百，未必是模型的错。论文的标注员之间，在双方都不判并列的对中，有 {paper:agreement.training} 意见相同；
+这就是他们的*一致率*（agreement）。拿谁来与其中一位标注员相比，就是与一个可能出错、有自己口味的人相比。
+
+所以在评价模型之前，先让人来参加同样的考试。在 Tinytown，谁都可以给任何东西排序。与碰巧排过某个提示的那位标注员相比的有：
+
+- 另一位标注员，从写出训练数据的那些人中抽取；
+- 评判者，它只看真相：任何只懂*对错*的模型都不可能做得更好；
+- 你的模型，以及随附的模型。后者从 {run:counts.rankings:,} 个排序中学习，出发点也懂得更多：它在小镇的布告栏上读过附有众人投票的回答，
+  正如 C.2 的模型读过公开数据集。
 """
 
 # %% ceiling-guess
@@ -524,6 +610,17 @@ Here is a test of the same kind, live. A second pool of labelers was hired later
 now rank all held-out completions.
 """
 
+# %% strangers [markdown] lang="zh" of="bcbf0baa"
+r"""
+### 没见过的标注员（E.2）
+
+奖励模型学到的是什么是好，还是教它的那些人的口味？论文把标注员分成 {paper:rm.labeler_groups} 组，每次用除一组之外的数据训练，再在两边测量：
+对学过的标注员，准确率为 {paper:rm.accuracy.training}，对其余的为 {paper:rm.accuracy.held_out}。用 Tinytown 的训练标注员做同样的实验（随附的运行），
+得到 {run:groups.inside:.1%} 和 {run:groups.outside:.1%}。
+
+下面现场做一个同类的测试。第二批标注员是后来雇的，还没有排过任何东西。现在两批人都来给所有留作检验的回复排序。
+"""
+
 # %% strangers-guess
 strange = Prediction(
     "Points that the shipped model loses on labelers it never saw:",
@@ -566,6 +663,14 @@ r"""
 From here on the judge is our measure, for we want to know what is true. Every pair of held-out completions has
 a better and a worse one, and the judge says what is wrong with the worse. So we can ask on which faults the model can
 be trusted. Both panels are about your model.
+"""
+
+# %% learned-what [markdown] lang="zh" of="686494a6"
+r"""
+## 它学到了什么，又会被什么骗过
+
+从这里起，我们以评判者为准，因为想知道的是真相。留作检验的每一对回复中，总有一个较好、一个较差，评判者会说出较差的那个错在哪里。
+所以可以问：在哪些毛病上，模型是可信的？两幅图说的都是你的模型。
 """
 
 # %% pairs
@@ -624,6 +729,12 @@ writes whatever scores high. So take demonstrations that the judge passes, spoil
 model notices. Change the list: can you find something that fools it always?
 """
 
+# %% spoiling [markdown] lang="zh" of="b4cec715"
+r"""
+由采样得来的对，说明的是模型对它见过的那类回复知道多少。第 3 步会到别处去找：什么得分高，它就写什么。所以取评判者认为没有错的示范，
+每次用一种办法把它弄坏，看模型有多常注意到。请修改这份清单：你能找到一种每次都能骗过它的办法吗？
+"""
+
 # %% spoil-guess
 noticed = Prediction(
     "Which of these does the model notice least?", "05.spoiled",
@@ -676,6 +787,12 @@ And here is where your model is most sure and most wrong: of all held-out pairs,
 scores in the wrong direction, each from another prompt. Read them as a labeler would. What may have pleased the model?
 """
 
+# %% fooled [markdown] lang="zh" of="793d4bd7"
+r"""
+下面是你的模型最有把握而又错得最厉害的地方：在所有留作检验的对中，得分之差朝错误方向最大的两对，各来自不同的提示。请像标注员那样读一读。
+是什么讨了模型的喜欢？
+"""
+
 # %% fooled-code
 worst = {}  # of each prompt: margin, what the judge and the model prefer
 for number, row in enumerate(held_out):
@@ -702,6 +819,14 @@ at three things: the loss of Eq. 1 of *your* ranking under the trained model; ho
 often with one another.
 """
 
+# %% desk-text [markdown] lang="zh" of="4cb3dc95"
+r"""
+## 坐到标注台前（B.5）
+
+论文的标注员面对的是一个网页：给每个输出打一到七分，用是或否回答几个问题（表 3），再给同一提示的所有输出排序，欢迎并列。请坐到他们的位子上。
+给每个回复定一个名次，保存，然后看三件事：*你的*排序在训练好的模型下，式 1 的损失是多少；标注员有多常同意你；他们彼此又有多常一致。
+"""
+
 # %% labeling
 from minirlhf.widgets import LabelingDesk
 
@@ -713,6 +838,11 @@ LabelingDesk(tasks, mine, score=score, labelers=training_pool())
 r"""
 After some prompts, run the next cell. A loss of $\log 2$ is that of a model which can't tell your better from your worse
 replies at all; how far below it you get says how much of you is in the model.
+"""
+
+# %% yours [markdown] lang="zh" of="3dc4f04d"
+r"""
+排过几个提示之后，运行下一个单元格。损失为 $\log 2$ 的，是完全分不清你心目中好坏的模型；比它低多少，就说明模型里有多少是你。
 """
 
 # %% yours-code
@@ -750,6 +880,25 @@ A ranking of $K$ replies is $\binom K2$ comparisons, and Eq. 1 makes them into s
 anything. Reading each reply once and letting all its pairs pull together is what makes that affordable. The finished
 model is right about as often as people with tastes and lapses allow, surest where replies are far apart, and
 wrong in places that nobody will find by looking at its accuracy alone.
+"""
+
+# %% summary [markdown] lang="zh" of="f65e35de"
+r"""
+## 小结
+
+| | 论文 | Tinytown（随附的运行） |
+|---|---|---|
+| 每个提示排序的回复数 | {paper:rm.k.min} 到 {paper:rm.k.max} | 至多 {run:counts.k.max} |
+| 有排序的提示 | {paper:table6.rm.train} | {run:counts.rankings:,} |
+| 读几遍 | {paper:rm.epochs} | {run:counts.epochs} |
+| 两位标注员意见相同 | {paper:agreement.training} | {run:comparisons.agreement:.1%} |
+| 奖励模型，对学过的标注员 | {paper:rm.accuracy.training} | {run:groups.inside:.1%} |
+| 对没见过的标注员 | {paper:rm.accuracy.held_out} | {run:groups.outside:.1%} |
+| 学过的与检验用的对之间的差距，放在一起 | – | {run:ways.prompts.gap:.1%} |
+| 同上，逐对进行 | “一遍之内就过拟合” | {run:ways.pairs.gap:.1%} |
+
+对 $K$ 个回复的一次排序就是 $\binom K2$ 个成对比较，式 1 由此得出得分，其中只有差才有意义。每个回复只读一次，让它的各对一起拉动，这才负担得起。
+训练好的模型，其准确率差不多就是有口味、会疏忽的人所允许的程度；两个回复相距越远它越有把握，而它出错的地方，只看准确率谁也发现不了。
 """
 
 # %% questions [markdown]
@@ -808,6 +957,55 @@ samples of PPO policies.
 </details>
 """
 
+# %% questions [markdown] lang="zh" of="eac02a01"
+r"""
+## 思考题
+
+1. 两位标注员在四分之三的对上意见相同。有人报告说，一个奖励模型与单独一位标注员在十分之九的对上一致。你会问什么？
+
+<details><summary>答案</summary>
+
+问是哪些对。如果检验用的对与训练用的对有相同的提示、回复，或者出自同一位标注员，模型可能把这位标注员的疏忽都背了下来；
+如果都是相距很远、容易分辨的对，那么谁都能通过。
+
+</details>
+
+2. 式 1 为什么先除以一个提示的对数，再对提示取平均？
+
+<details><summary>答案</summary>
+
+有九个回复的提示，其对数是有四个回复的六倍。不除的话，它的拉力也大六倍，尽管那只是一位标注员的一件工作，说的也只是一个要求。
+
+</details>
+
+3. 标注员可以判并列，而并列被丢掉了。模型因此失去了什么？留着它们又要付出什么？
+
+<details><summary>答案</summary>
+
+它从没听说过有两个回复一样好，所以没有什么能阻止它硬把它们分开。可以像 Christiano 等人 2017 年那样，以两边各一半为目标，要求差接近零；
+可是这样一来，标注员的匆忙也成了知识。
+
+</details>
+
+4. 奖励偏置不改变任何排序。如果漏掉它，PPO 会察觉吗？
+
+<details><summary>答案</summary>
+
+第 3 步问的是一个回复的得分比预期好多少，常数使两者一起移动。不过在开始时，它还不知道该预期什么；而如果某个回复要受固定的处罚，例如没有写完，
+那么这处罚有多重，就由零点决定了。（PPO 是第 3 步的方法，第 06 章专门讲它。）
+
+</details>
+
+5. 你的模型对侮辱的察觉不如对缺词的察觉可靠，或者正好相反。你会到哪里去找原因？
+
+<details><summary>答案</summary>
+
+到策略为排序写出的那些回复里去找。如果没有一个样本有过某种毛病，它就从没出现在任何比较中，模型对它一无所知。补救的办法是在策略如今所在的地方多做排序，
+所以论文的数据中也有 PPO 策略的样本。
+
+</details>
+"""
+
 # %% way-on [markdown]
 r"""
 ## The way on
@@ -820,4 +1018,16 @@ find a seeded bug, predict a ceiling. Then [chapter 06](06_ppo.ipynb), where the
   spoiled demonstrations; the summary.
 - **Lab path (an hour).** Everything, cell by cell: start the training, read on while it goes, label five prompts at
   the desk, then take question one of the exercise.
+"""
+
+# %% way-on [markdown] lang="zh" of="0a10a0d2"
+r"""
+## 接下来
+
+[练习题 05](../../exercises/ex05_reward_model.ipynb)：自己写出式 1、偏置和选出最佳回复，找出一个埋下的错误，预测一个上限。
+然后是[第 06 章](../06_ppo.ipynb)，让得分来教模型。
+
+- **讲课路线（半小时）。** *从次序到成对比较*；*一次排序的损失*中的图和滑块，请大家说出预测；*为什么同一提示的各对要放在一起*和*它能有多准*的两幅图；
+  被弄坏的示范；小结。
+- **实验路线（一小时）。** 逐个单元格走完全部内容：启动训练，边训练边往下读，在标注台前排五个提示，再做练习的第一题。
 """

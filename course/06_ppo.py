@@ -99,8 +99,8 @@ $$
 r"""
 ## One reply, token by token
 
-Here is a shipped policy in the middle of the matter: PPO has trained it for some time. Walk through the four steps above
-the picture, and click through the tokens.
+Here is a shipped policy that PPO has trained. Walk through the four steps above the picture, and choose a token with the
+slider.
 
 1. **Sampling.** How likely was each token, under the policy and under the reference?
 2. **Reward.** The price at every token, the score at the last.
@@ -244,7 +244,7 @@ TrainingDesk(job, note="live")
 # %% judge-text [markdown] defines="judge"
 r"""
 The reward model's score must rise; that is what is being maximised. Whether the replies are better is another question, and
-in Tinytown there is somebody to ask: the *judge*, who never takes part in training. A reply *passes* when the judge finds
+in Tinytown there is somebody to ask: the *judge*, who takes no part in this training. A reply *passes* when the judge finds
 nothing wrong with it. The next cell waits for the run and asks, on requests by people whom no training set has.
 """
 
