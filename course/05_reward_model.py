@@ -389,11 +389,10 @@ lesson.table(("live", "completions to read", "seconds"), rows)
 # %% overfitting [markdown]
 r"""
 And the accuracy? Training twice on some thousand rankings, three times over, takes longer than a lesson: these are
-shipped runs, the same rankings read once, in either way, with three seeds. Their learning rate and the number of steps
-are the same.
+shipped runs, the same rankings read once, in either way, with three seeds. Learning rate and number of steps are the same.
 """
 
-# %% overfitting [markdown] lang="zh" of="1feb74fe"
+# %% overfitting [markdown] lang="zh" of="2a9aac02"
 r"""
 那么准确率呢？要在上千个排序上训练两种做法，再各做三次，一堂课的时间不够：下面是随附的运行，用同样的排序，两种做法各读一遍，各用三个随机种子。
 学习率和步数都相同。
@@ -588,7 +587,7 @@ takers = {
     "shipped model": shipped_scores,
 }  # fmt: skip
 taken = {who: accuracy(s, ranks_of) for who, s in takers.items()}
-figure, axes = lesson.panels(1, "Agreement with the labeler who ranked")
+figure, axes = lesson.panels(1, "Agreement with the one who ranked (live)")
 lesson.intervals(axes, taken, "% of pairs that neither ties")
 axes.axvline(50, color=MUTED, lw=0.8, ls=(0, (3, 2)))
 lesson.show(figure, "Agreement with the labeler: " + ", ".join(
@@ -877,12 +876,12 @@ r"""
 | the same, pair by pair | “overfits in one pass” | {run:ways.pairs.gap:.1%} |
 
 A ranking of $K$ replies is $\binom K2$ comparisons, and Eq. 1 makes them into scores of which only the differences mean
-anything. Reading each reply once and letting all its pairs pull together is what makes that affordable. The finished
-model is right about as often as people with tastes and lapses allow, surest where replies are far apart, and
-wrong in places that nobody will find by looking at its accuracy alone.
+anything. Reading each reply once and letting all its pairs pull together is what makes that affordable. How often the
+finished model is right has to be read beside how often people agree, and where it is wrong nobody finds by looking at
+its accuracy alone.
 """
 
-# %% summary [markdown] lang="zh" of="f65e35de"
+# %% summary [markdown] lang="zh" of="85647f3a"
 r"""
 ## 小结
 
@@ -898,7 +897,7 @@ r"""
 | 同上，逐对进行 | “一遍之内就过拟合” | {run:ways.pairs.gap:.1%} |
 
 对 $K$ 个回复的一次排序就是 $\binom K2$ 个成对比较，式 1 由此得出得分，其中只有差才有意义。每个回复只读一次，让它的各对一起拉动，这才负担得起。
-训练好的模型，其准确率差不多就是有口味、会疏忽的人所允许的程度；两个回复相距越远它越有把握，而它出错的地方，只看准确率谁也发现不了。
+训练好的模型有多常是对的，要与人和人有多常一致对照着看；而它错在哪里，只看准确率谁也发现不了。
 """
 
 # %% questions [markdown]

@@ -476,7 +476,7 @@ r"""
 
 PPO makes the tokens of better-than-expected replies more likely, a little at a time. The score it climbs is a stand-in, and
 $\beta$ says how far the policy may go for it; only a judge outside of training can tell where the climb stops being worth it.
-What the climb costs elsewhere, a little pretraining in every step can pay back.
+What the climb costs elsewhere, a little pretraining in every step is meant to pay back.
 """
 
 # %% questions [markdown]
