@@ -163,7 +163,8 @@ r"""
 The next cell fine-tunes the base on the demonstrations and shows the run while it goes on. The learning rate falls along
 a cosine to a tenth of its peak, and a part of what each layer adds is dropped at random (residual dropout
 {paper:sft.residual_dropout}), both as in C.1; the rate itself is far larger than the paper's {paper:sft.lr.1.3b}, as small
-networks need. *Held out* is the loss on demonstrations that it doesn't learn from.
+networks need. *Held out* is the loss on demonstrations that it doesn't learn from. (On Colab the cell itself stays busy until the
+training ends.)
 """
 
 # %% sft-guess

@@ -308,13 +308,14 @@ ordered
 r"""
 The next cell starts the training and shows it while it goes on: the loss of Eq. 1 and the share of pairs in the
 right order, batch by batch. It runs in a process of its own, as the same command would in a terminal, so read on in the
-meantime. Running the cell again attaches to the run and starts no second one; **Pause** and **Stop** do what they say.
+meantime. Running the cell again attaches to the run and starts no second one; **Pause** and **Stop** do what they say. (On Colab
+the cell itself stays busy until the training ends.)
 """
 
-# %% start [markdown] lang="zh" of="9b0e1491"
+# %% start [markdown] lang="zh" of="8dce391a"
 r"""
 下一个单元格启动训练，并在训练时显示它的进展：逐个批次地画出式 1 的损失，以及排对的对所占的比例。它在自己的进程里运行，与在终端里输入同样的命令一样，
-所以你可以接着往下读。再次运行这个单元格会接上这次训练，不会另起一次；**暂停**和**停止**就是字面的意思。
+所以你可以接着往下读。再次运行这个单元格会接上这次训练，不会另起一次；**暂停**和**停止**就是字面的意思。（在 Colab 上，这个单元格要到训练结束才空闲下来。）
 """
 
 # %% desk

@@ -218,7 +218,8 @@ r"""
 
 Now all of it, some thousand times: the next cell starts PPO from the initial model of C.3. The desk shows the
 reward model's score, the KL paid for it, and replies as they come. While it runs, move $\beta$ and see the KL
-answer; the run's folder notes what you did, and its numbers up to then stay as they were.
+answer; the run's folder notes what you did, and its numbers up to then stay as they were. (On Colab the cell itself stays
+busy until the run ends, and the sliders work meanwhile.)
 """
 
 # %% run-guess
