@@ -6,6 +6,7 @@
 #   make test-colab   the same with Colab's versions (ipywidgets 7, IPython 7.34)
 #   make lab          JupyterLab
 #   make notebooks    build the course's notebooks from their masters, run what has changed
+#   make pack         make the shipped runs that the chapters replay; resumable, takes hours
 #   make measure      run every chapter and write down its time and memory
 #   make bases        remake the shipped base models
 #   make proof        every claim measured over several seeds; resumable, takes hours
@@ -27,7 +28,7 @@ READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 TORCH := $(shell grep '^torch==' $(TESTED))
 
-.PHONY: run test test-browser test-colab lab notebooks measure bases proof test-matrix lint clean
+.PHONY: run test test-browser test-colab lab notebooks pack measure bases proof test-matrix lint clean
 .DELETE_ON_ERROR:
 
 run: $(READY)
@@ -48,6 +49,9 @@ lab: $(READY)
 
 notebooks: $(READY)
 	$(BIN)/python -m course.build $(ARGS)
+
+pack: $(READY)
+	$(BIN)/python -m course.pack $(ARGS)
 
 measure: $(READY)
 	$(BIN)/python -m course.build --measure $(ARGS)

@@ -103,7 +103,7 @@ def ranking(rows: Iterable[Row], shown: int = 4) -> Row | None:
     }
 
 
-def order(ranks: Sequence[int], letters: str = "ABCD") -> list[str]:
+def order(ranks: Sequence[int], letters: Sequence[str] = "ABCD") -> list[str]:
     """Ranks as the paper writes them: ``[3, 3, 2, 1]`` is ``D > C > A = B``, in pieces."""
     places = sorted(range(len(ranks)), key=lambda place: (ranks[place], place))
     out = [letters[places[0]]]

@@ -4,17 +4,21 @@
     lesson.pick(400, quick=20)              400 steps for a reader, 20 where only the code is tested
     lesson.workspace()                      the folder for what a reader makes
     lesson.panels(2, "title")               an empty figure in the course's style
+    lesson.intervals(axes, {"SFT": …})      means with their 95% intervals, a row each
     lesson.show(figure, "what one sees")    a picture that is still there without a kernel
+    lesson.table(("", "paper"), rows)       a table
 
 Nothing of this is needed to train; matplotlib and IPython are imported where they are used.
 """
 
 from __future__ import annotations
 
+import html
 import io
 import json
 import os
 import sys
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -88,8 +92,16 @@ def workspace(*parts: str) -> Path:
     return path
 
 
-def panels(columns: int = 1, title: str = "", size: tuple[float, float] | None = None):
-    """A figure in the course's style and its row of axes (one axes alone if there is one)."""
+def panels(
+    columns: int = 1,
+    title: str = "",
+    size: tuple[float, float] | None = None,
+    titles: Sequence[str] = (),
+):
+    """A figure in the course's style and its row of axes (one axes alone if there is one).
+
+    ``titles`` are those of the single panels.
+    """
     import matplotlib
     from matplotlib.figure import Figure
 
@@ -98,9 +110,52 @@ def panels(columns: int = 1, title: str = "", size: tuple[float, float] | None =
     with matplotlib.rc_context({**STYLE, "font.size": 9}):
         figure = Figure(figsize=size or (SMALL if columns == 1 else WIDE), layout="constrained")
         axes = figure.subplots(1, columns)
+        for panel, words in zip(figure.axes, titles, strict=False):
+            panel.set_title(words, fontsize=8.5, fontweight="normal")
         if title:
             figure.suptitle(title, x=0.01, ha="left", fontsize=9.5, fontweight="bold")
     return figure, axes
+
+
+def intervals(axes, values: Mapping[str, Any], unit: str = "", *, percent: bool = True) -> None:
+    """A row of a panel for each label: the mean of an `Interval` as a dot, its ends as a line.
+
+    A label that is a model of the palette has its name and colour; all others are drawn in ink.
+    """
+    from minirlhf.plots import INK, NAMES, PALETTE
+
+    scale = 100 if percent else 1
+    for place, (label, value) in enumerate(values.items()):
+        color = PALETTE.get(label, INK)
+        axes.plot([scale * value.low, scale * value.high], [place, place], color=color)
+        axes.plot([scale * value.mean], [place], "o", color=color)
+        axes.annotate(
+            f"{scale * value.mean:.{0 if percent else 2}f}", (scale * value.mean, place),
+            xytext=(0, 5), textcoords="offset points", ha="center", fontsize=8,
+        )  # fmt: skip
+    axes.set_yticks(range(len(values)), [NAMES.get(label, label) for label in values])
+    axes.tick_params(axis="y", labelcolor=INK)
+    axes.set(ylim=(len(values) - 0.5, -0.6), xlabel=unit)
+    axes.grid(visible=False, axis="y")
+    axes.margins(x=0.1)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Display a table; where no HTML is shown, its cells as text."""
+    from IPython.display import display
+
+    lines = [list(head), *([str(cell) for cell in row] for row in rows)]
+    left = ' style="text-align: left"'
+    marked = [
+        "".join(
+            f"<{tag}{'' if column else left}>{html.escape(cell)}</{tag}>"
+            for column, cell in enumerate(line)
+        )
+        for tag, line in zip(["th", *["td"] * len(lines)], lines, strict=False)
+    ]
+    body = "".join(f"<tr>{line}</tr>" for line in marked)
+    plain = "\n".join("  ".join(line) for line in lines)
+    display({"text/html": f"<table>{body}</table>", "text/plain": plain}, raw=True)
 
 
 def show(figure, alt: str) -> None:

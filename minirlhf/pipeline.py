@@ -19,7 +19,7 @@ from minirlhf.steps import RunConfig, Steps
 
 
 def run(config: RunConfig, callback: Callback | None = None) -> dict[str, Any]:
-    """The whole job: every model, every figure, ``summary.json`` and ``report.html``.
+    """The whole job (§3.1): every model, every figure, ``summary.json`` and ``report.html``.
 
     Returns the summary. Raises `MinirlhfError` if the folder holds a run with other settings, or if
     another process works there.

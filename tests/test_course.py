@@ -1,6 +1,8 @@
 """The course: built from its masters, true to its style, runnable, traceable."""
 
+import base64
 import copy
+import io
 import json
 import re
 import subprocess
@@ -9,8 +11,10 @@ import tomllib
 from types import ModuleType, SimpleNamespace
 
 import nbformat
+import numpy as np
 import pytest
 from nbformat.v4 import new_output
+from PIL import Image
 
 from course.build import __main__ as build
 from course.build import assemble, atlas, execute, fingerprints, prose, settings, translations
@@ -329,6 +333,21 @@ lesson.show(Figure(), "an empty figure")
     assert "steps 400" in executed(source, tmp_path)[1][0].text
 
 
+def test_pictures_are_stored_with_a_palette_and_look_alike():
+    figure, axes = lesson.panels(1, "A title")
+    axes.plot(range(9), color=plots.PALETTE["sft"])
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=200, facecolor="white")
+    before = base64.b64encode(file.getvalue()).decode()
+    after = execute.smaller(before)
+    assert len(after) < 0.6 * len(before)
+    one, two = (
+        np.asarray(Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB"), dtype=int)
+        for png in (before, after)
+    )
+    assert one.shape == two.shape and np.abs(one - two).max() <= 24
+
+
 def test_a_cell_that_fails_fails_the_build(tmp_path):
     with pytest.raises(BuildError, match="ZeroDivisionError"):
         executed("1 / 0", tmp_path)
@@ -627,14 +646,14 @@ def test_measured_minutes_are_stated_apart_from_reading_and_doing(monkeypatch, t
 
 def test_measuring_writes_only_what_was_measured(monkeypatch, tmp_path):
     path = tmp_path / "measured.json"
-    path.write_text('{"00": {"seconds": 5, "peak_bytes": 1}}')
+    path.write_text('{"99": {"seconds": 5, "peak_bytes": 1}}')
     monkeypatch.setattr(build, "MEASURED", path)
     monkeypatch.setattr(build, "ROOT", tmp_path)
     cost = execute.Cost(61.6, 2**30)
     monkeypatch.setattr(build.execute, "execute", lambda notebook: cost)
     build.measure(CHAPTERS)
     written = json.loads(path.read_text())
-    assert written["00"] == {"seconds": 5, "peak_bytes": 1}
+    assert written["99"] == {"seconds": 5, "peak_bytes": 1}
     assert written[CHAPTERS[0].key] == {"seconds": 62, "peak_bytes": 2**30}
 
 

@@ -25,6 +25,7 @@ from minirlhf.widgets import (
     Point,
     Prediction,
     RankingExplorer,
+    ThreeSteps,
     TokenLens,
     Trace,
     trace,
@@ -243,6 +244,18 @@ def test_playground_asks_every_model(models):
     assert board.replies["ppo"].texts != before["ppo"].texts
 
 
+def test_playground_draws_the_judges_grades_where_there_is_no_reward_model(models):
+    board = Playground(
+        {"sft": (models.reference, tokenizer())}, judge=lambda prompt, reply: 2.5, prompt=PROMPT,
+        max_response=8,
+    )  # fmt: skip
+    changes(board, board.ask.click)
+    assert "judge" in board.words and "SFT 2.5" in board.words
+    board.judge = lambda prompt, reply: "well said"  # nothing that can be drawn
+    board.ask.click()
+    assert "SFT" not in board.words and "1 models" in board.words
+
+
 def test_playground_takes_any_prompt_it_can(models):
     board = Playground({"mine": (models.policy, tokenizer())}, max_response=8)
     board.prompt.value = "größer 漢字 zxqv"
@@ -296,6 +309,34 @@ def test_frontier_reads_folders(tmp_path):
         Frontier([tmp_path])
 
 
+# --------------------------------------------------------------------------------- the three steps
+
+
+def test_three_steps_fill_column_by_column():
+    board = ThreeSteps()
+    assert "none has been taken" in board.words
+    for number, fill in enumerate(
+        (
+            lambda: board.first("Write.\n", "Done.", 0.01, 0.6),
+            lambda: board.second(["a", "b", "c"], [2, 1, 2], [0.5, 1.0, -0.5]),
+            lambda: board.third("Write.\n", "Yes.", 0.25, -1.0, 0.5),
+        ),
+        1,
+    ):
+        changes(board, lambda fill=fill: fill() is board or pytest.fail("not shown again"))
+        assert board.words.endswith("1, 2, 3"[: 3 * number - 2] + ".")
+    assert board.filled[0][2] == "requests done:\n1% → 60%"
+    assert board.filled[1][1] == "B > A = C" and "2 of 2 pairs" in board.filled[1][2]
+    assert "score +0.25" in board.filled[2][2]
+
+
+def test_three_steps_take_any_text():
+    board = ThreeSteps()
+    board.first("漢字 <b>$x$\n" * 20, "", 0.0, 1.0)
+    board.second(["y" * 500] * 9, list(range(1, 10)), [0.0] * 9)
+    assert board.picture
+
+
 # -------------------------------------------------------------------------------------- prediction
 
 
@@ -310,6 +351,7 @@ def test_prediction_may_stay_empty_and_is_kept():
     assert Prediction("How often?", "test.number").value == 60.0  # the cell is run again
     changes(guess, lambda: guess.reveal(72.6))
     assert "60" in guess.words and "72.6" in guess.words
+    assert guess.reveal(50) is guess  # a notebook shows it again
     empty = Prediction("How often?", "test.other")
     changes(empty, lambda: empty.reveal(1.0))
     choice = Prediction("Which?", "test.choice", choices=["up", "down"])

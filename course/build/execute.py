@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import io
 import os
 import re
 import sys
@@ -14,6 +16,7 @@ from dataclasses import dataclass, field
 
 import nbclient
 from nbformat import NotebookNode
+from PIL import Image
 
 from course.build.settings import ROOT, BuildError
 
@@ -100,7 +103,17 @@ def clean(output: NotebookNode, work: str = "") -> list[NotebookNode]:
         return []  # its picture is an output of its own
     for holder, key in _texts(output):
         holder[key] = _without_places(holder[key], work)
+    if "image/png" in output.get("data", {}):
+        output.data["image/png"] = smaller(output.data["image/png"])
     return [output]
+
+
+def smaller(picture: str) -> str:
+    """A figure (PNG in base64) with a palette of its own: far fewer bytes, alike to the eye."""
+    file = io.BytesIO()
+    image = Image.open(io.BytesIO(base64.b64decode(picture))).convert("RGB")
+    image.quantize(256, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
+    return min(base64.b64encode(file.getvalue()).decode(), picture, key=len)
 
 
 def merged(outputs: list[NotebookNode]) -> list[NotebookNode]:

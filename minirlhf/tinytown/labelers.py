@@ -33,6 +33,8 @@ def _random(*key: object) -> random.Random:
 
 @dataclass(frozen=True)
 class Labeler:
+    """Somebody who grades and ranks, with ties, as B.5's interface asks."""
+
     name: str
     richness: float
     brevity: float

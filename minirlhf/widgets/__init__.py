@@ -8,6 +8,7 @@
     RankingExplorer()                    Eq. 1 as sliders
     Frontier(["runs/a", "runs/b"])       reward and judge against KL
     Prediction("…?", "chapter05.ties")   guess first
+    ThreeSteps()                         the paper's Fig. 2, to be filled in
 
 They are made of ipywidgets' own parts (7.7 and 8) and matplotlib; labels are English or Chinese, as
 `minirlhf.languages` says.
@@ -18,6 +19,7 @@ from minirlhf.widgets.desk import TrainingDesk
 from minirlhf.widgets.frontier import Frontier, Point
 from minirlhf.widgets.labeling import LabelingDesk
 from minirlhf.widgets.lens import TokenLens
+from minirlhf.widgets.pipeline import ThreeSteps
 from minirlhf.widgets.playground import Playground
 from minirlhf.widgets.prediction import Prediction
 from minirlhf.widgets.ranking import RankingExplorer
@@ -31,6 +33,7 @@ __all__ = [
     "Point",
     "Prediction",
     "RankingExplorer",
+    "ThreeSteps",
     "TokenLens",
     "Trace",
     "TrainingDesk",

@@ -239,7 +239,7 @@ def beneath(picture: bytes, texts: list[tuple[str, str]]) -> bytes:
         return picture
     lines: list[tuple[str, str]] = []
     for title, content in texts:
-        lines.append((title.strip()[:_LINE], "bold"))
+        lines.append((title.strip().replace("\n", " / ")[:_LINE], "bold"))
         wrapped = [line for part in content.strip().split("\n") for line in wrap(part, _LINE)]
         lines += [(line, "normal") for line in wrapped[:_LINES]]
         lines.append(("…" if len(wrapped) > _LINES else "", "normal"))

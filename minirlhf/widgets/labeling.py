@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 
 from minirlhf.data.records import Record, read_jsonl, write_jsonl
 from minirlhf.errors import MinirlhfError
+from minirlhf.exhibits import order
 from minirlhf.plots import GRID, INK, PALETTE
 from minirlhf.widgets.base import (
     GOOD,
@@ -219,8 +220,10 @@ class LabelingDesk(Board):
 
     def draw(self) -> tuple[Figure, str]:
         """Reward-model scores by your rank, and how often each labeler agrees with you."""
-        figure, (left, right) = canvas(2.7, 1, 2)
         compared = self.compare()
+        if self.score is None and not self.labelers:
+            return self._draw_alone()
+        figure, (left, right) = canvas(2.7, 1, 2)
         self._draw_scores(left, compared)
         self._draw_agreement(right, compared)
         if compared is None:
@@ -245,6 +248,17 @@ class LabelingDesk(Board):
         words = " ".join(words) or say("labeling.ties")
         self.result.value = f'<div role="status">{html.escape(words)}</div>'
         return figure, words
+
+    def _draw_alone(self) -> tuple[Figure, str]:
+        """Nobody to compare with: the order that was saved, in a line."""
+        figure, axes = canvas(0.5)
+        axes.set_axis_off()
+        ranks = (self._line() or {}).get("ranks")
+        names = [f"y{k + 1}" for k in range(len(self.ranks))]
+        said = " ".join(order(ranks, names)) if ranks else "rank and save"
+        note(axes, (0.0, 0.5), said, va="center", fontsize=10)
+        self.result.value = ""
+        return figure, said if ranks else say("labeling.empty")
 
     def _draw_scores(self, axes: Axes, compared: Comparison | None) -> None:
         dress(axes, "The reward model, by your rank", "your rank (1 is best)", "score")

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import ipywidgets as parts
-import numpy as np
 import torch
 from matplotlib.figure import Figure
 
@@ -157,33 +156,43 @@ class Playground(Board):
         return [(self.asked, ""), *said] if said else []
 
     def draw(self) -> tuple[Figure, str]:
-        """The scores of all samples by model; the one shown is ringed."""
-        names = list(self.models)
+        """The scores of all samples by model, the one shown ringed; else the judge's grades."""
+        names, measured = list(self.models), self._measured()
+        graded = self.score is None and bool(measured)
         figure, axes = canvas(0.32 * len(names) + 1.0)
-        dress(axes, "Score of every sample; the one shown is ringed", "reward model's score", "")
+        title = "Score of every sample; the one shown is ringed"
+        unit = "the judge's grade" if graded else "reward model's score"
+        dress(axes, "Grade of the reply shown" if graded else title, unit, "")
         axes.set_yticks(range(len(names)), [drawable(NAMES.get(name, name)) for name in names])
         axes.tick_params(axis="y", labelcolor=INK)
         axes.set_ylim(len(names) - 0.4, -0.6)
         axes.grid(visible=False)
-        if not self.replies or self.score is None:
+        if not measured:
             reason = "no reward model" if self.replies else "ask something"
             note(axes, (0.5, 0.5), reason, xycoords="axes fraction", ha="center", color=MUTED)
             axes.set_xticks([])
             answered = say("playground.answered", count=len(names))
             return figure, answered if self.replies else say("playground.empty")
         words = []
-        for place, name in enumerate(names):
-            reply = self.replies[name]
-            spread = np.full(len(reply.scores), place)
+        for place, (name, (values, shown)) in enumerate(measured.items()):
             color = self._color(name)
-            axes.scatter(reply.scores, spread, s=26, color=color, alpha=0.55, linewidths=0)
-            axes.scatter(
-                reply.scores[reply.best], place, s=110, facecolor="none", edgecolor=INK, zorder=3
-            )
-            score = f"{reply.scores[reply.best]:+.2f}"
-            words.append(f"{NAMES.get(name, name)} {score}")
+            axes.scatter(values, [place] * len(values), s=26, color=color, alpha=0.55, linewidths=0)
+            axes.scatter(values[shown], place, s=110, facecolor="none", edgecolor=INK, zorder=3)
+            words.append(f"{NAMES.get(name, name)} {values[shown]:{'.1f' if graded else '+.2f'}}")
         axes.margins(x=0.08)
-        return figure, say("playground.words", models=", ".join(words))
+        key = "playground.grades" if graded else "playground.words"
+        return figure, say(key, models=", ".join(words))
+
+    def _measured(self) -> dict[str, tuple[list[float], int]]:
+        """Each model's numbers and which of them is the shown reply's; empty if there are none."""
+        if self.score is not None:
+            return {name: (reply.scores, reply.best) for name, reply in self.replies.items()}
+        grades = {
+            name: getattr(reply.verdict, "overall", reply.verdict)
+            for name, reply in self.replies.items()
+        }
+        numbers = all(isinstance(grade, (int, float)) for grade in grades.values())
+        return {name: ([float(grade)], 0) for name, grade in grades.items()} if numbers else {}
 
 
 def _verdict(verdict: Any) -> str:

@@ -51,12 +51,17 @@ class Prediction(Board):
         except ValueError:
             return None
 
-    def reveal(self, result: float | str) -> None:
-        """Draw what came out beside what was predicted."""
+    def reveal(self, result: float | str) -> Prediction:
+        """Draw what came out beside what was predicted; returns itself, to be displayed again.
+
+        The copy that a saved page keeps where the question was asked stays as it was.
+        """
         if self.choices and result not in self.choices:
             raise MinirlhfError(f"{result!r} isn't one of {', '.join(self.choices)}.")
         self.result = result if self.choices else float(result)
+        self._still = None
         self.refresh()
+        return self
 
     def _enter(self, change: dict[str, Any]) -> None:
         _entered[self.name] = change["new"]
@@ -66,7 +71,7 @@ class Prediction(Board):
 
     def draw(self) -> tuple[Figure, str]:
         """Two bars, or two answers; an empty place for what there isn't (yet)."""
-        figure, axes = canvas(1.5)
+        figure, axes = canvas(1.5 if isinstance(self.result, float) else 1.0)
         dress(axes, "", self.unit, "")
         axes.grid(visible=False)
         shown = {"predicted": self.value, "measured": self.result}
@@ -98,7 +103,7 @@ class Prediction(Board):
             axes.axvline(0, color=MUTED, linewidth=0.6)
             low, high = min([*numbers, 0.0]), max([*numbers, 0.0])
             span = (high - low) or 1.0
-            axes.set_xlim(low - 0.12 * span * (low < 0), high + 0.15 * span)
+            axes.set_xlim(low - 0.2 * span * (low < 0), high + 0.15 * span)
         return figure, self._words()
 
     def _words(self) -> str:

@@ -1,0 +1,49 @@
+"""``python -m course.pack``: make the shipped runs and course/run.json, or go on making them.
+
+    python -m course.pack             all of it; takes hours on two cores
+    python -m course.pack --trial     a few steps of each run: to see that the chapters work
+
+An interrupted pack goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from course.build.settings import RUN
+from course.pack import figures, publish
+from course.pack.make import Pack, trial
+from minirlhf import shipped
+from minirlhf.errors import MinirlhfError
+from minirlhf.folder import write_json
+from minirlhf.steps import RunConfig
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m course.pack")
+    parser.add_argument("--folder", type=Path, default=Path("runs/pack"), help="of the runs")
+    parser.add_argument("--target", type=Path, default=shipped.FOLDER, help="of the pack")
+    parser.add_argument("--figures", type=Path, default=RUN, help="of the text's figures")
+    parser.add_argument("--trial", action="store_true", help="a few steps of each run")
+    options = parser.parse_args(arguments)
+    config = RunConfig(folder=options.folder / "run")
+    pack = Pack(trial(config) if options.trial else config, seeds=1 if options.trial else 3)
+    try:
+        for name, part in pack.parts():
+            started = time.monotonic()
+            part()
+            print(f"{name}: {time.monotonic() - started:.0f} s", flush=True)
+        publish.publish(pack, options.target)
+        write_json(options.figures, figures.figures(pack))
+    except MinirlhfError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(f"{options.target}: {publish.size(options.target) / 1e6:.1f} MB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,140 @@
+"""From runs to what ships: logs, a few samples, weights in half precision; small, and whole."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from course.pack.make import BETAS, LESSON, Pack
+from minirlhf.errors import MinirlhfError
+from minirlhf.models import ScalarModel, load_policy, save_model
+from minirlhf.tinytown.bases import replace_folder
+from minirlhf.tinytown.judge import judge
+
+MOST, LARGEST = 20_000_000, 8_000_000
+"""Bytes of the pack, and of one file of it."""
+SAMPLES = 4
+"""Responses of an iteration that are shown."""
+
+
+def publish(pack: Pack, target: Path) -> None:
+    """Put the pack beside ``target`` and rename its folders: each is whole, or as it was."""
+    steps = pack.steps
+    runs = {
+        "sft": (steps.folder / "sft", steps.sft),
+        "sft-long": (pack.folder / "sft-long", None),
+        "initial": (steps.folder / "initial", steps.initial),
+        "reward": (steps.folder / "reward", steps.folder / "reward" / "model"),
+        "ppo": (steps.folder / "ppo", steps.policy("ppo")),
+        "ppo-ptx": (steps.folder / "ppo-ptx", steps.policy("ppo-ptx")),
+    }
+    runs |= {f"beta-{factor:g}": (pack.beta_folder(factor), None) for factor in BETAS}
+    for name, (run, model) in runs.items():
+        publish_run(steps.tokenizer, run, model, target / name)
+    files = {
+        "demonstrations": steps.few_demonstrations,
+        "validation": pack.validation,
+        "rankings": steps.rankings(1)[:LESSON],
+        "heldout": pack.heldout,
+        "prompts": steps.prompts("eval"),
+        "prompts-ppo": steps.prompts("ppo")[:LESSON],
+        "epochs": pack.epochs,
+        "ways": pack.ways,
+        "groups": pack.groups,
+        "sweep": [{"factor": factor, **pack.swept(factor)} for factor in BETAS],
+    }
+    replace_folder(target / "data", lambda to: _files(files, to))
+    check_size(target)
+
+
+def size(target: Path) -> int:
+    """Bytes of everything that ships."""
+    return sum(path.stat().st_size for path in _shipped(target))
+
+
+def check_size(target: Path) -> None:
+    """Refuse a pack that is too large. Raises `MinirlhfError`."""
+    for path in _shipped(target):
+        if path.stat().st_size > LARGEST:
+            raise MinirlhfError(f"{path} is too large to ship: more than {LARGEST / 1e6:g} MB.")
+    if (total := size(target)) > MOST:
+        raise MinirlhfError(
+            f"{target} holds {total / 1e6:.1f} MB, more than {MOST / 1e6:g}: ship less."
+        )
+
+
+def _shipped(target: Path) -> list[Path]:
+    return [p for p in target.rglob("*") if p.is_file() and p.suffix not in (".py", ".pyc")]
+
+
+def publish_run(tokenizer, run: Path, model: Path | None, target: Path) -> None:
+    """Put a run's log, some of its samples and perhaps a model of it into ``target``."""
+
+    def fill(to: Path) -> None:
+        _logs(run, to)
+        if model is not None:
+            _model(tokenizer, model, to / "model")
+
+    replace_folder(target, fill)
+
+
+def _logs(run: Path, to: Path) -> None:
+    for name in ("config.json", "done.json"):
+        shutil.copyfile(run / name, to / name)
+    samples = _rows(run / "samples.jsonl")
+    graded: dict[int, list[Any]] = {}
+    for sample in samples:
+        graded.setdefault(sample["step"], []).append(judge(sample["prompt"], sample["response"]))
+    metrics = _rows(run / "metrics.jsonl")
+    for row in metrics:
+        if verdicts := graded.get(row["step"]):
+            row["judge/grade"] = sum(v.overall for v in verdicts) / len(verdicts)
+            row["judge/passes"] = sum(v.passes for v in verdicts) / len(verdicts)
+    _write(to / "metrics.jsonl", metrics)
+    if samples:
+        kept = [row for step in graded for row in _of(samples, step)[:SAMPLES]]
+        _write(to / "samples.jsonl", kept)
+
+
+def _model(tokenizer, model: Path, to: Path) -> None:
+    """Half precision: half the bytes, and nothing that a lesson shows changes by it."""
+    about = json.loads((model / "config.json").read_text(encoding="utf-8"))
+    if "reward_bias" in about:
+        reward = ScalarModel.load(model)
+        ScalarModel(reward.classifier.half(), float(reward.bias)).save(to, tokenizer)
+    else:
+        save_model(load_policy(model).half(), tokenizer, to)
+    for file in to.iterdir():
+        file.chmod(0o644)  # safetensors are written for their owner alone
+
+
+def _files(files: dict[str, Iterable[dict]], to: Path) -> None:
+    for name, rows in files.items():
+        _write(to / f"{name}.jsonl", rows)
+
+
+def _of(samples: list[dict], step: int) -> list[dict]:
+    return [sample for sample in samples if sample["step"] == step]
+
+
+def _rows(path: Path) -> list[dict]:
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def _write(path: Path, rows: Iterable[dict]) -> None:
+    lines = (json.dumps(_short(row), ensure_ascii=False) + "\n" for row in rows)
+    path.write_text("".join(lines), encoding="utf-8")
+
+
+def _short(value: Any) -> Any:
+    """Floats to five digits."""
+    if isinstance(value, float):
+        return float(f"{value:.5g}")
+    if isinstance(value, list):
+        return [_short(item) for item in value]
+    return {k: _short(v) for k, v in value.items()} if isinstance(value, dict) else value

@@ -1,0 +1,113 @@
+"""The shipped runs: where they are found, and that what ships is small and whole."""
+
+import json
+
+import pytest
+import torch
+from tiny import policy, tokenizer
+
+from course.build.settings import RUN
+from course.pack import publish
+from course.pack.make import as_pairs, trial
+from minirlhf import shipped
+from minirlhf.errors import MinirlhfError
+from minirlhf.models import ScalarModel, load_policy, save_model
+from minirlhf.steps import RunConfig
+
+
+def test_a_ranking_gives_each_pair_that_is_no_tie_once():
+    row = {"prompt": "x", "completions": ["a", "b", "c"], "ranks": [2, 1, 2]}
+    pairs = [pair["completions"] for pair in as_pairs(row)]
+    assert pairs == [["b", "a"], ["b", "c"]]
+    assert all(pair["ranks"] == [1, 2] and pair["prompt"] == "x" for pair in as_pairs(row))
+
+
+def test_what_is_not_shipped_is_said(monkeypatch, tmp_path):
+    monkeypatch.setattr(shipped, "FOLDER", tmp_path)
+    for ask in (shipped.run, shipped.file, shipped.read):
+        with pytest.raises(MinirlhfError, match=r"no shipped .* 'nothing' .*make pack"):
+            ask("nothing")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "rows.jsonl").write_text('{"a": 1}\n{"a": 2}\n')
+    assert shipped.read("rows") == [{"a": 1}, {"a": 2}]
+
+
+@pytest.fixture
+def finished(tmp_path):
+    """A run's folder as training leaves it, with a policy and a reward model."""
+    run, words = tmp_path / "run", tokenizer()
+    (run / "checkpoint").mkdir(parents=True)
+    (run / "checkpoint" / "state.pt").write_bytes(b"0" * 1000)
+    for name in ("config.json", "done.json"):
+        (run / name).write_text("{}")
+    rows = [{"step": 1, "time": 0.123456789, "loss": 2 / 3}, {"step": 2, "time": 1.0, "loss": 0.5}]
+    said = [{"step": 1, "prompt": f"p{n}", "response": "r", "score": 1 / 3} for n in range(9)]
+    for name, lines in (("metrics", rows), ("samples", said)):
+        (run / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    model = policy("gpt2")
+    save_model(model, words, run / "policy")
+    reward = ScalarModel.from_policy(model, words)
+    reward.bias.fill_(0.25)
+    reward.save(run / "reward", words)
+    return run, words
+
+
+@pytest.mark.parametrize("name", ["ppo", "reward"])
+def test_a_run_ships_its_log_some_samples_and_weights_in_half_precision(finished, tmp_path, name):
+    run, words = finished
+    source = run / ("reward" if name == "reward" else "policy")
+    publish.publish_run(words, run, source, tmp_path / "out" / name)
+    out = tmp_path / "out" / name
+    assert {p.name for p in out.iterdir()} == {
+        "config.json", "done.json", "metrics.jsonl", "samples.jsonl", "model",
+    }  # fmt: skip
+    rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    assert rows[0]["time"] == 0.12346 and rows[0]["loss"] == 0.66667
+    assert {"judge/grade", "judge/passes"} <= rows[0].keys() and "judge/grade" not in rows[1]
+    assert len((out / "samples.jsonl").read_text().splitlines()) == publish.SAMPLES
+    load = ScalarModel.load if name == "reward" else load_policy
+    before, after = load(source), load(out / "model")
+    for one, two in zip(before.parameters(), after.parameters(), strict=True):
+        assert torch.equal(one.half().float(), two)
+    if name == "reward":
+        assert float(after.bias) == 0.25
+
+
+def test_a_pack_that_is_too_large_is_refused(monkeypatch, tmp_path):
+    (tmp_path / "a").write_bytes(b"0" * 60)
+    (tmp_path / "b.py").write_bytes(b"0" * 600)
+    publish.check_size(tmp_path)
+    assert publish.size(tmp_path) == 60
+    monkeypatch.setattr(publish, "LARGEST", 50)
+    with pytest.raises(MinirlhfError, match="a is too large"):
+        publish.check_size(tmp_path)
+    monkeypatch.setattr(publish, "LARGEST", 100)
+    monkeypatch.setattr(publish, "MOST", 50)
+    with pytest.raises(MinirlhfError, match="ship less"):
+        publish.check_size(tmp_path)
+
+
+def test_a_trial_is_short_and_otherwise_the_same():
+    usual = RunConfig()
+    short = trial(usual)
+    assert short.stages.ppo.episodes < usual.stages.ppo.episodes
+    assert short.stages.ppo_ptx.ptx_gamma == usual.stages.ppo_ptx.ptx_gamma
+    assert short.stages.reward == usual.stages.reward
+
+
+def test_the_pack_that_ships_is_small_and_whole():
+    publish.check_size(shipped.FOLDER)
+    for path in shipped.FOLDER.glob("*/config.json"):
+        assert shipped.run(path.parent.name) == path.parent
+        assert (path.parent / "metrics.jsonl").exists() and (path.parent / "done.json").exists()
+
+
+def test_the_figures_that_text_cites_are_those_of_the_preset_as_it_is():
+    """`make pack` remakes both together; figures of a trial, or of an older preset, fail here."""
+    counts, config = json.loads(RUN.read_text("utf-8"))["counts"], RunConfig()
+    assert counts["demonstrations"] == config.demonstrations
+    assert counts["rankings"] > 0.9 * config.ranking_prompts
+    assert counts["episodes"] == config.stages.ppo.episodes
+    assert counts["ppo_beta"] == config.stages.ppo.beta
+    assert counts["epochs"] == config.stages.reward.epochs
+    assert counts["ptx_gamma"] == config.stages.ppo_ptx.ptx_gamma
