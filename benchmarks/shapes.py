@@ -36,7 +36,7 @@ class Shape:
 
     @property
     def hazard(self) -> float:
-        """The chance of EOS at each token: 0, or such that responses average a third of the room."""
+        """The chance of EOS at each token: for responses that fill a third of the room, or none."""
         if not self.ragged:
             return 0.0
         low, high = 0.0, 1.0

@@ -38,14 +38,23 @@ def next_logits(policy, ids: Tensor, mask: Tensor, positions: Tensor, cache: Cac
     ).logits[:, -1]
 
 
-def advance(policy, ids: Tensor, mask: Tensor, positions: Tensor, cache: Cache) -> Tensor:
+class Decoder:
     """`next_logits` of one token a row, ``[B, 1]``, the fastest way there is."""
-    recorded = recording(policy, cache)
-    if recorded is None:
-        return next_logits(policy, ids, mask, positions, cache)
-    filled = [view for layer in cache.layers for view in layer.extend()]
-    with torch.jit.optimized_execution(False):  # it would specialise on every width
-        return recorded(ids, mask, positions, *filled)
+
+    def __init__(self, policy):
+        self.policy = policy
+        self.step: nn.Module | None = None
+        self.recordable = policy.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
+
+    def __call__(self, ids: Tensor, mask: Tensor, positions: Tensor, cache: Cache) -> Tensor:
+        if self.recordable and self.step is None:
+            self.step = recording(self.policy, cache)
+            self.recordable = self.step is not None
+        if self.step is None:
+            return next_logits(self.policy, ids, mask, positions, cache)
+        filled = [view for layer in cache.layers for view in layer.extend()]
+        with torch.jit.optimized_execution(False):  # it would specialise on every width
+            return self.step(ids, mask, positions, *filled)
 
 
 # -------------------------------------------------------------------------------- the recorded step
@@ -70,12 +79,7 @@ _recordings: WeakKeyDictionary[nn.Module, tuple[list[int], nn.Module | None]] = 
 
 def recording(policy, cache: Cache) -> nn.Module | None:
     """The recorded step of a policy; None where the model itself has to be called."""
-    recordable = (
-        policy.device.type == "cpu"
-        and not torch.is_autocast_enabled("cpu")
-        and all(type(layer) is RoomyLayer for layer in cache.layers)
-    )
-    if not recordable:
+    if not all(type(layer) is RoomyLayer for layer in cache.layers):
         return None
     weights = [parameter.data_ptr() for parameter in policy.parameters()]
     known, recorded = _recordings.get(policy, (None, None))

@@ -22,7 +22,7 @@ from transformers.cache_utils import Cache, DynamicCache
 
 from minirlhf.data.batching import Ids, cut, pad_left
 from minirlhf.data.encoding import check_tokenizer, decode, encode_prompts
-from minirlhf.decoding import advance, can_be_joined, join, next_logits
+from minirlhf.decoding import Decoder, can_be_joined, join, next_logits
 from minirlhf.errors import MinirlhfError
 from minirlhf.models import check_model, never_sampled, position_ids, process_logits
 from minirlhf.randomness import generator
@@ -76,6 +76,7 @@ def sample(
     pieces = cut(range(total), list(map(len, prompts)), max(rows // PART, 1), device)
     waiting = deque(reversed(pieces))
     work: Work | None = None
+    decoder = Decoder(policy)
 
     def begin(piece: list[int]) -> Work:
         return prefill(policy, piece, [prompts[row] for row in piece], pad_token_id)
@@ -87,7 +88,7 @@ def sample(
             u = uniforms[work.row, at.clamp(max=steps - 1)] if temperature else None
             tokens, logprobs[work.row, at] = draw(logits, u)
             responses[work.row, at] = tokens
-            work = step(policy, work, tokens, eos_token_id, steps)
+            work = step(decoder, work, tokens, eos_token_id, steps)
         lengths[work.row] = work.sampled
         if progress is not None:
             left = sum(map(len, waiting)) + int(work.running.sum())
@@ -144,13 +145,13 @@ def prefill(policy, rows: list[int], prompts: Sequence[Ids], pad_token_id: int) 
     return Work(row, mask.sum(-1), torch.zeros_like(row), running, logits, cache)
 
 
-def step(policy, work: Work, tokens: Tensor, eos_token_id: int, most: int) -> Work:
+def step(decoder: Decoder, work: Work, tokens: Tensor, eos_token_id: int, most: int) -> Work:
     """Append the sampled tokens and compute what follows them; ended rows only tread water."""
     sampled, length = work.sampled + work.running, work.length + work.running
     running = work.running & (tokens != eos_token_id) & (sampled < most)
     width = work.cache.get_seq_length() + 1
     mask = torch.arange(width, device=tokens.device) >= width - length[:, None]
-    logits = advance(policy, tokens[:, None], mask, length[:, None] - 1, work.cache)
+    logits = decoder(tokens[:, None], mask, length[:, None] - 1, work.cache)
     return Work(work.row, length, sampled, running, logits, work.cache)
 
 
