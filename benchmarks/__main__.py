@@ -7,14 +7,17 @@ import json
 import os
 import platform
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.experiments import GROUPS, Experiment
+from benchmarks import report
+from benchmarks.experiments import GROUPS, SMALL, Experiment
 from benchmarks.gate import REPOSITORY, Worker, alternate
 from benchmarks.shapes import build
 
@@ -34,7 +37,7 @@ ALIKE = {
 def main() -> None:
     """Run the groups of experiments that were asked for; write each result as it comes."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--groups", nargs="+", default=["main", "large", "growth"], choices=GROUPS)
+    parser.add_argument("--groups", nargs="*", default=["main", "large", "growth"], choices=GROUPS)
     parser.add_argument("--only", default="", help="experiments whose name holds this")
     parser.add_argument("--rounds", type=int, default=7, help="units of work of every contestant")
     parser.add_argument("--threads", type=int, nargs="+", help="instead of each experiment's own")
@@ -44,6 +47,7 @@ def main() -> None:
     options = parser.parse_args()
     pythons = {n: getattr(options, f"python_{n.replace('-', '_')}") for n in ENVIRONMENTS}
     options.results.mkdir(parents=True, exist_ok=True)
+    compare_numbers(pythons, options.results / "identical.json")
     for group in options.groups:
         path = options.results / f"{group}.json"
         results = []
@@ -56,6 +60,29 @@ def main() -> None:
                 print(line(results[-1]), flush=True)
                 written = {"machine": machine(), "results": results}
                 path.write_text(json.dumps(written, indent=1) + "\n")
+    report.write(options.results)
+
+
+def compare_numbers(pythons: dict[str, str], path: Path) -> None:
+    """Let each environment compare TRL's losses with ours; keep what they say."""
+    shape = replace(SMALL, batch=16)
+    results = {}
+    for name, environment, ragged in (
+        ("ppo", "trl-ppo", False), ("sft", "trl", True), ("reward", "trl", True)
+    ):  # fmt: skip
+        with tempfile.TemporaryDirectory() as folder:
+            build(replace(shape, ragged=ragged), Path(folder))
+            done = subprocess.run(
+                [pythons[environment], "-m", "benchmarks.identical", name, folder],
+                cwd=REPOSITORY, env={**os.environ, **ALIKE}, capture_output=True, text=True,
+            )  # fmt: skip
+        answers = [row[7:] for row in done.stdout.splitlines() if row.startswith("RESULT ")]
+        if not answers:
+            raise RuntimeError(f"comparing {name} failed:\n{done.stderr[-2000:]}")
+        results[name] = json.loads(answers[0])
+        verdict = "identical" if done.returncode == 0 else "NOT IDENTICAL"
+        print(f"{name}: {verdict}, within {results[name]['largest_difference']:.1e}", flush=True)
+    path.write_text(json.dumps(results, indent=1) + "\n")
 
 
 def measure(

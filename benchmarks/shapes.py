@@ -139,7 +139,7 @@ def texts(shape: Shape, examples: int = 1024) -> dict[str, list[str]]:
         if shape.ragged:
             u = float(torch.rand((), generator=draw))
             length = min(length, int(math.log(1 - u) / math.log(1 - shape.hazard)) + 1)
-        return text(length)
+        return " " + text(length)  # TRL puts prompt and completion together and then tokenises
 
     names = {"prompt": prompt, "chosen": completion, "rejected": completion}
     return {name: [make() for _ in range(examples)] for name, make in names.items()}

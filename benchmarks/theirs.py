@@ -20,22 +20,34 @@ from transformers import (
 )
 
 from benchmarks.gate import Gate
-from benchmarks.shapes import Shape
+from benchmarks.shapes import PAD, Shape
 
 STEPS = 10**6
 
 
 class Turns(TrainerCallback):
-    """Waits at the gate after every step of a trainer."""
+    """Waits at the gate after every step of a trainer, and says how many real tokens it had."""
 
-    def __init__(self, gate: Gate, facts: dict[str, float] | None = None):
-        self.gate, self.facts = gate, facts or {}
+    def __init__(self, gate: Gate):
+        self.gate, self.tokens = gate, 0
 
     def on_train_begin(self, *_: Any, **__: Any) -> None:
         self.gate()
 
     def on_step_end(self, *_: Any, **__: Any) -> None:
-        self.gate(**self.facts)
+        facts = {"tokens": self.tokens} if self.tokens else {}
+        self.tokens = 0
+        self.gate(**facts)
+
+    def count(self, trainer: Any) -> None:
+        """Count the tokens of each forward pass that are no padding."""
+        step = trainer.training_step
+
+        def counted(model: Any, inputs: dict[str, torch.Tensor], *rest: Any) -> torch.Tensor:
+            self.tokens += int((inputs["input_ids"] != PAD).sum())
+            return step(model, inputs, *rest)
+
+        trainer.training_step = counted
 
 
 def options(shape: Shape) -> dict[str, Any]:
@@ -89,7 +101,7 @@ def rollout(shape: Shape, data: dict, gate: Gate, folder: str, cache: str | None
             top_k=0, max_new_tokens=shape.response, pad_token_id=tokenizer.pad_token_id,
             cache_implementation=cache, **end,
         )  # fmt: skip
-        facts = {"tokens": int((result[:, batch["input_ids"].shape[1] :] != 0).sum())}
+        facts = {"tokens": int((result[:, batch["input_ids"].shape[1] :] != PAD).sum())}
 
 
 def sft(
@@ -113,8 +125,9 @@ def sft(
     )  # fmt: skip
     policy = AutoModelForCausalLM.from_pretrained(f"{folder}/policy")
     trainer = SFTTrainer(policy, config, train_dataset=dataset, processing_class=tokenizer)
-    each = tokens / len(trainer.train_dataset)
-    trainer.add_callback(Turns(gate, {"tokens": each * micro * accumulate}))
+    turns = Turns(gate)
+    turns.count(trainer)
+    trainer.add_callback(turns)
     trainer.train()
 
 
