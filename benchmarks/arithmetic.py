@@ -9,12 +9,14 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import nullcontext
 from typing import Any
 
 import torch
 
 from benchmarks.gate import Gate
 from benchmarks.shapes import Shape
+from minirlhf.kernels import mkl_is_slow, onednn
 
 Product = tuple[int, int, int, int]
 """``b`` products of ``[n, k]`` with ``[k, m]``."""
@@ -75,9 +77,10 @@ def rollout_bytes(shape: Shape, size: int) -> int:
     return size * shape.response * (weights + cache)
 
 
-def ppo(shape: Shape, data: Any, gate: Gate, folder: str) -> None:
-    """The products of a PPO iteration."""
-    contend(ppo_products(shape), shape, gate)
+def ppo(shape: Shape, data: Any, gate: Gate, folder: str, fast: bool = False) -> None:
+    """The products of a PPO iteration, as torch does them or, ``fast``, as we have them done."""
+    with onednn() if fast and mkl_is_slow() else nullcontext():
+        contend(ppo_products(shape), shape, gate)
 
 
 def rollout(shape: Shape, data: Any, gate: Gate, folder: str) -> None:

@@ -41,6 +41,7 @@ PPO = (
     Contestant("minirlhf", "ours.ppo"),
     Contestant("trl 1.12.0", "theirs.ppo", "trl-ppo"),
     Contestant("matrix products alone", "arithmetic.ppo"),
+    Contestant("the same by our kernels", "arithmetic.ppo", arguments={"fast": True}),
 )
 ROLLOUT = (
     Contestant("minirlhf", "ours.rollout"),

@@ -78,9 +78,8 @@ def ppo(shape: Shape, data: dict, folder: str) -> dict[str, tuple[float, float]]
         **options(shape),
     )  # fmt: skip
     policy = AutoModelForCausalLM.from_pretrained(f"{folder}/policy").eval()
-    value = ScalarModel(
-        AutoModelForSequenceClassification.from_pretrained(f"{folder}/reward").eval()
-    )
+    stock = AutoModelForSequenceClassification.from_pretrained(f"{folder}/reward").eval()
+    value = ScalarModel(copy.deepcopy(stock))
     reference = copy.deepcopy(policy)
     with torch.no_grad():  # so that there is some KL
         for parameter in reference.parameters():
@@ -101,8 +100,8 @@ def ppo(shape: Shape, data: dict, folder: str) -> dict[str, tuple[float, float]]
     metrics = Metrics()
     PPOTrainer(
         config, processing_class=tokenizer, model=copy.deepcopy(policy),
-        ref_model=copy.deepcopy(reference), reward_model=copy.deepcopy(reward.classifier),
-        value_model=copy.deepcopy(value.classifier), train_dataset=dataset, eval_dataset=dataset,
+        ref_model=copy.deepcopy(reference), reward_model=copy.deepcopy(stock),
+        value_model=stock, train_dataset=dataset, eval_dataset=dataset,
         callbacks=[metrics],
     ).train()  # fmt: skip
     theirs = metrics.first

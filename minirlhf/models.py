@@ -21,6 +21,7 @@ from minirlhf.data.batching import Sequences
 from minirlhf.data.packing import PackedRows, block_diagonal_mask
 from minirlhf.errors import MinirlhfError
 from minirlhf.fingerprints import of_vocabulary
+from minirlhf.kernels import use_fast_kernels
 from minirlhf.objectives import token_logprobs
 from minirlhf.randomness import generator
 
@@ -60,21 +61,8 @@ def load_policy(name: str | Path, tokenizer=None):
         raise MinirlhfError(f"{name} is a reward model: name the folder of a policy.")
     if tokenizer is not None and len(tokenizer) > policy.get_input_embeddings().num_embeddings:
         policy.resize_token_embeddings(len(tokenizer), mean_resizing=False)
-    fuse_gelu(policy)
+    use_fast_kernels(policy)
     return policy.eval()
-
-
-def fuse_gelu(model: nn.Module) -> None:
-    """Put torch's own kernel where a model spells out the tanh approximation of GELU.
-
-    GPT-2 does; it is the same function, and eight passes over memory become one.
-    """
-    from transformers.activations import NewGELUActivation
-
-    for module in list(model.modules()):
-        for name, child in module.named_children():
-            if isinstance(child, NewGELUActivation):
-                setattr(module, name, nn.GELU(approximate="tanh"))
 
 
 def save_model(model, tokenizer, folder: str | Path) -> None:
@@ -278,7 +266,7 @@ class ScalarModel(nn.Module):
     def __init__(self, classifier, bias: float | None = None):
         super().__init__()
         self.classifier = classifier
-        fuse_gelu(classifier)
+        use_fast_kernels(classifier)
         bias = getattr(classifier.config, "reward_bias", 0.0) if bias is None else bias
         self.register_buffer("bias", torch.tensor(float(bias)))
 

@@ -1,10 +1,9 @@
-import copy
 import math
 import time
 
 import pytest
 import torch
-from tiny import ARCHITECTURES, BOS, CONFIGS, EOS, PAD, policy, same_weights, tokenizer
+from tiny import ARCHITECTURES, BOS, EOS, PAD, policy, same_weights, tokenizer
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
 from minirlhf import hub
@@ -13,7 +12,6 @@ from minirlhf.errors import MinirlhfError
 from minirlhf.models import (
     ScalarModel,
     check_model,
-    fuse_gelu,
     load_policy,
     load_tokenizer,
     load_weights,
@@ -210,15 +208,3 @@ def test_a_pad_token_can_be_added(folder):
     loaded = load_tokenizer(folder, pad_token="<|new|>")
     assert loaded.pad_token_id == 259 != loaded.eos_token_id
     assert load_policy(folder, loaded).get_input_embeddings().num_embeddings == 260
-
-
-def test_a_spelled_out_gelu_becomes_the_kernel():
-    from transformers.activations import NewGELUActivation
-
-    stock = AutoModelForCausalLM.from_config(CONFIGS["gpt2"]()).eval()
-    ours = copy.deepcopy(stock)
-    fuse_gelu(ours)
-    assert any(isinstance(module, NewGELUActivation) for module in stock.modules())
-    assert not any(isinstance(module, NewGELUActivation) for module in ours.modules())
-    ids = torch.arange(40, 60)[None]
-    assert torch.allclose(stock(ids).logits, ours(ids).logits, atol=1e-6)
