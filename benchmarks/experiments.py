@@ -49,6 +49,8 @@ ROLLOUT = (
     Contestant("matrix products alone", "arithmetic.rollout"),
 )
 STATIC = Contestant("generate, static", "theirs.rollout", "trl", {"cache": "static"})
+T4 = Contestant("minirlhf", "ours.ppo", arguments={"gigabytes": 15, "micro_batch": 16})
+RATIO = Contestant("minirlhf", "ours.ratio")
 REWARD = (
     Contestant("minirlhf", "ours.reward"),
     Contestant("trl", "theirs.reward", "trl"),
@@ -89,7 +91,7 @@ def experiment(kind: str, shape: Shape, contestants: tuple[Contestant, ...], **m
 MAIN = (
     experiment("PPO iteration", SMALL, PPO, show="1.35, aim 1.5"),
     experiment("PPO iteration", TOWN, PPO, show="1.35, aim 1.5"),
-    experiment("PPO iteration", RAGGED, PPO, per_token=True),
+    experiment("PPO iteration", RAGGED, PPO),
     experiment("Rollout", SMALL, ROLLOUT, rounds=3, show="1.5"),
     experiment("Rollout", replace(SMALL, batch=16), ROLLOUT, rounds=3, show="2.0"),
     experiment("Rollout", TOWN, ROLLOUT, rounds=3, show="1.5"),
@@ -112,6 +114,8 @@ GROWTH = tuple(
 )
 ON_GPU = (
     experiment("Rollout", GPU, (*ROLLOUT, STATIC), threads=(8,), show="5"),
-    experiment("PPO iteration", GPU, PPO, threads=(8,), rounds=0.6, show="3"),
+    experiment("PPO iteration", GPU, PPO[:3], threads=(8,), rounds=0.6, show="3"),
+    experiment("PPO iteration in 15 GB", GPU, (T4,), threads=(8,), rounds=0.4),
+    experiment("Ratio of the first minibatch", GPU, (RATIO,), threads=(8,), rounds=0.4),
 )
 GROUPS = {"main": MAIN, "large": LARGE, "growth": GROWTH, "gpu": ON_GPU}

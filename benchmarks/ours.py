@@ -10,9 +10,16 @@ import torch
 from benchmarks.gate import Gate
 from benchmarks.shapes import Shape
 from minirlhf.config import PPOConfig, RewardConfig, SFTConfig
+from minirlhf.data.batching import collate
 from minirlhf.data.encoding import encode_prompts
 from minirlhf.loop import make_accelerator
-from minirlhf.models import ScalarModel, load_policy, load_tokenizer, never_sampled
+from minirlhf.models import (
+    ScalarModel,
+    load_policy,
+    load_tokenizer,
+    never_sampled,
+    response_logprobs,
+)
 from minirlhf.ppo import train_ppo
 from minirlhf.reward import train_reward
 from minirlhf.sampling import sample
@@ -24,8 +31,13 @@ OFTEN = {"checkpoint_seconds": 1e9}
 """The peers write no checkpoints either."""
 
 
-def ppo(shape: Shape, data: dict, gate: Gate, folder: str) -> None:
-    """PPO iterations: rollout, scoring, ``shape.epochs`` epochs of one minibatch."""
+def ppo(
+    shape: Shape, data: dict, gate: Gate, folder: str, gigabytes: float = 0, **settings: int
+) -> None:
+    """PPO iterations: rollout, scoring, ``shape.epochs`` epochs of one minibatch.
+
+    With ``gigabytes`` the GPU pretends to have no more than that.
+    """
     policy, reference = (load_policy(f"{folder}/policy") for _ in range(2))
     reward = ScalarModel.load(f"{folder}/reward")
     tokenizer = load_tokenizer(f"{folder}/policy")
@@ -33,10 +45,11 @@ def ppo(shape: Shape, data: dict, gate: Gate, folder: str) -> None:
         episodes=ENDLESS * shape.batch, rollout_batch=shape.batch, minibatch=shape.batch,
         inner_epochs=shape.epochs, beta=0.05, learning_rate=3e-6, value_learning_rate=3e-6,
         ema=None, max_prompt=shape.prompt, max_response=shape.response, precision=shape.precision,
-        log_every=1, **OFTEN,
+        **OFTEN, **settings,
     )  # fmt: skip
-    if shape.device == "cuda":
-        torch.cuda.reset_peak_memory_stats()
+    if gigabytes:
+        whole = torch.cuda.get_device_properties(0).total_memory
+        torch.cuda.set_per_process_memory_fraction(min(gigabytes * 1e9 / whole, 1.0))
 
     def report(event) -> None:
         gate(tokens=event.metrics["response/length"] * shape.batch)
@@ -69,6 +82,29 @@ def rollout(shape: Shape, data: dict, gate: Gate, folder: str) -> None:
                 suppress=suppress,
             )  # fmt: skip
         facts = {"tokens": int(result.mask.sum())}
+
+
+def ratio(shape: Shape, data: dict, gate: Gate, folder: str) -> None:
+    """How far the first minibatch's ratio is off 1: a rollout's log-probs against the update's."""
+    accelerator = make_accelerator(shape.precision)
+    policy = load_policy(f"{folder}/policy").to(shape.device)
+    tokenizer = load_tokenizer(f"{folder}/policy")
+    suppress = never_sampled(tokenizer, policy)
+    prompts = encode_prompts(tokenizer, data["prompt"])[: shape.batch]
+    facts: dict[str, float] = {}
+    while True:
+        gate(**facts)
+        with accelerator.autocast(), torch.no_grad():
+            result = sample(
+                policy, prompts, torch.rand(shape.batch, shape.response),
+                eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
+                suppress=suppress,
+            )  # fmt: skip
+            batch = collate(prompts, result.ids(), tokenizer.pad_token_id).to(policy.device)
+            again = response_logprobs(policy, batch, suppress=suppress)
+        old = result.logprobs[:, : again.shape[1]]
+        off = ((again - old).exp() - 1).abs()[batch.response_mask]
+        facts = {"largest_deviation": float(off.max()), "mean_deviation": float(off.mean())}
 
 
 def sft(shape: Shape, data: dict, gate: Gate, folder: str, examples: int = 64) -> None:

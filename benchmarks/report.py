@@ -44,6 +44,9 @@ def table(results: list[Result]) -> list[str]:
             if "gflops" in facts:
                 times = result["contestants"]["minirlhf"]["seconds"] / facts["seconds"]
                 wall = f"{facts['gflops']:.0f} GFLOP/s; ours takes {times:.2f} times this"
+            if "largest_deviation" in facts:
+                wall = "off 1 by at most {largest_deviation:.2g}, on average {mean_deviation:.2g}"
+                wall = wall.format(**facts)
             if "read_seconds" in facts:
                 wall += f"; reading alone {facts['read_seconds']:.3f} s"
             lines.append(

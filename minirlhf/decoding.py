@@ -2,7 +2,8 @@
 
 A step of a small model is hardly any arithmetic: most of it is Python walking through modules. So
 on a CPU the step is recorded once and replayed; the recording is checked against the model itself
-at another batch and width, and where it differs, or can't be made, the model is simply called.
+at another batch and width, and where it differs, or can't be made, the model is simply called. What
+happens on CUDA is in `minirlhf.graphs`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from transformers.cache_utils import Cache, DynamicLayer
 
+from minirlhf.graphs import StaticLayer, StaticStep, static_step
 from minirlhf.models import position_arguments
 
 ROOM = 16
@@ -39,22 +41,42 @@ def next_logits(policy, ids: Tensor, mask: Tensor, positions: Tensor, cache: Cac
 
 
 class Decoder:
-    """`next_logits` of one token a row, ``[B, 1]``, the fastest way there is."""
+    """`next_logits` of one token a row, ``[B, 1]``, the fastest way there is.
+
+    On a CPU a recording, on CUDA a graph, elsewhere and where those can't be made the model itself.
+    """
 
     def __init__(self, policy):
         self.policy = policy
-        self.step: nn.Module | None = None
-        self.recordable = policy.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
+        self.recording: nn.Module | None = None
+        self.static: StaticStep | None = None
 
-    def __call__(self, ids: Tensor, mask: Tensor, positions: Tensor, cache: Cache) -> Tensor:
-        if self.recordable and self.step is None:
-            self.step = recording(self.policy, cache)
-            self.recordable = self.step is not None
-        if self.step is None:
+    def settle(self, cache: Cache, left: int) -> Cache:
+        """Get ready for the rows of a cache and ``left`` more tokens; return the cache to go on
+        with.
+        """
+        self.recording = self.static = None
+        if not all(type(layer) is RoomyLayer for layer in cache.layers):
+            return cache
+        device = self.policy.device.type
+        if device == "cpu" and not torch.is_autocast_enabled("cpu"):
+            self.recording = recording(self.policy, cache)
+        elif device == "cuda":
+            self.static = static_step(self.policy, next_logits, cache, left)
+        return self.static.load(cache) if self.static is not None else cache
+
+    def __call__(self, ids: Tensor, length: Tensor, cache: Cache) -> Tensor:
+        """The logits after ``ids``; ``length`` int64 ``[B]`` counts each row's tokens, them too."""
+        width = 1 + (cache.get_seq_length() if self.static is None else self.static.width)
+        mask = torch.arange(width, device=ids.device) >= width - length[:, None]
+        positions = length[:, None] - 1
+        if self.static is not None:
+            return self.static(self.policy, ids, mask, positions)
+        if self.recording is None:
             return next_logits(self.policy, ids, mask, positions, cache)
         filled = [view for layer in cache.layers for view in layer.extend()]
         with torch.jit.optimized_execution(False):  # it would specialise on every width
-            return self.step(ids, mask, positions, *filled)
+            return self.recording(ids, mask, positions, *filled)
 
 
 # -------------------------------------------------------------------------------- the recorded step
@@ -79,8 +101,6 @@ _recordings: WeakKeyDictionary[nn.Module, tuple[list[int], nn.Module | None]] = 
 
 def recording(policy, cache: Cache) -> nn.Module | None:
     """The recorded step of a policy; None where the model itself has to be called."""
-    if not all(type(layer) is RoomyLayer for layer in cache.layers):
-        return None
     weights = [parameter.data_ptr() for parameter in policy.parameters()]
     known, recorded = _recordings.get(policy, (None, None))
     if known != weights:
@@ -141,7 +161,8 @@ class LastColumn(DynamicLayer):
 
 def can_be_joined(cache: Cache) -> bool:
     """Whether rows of other caches may join: not with sliding windows or recurrent layers."""
-    return all(type(layer) in (DynamicLayer, RoomyLayer) for layer in cache.layers)
+    kinds = (DynamicLayer, RoomyLayer, StaticLayer)
+    return all(type(layer) in kinds for layer in cache.layers)
 
 
 def join(parts: list[tuple[Cache, Tensor]], width: int) -> Cache:

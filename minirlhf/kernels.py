@@ -113,7 +113,7 @@ def onednn() -> Iterator[None]:
 @lru_cache
 @torch.no_grad()
 def mkl_is_slow() -> bool:
-    """Whether oneDNN is faster and still float32: AMD with AVX-512, without AMX; torch 2.9 or later.
+    """Whether oneDNN is faster and still float32: AMD with AVX-512 and no AMX, torch 2.9 or later.
 
     Processor and torch alone decide, no clock: the same machine gives the same numbers.
     """

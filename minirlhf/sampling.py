@@ -81,7 +81,7 @@ def sample(
     def begin(piece: list[int]) -> Work:
         return prefill(policy, piece, [prompts[row] for row in piece], pad_token_id)
 
-    while work := refill(work, waiting, rows, begin):
+    while work := refill(work, waiting, rows, begin, decoder, steps):
         for _ in range(LOOK_EVERY):
             logits = process_logits(work.logits, temperature or 1.0, suppress)
             at = torch.where(work.running, work.sampled, steps)
@@ -149,14 +149,17 @@ def step(decoder: Decoder, work: Work, tokens: Tensor, eos_token_id: int, most: 
     """Append the sampled tokens and compute what follows them; ended rows only tread water."""
     sampled, length = work.sampled + work.running, work.length + work.running
     running = work.running & (tokens != eos_token_id) & (sampled < most)
-    width = work.cache.get_seq_length() + 1
-    mask = torch.arange(width, device=tokens.device) >= width - length[:, None]
-    logits = decoder(tokens[:, None], mask, length[:, None] - 1, work.cache)
+    logits = decoder(tokens[:, None], length, work.cache)
     return Work(work.row, length, sampled, running, logits, work.cache)
 
 
 def refill(
-    work: Work | None, waiting: deque[list[int]], rows: int, begin: Callable[[list[int]], Work]
+    work: Work | None,
+    waiting: deque[list[int]],
+    rows: int,
+    begin: Callable[[list[int]], Work],
+    decoder: Decoder,
+    most: int,
 ) -> Work | None:
     """Let ended rows leave and waiting prompts move up; None if all is done.
 
@@ -174,9 +177,10 @@ def refill(
     if not parts:
         return None
     columns = (torch.cat([part[i][keep] for part, keep in parts]) for i in range(5))
-    row, length, *others = columns
+    row, length, sampled, *others = columns
     cache = join([(part.cache, keep) for part, keep in parts], int(length.max()))
-    return Work(row, length, *others, cache)
+    cache = decoder.settle(cache, most - int(sampled.min()) + LOOK_EVERY)
+    return Work(row, length, sampled, *others, cache)
 
 
 # --------------------------------------------------------------------------------------------- text
