@@ -10,6 +10,7 @@
 #   make measure      run every chapter and write down its time and memory
 #   make bases        remake the shipped base models
 #   make proof        every claim measured over several seeds; resumable, takes hours
+#   make bench        this engine and its peers, alternated: speed, memory, identical numbers
 #   make test-matrix  the tests under each supported Python that is installed
 #   make lint         style
 #   make clean        remove the environments and caches, keep the runs
@@ -28,7 +29,8 @@ READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 TORCH := $(shell grep '^torch==' $(TESTED))
 
-.PHONY: run test test-browser test-colab lab notebooks pack measure bases proof test-matrix lint clean
+.PHONY: run test test-browser test-colab lab notebooks pack measure bases proof bench test-matrix \
+	lint clean
 .DELETE_ON_ERROR:
 
 run: $(READY)
@@ -61,6 +63,19 @@ bases: $(READY)
 
 proof: $(READY)
 	$(BIN)/python -m minirlhf.proof $(ARGS)
+
+# The peers live in environments of their own: no two versions of trl fit into one.
+BENCHES := .venv-trl-ppo/.ready .venv-trl/.ready
+
+bench: $(READY) $(BENCHES)
+	$(BIN)/python -m benchmarks $(ARGS)
+
+$(BENCHES): .venv-%/.ready: benchmarks/requirements-%.txt
+	$(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/python -m pip --disable-pip-version-check --quiet install \
+		$(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) '$(TORCH)'
+	.venv-$*/bin/python -m pip --disable-pip-version-check --quiet install -r $<
+	@touch $@
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -18,26 +18,19 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
+from transformers.cache_utils import Cache, DynamicCache
 
 from minirlhf.data.batching import Ids, cut, pad_left
 from minirlhf.data.encoding import check_tokenizer, decode, encode_prompts
+from minirlhf.decoding import Decoder, can_be_joined, join, next_logits
 from minirlhf.errors import MinirlhfError
-from minirlhf.models import (
-    check_model,
-    never_sampled,
-    position_arguments,
-    position_ids,
-    process_logits,
-)
+from minirlhf.models import check_model, never_sampled, position_ids, process_logits
 from minirlhf.randomness import generator
 
 PART, KEEP = 4, 0.75
 """Prompts join by at most a PART-th of the rows at once, when no more than KEEP still run."""
 LOOK_EVERY = 4
 """Tokens between two looks at who has finished: a look makes a GPU wait for its host."""
-ROOM = 16
-"""Tokens by which a full cache grows."""
 
 
 class Rollout(NamedTuple):
@@ -83,18 +76,19 @@ def sample(
     pieces = cut(range(total), list(map(len, prompts)), max(rows // PART, 1), device)
     waiting = deque(reversed(pieces))
     work: Work | None = None
+    decoder = Decoder(policy)
 
     def begin(piece: list[int]) -> Work:
         return prefill(policy, piece, [prompts[row] for row in piece], pad_token_id)
 
-    while work := refill(work, waiting, rows, begin):
+    while work := refill(work, waiting, rows, begin, decoder, steps):
         for _ in range(LOOK_EVERY):
             logits = process_logits(work.logits, temperature or 1.0, suppress)
             at = torch.where(work.running, work.sampled, steps)
             u = uniforms[work.row, at.clamp(max=steps - 1)] if temperature else None
             tokens, logprobs[work.row, at] = draw(logits, u)
             responses[work.row, at] = tokens
-            work = step(policy, work, tokens, eos_token_id, steps)
+            work = step(decoder, work, tokens, eos_token_id, steps)
         lengths[work.row] = work.sampled
         if progress is not None:
             left = sum(map(len, waiting)) + int(work.running.sum())
@@ -117,15 +111,14 @@ def draw(logits: Tensor, uniforms: Tensor | None) -> tuple[Tensor, Tensor]:
     The token is the first whose cumulative probability exceeds u: an id of probability 0 never is.
     ``None`` for the uniforms takes the likeliest.
     """
+    logprobs = torch.log_softmax(logits, -1)
     if uniforms is None:
-        tokens = logits.argmax(-1)
+        tokens = logprobs.argmax(-1, keepdim=True)
     else:
-        cdf = torch.softmax(logits, -1).cumsum(-1)
-        target = uniforms.to(cdf)[:, None] * cdf[:, -1:]
-        tokens = torch.searchsorted(cdf, target, right=True).squeeze(-1)
+        cdf = logprobs.exp().cumsum(-1)
+        tokens = torch.searchsorted(cdf, uniforms.to(cdf)[:, None] * cdf[:, -1:], right=True)
         tokens = tokens.clamp(max=logits.shape[-1] - 1)  # NaN falls off the end
-    chosen = logits.gather(-1, tokens[:, None]).squeeze(-1)
-    return tokens, chosen - logits.logsumexp(-1)
+    return tokens.squeeze(-1), logprobs.gather(-1, tokens).squeeze(-1)
 
 
 # --------------------------------------------------------------------------------- the rows in work
@@ -146,24 +139,27 @@ def prefill(policy, rows: list[int], prompts: Sequence[Ids], pad_token_id: int) 
     """Take prompts of similar length into work."""
     ids, mask = (tensor.to(policy.device) for tensor in pad_left(prompts, pad_token_id))
     cache = DynamicCache(config=policy.config)
-    logits = _next_logits(policy, ids, mask, position_ids(mask), cache)
+    logits = next_logits(policy, ids, mask, position_ids(mask), cache)
     row = torch.tensor(rows, device=policy.device)
     running = torch.ones_like(row, dtype=torch.bool)
     return Work(row, mask.sum(-1), torch.zeros_like(row), running, logits, cache)
 
 
-def step(policy, work: Work, tokens: Tensor, eos_token_id: int, most: int) -> Work:
+def step(decoder: Decoder, work: Work, tokens: Tensor, eos_token_id: int, most: int) -> Work:
     """Append the sampled tokens and compute what follows them; ended rows only tread water."""
     sampled, length = work.sampled + work.running, work.length + work.running
     running = work.running & (tokens != eos_token_id) & (sampled < most)
-    width = work.cache.get_seq_length() + 1
-    mask = torch.arange(width, device=tokens.device) >= width - length[:, None]
-    logits = _next_logits(policy, tokens[:, None], mask, length[:, None] - 1, work.cache)
+    logits = decoder(tokens[:, None], length, work.cache)
     return Work(work.row, length, sampled, running, logits, work.cache)
 
 
 def refill(
-    work: Work | None, waiting: deque[list[int]], rows: int, begin: Callable[[list[int]], Work]
+    work: Work | None,
+    waiting: deque[list[int]],
+    rows: int,
+    begin: Callable[[list[int]], Work],
+    decoder: Decoder,
+    most: int,
 ) -> Work | None:
     """Let ended rows leave and waiting prompts move up; None if all is done.
 
@@ -181,88 +177,10 @@ def refill(
     if not parts:
         return None
     columns = (torch.cat([part[i][keep] for part, keep in parts]) for i in range(5))
-    row, length, *others = columns
+    row, length, sampled, *others = columns
     cache = join([(part.cache, keep) for part, keep in parts], int(length.max()))
-    return Work(row, length, *others, cache)
-
-
-def _next_logits(policy, ids: Tensor, mask: Tensor, positions: Tensor, cache: Cache) -> Tensor:
-    takes_positions = position_arguments(policy, positions)
-    return policy(
-        input_ids=ids,
-        attention_mask=mask,
-        past_key_values=cache,
-        use_cache=True,
-        logits_to_keep=1,
-        **takes_positions,
-    ).logits[:, -1]
-
-
-# ---------------------------------------------------------------------------------- key-value cache
-
-
-def can_be_joined(cache: Cache) -> bool:
-    """Whether rows of other caches may join: not with sliding windows or recurrent layers."""
-    return all(type(layer) in (DynamicLayer, RoomyLayer) for layer in cache.layers)
-
-
-def join(parts: list[tuple[Cache, Tensor]], width: int) -> Cache:
-    """Some rows of each cache and their last ``width`` columns, as one cache."""
-    caches = [cache for cache, _ in parts]
-    if not can_be_joined(caches[0]):
-        caches[0].batch_select_indices(parts[0][1])
-        return caches[0]
-    rows = [keep for _, keep in parts]
-    layers = zip(*(cache.layers for cache in caches), strict=True)
-    return Cache(
-        layers=[RoomyLayer(list(zip(alike, rows, strict=True)), width) for alike in layers]
-    )
-
-
-class RoomyLayer(DynamicLayer):
-    """A layer of a cache with room to grow: a token is written in place.
-
-    transformers' dynamic cache copies everything at every token, its static cache attends to all
-    the room from the start; this one does neither: what it shows are views of what is filled.
-    """
-
-    def __init__(self, parts: Sequence[tuple[DynamicLayer, Tensor]], width: int):
-        super().__init__()
-        self._keys = _beneath([(layer.keys, keep) for layer, keep in parts], width)
-        self._values = _beneath([(layer.values, keep) for layer, keep in parts], width)
-        self.dtype, self.device = self._keys.dtype, self._keys.device
-        self.filled, self.is_initialized = width, True
-        self._show()
-
-    def update(self, key_states: Tensor, value_states: Tensor, *args, **kwargs):
-        """Append keys and values ``[B, H, n, d]``; return all so far."""
-        start, self.filled = self.filled, self.filled + key_states.shape[2]
-        if self.filled > self._keys.shape[2]:
-            more = self.filled - self._keys.shape[2] + ROOM
-            self._keys, self._values = (
-                torch.nn.functional.pad(old, (0, 0, 0, more)) for old in (self._keys, self._values)
-            )
-        self._keys[:, :, start : self.filled] = key_states
-        self._values[:, :, start : self.filled] = value_states
-        return self._show()
-
-    def _show(self) -> tuple[Tensor, Tensor]:
-        self.keys = self._keys[:, :, : self.filled]
-        self.values = self._values[:, :, : self.filled]
-        return self.keys, self.values
-
-
-def _beneath(parts: Sequence[tuple[Tensor, Tensor]], width: int) -> Tensor:
-    """Rows of each part, ``[·, H, ·, d]``, one beneath the other, all ending in one column."""
-    (first, _), rows = parts[0], sum(len(keep) for _, keep in parts)
-    out = first.new_zeros(rows, first.shape[1], width + ROOM, first.shape[3])
-    start = 0
-    for tensor, keep in parts:
-        columns = min(tensor.shape[2], width)
-        end = start + len(keep)
-        out[start:end, :, width - columns : width] = tensor[:, :, -columns:][keep]
-        start = end
-    return out
+    cache = decoder.settle(cache, most - int(sampled.min()) + LOOK_EVERY)
+    return Work(row, length, sampled, *others, cache)
 
 
 # --------------------------------------------------------------------------------------------- text

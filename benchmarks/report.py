@@ -1,0 +1,98 @@
+"""The results as a table in text and as a picture: ``python -m benchmarks.report FOLDER``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+Result = dict[str, Any]
+
+
+def write(folder: Path) -> None:
+    """``results.md`` and ``results.png`` from the JSON files of a folder."""
+    groups = {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
+    identical = groups.pop("identical", None)
+    text = ["# Results", ""]
+    for name, group in groups.items():
+        machine = "; ".join(f"{key} {value}" for key, value in group["machine"].items())
+        text += [f"## {name}", "", machine, "", *table(group["results"]), ""]
+    if identical:
+        text += ["## Identical numbers", "", *numbers(identical), ""]
+    (folder / "results.md").write_text("\n".join(text))
+    timed = [result for group in groups.values() for result in group["results"]]
+    if timed:
+        picture(timed, folder / "results.png")
+
+
+def table(results: list[Result]) -> list[str]:
+    """One line for each contestant of each experiment."""
+    lines = [
+        "| experiment | threads | load | contestant | seconds | MB | times ours (least to most) "
+        "| in processor time | wanted |",
+        "|---|--:|--:|---|--:|--:|--:|--:|--:|",
+    ]
+    for result in results:
+        head = f"| {result['experiment']} | {result['threads']} | {result['load']} "
+        for label, facts in result["contestants"].items():
+            wall, cpu, wanted = "", "", ""
+            if label != "minirlhf" and "seconds_ratio" in facts:
+                wall = "{1:.2f} ({0:.2f} to {2:.2f})".format(*facts["seconds_ratio"])
+                cpu = "{1:.2f} ({0:.2f} to {2:.2f})".format(*facts["cpu_ratio"])
+                wanted = result["show"]
+            if "gflops" in facts:
+                times = result["contestants"]["minirlhf"]["seconds"] / facts["seconds"]
+                wall = f"{facts['gflops']:.0f} GFLOP/s; ours takes {times:.2f} times this"
+            if "largest_deviation" in facts:
+                wall = "off 1 by at most {largest_deviation:.2g}, on average {mean_deviation:.2g}"
+                wall = wall.format(**facts)
+            if "read_seconds" in facts:
+                wall += f"; reading alone {facts['read_seconds']:.3f} s"
+            lines.append(
+                f"{head}| {label} | {facts['seconds']:.3f} | {facts['peak_mb']:.0f} "
+                f"| {wall} | {cpu} | {wanted} |"
+            )
+            head = "| | | "
+    return lines
+
+
+def numbers(identical: dict[str, Any]) -> list[str]:
+    """TRL's losses and ours on the same batch, and what is defined otherwise."""
+    lines = ["| loss | trl | minirlhf |", "|---|--:|--:|"]
+    for name, result in identical.items():
+        for key, pair in result["pairs"].items():
+            lines.append(f"| {name}: {key} | {pair['trl']:.7f} | {pair['minirlhf']:.7f} |")
+    lines.append("")
+    for name, result in identical.items():
+        largest = result["largest_difference"]
+        lines += ["", f"**{name}**: largest difference {largest:.1e}. Definitions that differ:", ""]
+        lines += [f"- {text}" for text in result["differences_of_definition"]]
+    return lines
+
+
+def picture(results: list[Result], path: Path) -> None:
+    """Every peer's time over ours, with its spread."""
+    from matplotlib.figure import Figure
+
+    bars = [
+        (f"{result['experiment']}\n{label}, {result['threads']} threads", facts["seconds_ratio"])
+        for result in results
+        for label, facts in result["contestants"].items()
+        if label != "minirlhf" and "seconds_ratio" in facts
+    ]
+    figure = Figure(figsize=(9, 0.42 * len(bars) + 1.2), layout="constrained")
+    axes = figure.subplots()
+    for row, (_, (least, median, most)) in enumerate(bars):
+        axes.barh(row, median, color="#4c78a8", height=0.6)
+        axes.plot([least, most], [row, row], color="black", linewidth=1)
+        axes.text(most + 0.04, row, f"{median:.2f}", va="center", fontsize=7)
+    axes.axvline(1.0, color="black", linewidth=0.8)
+    axes.set_yticks(range(len(bars)), [label for label, _ in bars], fontsize=6)
+    axes.invert_yaxis()
+    axes.set_xlabel("time of the peer, in multiples of minirlhf's; lines from least to most")
+    figure.savefig(path, dpi=130)
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]))
