@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 from test_resume import STAGES, course
-from tiny import DEMONSTRATIONS, DOCUMENTS, RANKINGS, policy, tokenizer
+from tiny import DEMONSTRATIONS, write_world
 
 from minirlhf.data.records import write_jsonl
-from minirlhf.models import ScalarModel, save_model
 
 SCRIPT = (
     "import sys, pathlib, test_resume; test_resume.course(pathlib.Path(sys.argv[1]), dropout=0.0)"
@@ -62,14 +61,8 @@ def test_two_processes_give_the_numbers_of_one(tmp_path):
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     """Files for every command."""
-    here = tmp_path_factory.mktemp("world")
-    write_jsonl(here / "demos.jsonl", DEMONSTRATIONS)
+    here = write_world(tmp_path_factory.mktemp("world"))
     write_jsonl(here / "prompts.jsonl", [*DEMONSTRATIONS, {"prompt": "too long" * 9}])
-    write_jsonl(here / "rankings.jsonl", RANKINGS)
-    write_jsonl(here / "texts.jsonl", DOCUMENTS)
-    model = policy(scale=1.0)
-    save_model(model, tokenizer(), here / "base")
-    ScalarModel.from_policy(model, tokenizer()).save(here / "rm", tokenizer())
     return here
 
 
