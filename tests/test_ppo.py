@@ -381,24 +381,27 @@ class Half(Run):
         return total
 
 
-def episodes_of(run, iteration=0):
+def four_models():
     model = policy(scale=2.0)
     value = ScalarModel.from_policy(model, tokenizer(), seed=2)
     models = rollouts.Models(model, policy(seed=3, scale=2.0), vowels, value, tokenizer())
+    return models.to(torch.device("cpu"))
+
+
+def episodes_of(run, models, iteration=0):
     prompts = rollouts.encode(tokenizer(), PROMPTS, 24)[:10]
-    models = models.to(torch.device("cpu"))
     return rollouts.score(run, models, rollouts.roll_out(run, models, prompts, iteration))
 
 
 def test_two_processes_sample_and_score_what_one_does(tmp_path):
     config = replace(CONFIG, missing_eos_penalty=1.0)
     with Run(tmp_path, "toy", config, callback=()) as run:
-        one = episodes_of(run)
-        other = episodes_of(run, iteration=1)
+        one = episodes_of(run, four_models())
+        other = episodes_of(run, four_models(), iteration=1)
     meeting, table = Barrier(2), {}
     with ThreadPoolExecutor(2) as pool:
         halves = [Half(rank, config, meeting, table) for rank in range(2)]
-        two = list(pool.map(episodes_of, halves))
+        two = list(pool.map(episodes_of, halves, [four_models(), four_models()]))
     for half in two:
         assert half.responses == one.responses
         assert torch.equal(half.finished, one.finished)
