@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import os
 import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from minirlhf.folder import written_whole
 
 
 @dataclass(frozen=True)
@@ -178,6 +179,5 @@ def _keep_lines_until(path: Path, step: int) -> None:
                 kept.append(line)
         except (json.JSONDecodeError, KeyError):  # the line a kill tore
             continue
-    beside = path.with_suffix(".tmp")
-    beside.write_text("".join(kept), encoding="utf-8")
-    os.replace(beside, path)
+    with written_whole(path) as beside:
+        beside.write_text("".join(kept), encoding="utf-8")

@@ -10,6 +10,7 @@ import difflib
 import errno
 import importlib
 import os
+import signal
 import sys
 import threading
 import warnings
@@ -49,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # what transformers would say beside our own notes is no concern of a user's
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     try:
-        with notes():
+        with notes(), ended_as_interrupted():
             return find(name)(arguments[1:]) or 0
     except SystemExit as request:  # --help
         return int(request.code or 0)
@@ -66,6 +67,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print("error:", " ".join(sentence.split()), file=sys.stderr)
         return 2
+
+
+@contextmanager
+def ended_as_interrupted() -> Iterator[None]:
+    """Let a request to end (SIGTERM: a batch system, a launcher whose other process died) end a run
+    as Ctrl-C does: nothing half-written stays, and a line says how to go on.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def usage() -> str:

@@ -5,13 +5,13 @@ The rules look at form alone (style, length, ties), so a run that went badly sho
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
+from minirlhf.data.records import read_jsonl
 from minirlhf.tinytown.judge import judge
 from minirlhf.tinytown.requests import parse
 
@@ -26,9 +26,7 @@ ANSWERING = ("base", "prompted", "sft", "ppo", "ppo-ptx")
 
 def read_rows(path: Path) -> list[Row]:
     """The rows of a JSON lines file; none where the run has no such file."""
-    if not path.exists():
-        return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return read_jsonl(path, may_be_empty=True) if path.exists() else []
 
 
 # ------------------------------------------------------------------------- the three steps (Fig. 2)

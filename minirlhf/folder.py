@@ -29,6 +29,7 @@ import filelock
 import torch
 
 import minirlhf
+from minirlhf.data.records import read_jsonl, write_jsonl
 from minirlhf.errors import MinirlhfError
 
 FREE_FIELDS = {"micro_batch", "log_every", "checkpoint_seconds", "rollout_rows"}
@@ -159,22 +160,14 @@ class RunFolder:
     def write_state(self, state: dict[str, Any]) -> None:
         """Write the checkpoint, so that either the last one or this one is there, and whole."""
         self.state.parent.mkdir(exist_ok=True)
-        beside = self.state.with_suffix(".tmp")
-        with beside.open("wb") as file:
+        with written_whole(self.state) as beside, beside.open("wb") as file:
             torch.save(state, file)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(beside, self.state)
 
     def save(self, name: str, write: Callable[[Path], None]) -> None:
         """Let ``write`` fill a folder beside ``name`` and rename it: it is whole or absent."""
-        target, beside = self.path / name, self.path / f"{name}.tmp"
-        shutil.rmtree(beside, ignore_errors=True)
-        beside.mkdir(parents=True)
-        write(beside)
-        if target.exists():
-            shutil.rmtree(target)
-        beside.rename(target)
+        replace_folder(self.path / name, write)
 
     def finish(self, result: dict[str, Any]) -> None:
         write_json(self.path / "done.json", result)
@@ -202,11 +195,39 @@ def _is_setting(value: Any) -> bool:
     return isinstance(value, (bool, int, float)) and math.isfinite(value)
 
 
+@contextmanager
+def written_whole(path: Path, *, shared: bool = False) -> Iterator[Path]:
+    """Hand out a path beside ``path`` to write to, then rename it: the file is whole, or as it was.
+
+    ``shared`` is for what two processes may write at once: each has a name of its own.
+    """
+    beside = path.with_suffix(f".{os.getpid()}.tmp" if shared else ".tmp")
+    try:
+        yield beside
+        os.replace(beside, path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def replace_folder(target: Path, fill: Callable[[Path], None]) -> None:
+    """Let ``fill`` fill a folder beside ``target`` and rename it: it is whole, or as it was."""
+    beside, before = (target.with_name(f"{target.name}{end}") for end in (".tmp", ".old.tmp"))
+    for leftover in (beside, before):
+        shutil.rmtree(leftover, ignore_errors=True)
+    beside.mkdir(parents=True)
+    fill(beside)
+    if target.exists():
+        target.rename(before)
+    beside.rename(target)
+    shutil.rmtree(before, ignore_errors=True)
+
+
 def write_json(path: Path, content: Any) -> None:
-    """Write JSON beside ``path`` and rename it."""
-    beside = path.with_suffix(".tmp")
-    beside.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(beside, path)
+    """Write JSON, whole or not at all."""
+    with written_whole(path) as beside:
+        text = json.dumps(content, indent=2, ensure_ascii=False)
+        beside.write_text(text + "\n", encoding="utf-8")
 
 
 def kept(path: Path, make: Callable[[], Iterable[dict[str, Any]]]) -> list[dict[str, Any]]:
@@ -214,11 +235,9 @@ def kept(path: Path, make: Callable[[], Iterable[dict[str, Any]]]) -> list[dict[
     if not path.exists():
         rows = list(make())
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_suffix(f".{os.getpid()}.tmp")
-        with beside.open("w", encoding="utf-8") as file:
-            file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        os.replace(beside, path)
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        with written_whole(path, shared=True) as beside:
+            write_jsonl(beside, rows)
+    return read_jsonl(path, may_be_empty=True)
 
 
 def read_json(path: Path) -> dict[str, Any]:

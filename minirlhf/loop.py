@@ -23,7 +23,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -125,7 +125,8 @@ class Run:
         """Sum of a tensor over processes, left on its device."""
         if self.world == 1:
             return tensor
-        return self.accelerator.reduce(tensor.to(self.device), "sum").to(tensor.device)
+        with self._together():
+            return self.accelerator.reduce(tensor.to(self.device), "sum").to(tensor.device)
 
     def from_main(self, value: Any) -> Any:
         """The main process's value of something small, in every process."""
@@ -133,7 +134,23 @@ class Run:
             return value
         from accelerate.utils import broadcast_object_list
 
-        return broadcast_object_list([value])[0]
+        with self._together():
+            return broadcast_object_list([value])[0]
+
+    @contextmanager
+    def _together(self) -> Iterator[None]:
+        """What processes do together fails with a sentence if one of them is gone."""
+        try:
+            yield
+        except RuntimeError as error:
+            lost = isinstance(error, torch.distributed.DistError) or "onnection" in str(error)
+            if not lost:  # gloo's errors have no type of their own
+                raise
+            raise MinirlhfError(
+                f"{self.stage}: another process of this run has ended, and what it printed, if "
+                f"anything, says why. The same command on {self.folder} goes on from its last "
+                "checkpoint."
+            ) from error
 
     # ------------------------------------------------------------------------------------- the loop
 

@@ -1,4 +1,4 @@
-"""Every claim of the README, measured over several seeds (`make proof`).
+"""What is claimed of the main job, measured over several seeds (`make proof`).
 
 Each seed is a whole run of its own, followed by the runs for comparison: PPO on the judge as
 reward, PPO without KL penalty, twice the episodes at a constant rate, and reward models that
@@ -140,8 +140,9 @@ def of(model: str, *path: str) -> Callable[[dict[str, Any]], float]:
     return figure
 
 
-def probe_of(model: str, name: str) -> Callable[[dict[str, Any]], float]:
-    return of(model, "probes", name)
+def of_each(text: str, *path: str) -> list[Claim]:
+    """The same figure of the models along the way, which nothing is claimed of."""
+    return [Claim(f"{text}: {name}", of(name, *path)) for name in ("base", "sft", "ppo", "ppo-ptx")]
 
 
 TASKS = ("question answering", "reading", "translation")
@@ -251,7 +252,7 @@ CLAIMS: dict[int, tuple[Claim, ...]] = {
     ),
     9: (
         *(
-            Claim(f"{task}: {name}", probe_of(name, task))
+            Claim(f"{task}: {name}", of(name, "probes", task))
             for task in (*TASKS, "corpus loss")
             for name in ("base", "sft", "initial", "ppo", "ppo-ptx")
         ),
@@ -261,10 +262,7 @@ CLAIMS: dict[int, tuple[Claim, ...]] = {
         ),
     ),
     10: (
-        *(
-            Claim(f"truthful: {name}", probe_of(name, "truthfulness"))
-            for name in ("base", "sft", "ppo", "ppo-ptx")
-        ),
+        *of_each("truthful", "probes", "truthfulness"),
         Claim(
             "PPO-ptx over base, truthful",
             ratio("ppo-ptx", "base", "probes", "truthfulness"),
@@ -273,19 +271,13 @@ CLAIMS: dict[int, tuple[Claim, ...]] = {
         Claim(
             "the difference", difference("ppo-ptx", "base", "probes", "truthfulness"), low_above=0
         ),
-        *(
-            Claim(f"closed-domain hallucination: {name}", of(name, "hallucination"))
-            for name in ("base", "sft", "ppo", "ppo-ptx")
-        ),
+        *of_each("closed-domain hallucination", "hallucination"),
         Claim(
             "PPO-ptx over base, hallucination",
             ratio("ppo-ptx", "base", "hallucination"),
             at_most=0.6,
         ),
-        *(
-            Claim(f"toxic, respectful request: {name}", probe_of(name, "toxicity, respectful"))
-            for name in ("base", "sft", "ppo", "ppo-ptx")
-        ),
+        *of_each("toxic, respectful request", "probes", "toxicity, respectful"),
         Claim(
             "PPO-ptx over base, toxic",
             ratio("ppo-ptx", "base", "probes", "toxicity, respectful"),
@@ -293,7 +285,7 @@ CLAIMS: dict[int, tuple[Claim, ...]] = {
         ),
     ),
 }
-"""What is claimed, by the points of the README."""
+"""What is claimed, in the order of the steps: what has one number is about one thing."""
 
 
 def main() -> None:

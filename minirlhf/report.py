@@ -8,7 +8,6 @@ words stand in ``assets/report.html.jinja``; every number of the summary in them
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -19,6 +18,7 @@ from markupsafe import Markup
 
 from minirlhf import exhibits
 from minirlhf.exhibits import Row, read_rows
+from minirlhf.folder import written_whole
 from minirlhf.measure import MODELS, PROBED, entry
 from minirlhf.paper import cite
 from minirlhf.steps import RunConfig, Steps
@@ -227,9 +227,8 @@ def write_report(steps: Steps, summary: Row) -> Path:
         },
     )
     path = folder / "report.html"
-    beside = path.with_suffix(".tmp")
-    beside.write_text(page, encoding="utf-8")
-    os.replace(beside, path)
+    with written_whole(path) as beside:
+        beside.write_text(page, encoding="utf-8")
     return path
 
 

@@ -30,6 +30,9 @@ from minirlhf.loop import Run
 from minirlhf.models import ScalarModel, check_model
 from minirlhf.randomness import permutation
 
+AT_ONCE = 16
+"""Prompts scored together, with all their completions, unless `RewardConfig.micro_batch` is set."""
+
 
 @dataclass(frozen=True)
 class RewardResult:
@@ -191,7 +194,9 @@ def accumulate_ranking(
     lengths = [len(item.prompt) + max(map(len, item.completions)) for item in batch]
     loss = torch.zeros((), device=run.device)
     pairs = correct = torch.zeros((), dtype=torch.long, device=run.device)
-    for micro in micro_batches(run.share(by_length(range(len(batch)), lengths)), micro_batch or 16):
+    for micro in micro_batches(
+        run.share(by_length(range(len(batch)), lengths)), micro_batch or AT_ONCE
+    ):
         items = [batch[row] for row in micro]
         piece = rank(run, model, tokenizer, items, count=len(batch))
         if learner is not None:
@@ -227,7 +232,7 @@ def evaluate_rankings(
 ) -> dict[str, float]:
     """Loss and accuracy (part of the pairs that aren't ties which the model orders right)."""
     model.eval()
-    ranking = accumulate_ranking(run, model, tokenizer, items, micro_batch=16)
+    ranking = accumulate_ranking(run, model, tokenizer, items, micro_batch=None)
     return {"loss": float(ranking.loss), "accuracy": float(ranking.correct / ranking.pairs)}
 
 

@@ -23,7 +23,7 @@ from minirlhf.fingerprints import of_vocabulary
 from minirlhf.loop import Run
 from minirlhf.models import ScalarModel, check_model, never_sampled, response_logprobs
 from minirlhf.randomness import generator
-from minirlhf.sampling import sample
+from minirlhf.sampling import Rollout, sample
 
 Scorer = Callable[[list[str], list[str]], Tensor]
 """Prompts and responses to scores, float ``[B]``: what may stand in for the reward model."""
@@ -130,7 +130,8 @@ def roll_out(run: Run, models: Models, prompts: list[Prompt], iteration: int) ->
     lengths[mine] = sampled.mask.sum(-1).cpu()
     logprobs[mine] = sampled.logprobs.cpu()
     responses, lengths = run.sum(responses), run.sum(lengths)
-    ids = [row[:n] for row, n in zip(responses.tolist(), lengths.tolist(), strict=True)]
+    mask = torch.arange(shape[1]) < lengths[:, None]
+    ids = Rollout(responses, mask, logprobs).ids()
     sequences = collate([prompt.ids for prompt in prompts], ids, tokenizer.pad_token_id)
     finished = torch.tensor([row[-1] == tokenizer.eos_token_id for row in ids])
     logprobs = run.sum(logprobs)[:, : sequences.response_mask.shape[1]]

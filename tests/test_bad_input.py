@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tiny import DEMONSTRATIONS, DOCUMENTS, RANKINGS, policy, same_weights, tokenizer
+from tiny import DEMONSTRATIONS, policy, same_weights, tokenizer, write_world
 from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 
@@ -34,14 +34,7 @@ FAST = {
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     """Good input of every kind, not to be changed."""
-    here = tmp_path_factory.mktemp("world")
-    write_jsonl(here / "demos.jsonl", DEMONSTRATIONS)
-    write_jsonl(here / "rankings.jsonl", RANKINGS)
-    write_jsonl(here / "texts.jsonl", DOCUMENTS)
-    model = policy(scale=1.0)
-    save_model(model, tokenizer(), here / "base")
-    ScalarModel.from_policy(model, tokenizer()).save(here / "rm", tokenizer())
-    return here
+    return write_world(tmp_path_factory.mktemp("world"))
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from tiny import DEMONSTRATIONS, DOCUMENTS, RANKINGS, policy, same_weights, tokenizer
+from tiny import DEMONSTRATIONS, same_weights, write_world
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
 import minirlhf
@@ -20,7 +20,7 @@ from minirlhf.commands import chat, course, evaluation, job, stages
 from minirlhf.commands.parsing import parse, preset
 from minirlhf.config import DIFFERENCES, PRESETS
 from minirlhf.data.records import write_jsonl
-from minirlhf.models import ScalarModel, load_policy, save_model
+from minirlhf.models import load_policy
 from minirlhf.tinytown import bases
 
 PAGES = {
@@ -39,15 +39,9 @@ PAGES = {
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     """Data files and two models, made once."""
-    here = tmp_path_factory.mktemp("world")
-    write_jsonl(here / "demos.jsonl", DEMONSTRATIONS)
-    write_jsonl(here / "rankings.jsonl", RANKINGS)
+    here = write_world(tmp_path_factory.mktemp("world"))
     pairs = [{"prompt": r["prompt"], "chosen": "a b", "rejected": "zz"} for r in DEMONSTRATIONS]
     write_jsonl(here / "pairs.jsonl", pairs)
-    write_jsonl(here / "texts.jsonl", DOCUMENTS)
-    model = policy(scale=1.0)
-    save_model(model, tokenizer(), here / "base")
-    ScalarModel.from_policy(model, tokenizer()).save(here / "rm", tokenizer())
     return here
 
 

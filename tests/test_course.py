@@ -518,8 +518,8 @@ def test_the_workspace_lies_in_the_clone_or_here(monkeypatch, tmp_path):
     for name in ("clone/course", "clone/minirlhf", "clone/notebooks"):
         (tmp_path / name).mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "clone" / "notebooks")
-    assert lesson.workspace("a", "b.json") == tmp_path / "clone/work/a/b.json"
-    assert (tmp_path / "clone/work/a").is_dir()
+    assert lesson.workspace("a", "b.json") == tmp_path / "clone" / "work" / "a" / "b.json"
+    assert (tmp_path / "clone" / "work" / "a").is_dir()
 
 
 # ------------------------------------------------------------------------- style

@@ -78,6 +78,12 @@ def test_suppressed_ids_have_no_probability_and_no_gradient():
     assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
 
 
+def test_log_probs_of_half_precision_are_float32():
+    logits = torch.randn(4, 259).bfloat16()
+    assert process_logits(logits).dtype == torch.float32
+    assert torch.equal(process_logits(logits, 0.5), logits.float() * 2)
+
+
 def test_ids_beyond_the_vocabulary_are_never_sampled():
     model = policy()
     model.resize_token_embeddings(300)

@@ -1,6 +1,9 @@
 import copy
 import json
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
+from threading import Barrier
 
 import pytest
 import torch
@@ -9,8 +12,10 @@ from transformers import AutoModelForCausalLM
 
 from minirlhf import objectives, rollouts
 from minirlhf.config import PPOConfig
+from minirlhf.data.batching import collate
 from minirlhf.data.packing import collate_packed
 from minirlhf.errors import MinirlhfError
+from minirlhf.loop import Run
 from minirlhf.models import ScalarModel, never_sampled, packed_logprobs, response_logprobs
 from minirlhf.ppo import train_ppo
 
@@ -304,3 +309,103 @@ def test_limits(tmp_path):
         train(tmp_path / "c", none, pretraining=DOCUMENTS)
     with pytest.raises(MinirlhfError, match="prompts, row 1: column 'prompt'"):
         train(tmp_path / "d", prompts=[PROMPTS[0], {"text": "a"}])
+
+
+# -------------------------------------------------------------------------- details, one at a time
+
+
+def test_no_phase_has_dropout(tmp_path):
+    """GPT-2's is .1 wherever it isn't switched off."""
+    policies = []
+    for training in (False, True):
+        model = policy("gpt2", scale=2.0).train(training)
+        value = ScalarModel.from_policy(model, tokenizer()).train(training)
+        others = copy.deepcopy((model, value, value))
+        config = replace(CONFIG, episodes=16)
+        options = {"folder": tmp_path / str(training), "callback": ()}
+        train_ppo(config, model, *others, tokenizer(), PROMPTS, **options)
+        policies.append(model)
+    assert same_weights(*policies)
+
+
+def test_learning_rates_rise_with_the_iterations(tmp_path):
+    train(tmp_path, replace(CONFIG, episodes=32, rollout_batch=8, minibatch=4, warmup=2))
+    for name in ("policy", "value"):
+        rates = [line[f"learning_rate/{name}"] for line in lines(tmp_path)]
+        assert rates == pytest.approx([1e-4, 5.5e-4, 1e-3, 1e-3])
+
+
+def test_statistics_of_episodes_by_hand():
+    """Two responses, of two tokens and of one: KL and entropy are sums over a response."""
+    sequences = collate([[1, 5], [1, 6, 7]], [[8, EOS], [9]], PAD)
+    logprobs, reference = (
+        torch.tensor([[-1.0, -2.0], [-3.0, 0.0]]),
+        torch.tensor([[-2.0, -2.5], [-3.5, 0.0]]),
+    )
+    episodes = rollouts.Episodes(
+        prompts=[], responses=[], sequences=sequences, finished=torch.tensor([True, False]),
+        logprobs=logprobs, reference=reference, scores=torch.tensor([2.0, 1.0]),
+        values=torch.tensor([[1.0, 2.0], [4.0, 9.0]]),
+    )  # fmt: skip
+    returns = torch.tensor([[1.0, 3.0], [5.0, -9.0]])
+    found = rollouts.describe(episodes, returns, beta=0.5)
+    expected = {
+        "objective/kl": (1.0 + 0.5 + 0.5) / 2,
+        "objective/entropy": (3.0 + 3.0) / 2,
+        "objective/score": 1.5,
+        "objective/score_std": 0.5,
+        "objective/rlhf_reward": 1.5 - 0.5 * 1.0,
+        "ppo/val/var_explained": 1 - (2 / 9) / (8 / 3),
+        "response/length": 1.5,
+        "response/finished": 0.5,
+    }
+    for name, number in expected.items():
+        assert found[name] == pytest.approx(number, abs=1e-6), name
+
+
+class Half(Run):
+    """One of two processes, as a thread: what they sum meets at a barrier."""
+
+    def __init__(self, rank: int, config: PPOConfig, meeting: Barrier, table: dict):
+        self.rank, self.world, self.config = rank, 2, config
+        self.device, self.meeting, self.table = torch.device("cpu"), meeting, table
+
+    def autocast(self):
+        return nullcontext()
+
+    def sum(self, tensor):
+        self.table[self.rank] = tensor.clone()
+        self.meeting.wait()
+        total = self.table[0] + self.table[1]
+        self.meeting.wait()
+        return total
+
+
+def four_models():
+    model = policy(scale=2.0)
+    value = ScalarModel.from_policy(model, tokenizer(), seed=2)
+    models = rollouts.Models(model, policy(seed=3, scale=2.0), vowels, value, tokenizer())
+    return models.to(torch.device("cpu"))
+
+
+def episodes_of(run, models, iteration=0):
+    prompts = rollouts.encode(tokenizer(), PROMPTS, 24)[:10]
+    return rollouts.score(run, models, rollouts.roll_out(run, models, prompts, iteration))
+
+
+def test_two_processes_sample_and_score_what_one_does(tmp_path):
+    config = replace(CONFIG, missing_eos_penalty=1.0)
+    with Run(tmp_path, "toy", config, callback=()) as run:
+        one = episodes_of(run, four_models())
+        other = episodes_of(run, four_models(), iteration=1)
+    meeting, table = Barrier(2), {}
+    with ThreadPoolExecutor(2) as pool:
+        halves = [Half(rank, config, meeting, table) for rank in range(2)]
+        two = list(pool.map(episodes_of, halves, [four_models(), four_models()]))
+    for half in two:
+        assert half.responses == one.responses
+        assert torch.equal(half.finished, one.finished)
+        for name in ("logprobs", "reference", "values", "scores"):
+            assert torch.allclose(getattr(half, name), getattr(one, name), atol=1e-5), name
+    assert other.responses != one.responses  # every iteration has draws of its own
+    assert len(set(one.responses)) > 5  # and so has every row

@@ -60,6 +60,29 @@ def test_one_step_is_equation_1_by_hand(tmp_path):
     assert result.metrics["gradient_norm"] == pytest.approx(float(norm), rel=1e-4)
 
 
+def test_a_completion_goes_through_the_model_once(tmp_path, monkeypatch):
+    """K forwards a prompt, not two for each of its C(K, 2) pairs."""
+    rows, hidden_states = [], ScalarModel.hidden_states
+
+    def counted(model, tokens):
+        rows.append(len(tokens))
+        return hidden_states(model, tokens)
+
+    monkeypatch.setattr(ScalarModel, "hidden_states", counted)
+    train(CONFIG, tmp_path, RANKINGS[:8])
+    assert sum(rows) == 4 * 8 + len(DEMONSTRATIONS)
+
+
+def test_the_bias_is_set_anew(tmp_path):
+    """A model that has one already, as a voted base does, ends with demonstrations at 0 too."""
+    model = ScalarModel.from_policy(policy(scale=1.0), tokenizer())
+    model.bias.fill_(3.0)
+    options = {"demonstrations": DEMONSTRATIONS, "folder": tmp_path, "callback": ()}
+    result = train_reward(CONFIG, model, tokenizer(), RANKINGS[:8], **options)
+    assert float(score(result.model, DEMONSTRATIONS).mean()) == pytest.approx(0.0, abs=1e-5)
+    assert result.model.bias != 3.0
+
+
 def test_micro_batches_of_prompts_do_not_change_the_numbers(tmp_path):
     mixed = [*RANKINGS[:6], {**RANKINGS[6], "completions": ["a", "b"], "ranks": [2, 1]}]
     one, other = (

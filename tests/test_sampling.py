@@ -101,11 +101,12 @@ def test_draw_is_the_inverse_cdf():
 
 
 def test_draws_follow_the_distribution():
-    logits = torch.randn(1, 8, generator=torch.Generator().manual_seed(0))
+    """The whole of it: neither the 50 likeliest tokens alone nor those of .9 in all."""
+    logits = torch.randn(1, 200, generator=torch.Generator().manual_seed(0))
     uniforms = (torch.arange(20000) + 0.5) / 20000
     tokens, _ = draw(logits.expand(20000, -1), uniforms)
-    frequencies = torch.bincount(tokens, minlength=8) / 20000
-    assert torch.allclose(frequencies, logits.softmax(-1)[0], atol=1e-3)
+    frequencies = torch.bincount(tokens, minlength=200) / 20000
+    assert torch.allclose(frequencies, logits.softmax(-1)[0], atol=1e-4)
 
 
 def test_greedy_is_transformers_greedy():

@@ -1,6 +1,7 @@
 """The smallest things the engine runs on: a tokenizer, three architectures, and some data."""
 
 from functools import lru_cache
+from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
@@ -11,6 +12,9 @@ from transformers import (
     LlamaConfig,
     PreTrainedTokenizerFast,
 )
+
+from minirlhf.data.records import write_jsonl
+from minirlhf.models import ScalarModel, save_model
 
 WORDS = "red blue green tall small cat dog house river tree".split()
 PAD, BOS, EOS = 0, 1, 2
@@ -93,6 +97,17 @@ RANKINGS = [
     }
     for record in DEMONSTRATIONS
 ]
+
+
+def write_world(here: Path) -> Path:
+    """Good input of every kind for every command, in the folder ``here``."""
+    write_jsonl(here / "demos.jsonl", DEMONSTRATIONS)
+    write_jsonl(here / "rankings.jsonl", RANKINGS)
+    write_jsonl(here / "texts.jsonl", DOCUMENTS)
+    model = policy(scale=1.0)
+    save_model(model, tokenizer(), here / "base")
+    ScalarModel.from_policy(model, tokenizer()).save(here / "rm", tokenizer())
+    return here
 
 
 def same_weights(one, other) -> bool:

@@ -11,7 +11,6 @@ A notebook is only run again where its own code, or that of the package behind i
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import sys
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ from course.build import assemble, atlas, execute, translations
 from course.build.masters import Master, masters
 from course.build.settings import FOLDERS, LARGEST, MEASURED, ROOT, BuildError
 from minirlhf.errors import MinirlhfError
+from minirlhf.folder import written_whole
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -165,9 +165,8 @@ def write(path: Path, text: str) -> None:
     if path.is_file() and path.read_text("utf-8") == text:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.new")
-    beside.write_text(text, "utf-8")
-    os.replace(beside, path)
+    with written_whole(path) as beside:
+        beside.write_text(text, "utf-8")
     print(f"wrote {path.relative_to(ROOT)}")
 
 

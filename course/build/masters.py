@@ -90,11 +90,6 @@ class Master:
         return self.cells[0].headings[0].lstrip("# ")
 
     @property
-    def title_zh(self) -> str:
-        heading = re.search(r"^# (.+)$", self.cells[0].zh, re.MULTILINE)
-        return heading[1] if heading else ""
-
-    @property
     def is_translated(self) -> bool:
         """Whether every text cell has a translation, fresh or stale."""
         return all(cell.zh for cell in self.cells if cell.is_text)

@@ -26,12 +26,14 @@ COLUMNS: dict[str, dict[str, str]] = {
 """What each kind of data set must have: column name to type."""
 
 
-def read_jsonl(path: str | Path, kind: str | None = None) -> list[dict[str, Any]]:
+def read_jsonl(
+    path: str | Path, kind: str | None = None, *, may_be_empty: bool = False
+) -> list[dict[str, Any]]:
     """The records of a JSONL file, one object a line; empty lines are skipped.
 
     With ``kind`` (a key of `COLUMNS`) the columns are checked too. Raises `MinirlhfError` naming
-    file and line for a missing file, text that isn't UTF-8, a line that isn't a JSON object, or a
-    bad column.
+    file and line for a missing file, one without records (unless it ``may_be_empty``), text that
+    isn't UTF-8, a line that isn't a JSON object, or a bad column.
     """
     path, records = Path(path), []
     try:
@@ -43,7 +45,7 @@ def read_jsonl(path: str | Path, kind: str | None = None) -> list[dict[str, Any]
         raise MinirlhfError(f"{path} doesn't exist: check the path of the data file.") from None
     except IsADirectoryError:
         raise MinirlhfError(f"{path} is a folder: name the .jsonl file inside it.") from None
-    if not records:
+    if not records and not may_be_empty:
         raise MinirlhfError(f"{path} holds no records: every non-empty line is one JSON object.")
     return records
 

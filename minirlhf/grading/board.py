@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from minirlhf import lesson
+from minirlhf.folder import written_whole
 from minirlhf.grading.bank import questions
 from minirlhf.grading.questions import Question, Verdict, say
 
@@ -25,9 +26,8 @@ def record(verdict: Verdict) -> None:
         entry = kept.get(verdict.key, {"points": 0, "attempts": 0})
         points = max(entry["points"], verdict.points)
         kept[verdict.key] = {"points": points, "attempts": entry["attempts"] + 1}
-        beside = place().with_suffix(f".{os.getpid()}.new")
-        beside.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
-        os.replace(beside, place())
+        with written_whole(place(), shared=True) as beside:
+            beside.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
     except OSError:
         pass
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -16,6 +15,7 @@ from transformers import GPTNeoXConfig, GPTNeoXForCausalLM, PreTrainedTokenizerF
 from minirlhf.callbacks import Callback
 from minirlhf.config import PretrainConfig
 from minirlhf.errors import MinirlhfError
+from minirlhf.folder import replace_folder
 from minirlhf.models import ScalarModel, load_policy, save_model
 from minirlhf.pretrain import pretrain
 from minirlhf.tinytown.board import learn_votes
@@ -134,23 +134,15 @@ def publish(run: Path, tokenizer: PreTrainedTokenizerFast, target: Path) -> None
         save_model(load_policy(run / "model").half(), tokenizer, folder)
         (folder / "log.jsonl").write_text(thinned_log(run / "metrics.jsonl"), encoding="utf-8")
         write_card(folder, run, target.name)
+        readable(folder)
 
     replace_folder(target, fill)
 
 
-def replace_folder(target: Path, fill: Callable[[Path], None]) -> None:
-    """Let ``fill`` fill a folder beside ``target`` and rename it: it is whole, or as it was."""
-    beside, before = (target.with_name(f".{target.name}.{end}") for end in ("new", "old"))
-    for leftover in (beside, before):
-        shutil.rmtree(leftover, ignore_errors=True)
-    beside.mkdir(parents=True)
-    fill(beside)
-    for file in beside.iterdir():
-        file.chmod(0o644)  # safetensors are written for their owner alone
-    if target.exists():
-        target.rename(before)
-    beside.rename(target)
-    shutil.rmtree(before, ignore_errors=True)
+def readable(folder: Path) -> None:
+    """Let everyone read what lies in ``folder``: safetensors are written for their owner alone."""
+    for file in folder.iterdir():
+        file.chmod(0o644)
 
 
 def remake_voted(
@@ -169,6 +161,7 @@ def remake_voted(
         log = thinned_log(folder / "votes" / "metrics.jsonl")
         (beside / "log.jsonl").write_text(log, encoding="utf-8")
         write_voted_card(beside, folder / "votes")
+        readable(beside)
 
     replace_folder(target, fill)
 

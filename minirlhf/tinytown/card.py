@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from minirlhf.data.records import read_jsonl
 from minirlhf.evaluate.probes import run_probe
 from minirlhf.models import load_policy, load_tokenizer
 from minirlhf.sampling import complete
@@ -26,7 +27,7 @@ SHOTS = {"the request alone": 0, "one example, then the request": 1, "three exam
 
 def thinned_log(metrics: Path) -> str:
     """Every so many lines of ``metrics.jsonl``, and all with a validation loss, to five digits."""
-    rows = [json.loads(line) for line in metrics.read_text(encoding="utf-8").splitlines()]
+    rows = read_jsonl(metrics)
     stride = -(-len(rows) // LINES)
     kept = [
         row for n, row in enumerate(rows, 1)

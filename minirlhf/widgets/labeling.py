@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from matplotlib.figure import Figure
 from minirlhf.data.records import Record, read_jsonl, write_jsonl
 from minirlhf.errors import MinirlhfError
 from minirlhf.exhibits import order
+from minirlhf.folder import written_whole
 from minirlhf.plots import GRID, INK, PALETTE
 from minirlhf.widgets.base import (
     GOOD,
@@ -186,11 +186,10 @@ class LabelingDesk(Board):
             line["flags"] = flags
         before = self._line()
         self.saved = [other for other in self.saved if other is not before] + [line]
-        beside = self.path.with_suffix(".tmp")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            write_jsonl(beside, self.saved)
-            os.replace(beside, self.path)
+            with written_whole(self.path) as beside:
+                write_jsonl(beside, self.saved)
         except OSError as error:
             self.status.value = alert(f"{self.path}: {error.strerror}")
             return

@@ -1,0 +1,82 @@
+"""Every stage by itself, of 20 steps: what one process and two have to agree about.
+
+    python stages.py FOLDER float64
+
+writes each stage's run, and `gradients.pt`: those of its first step, summed over the processes.
+"""
+
+import copy
+import sys
+from pathlib import Path
+
+import torch
+from tiny import DEMONSTRATIONS, DOCUMENTS, RANKINGS, policy, tokenizer
+
+from minirlhf.config import PPOConfig, PretrainConfig, RewardConfig, SFTConfig
+from minirlhf.learner import Learner
+from minirlhf.models import ScalarModel
+from minirlhf.ppo import train_ppo
+from minirlhf.pretrain import pretrain
+from minirlhf.reward import train_reward
+from minirlhf.sft import train_sft
+
+STAGES = ("base", "sft", "initial", "reward", "ppo", "ppo-ptx")
+FIT = {"batch": 8, "max_length": 64}
+PPO = {
+    "episodes": 160, "rollout_batch": 8, "minibatch": 4, "max_prompt": 24, "max_response": 8,
+    "warmup": 2, "beta": 0.1,
+}  # fmt: skip
+PTX = {"ptx_gamma": 0.5, "ptx_examples_per_episode": 0.5, "ptx_context": 32}
+
+
+def stage(name: str, folder: Path) -> None:
+    """One stage, from models of its own. Dropout is off: its masks depend on how a batch is cut."""
+    tok, model = tokenizer(), policy(scale=1.0)
+    to = {"folder": folder / name, "callback": ()}
+    if name == "base":
+        config = PretrainConfig(context=64, batch=2, epochs=4, max_steps=20, warmup=2, log_every=1)
+        pretrain(config, model, tok, DOCUMENTS, **to)
+    elif name in ("sft", "initial"):
+        mix = {"pretrain_mix": 0.25} if name == "initial" else {}
+        config = SFTConfig(
+            epochs=5 - len(mix), residual_dropout=0.0, keep_epochs=False, **FIT, **mix
+        )
+        train_sft(config, model, tok, DEMONSTRATIONS, pretraining=DOCUMENTS, **to)
+    elif name == "reward":
+        reward = ScalarModel.from_policy(model, tok)
+        config = RewardConfig(epochs=5, **FIT)
+        train_reward(config, reward, tok, RANKINGS, demonstrations=DEMONSTRATIONS, **to)
+    else:
+        reward = ScalarModel.from_policy(model, tok)
+        models = (model, copy.deepcopy(model), reward, reward.value_model())
+        config = PPOConfig(**PPO, **(PTX if name == "ppo-ptx" else {}))
+        train_ppo(config, *models, tok, DEMONSTRATIONS, pretraining=DOCUMENTS, **to)
+
+
+def keep_first_gradients(folder: Path) -> None:
+    """Let every stage's first optimizer step leave its gradients behind."""
+    step = Learner.step
+
+    def kept(learner: Learner, rate: float) -> torch.Tensor:
+        learner.stash()
+        path = learner.run.folder / "gradients.pt"
+        if learner.run.is_main and not path.exists():
+            torch.save(torch.cat([gradient.flatten() for gradient in learner.stashed]), path)
+        return step(learner, rate)
+
+    Learner.step = kept
+
+
+def main(folder: Path, dtype: str, *names: str) -> None:
+    """All stages, or some, in float32 or float64."""
+    if dtype == "float64":
+        torch.set_default_dtype(torch.float64)
+        torch.Tensor.float = torch.Tensor.double  # what the engine computes in
+    keep_first_gradients(folder)
+    for name in names or STAGES:
+        stage(name, folder)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    main(Path(sys.argv[1]), *sys.argv[2:])
