@@ -1,6 +1,6 @@
 """Every stage by itself, of 20 steps: what one process and two have to agree about.
 
-    python stages.py FOLDER float64
+    python stages.py FOLDER 1 float64
 
 writes each stage's run, and `gradients.pt`: those of its first step, summed over the processes.
 """
@@ -14,6 +14,7 @@ from tiny import DEMONSTRATIONS, DOCUMENTS, RANKINGS, policy, tokenizer
 
 from minirlhf.config import PPOConfig, PretrainConfig, RewardConfig, SFTConfig
 from minirlhf.learner import Learner
+from minirlhf.loop import make_accelerator
 from minirlhf.models import ScalarModel
 from minirlhf.ppo import train_ppo
 from minirlhf.pretrain import pretrain
@@ -67,8 +68,9 @@ def keep_first_gradients(folder: Path) -> None:
     Learner.step = kept
 
 
-def main(folder: Path, dtype: str, *names: str) -> None:
-    """All stages, or some, in float32 or float64."""
+def main(folder: Path, processes: str, dtype: str, *names: str) -> None:
+    """All stages, or some, in float32 or float64; refuses another number of processes."""
+    assert make_accelerator("fp32").num_processes == int(processes)
     if dtype == "float64":
         torch.set_default_dtype(torch.float64)
         torch.Tensor.float = torch.Tensor.double  # what the engine computes in

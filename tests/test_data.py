@@ -161,6 +161,7 @@ def test_collate_and_trim():
         map(torch.equal, batch.trimmed([2, 1]), collate([[9, 9], [6, 7, 8]], [[4] * 3, [3]], PAD))
     )
     assert pad_left([[1], [2, 3]], 0)[0].tolist() == [[0, 1], [2, 3]]
+    assert pad_left([[1], [2, 3]], 0)[1].tolist() == [[False, True], [True, True]]
     assert pad_right([[1], [2, 3]], 0)[1].tolist() == [[True, False], [True, True]]
 
 
@@ -175,6 +176,14 @@ def test_pieces_hold_every_row_once_and_pad_little(size):
     assert all(len(piece) <= (size or 500) for piece in pieces)
     assert len(cut(range(64), lengths, size, "meta")) <= len(cut(range(64), lengths, size))
     assert cut([], []) == [] and cut([3], [0, 0, 0, 9000]) == [[3]]
+
+
+def test_a_piece_is_as_large_as_it_may_be():
+    assert cut(range(8), [5] * 8) == [[7, 6, 5, 4, 3, 2, 1, 0]]
+    assert [len(piece) for piece in cut(range(8), [5] * 8, 3)] == [3, 3, 2]
+    assert [len(piece) for piece in cut(range(4), [4096] * 4)] == [2, 2]  # 8192 tokens
+    assert cut([0, 1], [36, 100]) == [[1, 0]]  # padding of 64 costs as much as a piece
+    assert cut([0, 1], [35, 100]) == [[1], [0]]
 
 
 def test_by_length_and_micro_batches():
@@ -196,12 +205,14 @@ def test_packing_keeps_every_document_and_fills_rows():
     totals = [sum(lengths[document] for document in row) for row in rows]
     assert max(totals) <= 128 and sum(totals) / (128 * len(rows)) > 0.97
     assert pack([128, 128, 2], 128) == [[0], [1], [2]]
+    assert pack([4, 2], 6) == [[0, 1]]
 
 
 def test_packed_rows():
     packed = collate_packed([[[1, 5, 2], [1, 6, 2]], [[1, 7, 8, 2]]], PAD)
     assert packed.tokens.tolist() == [[1, 5, 2, 1, 6, 2], [1, 7, 8, 2, 0, 0]]
     assert packed.positions.tolist() == [[0, 1, 2, 0, 1, 2], [0, 1, 2, 3, 0, 1]]
+    assert packed.documents.tolist() == [[1, 1, 1, 2, 2, 2], [1, 1, 1, 1, 0, 0]]
     assert packed.targets.int().tolist() == [[0, 1, 1, 0, 1, 1], [0, 1, 1, 1, 0, 0]]
     mask = block_diagonal_mask(packed.documents)
     assert mask.shape == (2, 1, 6, 6) and mask.any(-1).all()

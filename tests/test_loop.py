@@ -12,7 +12,7 @@ from minirlhf.config import PretrainConfig
 from minirlhf.errors import MinirlhfError
 from minirlhf.learner import Learner, learning_rate
 from minirlhf.loop import Run
-from minirlhf.randomness import generator, permutation, seeded_dropout, stream
+from minirlhf.randomness import derive_seed, generator, permutation, seeded_dropout, stream
 
 CONFIG = PretrainConfig(checkpoint_seconds=0.0, log_every=1)
 
@@ -75,6 +75,14 @@ def test_stream_is_one_endless_shuffle_however_it_is_cut():
     assert whole == stream(7, 0, 4, 0, "prompts") + stream(7, 4, 17, 0, "prompts")
     assert all(sorted(whole[i : i + 7]) == list(range(7)) for i in (0, 7, 14))
     assert stream(0, 0, 4, 0, "prompts") == []
+    assert whole[:7] != whole[7:14] != whole[14:]  # every epoch has an order of its own
+    assert whole != stream(7, 0, 21, 1, "prompts") and whole != stream(7, 0, 21, 0, "documents")
+
+
+def test_seeds_are_the_same_on_every_machine_and_for_ever():
+    """Otherwise no run could be repeated with a later version."""
+    assert derive_seed(0, "rollout", 17) == 4114737099083916071
+    assert len({derive_seed(seed, "a") >> 56 for seed in range(1000)}) == 128  # 63 bits
 
 
 def test_dropout_is_seeded_and_leaves_the_callers_stream_alone():

@@ -44,10 +44,13 @@ def test_whitening():
     assert (white[~MASK] == 0).all()
     x = rand(3, 4) + 3
     kept = o.whiten(x, MASK, shift_mean=False)
+    assert (o.whiten(torch.full((3, 4), 2.0), MASK) == 0).all()  # no variance to divide by
     assert float(kept[MASK].mean()) == pytest.approx(float(x[MASK].mean()), abs=1e-5)
 
 
-@pytest.mark.parametrize("loss", ["sft", "policy", "value", "ptx", "ranking"])
+@pytest.mark.parametrize(
+    "loss", ["sft", "policy", "value", "ptx", "clip_fraction", "approx_kl", "ranking"]
+)
 def test_pieces_of_a_batch_add_up(loss):
     old, advantages, x = rand(3, 4) + 0.1, rand(3, 4) * 2, rand(3, 4).requires_grad_()
     ranks = torch.tensor([[1, 2, 3, 3], [1, 2, 2, 0], [2, 1, 1, 1]])
@@ -61,6 +64,10 @@ def test_pieces_of_a_batch_add_up(loss):
             return o.policy_loss(x[rows], old[rows], advantages[rows], MASK[rows], 0.2, count)
         if loss == "value":
             return o.value_loss(x[rows], old[rows], advantages[rows], MASK[rows], 0.2, count)
+        if loss == "clip_fraction":
+            return o.clip_fraction(x[rows], 2 * old[rows], MASK[rows], 0.2, count) + 0 * x.sum()
+        if loss == "approx_kl":
+            return o.approx_kl(x[rows], 2 * old[rows], MASK[rows], count)
         return o.ranking_loss(x[rows], ranks[rows], ranks[rows] > 0, count).loss
 
     whole = compute(slice(None), None)
@@ -80,6 +87,7 @@ def test_token_logprobs_and_entropy():
     assert torch.allclose(o.entropy(torch.zeros(5)), torch.tensor(math.log(5)))
     some = torch.tensor([0.0, 0.0, float("-inf")])
     assert torch.allclose(o.entropy(some), torch.tensor(math.log(2)))
+    assert torch.allclose(o.entropy(torch.zeros(2, 5)), torch.full((2,), math.log(5)))
     assert o.token_logprobs(logits.bfloat16(), tokens).dtype == torch.float32
 
 
@@ -161,6 +169,7 @@ def test_reward_bias_centres_and_best_of_n_takes_the_first_best():
     scores = torch.tensor([1.0, 2.0, 6.0])
     assert float((scores + o.reward_bias(scores)).mean()) == pytest.approx(0)
     assert o.best_of_n(torch.tensor([[0.0, 2.0, 2.0], [5.0, 1.0, 2.0]])).tolist() == [1, 0]
+    assert o.best_of_n(torch.tensor([[1.0, 2.0, 3.0], [7.0, 9.0, 8.0]])).tolist() == [2, 1]
 
 
 # --------------------------------------------------------------------------------- KL, rewards, GAE
@@ -176,12 +185,15 @@ def test_kl_estimators_on_an_enumerable_policy():
 
     assert expected(o.kl_k1) == pytest.approx(kl, abs=1e-6)
     assert expected(o.kl_k3) == pytest.approx(kl, abs=1e-6)
-    assert expected(o.kl_k2) > 0
+    assert expected(o.kl_k2) == pytest.approx(
+        float((log_p.exp() * (log_p - log_q) ** 2).sum() / 2), abs=1e-6
+    )
     assert (o.kl_k3(log_p, log_q) >= 0).all() and (o.kl_k2(log_p, log_q) >= 0).all()
 
 
 def test_shaped_rewards():
-    logprobs, reference, scores = rand(3, 4), rand(3, 4) - 1, torch.tensor([1.0, 2.0, 3.0])
+    logprobs, reference, scores = rand(3, 4), rand(4, 3).T - 1, torch.tensor([1.0, 2.0, 3.0])
+    reference = reference * torch.tensor([1.0, 2.0, 0.5, 3.0])
     rewards = o.shaped_rewards(scores, logprobs, reference, MASK, beta=0.5)
     penalty = -0.5 * (logprobs - reference)
     assert torch.allclose(rewards[0], torch.tensor([*penalty[0, :2], penalty[0, 2] + 1.0, 0.0]))
@@ -213,6 +225,14 @@ def test_gae_is_its_definition(discount, lam):
     assert (result.advantages[~MASK] == 0).all() and (result.returns[~MASK] == 0).all()
 
 
+def test_gae_of_one_token_and_by_default():
+    one = o.gae(rand(3, 4)[:, :1], rand(3, 4)[:, 1:2], MASK[:, :1])
+    assert torch.allclose(one.advantages, rand(3, 4)[:, :1] - rand(3, 4)[:, 1:2])
+    rewards, values = rand(3, 4), rand(3, 4) * 2
+    expected = gae_by_definition(rewards, values, MASK, 1.0, 0.95)  # C.4; Stiennon et al. 2020
+    assert torch.allclose(o.gae(rewards, values, MASK).advantages, expected, atol=1e-6)
+
+
 def test_gae_with_lambda_1_returns_the_reward_to_go():
     rewards = rand(3, 4)
     returns = o.gae(rewards, rand(3, 4), MASK, lam=1.0).returns
@@ -241,6 +261,9 @@ def test_clipped_surrogate(ratio, advantage, loss, moves):
     assert float(result.detach()) == pytest.approx(loss, abs=1e-6)
     assert (float(new.grad) != 0) == moves
     assert float(o.clip_fraction(new, torch.zeros(1, 1), one)) == (abs(ratio - 1) > 0.2)
+    assert float(o.clip_fraction(new - 3, torch.full((1, 1), -3.0), one)) == (abs(ratio - 1) > 0.2)
+    by_default = o.policy_loss(new, torch.zeros(1, 1), torch.tensor([[advantage]]), one)
+    assert by_default == result  # C.4: .2
 
 
 def test_policy_gradient_at_ratio_1_is_the_policy_gradient():
@@ -261,7 +284,11 @@ def test_clipped_value_loss_takes_the_larger():
     assert loss(1.0, 0.0, 2.0) == pytest.approx(0.5 * 1.8**2)  # moved too far towards the target
     assert loss(3.0, 0.0, 2.0) == pytest.approx(0.5 * 1.8**2)
     assert loss(0.1, 0.0, 2.0) == pytest.approx(0.5 * 1.9**2)
+    assert loss(-1.0, 0.0, -2.0) == pytest.approx(0.5 * 1.8**2)
+    assert loss(-0.1, 0.0, 2.0) == pytest.approx(0.5 * 2.1**2)
     assert loss(1.0, 0.0, 2.0, clip=None) == pytest.approx(0.5)
+    default = o.value_loss(*(torch.tensor([[x]]) for x in (1.0, 0.0, 2.0)), one)
+    assert float(default) == pytest.approx(0.5 * 1.8**2)  # lm-human-preferences: .2
 
 
 def test_explained_variance():
@@ -292,6 +319,10 @@ def test_eq2_on_an_enumerable_policy():
     ]
     ptx = -float(sum(data[i] * o.ptx_loss(log_p[i].view(1, 1), every[:1]) for i in range(4)))
     assert sum(per_token) + gamma * ptx == pytest.approx(exact, abs=1e-6)
+    tokens = reward, log_p[:, None], log_ref[:, None], every, beta
+    plain = o.rlhf_objective(*tokens)
+    assert plain == o.rlhf_objective(*tokens, gamma=gamma)  # no pretraining, or no γ: no ptx
+    assert plain == o.rlhf_objective(*tokens, pretraining_logprob=ptx)
     whole = o.rlhf_objective(reward, log_p[:, None], log_ref[:, None], every, beta, gamma, ptx)
     assert float(whole) == pytest.approx(
         float((reward - beta * (log_p - log_ref)).mean()) + gamma * ptx

@@ -13,6 +13,7 @@ from minirlhf.evaluate.preference import (
     preferred_by_judge,
     preferred_by_panel,
 )
+from minirlhf.evaluate.statistics import over_prompts
 
 
 def by_length(prompts, completions):
@@ -58,6 +59,26 @@ def test_majority_of_three_against_counting(votes):
     assert result.verdicts.tolist() == [expected]
 
 
+def test_everyone_is_told_the_prompt_and_the_seed_is_the_bootstraps():
+    def reads(prompt, a, b):
+        return {"p": 0.5, "q": 1.0, "r": 0.0, "s": 1.0}[prompt]
+
+    def judge(prompts, completions):
+        return [(prompts.index(p) + 1) * len(c) for p, c in zip(prompts, completions, strict=True)]
+
+    assert preferred_by_panel([reads], PROMPTS, OURS, THEIRS).verdicts[0] == 0.5
+    by_judge = preferred_by_judge(judge, PROMPTS, OURS, THEIRS)
+    assert by_judge.verdicts.tolist() == [1, 0, 0.5, 1]
+    assert by_judge.win_rate == over_prompts(by_judge.verdicts, seed=0)
+    many = [PROMPTS * 10, OURS * 10, THEIRS * 10]
+    for seed in range(5):
+        for prefer, who in ((preferred_by_judge, by_length), (preferred_by_panel, [longer])):
+            found = prefer(who, *many, seed=seed)
+            assert found.win_rate == over_prompts(found.verdicts, seed=seed)
+            default = prefer(who, *many)
+            assert default.win_rate == over_prompts(found.verdicts, seed=0)
+
+
 def test_panel_agrees_with_the_judge_when_its_majority_does():
     panel = [longer, longer, shorter]
     by_panel = preferred_by_panel(panel, PROMPTS, OURS, THEIRS)
@@ -89,6 +110,8 @@ def test_equal_completions_tie_without_asking():
         raise AssertionError
 
     assert preferred_by_panel([never], ["p"], ["same"], ["same"]).win_rate.mean == 0.5
+    later = preferred_by_panel([longer], ["p", "q"], ["same", "longer"], ["same", "x"])
+    assert later.verdicts.tolist() == [0.5, 1]
 
 
 def test_agreement_against_counting():

@@ -1,4 +1,4 @@
-"""Two processes give one process's numbers, and `accelerate launch` takes every command."""
+"""Two processes give one process's numbers, and torchrun takes every command."""
 
 import json
 import os
@@ -16,7 +16,8 @@ from tiny import DEMONSTRATIONS, write_world
 
 from minirlhf.data.records import write_jsonl
 
-LAUNCH = "accelerate.commands.launch --cpu --num_processes 2 --main_process_port 0".split()
+LAUNCH = "torch.distributed.run --standalone --nproc_per_node 2".split()
+"""On a CPU `accelerate launch` starts one process, however many it is asked for."""
 PATIENCE = 280
 
 
@@ -27,7 +28,7 @@ def environment() -> dict[str, str]:
 
 
 def launch(*arguments: object) -> subprocess.Popen:
-    """Start two processes, as ``accelerate launch`` does."""
+    """Start two processes, as torchrun does."""
     return subprocess.Popen(
         [sys.executable, "-m", *LAUNCH, *map(str, arguments)],
         env=environment(),
@@ -49,8 +50,8 @@ def outcome(process: subprocess.Popen) -> tuple[str, str]:
 def run_stages(folder: Path, dtype: str, names: tuple[str, ...]) -> None:
     """One process and two, at once, through the same stages."""
     script = Path(__file__).parent / "stages.py"
-    two = launch(script, folder / "two", dtype, *names)
-    one = [sys.executable, str(script), str(folder / "one"), dtype, *names]
+    two = launch(script, folder / "two", 2, dtype, *names)
+    one = [sys.executable, str(script), str(folder / "one"), "1", dtype, *names]
     subprocess.run(one, env=environment(), check=True, timeout=PATIENCE)
     outcome(two)
 

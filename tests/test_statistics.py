@@ -61,6 +61,21 @@ def test_bootstrap_is_the_same_for_the_same_seed_only():
     assert over_prompts(values, seed=5) != over_prompts(values, seed=6)
 
 
+def test_pairs_are_bootstrapped_as_asked():
+    ours, theirs = np.random.default_rng(5).normal(size=(2, 40))
+    for asked in ({}, {"level": 0.5}, {"resamples": 300}, {"seed": 3}):
+        assert paired_difference(ours, theirs, **asked) == over_prompts(ours - theirs, **asked)
+    usual = {"level": 0.95, "resamples": 10_000, "seed": 0}
+    assert over_prompts(ours) == over_prompts(ours, **usual)
+    assert paired_difference(ours, theirs) == paired_difference(ours, theirs, **usual)
+
+
+def test_verdicts_may_be_true_and_false():
+    yes, no = [True, True, False], [False, True, True]
+    assert paired_difference(yes, no).mean == 0
+    assert wins(yes, no).tolist() == [1, 0.5, 0]
+
+
 def test_pairing_takes_out_the_prompts_difficulty():
     generator = np.random.default_rng(4)
     difficulty = 10 * generator.normal(size=200)
@@ -82,26 +97,29 @@ def test_wilson_interval_of_known_values():
     interval = proportion(8, 10)
     assert interval.mean == 0.8
     assert (interval.low, interval.high) == pytest.approx((0.49016, 0.94333), abs=1e-4)
+    assert interval.n == 10 and proportion(1, 1).mean == proportion(3, 3).mean == 1
+    assert interval.low < proportion(8, 10, level=0.5).low
+    assert over_seeds([1.0, 2.0]).mean == 1.5
     nothing = proportion(0, 20)
     assert nothing.low == 0
     assert nothing.high == pytest.approx(1.959964**2 / (20 + 1.959964**2), rel=1e-5)
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("wrong", "says"),
     [
-        lambda: over_seeds([0.5]),
-        lambda: over_prompts([]),
-        lambda: over_prompts([[1.0, 2.0]]),
-        lambda: over_prompts([1.0, float("nan")]),
-        lambda: over_seeds([1.0, float("inf"), 2.0]),
-        lambda: paired_difference([1.0, 2.0], [1.0]),
-        lambda: proportion(3, 2),
-        lambda: proportion(0, 0),
+        (lambda: over_seeds([0.5]), r"over seeds needs .* 2 or more values, got shape \(1,\)"),
+        (lambda: over_prompts([]), "over prompts needs .* 1 or more values"),
+        (lambda: over_prompts([[1.0, 2.0]]), r"got shape \(1, 2\)"),
+        (lambda: over_prompts([1.0, float("nan")]), "the value of prompt 1 is nan"),
+        (lambda: over_seeds([1.0, float("inf"), 2.0]), "the value of seed 1 is inf"),
+        (lambda: paired_difference([1.0, 2.0], [1.0]), r"got \(2,\) and \(1,\) values"),
+        (lambda: proportion(3, 2), "3 successes in 2 trials"),
+        (lambda: proportion(0, 0), "0 successes in 0 trials"),
     ],
 )
-def test_what_has_no_interval_is_refused(wrong):
-    with pytest.raises(MinirlhfError):
+def test_what_has_no_interval_is_refused(wrong, says):
+    with pytest.raises(MinirlhfError, match=says):
         wrong()
 
 
