@@ -11,7 +11,11 @@
 #   make bases        remake the shipped base models
 #   make proof        every claim measured over several seeds; resumable, takes hours
 #   make bench        this engine and its peers, alternated: speed, memory, identical numbers
-#   make test-matrix  the tests under each supported Python that is installed
+#   make test-matrix  the tests under each supported Python that is installed, with the oldest
+#                     versions that are accepted, and with Colab's
+#   make mutants      plant each known bug, one at a time, and show which test catches it
+#   make mutmut       a standard mutation tool over the equations
+#   make reference    measure the reference run anew
 #   make lint         style
 #   make clean        remove the environments and caches, keep the runs
 #
@@ -30,7 +34,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 TORCH := $(shell grep '^torch==' $(TESTED))
 
 .PHONY: run test test-browser test-colab lab notebooks pack measure bases proof bench test-matrix \
-	lint clean
+	mutants mutmut reference lint clean
 .DELETE_ON_ERROR:
 
 run: $(READY)
@@ -81,11 +85,27 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
+MATRIX := python3.11:requirements-tested.txt python3.12:requirements-tested.txt \
+	python3.13:requirements-tested.txt python3.11:tests/requirements-oldest.txt \
+	python3.13:tests/browser/requirements-colab.txt
+
 test-matrix:
-	@for p in python3.11 python3.12 python3.13; do \
+	@for pair in $(MATRIX); do p=$${pair%%:*}; versions=$${pair#*:}; \
 		if $$p -c '$(SUPPORTED)' 2>/dev/null; \
-		then $(MAKE) test PYTHON=$$p VENV=.venv-$$p || exit 1; \
+		then $(MAKE) test PYTHON=$$p TESTED=$$versions \
+			VENV=.venv-$$p-$$(basename $$versions .txt) || exit 1; \
 		else echo "skipped: $$p is not installed"; fi; done
+
+mutants: $(READY)
+	$(BIN)/python tests/mutation/plant.py $(ARGS)
+
+mutmut: $(READY)
+	$(PIP) install mutmut==3.8.1
+	$(BIN)/mutmut run $(ARGS)
+	$(BIN)/python tests/mutation/survivors.py
+
+reference: $(READY)
+	$(BIN)/python tests/reference.py
 
 clean:
 	rm -rf .venv* .pytest_cache .ruff_cache .hypothesis build dist *.egg-info

@@ -78,7 +78,7 @@ class Learner:
         Called between the parts of a loss, it gives each part's own gradient norm.
         """
         gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in self.parameters]
-        gradients = [self.run.sum(gradient) for gradient in gradients]
+        gradients = self._summed(gradients)
         norm = self._norm(gradients, self.scaler.get_scale())
         if self.stashed is None:
             self.stashed = gradients
@@ -106,6 +106,14 @@ class Learner:
             with torch.no_grad():
                 torch._foreach_lerp_(self.average, self.parameters, 1.0 - self.ema_rate)
         return norm
+
+    def _summed(self, gradients: list[Tensor]) -> list[Tensor]:
+        """The sum over processes, in one exchange: each costs more than what it carries."""
+        if self.run.world == 1:
+            return gradients
+        flat = self.run.sum(torch.cat([gradient.flatten() for gradient in gradients]))
+        parts = flat.split([gradient.numel() for gradient in gradients])
+        return [part.view_as(like) for part, like in zip(parts, gradients, strict=True)]
 
     def _norm(self, gradients: list[Tensor], scale: float = 1.0) -> Tensor:
         """The gradient norm; 0 where fp16 overflowed, for the scaler skips such a step."""

@@ -18,7 +18,9 @@ from minirlhf.data.records import write_jsonl
 
 LAUNCH = "torch.distributed.run --standalone --nproc_per_node 2".split()
 """On a CPU `accelerate launch` starts one process, however many it is asked for."""
-PATIENCE = 280
+PATIENCE = 1000
+"""Seconds; a quiet machine needs some twenty."""
+pytestmark = pytest.mark.timeout(PATIENCE)
 
 
 def environment() -> dict[str, str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -42,6 +43,17 @@ def test_every_dependency_is_pinned_once_and_within_its_bound():
         (exact,) = pin.specifier
         assert exact.operator == "==", pin
         assert exact.version in REQUIRED[pin.name], pin
+
+
+def test_the_oldest_set_is_the_lower_bounds():
+    """So `make test-matrix` shows that pyproject.toml promises nothing that doesn't work."""
+    pins = {pin.name: pin for pin in map(Requirement, lines("tests/requirements-oldest.txt"))}
+    assert REQUIRED.keys() - pins.keys() <= {"jupyterlab"}  # no test imports it
+    for name, pin in pins.items():
+        (exact,), (bound,) = pin.specifier, REQUIRED[name]
+        oldest = Version(bound.version)
+        assert exact.operator == "==" and bound.operator == ">="
+        assert Version(exact.version) == oldest, name
 
 
 @pytest.mark.parametrize("name", COLAB)

@@ -149,10 +149,10 @@ def main() -> int:
             return caught
 
         tests = tuple(dict.fromkeys(test for bug in bugs for test in bug.tests))
-        if (broken := on_a_bench(None)) != NOBODY:
-            print(f"error: {broken} fails without any bug: mend that first", file=sys.stderr)
-            return 2
-        caught = list(pool.map(on_a_bench, bugs))
+        broken, *caught = pool.map(on_a_bench, [None, *bugs])
+    if broken != NOBODY:
+        print(f"error: {broken} fails without any bug: mend that first", file=sys.stderr)
+        return 2
     missed = [bug for bug, test in zip(bugs, caught, strict=True) if test == NOBODY]
     print(f"{len(bugs) - len(missed)} of {len(bugs)} caught, {time.monotonic() - started:.0f} s")
     if not options.only:
