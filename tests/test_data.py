@@ -15,7 +15,16 @@ from tiny import (
     tokenizer,
 )
 
-from minirlhf.data.batching import by_length, collate, cut, micro_batches, pad_left, pad_right
+from minirlhf.data.batching import (
+    PIECE_COST,
+    PIECE_TOKENS,
+    by_length,
+    collate,
+    cut,
+    micro_batches,
+    pad_left,
+    pad_right,
+)
 from minirlhf.data.encoding import (
     check_tokenizer,
     decode,
@@ -172,7 +181,8 @@ def test_pieces_hold_every_row_once_and_pad_little(size):
     pieces = cut(range(500), lengths, size)
     assert sorted(row for piece in pieces for row in piece) == list(range(500))
     areas = [len(piece) * max(lengths[row] for row in piece) for piece in pieces]
-    assert sum(areas) <= sum(lengths) + 64 * len(pieces) and max(areas) <= 8192
+    most = sum(lengths) + PIECE_COST["cpu"] * len(pieces)
+    assert sum(areas) <= most and max(areas) <= PIECE_TOKENS
     assert all(len(piece) <= (size or 500) for piece in pieces)
     assert len(cut(range(64), lengths, size, "meta")) <= len(cut(range(64), lengths, size))
     assert cut([], []) == [] and cut([3], [0, 0, 0, 9000]) == [[3]]

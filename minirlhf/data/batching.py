@@ -15,7 +15,7 @@ from torch import Tensor
 
 Ids = Sequence[int]
 
-PIECE_COST = {"cpu": 64, "other": 4096}
+PIECE_COST = {"cpu": 192, "other": 4096}
 """What a forward pass costs beside its tokens, in tokens: a GPU waits for its kernels to start."""
 PIECE_TOKENS = 8192
 """Most tokens of a forward pass; more would only need more memory."""
