@@ -102,6 +102,7 @@ def test_the_pack_that_ships_is_small_and_whole():
         assert (path.parent / "metrics.jsonl").exists() and (path.parent / "done.json").exists()
 
 
+@pytest.mark.skipif(not RUN.exists(), reason="no text cites figures of the shipped run yet")
 def test_the_figures_that_text_cites_are_those_of_the_preset_as_it_is():
     """`make pack` remakes both together; figures of a trial, or of an older preset, fail here."""
     counts, config = json.loads(RUN.read_text("utf-8"))["counts"], RunConfig()

@@ -61,16 +61,17 @@ def test_one_step_is_equation_1_by_hand(tmp_path):
 
 
 def test_a_completion_goes_through_the_model_once(tmp_path, monkeypatch):
-    """K forwards a prompt, not two for each of its C(K, 2) pairs."""
-    rows, hidden_states = [], ScalarModel.hidden_states
+    """K completions in a prompt's row, not two for each of its C(K, 2) pairs."""
+    seen, score_branches = [], ScalarModel.score_branches
 
-    def counted(model, tokens):
-        rows.append(len(tokens))
-        return hidden_states(model, tokens)
+    def counted(model, batch):
+        seen.append((len(batch.tokens), len(batch.last)))
+        return score_branches(model, batch)
 
-    monkeypatch.setattr(ScalarModel, "hidden_states", counted)
+    monkeypatch.setattr(ScalarModel, "score_branches", counted)
     train(CONFIG, tmp_path, RANKINGS[:8])
-    assert sum(rows) == 4 * 8 + len(DEMONSTRATIONS)
+    rows, completions = (sum(counts) for counts in zip(*seen, strict=True))
+    assert (rows, completions) == (8, 4 * 8)
 
 
 def test_the_bias_is_set_anew(tmp_path):
