@@ -155,6 +155,8 @@ def test_collate_and_trim():
     assert batch.response_tokens.tolist() == [1, 2, 3, 4, 4, 4]
     assert batch.tokens[:, :-1].flatten()[batch.before].tolist() == [5, 1, 8, 9, 4, 4]
     assert batch.spread(torch.arange(1, 7)).tolist() == [[1, 2, 0], [3, 0, 0], [4, 5, 6]]
+    with pytest.raises(ValueError, match="shorter"):
+        collate([[5], [6]], [[1]], PAD)
     trimmed = batch.trimmed([0])
     assert trimmed.tokens.tolist() == [[5, 1, 2]] and trimmed.response_mask.all()
     assert all(
