@@ -164,6 +164,8 @@ def test_collate_and_trim():
     assert batch.response_tokens.tolist() == [1, 2, 3, 4, 4, 4]
     assert batch.tokens[:, :-1].flatten()[batch.before].tolist() == [5, 1, 8, 9, 4, 4]
     assert batch.spread(torch.arange(1, 7)).tolist() == [[1, 2, 0], [3, 0, 0], [4, 5, 6]]
+    with pytest.raises(ValueError, match="shorter"):
+        collate([[5], [6]], [[1]], PAD)
     trimmed = batch.trimmed([0])
     assert trimmed.tokens.tolist() == [[5, 1, 2]] and trimmed.response_mask.all()
     assert all(
@@ -192,8 +194,8 @@ def test_a_piece_is_as_large_as_it_may_be():
     assert cut(range(8), [5] * 8) == [[7, 6, 5, 4, 3, 2, 1, 0]]
     assert [len(piece) for piece in cut(range(8), [5] * 8, 3)] == [3, 3, 2]
     assert [len(piece) for piece in cut(range(4), [4096] * 4)] == [2, 2]  # 8192 tokens
-    assert cut([0, 1], [36, 100]) == [[1, 0]]  # padding of 64 costs as much as a piece
-    assert cut([0, 1], [35, 100]) == [[1], [0]]
+    assert cut([0, 1], [8, 200]) == [[1, 0]]  # padding of 192 costs as much as a piece
+    assert cut([0, 1], [7, 200]) == [[1], [0]]
 
 
 def test_by_length_and_micro_batches():

@@ -262,6 +262,7 @@ def test_clipped_surrogate(ratio, advantage, loss, moves):
     assert (float(new.grad) != 0) == moves
     assert float(o.clip_fraction(new, torch.zeros(1, 1), one)) == (abs(ratio - 1) > 0.2)
     assert float(o.clip_fraction(new - 3, torch.full((1, 1), -3.0), one)) == (abs(ratio - 1) > 0.2)
+    assert float(o.clip_fraction(new, new, one, clip=0.0)) == 0  # on the edge is inside
     by_default = o.policy_loss(new, torch.zeros(1, 1), torch.tensor([[advantage]]), one)
     assert by_default == result  # C.4: .2
 

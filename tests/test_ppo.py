@@ -125,9 +125,11 @@ def test_a_finished_run_returns_at_once(tmp_path):
 
 def test_only_policy_and_value_model_learn(tmp_path):
     reference, reward = policy(scale=2.0), ScalarModel.from_policy(policy(scale=2.0), tokenizer())
-    before = copy.deepcopy((reference, reward))
-    train(tmp_path, reference=reference, reward=reward)
-    assert same_weights(before[0], reference) and same_weights(before[1], reward)
+    models = (policy(scale=2.0), reference, reward, reward.value_model())
+    before = copy.deepcopy(models)
+    train_ppo(CONFIG, *models, tokenizer(), PROMPTS, folder=tmp_path, callback=())
+    same = [same_weights(*pair) for pair in zip(before, models, strict=True)]
+    assert same == [False, True, True, False]
 
 
 @pytest.mark.parametrize("normalization", ["token", "sequence"])

@@ -3,7 +3,7 @@
     python tests/mutation/plant.py [--jobs 2] [--only WORD ...]
 
 Every bug goes into a copy of the package, in a process of its own, and its tests run there until
-the first one fails. A run of all bugs writes docs/mutants.md. Exits with 1 if none catches a bug.
+the first one fails. docs/mutants.md keeps what was found. Exits with 1 if none catches a bug.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import argparse
 import json
 import multiprocessing
 import os
+import re
 import shutil
 import sys
 import time
@@ -26,11 +27,11 @@ from details import ROOT, Bug, read
 PAGE = ROOT / "docs" / "mutants.md"
 HEAD = """# Planted bugs
 
-What `make mutants` found in its last run of all: each bug was put into the code by itself, and the
-test beside it was the first to fail. [The details](details.md) that the bugs undo.
+What `make mutants` found: each bug was put into the code by itself, and the test beside it was the
+first to fail. [The details](details.md) that the bugs undo.
 
-| | bug | in | caught by |
-|---|---|---|---|
+| bug | in | caught by |
+|---|---|---|
 """
 NOBODY = "nobody"
 SECONDS = 600
@@ -155,17 +156,24 @@ def main() -> int:
         return 2
     missed = [bug for bug, test in zip(bugs, caught, strict=True) if test == NOBODY]
     print(f"{len(bugs) - len(missed)} of {len(bugs)} caught, {time.monotonic() - started:.0f} s")
-    if not options.only:
-        PAGE.write_text(page(bugs, caught), encoding="utf-8")
+    found = {(bug.what, bug.file): test for bug, test in zip(bugs, caught, strict=True)}
+    PAGE.write_text(page(everything, read_page() | found), encoding="utf-8")
     return 1 if missed else 0
 
 
-def page(bugs: list[Bug], caught: list[str]) -> str:
+def read_page() -> dict[tuple[str, str], str]:
+    """What earlier runs found, by name and file of the bug."""
+    text = PAGE.read_text("utf-8") if PAGE.exists() else ""
+    rows = re.findall(r"^\| (.+) \| `(.+)` \| `(.+)` \|$", text, re.MULTILINE)
+    return {(what, file): test for what, file, test in rows}
+
+
+def page(bugs: list[Bug], found: dict[tuple[str, str], str]) -> str:
     """docs/mutants.md"""
     rows = (
-        f"| {number} | {bug.what} | `{bug.file}` | `{test}` |\n"
-        for number, (bug, test) in enumerate(zip(bugs, caught, strict=True), 1)
-    )
+        f"| {bug.what} | `{bug.file}` | `{found[bug.what, bug.file]}` |\n"
+        for bug in bugs if (bug.what, bug.file) in found
+    )  # fmt: skip
     return HEAD + "".join(rows)
 
 
