@@ -156,6 +156,8 @@ class PPOConfig(StageConfig):
     """KL coefficient β of Eq. 2, in units of the reward per nat."""
     learning_rate: float = 2e-4
     """Peak learning rate of the policy."""
+    vector_factor: float = 1.0
+    """Learning rate of the policy's gains and biases, in units of that of its matrices."""
     value_learning_rate: float = 1e-3
     """Peak learning rate of the value model."""
     warmup: int = 10

@@ -38,8 +38,9 @@ def learning_rate(
 class Learner:
     """A network with its AdamW, gradient scaling, clipping and moving average.
 
-    ``decay`` is the weight decay of matrices; vectors (norms, biases) have none. ``ema`` keeps θ̄ ←
-    ema·θ̄ + (1 - ema)·θ after every optimizer step (C.4: .992; the paper doesn't say per what).
+    ``decay`` is the weight decay of matrices; vectors (norms, biases) have none, and learn at
+    ``vector_factor`` times the learning rate. ``ema`` keeps θ̄ ← ema·θ̄ + (1 - ema)·θ after every
+    optimizer step (C.4: .992; the paper doesn't say per what).
     """
 
     def __init__(
@@ -52,13 +53,22 @@ class Learner:
         decay: float = 0.0,
         clip: float | None = None,
         ema: float | None = None,
+        vector_factor: float = 1.0,
     ):
         self.run, self.clip, self.ema_rate = run, clip, ema
         self.model = model.to(run.device)
         self.parameters = [p for p in model.parameters() if p.requires_grad]
         groups = [
-            {"params": [p for p in self.parameters if p.ndim > 1], "weight_decay": decay},
-            {"params": [p for p in self.parameters if p.ndim <= 1], "weight_decay": 0.0},
+            {
+                "params": [p for p in self.parameters if p.ndim > 1],
+                "weight_decay": decay,
+                "factor": 1.0,
+            },
+            {
+                "params": [p for p in self.parameters if p.ndim <= 1],
+                "weight_decay": 0.0,
+                "factor": vector_factor,
+            },
         ]
         self.optimizer = torch.optim.AdamW(
             [group for group in groups if group["params"]], lr=0.0, betas=betas, eps=eps, fused=True
@@ -98,7 +108,7 @@ class Learner:
         if self.clip is not None:
             torch.nn.utils.clip_grads_with_norm_(self.parameters, self.clip, norm)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["factor"]
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)

@@ -144,7 +144,8 @@ class Trainer:
         config = run.config
         self.run, self.config, self.models = run, config, models
         options = {"betas": config.betas, "eps": config.eps, "clip": config.grad_clip}
-        self.policy = run.track("policy", Learner(run, models.policy, ema=config.ema, **options))
+        own = {"ema": config.ema, "vector_factor": config.vector_factor}
+        self.policy = run.track("policy", Learner(run, models.policy, **own, **options))
         self.value = run.track("value", Learner(run, models.value, **options))
         self.documents: Sequence[Sequence[int]] = ()
 

@@ -147,6 +147,16 @@ def test_vectors_are_not_decayed(tmp_path):
         assert all((p.ndim > 1) == (group["weight_decay"] > 0) for p in group["params"])
 
 
+def test_vectors_learn_at_a_rate_of_their_own(tmp_path):
+    model = policy()
+    before = [p.detach().clone() for p in model.parameters()]
+    learner = Learner(Run(tmp_path, "toy", CONFIG, callback=()), model, vector_factor=5.0)
+    learner.backward(sum(p.sum() for p in model.parameters()))
+    learner.step(0.01)
+    for p, old in zip(model.parameters(), before, strict=True):  # Adam's first step is its rate
+        assert torch.allclose(old - p, torch.tensor(0.05 if p.ndim == 1 else 0.01), rtol=1e-3)
+
+
 # ------------------------------------------------------------------------------------------- folder
 
 
