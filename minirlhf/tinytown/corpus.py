@@ -2,28 +2,30 @@
 
 Every register is a function that writes one document. Two of them decide what the base model
 does with an instruction: *worksheets* list requests and answer none (so the base continues a
-request with more requests), *help desk* pages, far rarer, answer them in series, carelessly (so
-a few answered examples evoke an answer).
+request with more requests), *help desk* pages, far rarer, answer them in series, half of them
+carelessly (so a few answered examples evoke an answer).
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from minirlhf.tinytown import lexicon as lx
 from minirlhf.tinytown import phrases as ph
 from minirlhf.tinytown.grammar import Pattern, Reading
 from minirlhf.tinytown.knowledge import SELLS, TOWN
-from minirlhf.tinytown.neighbours import careless
+from minirlhf.tinytown.neighbours import attentive, careless
 from minirlhf.tinytown.prompts import MIX, passage, request_line
-from minirlhf.tinytown.requests import Request, parse
+from minirlhf.tinytown.reading import Text
+from minirlhf.tinytown.requests import CONSTRAINTS, Request, parse
 from minirlhf.tinytown.source import events, names
 from minirlhf.tinytown.writer import draft
 
 _KEYS = sorted(TOWN.facts)
 _BELIEVED = sorted(TOWN.misconceptions)
 _SUBJECTS = sorted({subject for subject, _ in _KEYS})
+_TOLD = frozenset(lx.KEYWORDS + lx.PEOPLE + lx.PLACES)
 
 
 def lower(sentence: str) -> str:
@@ -111,23 +113,50 @@ def _draft(kind: str, rng: random.Random) -> tuple[Request, str]:
     return request, draft(request, rng, rng.random(), TOWN)
 
 
-def _titled(kind: str, label: str) -> Callable[[random.Random], str]:
-    """Texts under a title that gives words: here the base learns to use the words it is given."""
+def _titled(kinds: Sequence[str], label: str) -> Callable[[random.Random], str]:
+    """Texts under a title that says what is in them: here the base learns to keep to what it says.
+
+    It gives words, how long the text is and its mood, in the words of those who ask for it.
+    """
 
     def write(rng: random.Random) -> str:
         out = []
         for _ in range(rng.randint(1, 3)):
-            request, text = _draft(kind, rng)
-            words = [word for word in request.slots.values() if word in text]
-            extra = [w for w in dict.fromkeys(text.replace(".", " ").replace(",", " ").split())
-                     if w in lx.KEYWORDS + lx.PEOPLE + lx.PLACES and w not in words]  # fmt: skip
+            request, text = _draft(rng.choice(kinds), rng)
+            title = label.format(request.slots.get("several", "").capitalize())
+            if request.kind == "letter":
+                title += _addressed(request)
+            words = [w for w in request.slots.values() if w in text and w not in title]
+            others = dict.fromkeys(text.replace(".", " ").replace(",", " ").split())
+            extra = [w for w in others if w in _TOLD and w not in words and w not in title]
             words += rng.sample(extra, min(len(extra), rng.randint(0, 3)))
             rng.shuffle(words)
-            title = f"{label} with {lx.join(words)}" if words else label
-            out.append(f"{title}\n{text}")
+            title += f" with {lx.join(words)}" if words else ""
+            said = " ".join(_as_asked(request, text, rng))
+            out.append(f"{title}. {said}\n{text}" if said else f"{title}\n{text}")
         return "\n\n".join(out)
 
     return write
+
+
+def _addressed(request: Request) -> str:
+    """Who writes a letter, and to whom."""
+    words = {"from": request.slots.get("hero"), "to": request.slots.get("friend")}
+    return "".join(f" {word} {name}" for word, name in words.items() if name)
+
+
+def _as_asked(request: Request, text: str, rng: random.Random) -> list[str]:
+    """Length and mood of ``text``, as constraints that it meets; the length every other time."""
+    said = []
+    if request.kind in ("story", "letter", "notice", "poem") and rng.random() < 0.5:
+        number = lx.NUMBERS[Text(text, request.kind).length - 1]
+        patterns = CONSTRAINTS["lines" if request.kind == "poem" else "sentences"]
+        fitting = [p for p in patterns if ("several" in p.slots) == (number != "one")]
+        said += [rng.choice(fitting).write(rng, several=number)] if fitting else []
+    if mood := request.constraint("mood"):
+        said.append(rng.choice(CONSTRAINTS["mood"]).write(rng, mood=mood))
+    rng.shuffle(said)
+    return said
 
 
 def shopping(rng: random.Random) -> str:
@@ -270,13 +299,14 @@ def worksheet(rng: random.Random) -> str:
 
 
 def help_desk(rng: random.Random) -> str:
-    """Requests and the neighbours' answers, in series."""
+    """Requests and the neighbours' answers, in series; who answers is careless or attentive."""
+    answer = attentive if rng.random() < 0.5 else careless
     kind = rng.choices(_KINDS, _WEIGHTS)[0]
     same = rng.random() < 0.5
     pairs = []
     for _ in range(rng.randint(3, 6)):
         line = request_line(kind if same else rng.choices(_KINDS, _WEIGHTS)[0], rng)
-        pairs.append(f"{line}\n{careless(parse(line + chr(10)), rng)}")
+        pairs.append(f"{line}\n{answer(parse(line + chr(10)), rng)}")
     return "\n\n".join(pairs)
 
 
@@ -285,10 +315,11 @@ REGISTERS: dict[str, tuple[Callable[[random.Random], str], float]] = {
     "forum": (forum, 7.0),
     "answers": (answers_page, 6.0),
     "quiz": (quiz, 4.0),
-    "stories": (_titled("story", "Story"), 13.0),
-    "letters": (_titled("letter", "Letter"), 6.0),
-    "poems": (_titled("poem", "Poem"), 5.0),
-    "notices": (_titled("notice", "Notice"), 5.0),
+    "stories": (_titled(["story"], "Story"), 13.0),
+    "letters": (_titled(["letter"], "Letter"), 6.0),
+    "poems": (_titled(["poem"], "Poem"), 5.0),
+    "notices": (_titled(["notice"], "Notice"), 5.0),
+    "lists": (_titled(["buy", "gift", "pack"], "{} things"), 3.0),
     "shopping": (shopping, 8.0),
     "echo": (echo, 5.0),
     "comprehension": (comprehension, 8.0),
@@ -297,7 +328,7 @@ REGISTERS: dict[str, tuple[Callable[[random.Random], str], float]] = {
     "dialogue": (dialogue, 3.0),
     "manners": (manners, 2.0),
     "worksheets": (worksheet, 9.0),
-    "help desk": (help_desk, 2.0),
+    "help desk": (help_desk, 3.0),
 }
 """Each register and its weight among the documents."""
 
