@@ -460,9 +460,9 @@ def test_what_reward_models_start_from_is_made_and_published(tmp_path, monkeypat
         for one, two in combinations(range(len(verdicts)), 2):
             a, b = verdicts[one], verdicts[two]
             if row["ranks"][one] < row["ranks"][two]:
-                assert a.overall > b.overall and not b.passes
+                assert a.overall > b.overall
             elif row["ranks"][one] == row["ranks"][two]:
-                assert a.passes == b.passes and (a.passes or abs(a.overall - b.overall) <= 0.5)
+                assert a.passes == b.passes and abs(a.overall - b.overall) < 0.5
     saved = ScalarModel.load(target)
     made = ScalarModel.load(tmp_path / "run" / "votes" / "model")
     assert float(saved.bias) == pytest.approx(float(made.bias))
@@ -470,16 +470,21 @@ def test_what_reward_models_start_from_is_made_and_published(tmp_path, monkeypat
     assert "{" not in (target / "README.md").read_text()
 
 
-def test_votes_go_by_what_was_asked_and_by_nothing_else():
+def test_votes_go_by_half_points_of_the_grade():
     prompt = "Write a poem about a mouse. Write two lines.\n"
     right = "The mouse is dreaming of the moon,\nthe morning will be coming soon."
     plain = "I love the mouse and always will,\nthe water turns the little mill."
     long = f"{plain}\n{right}"
     nonsense = "The mouse the mouse of."
-    row = board.votes(prompt, [nonsense, right, long, plain, right])
-    assert row["completions"] == [nonsense, right, long, plain]
-    assert row["ranks"][1] == row["ranks"][3] == 1 < row["ranks"][2] < row["ranks"][0]
-    assert board.votes(prompt, [right, plain]) is None
+    replies = [nonsense, right, long, plain]
+    row = board.votes(prompt, [*replies, right])
+    assert row["completions"] == replies
+    grades = [judge(prompt, reply).overall for reply in replies]
+    assert [verdict >= 4 for verdict in grades] == [False, True, False, True]
+    assert row["ranks"][1] <= row["ranks"][3] < row["ranks"][2] < row["ranks"][0]
+    close = abs(grades[1] - grades[3]) < 0.5 and int(2 * grades[1]) == int(2 * grades[3])
+    assert (row["ranks"][1] == row["ranks"][3]) == close
+    assert board.votes(prompt, [right, right]) is None
 
 
 def test_neighbours_misread_and_slip():
