@@ -497,7 +497,8 @@ def test_neighbours_misread_and_slip():
         if other := neighbours.misread(prompt, rng):
             wrong.append(judge(prompt, other).passes)
             readable += judge(prompt, other).criteria["language"] == 1.0
-        slips.append(judge(prompt, neighbours.slip(reply, rng)).passes)
+        again = neighbours.attentive(request, rng)
+        slips.append(judge(prompt, neighbours.slip(reply, again, rng)).passes)
     assert sum(right) / len(right) > 0.85
     assert len(wrong) > 300 and sum(wrong) / len(wrong) < 0.35 and readable / len(wrong) > 0.9
     assert sum(slips) / len(slips) < 0.2

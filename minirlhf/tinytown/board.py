@@ -23,11 +23,11 @@ from minirlhf.tinytown.neighbours import attentive, careless, misread, slip
 from minirlhf.tinytown.prompts import completion, filtered, generate
 from minirlhf.tinytown.requests import parse
 
-ANSWERED, POSTS, PAGE = 600, 48_000, 2_000
+ANSWERED, POSTS, PAGE = 600, 42_000, 2_000
 """Requests that teach a model to answer like the neighbours; posts that are voted on, and how many
 of them make a page, which is written whole."""
 SAMPLES, REPLY = 3, 72
-"""Samples of that model for each post, beside four answers of neighbours, and their tokens."""
+"""Samples of that model for each post, beside five answers of neighbours, and their tokens."""
 NEIGHBOURS = SFTConfig(epochs=2, batch=16, learning_rate=1e-3, keep_epochs=False)
 VOTES = RewardConfig(epochs=2, batch=16, learning_rate=7e-4)
 
@@ -70,8 +70,9 @@ def page(policy, tokenizer, prompts: Sequence[str], number: int) -> Iterator[dic
         policy, tokenizer, prompts, max_new_tokens=REPLY, n=SAMPLES, seed=number, batch_size=256
     )
     for row, prompt in enumerate(prompts):
-        right = attentive(parse(prompt), rng)
-        written = [neighbour(prompt, rng), right, misread(prompt, rng), slip(right, rng)]
+        right, again = (attentive(parse(prompt), rng) for _ in range(2))
+        near = [misread(prompt, rng), slip(right, again, rng), slip(again, right, rng)]
+        written = [neighbour(prompt, rng), right, *near]
         written = [completion(prompt, answer.strip()) for answer in written if answer.strip()]
         sampled = replies[row * SAMPLES : (row + 1) * SAMPLES]
         if (post := votes(prompt, [*sampled, *written])) is not None:

@@ -64,22 +64,48 @@ def misread(prompt: str, rng: random.Random) -> str:
     return ""
 
 
-def slip(reply: str, rng: random.Random) -> str:
-    """``reply`` with a word lost, doubled or confused, or a sentence lost or said twice."""
-    words, sentences = reply.split(" "), re.split(r"(?<=[.!?])(\s)", reply)
-    at, kind = rng.randrange(len(words)), rng.choice(("lost", "doubled", "confused", "sentence"))
-    if kind == "sentence":
-        return _sentence_slip(sentences[::2], "".join(sentences[1:2]) or " ", rng)
-    if kind == "lost":
-        del words[at]
-    else:
-        words[at] = rng.choice(words if kind == "doubled" else rng.choice(CONFUSED))
+def slip(reply: str, other: str, rng: random.Random) -> str:
+    """``reply`` with a word lost or confused, a sentence lost, or one of ``other``'s too many.
+
+    "" where that can't be.
+    """
+    if (kind := rng.choice(("lost", "confused", "confused", "sentence"))) == "sentence":
+        return _sentence_slip(reply, other, rng)
+    if kind == "confused" and (wrong := _confused(reply, rng)):
+        return wrong
+    words = reply.split(" ")
+    del words[rng.randrange(len(words))]
     return " ".join(words)
 
 
-def _sentence_slip(sentences: list[str], gap: str, rng: random.Random) -> str:
-    if len(sentences) > 1 and rng.random() < 0.5:
-        sentences.pop(rng.randrange(len(sentences)))
-    else:
-        sentences.insert(rng.randrange(len(sentences) + 1), rng.choice(sentences))
-    return gap.join(sentences)
+def _confused(reply: str, rng: random.Random) -> str:
+    """``reply`` with a word for another of its kind, if it can be one that is said elsewhere."""
+    said = list(re.finditer(r"[A-Za-z]+", reply))
+    spots = [(word, group) for word in said for group in CONFUSED if word[0] in group]
+    if not spots:
+        return ""
+    word, group = rng.choice(spots)
+    others = [w for w in group if w != word[0] and _vowel(w) == _vowel(word[0])]
+    again = [w for w in others if w in {other[0] for other in said}]
+    options = again if rng.random() < 0.5 and again else others
+    return reply[: word.start()] + rng.choice(options) + reply[word.end() :] if options else ""
+
+
+def _vowel(word: str) -> bool:
+    return word[0] in "aeiou"
+
+
+_SENTENCE = re.compile(r"\S[^\n]*?[.!?](?=\s|$)|\S[^\n]*,(?=\n)")
+"""A sentence, or a line that ends in a comma."""
+
+
+def _sentence_slip(reply: str, other: str, rng: random.Random) -> str:
+    found = list(_SENTENCE.finditer(reply))
+    added = _SENTENCE.findall(other)
+    if not found or not added:
+        return ""
+    start, end = rng.choice(found).span()
+    if len(found) > 1 and rng.random() < 0.5:
+        return (reply[:start] + reply[end + 1 :]).rstrip()
+    gap = reply[end : end + 1] or reply[start - 1 : start] or " "
+    return reply[:end] + gap + rng.choice(added) + reply[end:]
