@@ -2,8 +2,8 @@
 
 Every register is a function that writes one document. Two of them decide what the base model
 does with an instruction: *worksheets* list requests and answer none (so the base continues a
-request with more requests), *help desk* pages, far rarer, answer them in series, half of them
-carelessly (so a few answered examples evoke an answer).
+request with more requests), *help desk* pages, far rarer, answer them in series, carelessly (so
+a few answered examples evoke an answer).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from minirlhf.tinytown import lexicon as lx
 from minirlhf.tinytown import phrases as ph
 from minirlhf.tinytown.grammar import Pattern, Reading
 from minirlhf.tinytown.knowledge import SELLS, TOWN
-from minirlhf.tinytown.neighbours import attentive, careless
+from minirlhf.tinytown.neighbours import careless
 from minirlhf.tinytown.prompts import MIX, passage, request_line
 from minirlhf.tinytown.reading import Text
 from minirlhf.tinytown.requests import CONSTRAINTS, Request, parse
@@ -299,14 +299,13 @@ def worksheet(rng: random.Random) -> str:
 
 
 def help_desk(rng: random.Random) -> str:
-    """Requests and the neighbours' answers, in series; who answers is careless or attentive."""
-    answer = attentive if rng.random() < 0.5 else careless
+    """Requests and the neighbours' answers, in series."""
     kind = rng.choices(_KINDS, _WEIGHTS)[0]
     same = rng.random() < 0.5
     pairs = []
     for _ in range(rng.randint(3, 6)):
         line = request_line(kind if same else rng.choices(_KINDS, _WEIGHTS)[0], rng)
-        pairs.append(f"{line}\n{answer(parse(line + chr(10)), rng)}")
+        pairs.append(f"{line}\n{careless(parse(line + chr(10)), rng)}")
     return "\n\n".join(pairs)
 
 
@@ -328,7 +327,7 @@ REGISTERS: dict[str, tuple[Callable[[random.Random], str], float]] = {
     "dialogue": (dialogue, 3.0),
     "manners": (manners, 2.0),
     "worksheets": (worksheet, 9.0),
-    "help desk": (help_desk, 3.0),
+    "help desk": (help_desk, 2.0),
 }
 """Each register and its weight among the documents."""
 

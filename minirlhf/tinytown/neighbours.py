@@ -26,8 +26,8 @@ CONFUSED = (
 
 
 def careless(request: Request, rng: random.Random) -> str:
-    """Half the constraints forgotten, hearsay for facts, an insult for an insult."""
-    kept = tuple(c for c in request.constraints if rng.random() < 0.5)
+    """Some constraints forgotten, hearsay for facts, an insult for an insult."""
+    kept = tuple(c for c in request.constraints if rng.random() < 0.75)
     reply = draft(replace(request, constraints=kept), rng, 0.4 * rng.random(), TOWN)
     if request.kind == "fact":
         key = request.slots["s"], request.tags["relation"]
