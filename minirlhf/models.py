@@ -83,6 +83,14 @@ def load_weights(model, folder: str | Path) -> None:
     model.load_state_dict(saved.state_dict())
 
 
+def is_reward_model(name: str | Path) -> bool:
+    """Whether a folder, or a name on the hub, holds a network with a head of one output."""
+    from transformers import AutoConfig
+
+    made_as = _from_pretrained(AutoConfig, name).architectures or [""]
+    return made_as[0].endswith("ForSequenceClassification")
+
+
 def check_model(model, tokenizer, longest: int) -> None:
     """Refuse a model with fewer embeddings than tokens, or fewer positions than ``longest``."""
     rows = model.get_input_embeddings().num_embeddings

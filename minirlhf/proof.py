@@ -14,10 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from minirlhf.beside import beside
+from minirlhf.errors import MinirlhfError
 from minirlhf.evaluate.statistics import over_seeds
 from minirlhf.folder import write_json
-from minirlhf.measure import comparisons, describe
-from minirlhf.pipeline import run
+from minirlhf.measure import comparisons, describe, make_models
+from minirlhf.pipeline import make_models_of, run
 from minirlhf.reward import score_texts
 from minirlhf.steps import VARIANTS, RunConfig, Steps
 from minirlhf.tinytown.labelers import training_pool
@@ -39,18 +41,31 @@ class ProofConfig:
 
 
 def prove(config: ProofConfig, say: Callable[[str], None] = print) -> dict[str, Any]:
-    """All runs, a line for each point, and ``proof.json``."""
-    measured = [measure_seed(config, seed, say) for seed in range(config.seeds)]
-    lines = [
+    """All runs, a line for each point, and ``proof.json``, which has the seeds as they come.
+
+    Raises:
+        MinirlhfError: with fewer than two seeds, which have no interval.
+    """
+    if config.seeds < 2:
+        raise MinirlhfError(f"{config.seeds} seeds have no interval: take at least 2, better 3.")
+    result: dict[str, Any] = {"seeds": [], "lines": []}
+    for seed in range(config.seeds):
+        result["seeds"].append(measure_seed(config, seed, say))
+        write_json(config.folder / "proof.json", result)
+    result["lines"] = lines(result["seeds"])
+    write_json(config.folder / "proof.json", result)
+    for line in result["lines"]:
+        say(line)
+    return result
+
+
+def lines(measured: list[dict[str, Any]]) -> list[str]:
+    """Every claim beside what was measured, by the numbers of `CLAIMS`."""
+    return [
         f"{number:2d}. {claim.line(measured)}"
         for number, claims in CLAIMS.items()
         for claim in claims
     ]
-    for line in lines:
-        say(line)
-    result = {"seeds": measured, "lines": lines}
-    write_json(config.folder / "proof.json", result)
-    return result
 
 
 def measure_seed(config: ProofConfig, seed: int, say: Callable[[str], None]) -> dict[str, Any]:
@@ -58,15 +73,17 @@ def measure_seed(config: ProofConfig, seed: int, say: Callable[[str], None]) -> 
     steps = Steps(replace(config.run, folder=config.folder / f"seed-{seed}", seed=seed))
     say(f"seed {seed}: the main job")
     summary = run(steps.config)
+    say(f"seed {seed}: {', '.join(VARIANTS)}; reward models of {GROUPS} groups of labelers")
+    with beside(make_models_of, steps.config, ("ppo-long", "ppo-judge", "ppo-beta-0")):
+        make_models(steps, ("ppo-ptx-long",))
+        groups = left_out_groups(steps)
+    summary["groups"] = groups
     for name in VARIANTS:
-        say(f"seed {seed}: {name}")
         summary["models"][name] = describe(steps, name)
     for name in ("ppo-long", "ppo-ptx-long"):
         summary["models"][name]["since"] = describe(
             steps, name, opponent=name.removesuffix("-long")
         )["gain"]
-    say(f"seed {seed}: reward models of {GROUPS} groups of labelers")
-    summary["groups"] = left_out_groups(steps)
     return summary
 
 

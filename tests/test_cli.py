@@ -154,6 +154,7 @@ def test_the_three_steps_from_files(run, tmp_path, capsys):
     line = f"rm --model sft --demonstrations @demos.jsonl {fit}"
     assert "accuracy" in run(f"{line} --folder rm --rankings @rankings.jsonl")
     run(f"{line} --folder pairs --rankings @pairs.jsonl --validation @rankings.jsonl")
+    run(f"{line} --folder further --rankings @pairs.jsonl".replace("--model sft", "--model rm"))
     fit = "--episodes 16 --rollout-batch 8 --minibatch 8 --max-prompt 24 --max-response 8"
     start = f"ppo --model c3 --prompts @demos.jsonl {fit}"
     said = run(f"{start} --reward rm --folder ppo")

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 from test_resume import ends, server, start  # noqa: F401
 
-from minirlhf import beside, measure, pipeline
+from minirlhf import beside, measure, pipeline, proof
 from minirlhf.config import PRESETS
+from minirlhf.errors import MinirlhfError
 from minirlhf.models import ScalarModel, save_model
 from minirlhf.steps import RunConfig
 from minirlhf.tinytown import bases
@@ -95,6 +96,40 @@ def test_a_killed_run_ends_in_the_same_summary(place):
     assert ends(start(alone, place / "broken")) == 0
     assert summary(place / "broken") == summary(place / "whole")
     assert not list((place / "broken").rglob("*.tmp"))
+
+
+def test_the_proof_prints_a_line_for_each_claim_and_goes_on_where_it_was(place, monkeypatch):
+    prepared = measure.PROBE_ITEMS, measure.over_prompts, bases.FOLDER
+    prepare(place)
+    monkeypatch.setattr(beside, "cores", lambda: 1)
+    run = replace(tiny(place), evaluation_prompts=24)
+    config = proof.ProofConfig(folder=place / "proof", seeds=2, run=run)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            proof.prove(config, interrupt)
+        said: list[str] = []
+        result = proof.prove(config, said.append)
+    finally:
+        measure.PROBE_ITEMS, measure.over_prompts, bases.FOLDER = prepared
+    claims = [claim for group in proof.CLAIMS.values() for claim in group]
+    assert said[-len(claims) :] == result["lines"]
+    for line, claim in zip(result["lines"], claims, strict=True):
+        assert claim.text in line
+        assert ("holds" in line or "MISSED" in line) == any(
+            bound is not None for bound in (claim.at_least, claim.at_most, claim.low_above)
+        )
+    written = json.loads((config.folder / "proof.json").read_text())
+    assert written["lines"] == result["lines"] and len(written["seeds"]) == 2
+
+
+def interrupt(said: str) -> None:
+    if said.startswith("seed 1"):
+        raise KeyboardInterrupt
+
+
+def test_a_proof_needs_two_seeds(place):
+    with pytest.raises(MinirlhfError, match="1 seeds have no interval"):
+        proof.prove(proof.ProofConfig(folder=place / "one", seeds=1))
 
 
 SCRIPT = """

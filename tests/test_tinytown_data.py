@@ -16,7 +16,7 @@ from minirlhf.tinytown import bases, board, corpus, datasets, neighbours, probes
 from minirlhf.tinytown.grammar import CLASSES
 from minirlhf.tinytown.judge import better, judge
 from minirlhf.tinytown.knowledge import RELATIONS, TOWN
-from minirlhf.tinytown.labelers import BLUR, Labeler, heldout_pool, majority, training_pool
+from minirlhf.tinytown.labelers import BLUR, Labeler, heldout_pool, training_pool
 from minirlhf.tinytown.prompts import (
     HELDOUT_COMBINATIONS,
     LONG,
@@ -300,15 +300,6 @@ def test_taste_is_bounded():
     greedy = Labeler("greedy", 50.0, 0.0, 50.0, noise=0.0)
     prompt, reply = "Who is Ada?\n", "happy friend love welcome " * 20
     assert greedy.score(prompt, reply) <= judge(prompt, reply).overall + 1.0
-
-
-def test_a_majority_is_the_side_with_more_votes():
-    prompt, right, wrong = "Who is Ada?\n", "Ada loves cake. She loves cake.", ""
-    panel = heldout_pool()[:5]
-    votes = [labeler.prefers(prompt, right, wrong) for labeler in panel]
-    expected = sum(votes) - 2.5
-    assert majority(panel, prompt, right, wrong) == (0.5 if expected == 0 else float(expected > 0))
-    assert majority(panel, prompt, right, right) == 0.5
 
 
 def test_rankings_have_distinct_replies():

@@ -11,19 +11,19 @@ from minirlhf.callbacks import Callback, default_callback
 from minirlhf.data.encoding import check_tokenizer, encode_completions, encode_prompts
 from minirlhf.data.records import Record, read_jsonl
 from minirlhf.errors import MinirlhfError
-from minirlhf.models import ScalarModel, load_policy, load_tokenizer
+from minirlhf.models import ScalarModel, is_reward_model, load_policy, load_tokenizer
 
-SIZES = ("small", "medium", "large")
+SHIPPED = ("small", "medium", "large", "medium-voted")
 
 # ----------------------------------------------------------------------------------------- models
 
 
 def locate(name: str) -> str | Path:
-    """The folder of a model: a shipped base by its size, or a run folder's ``model/``.
+    """The folder of a model: a shipped one by its name, or a run folder's ``model/``.
 
     Any other name is left as it is: a folder in transformers' format, or a name on the hub.
     """
-    if name in SIZES:
+    if name in SHIPPED:
         from minirlhf.tinytown.bases import base_folder
 
         return base_folder(name)
@@ -62,6 +62,14 @@ def open_reward(name: str, policy_tokenizer=None):
     if policy_tokenizer is not None:
         same_vocabulary(name, tokenizer, policy_tokenizer)
     return model, tokenizer
+
+
+def open_reward_start(name: str, seed: int, pad_token: str | None = None):
+    """What a reward model starts from: a policy with a new head, or a reward model as it is."""
+    if is_reward_model(locate(name)):
+        return open_reward(name)
+    policy, tokenizer = open_policy(name, pad_token)
+    return ScalarModel.from_policy(policy, tokenizer, seed), tokenizer
 
 
 def same_vocabulary(name: str, tokenizer, policy_tokenizer) -> None:

@@ -117,7 +117,8 @@ class RM(Stage):
     """
 
     model: str
-    """The policy it starts from, as in `minirlhf sft`; in the paper an SFT model."""
+    """What it starts from: a policy, as in `minirlhf sft` (in the paper an SFT model), or a
+    reward model, such as medium-voted (Tinytown's; minirlhf run starts from it)."""
     rankings: Path
     """JSONL with `prompt`, `completions`, `ranks`, or `prompt`, `chosen`, `rejected`."""
     demonstrations: Path
@@ -237,27 +238,26 @@ def rm(arguments: Sequence[str]) -> None:
     settings = command.settings
 
     from minirlhf.commands.files import (
-        open_policy,
+        open_reward_start,
         progress,
         read_jsonl,
         read_rankings,
         refuse_long,
         report,
     )
-    from minirlhf.models import ScalarModel
     from minirlhf.reward import train_reward
 
     rankings = read_rankings(command.rankings)
     validation = command.validation and read_rankings(command.validation)
     demonstrations = read_jsonl(command.demonstrations, "demonstrations")
-    policy, tokenizer = open_policy(command.model, command.pad_token)
+    model, tokenizer = open_reward_start(command.model, settings.seed, command.pad_token)
     if not command.drop_long:
         for path, records in ((command.rankings, rankings), (command.validation, validation)):
             refuse_long(path, records or [], tokenizer, settings.max_length, LONG)
     with progress() as callback:
         result = train_reward(
             settings,
-            ScalarModel.from_policy(policy, tokenizer, settings.seed),
+            model,
             tokenizer,
             rankings,
             demonstrations=demonstrations,

@@ -85,9 +85,3 @@ def training_pool() -> list[Labeler]:
 def heldout_pool() -> list[Labeler]:
     """Labelers who produced no training data (§3.4)."""
     return [Labeler.hire(f"heldout-{n:02d}") for n in range(HELDOUT_POOL)]
-
-
-def majority(labelers: list[Labeler], prompt: str, one: str, two: str) -> float:
-    """The verdict of an odd panel: 1, 0, or one half where as many prefer either."""
-    votes = sum(labeler.prefers(prompt, one, two) - 0.5 for labeler in labelers)
-    return 0.5 if votes == 0 else float(votes > 0)
