@@ -10,6 +10,7 @@ from __future__ import annotations
 import warnings
 from array import array
 from collections.abc import Sequence
+from functools import partial
 
 from minirlhf.errors import MinirlhfError
 
@@ -66,10 +67,11 @@ def encode_documents(
     Each document is an ``array`` of 32-bit ids: lists would need nine times the memory.
     """
     bos = [tokenizer.bos_token_id] if tokenizer.bos_token_id is not None else []
+    encode = partial(tokenizer, add_special_tokens=False, verbose=False)  # long ones are cut here
     documents = []
     for start in range(0, len(texts), chunk):
         batch = [text for text in texts[start : start + chunk] if text]
-        for ids in tokenizer(batch, add_special_tokens=False)["input_ids"] if batch else ():
+        for ids in encode(batch)["input_ids"] if batch else ():
             ids = array("i", [*bos, *ids, tokenizer.eos_token_id])
             documents.extend(ids[at : at + context] for at in range(0, len(ids), context))
     empty = sum(not text for text in texts)
