@@ -16,11 +16,11 @@ from minirlhf.paper import value
 
 MAY_BE_ZERO = set(
     "seed checkpoint_seconds learning_rate value_learning_rate warmup floor weight_decay betas "
-    "residual_dropout pretrain_mix beta lam value_lam value_warmup missing_eos_penalty ptx_gamma "
-    "ptx_examples_per_episode samples".split()
+    "residual_dropout pretrain_mix beta lam missing_eos_penalty ptx_gamma ptx_examples_per_episode "
+    "samples".split()
 )
 """Numbers that may be 0; all others are above."""
-SHARES = {"floor", "pretrain_mix", "lam", "value_lam"}
+SHARES = {"floor", "pretrain_mix", "lam"}
 """Numbers that are at most 1."""
 RATES = {"betas", "residual_dropout", "ema"}
 """Numbers that are below 1."""
@@ -162,8 +162,6 @@ class PPOConfig(StageConfig):
     """Peak learning rate of the value model."""
     warmup: int = 10
     """Iterations in which both learning rates rise from a tenth of the peak."""
-    value_warmup: int = 0
-    """Iterations before those, in which the value model learns alone. The paper states none."""
     decay: Literal["constant", "linear", "cosine"] = "constant"
     """After the warm-up (paper: constant; ancestors: linear, to 0)."""
     clip: float = 0.2
@@ -172,8 +170,6 @@ class PPOConfig(StageConfig):
     """Clip range of the value update. Not stated in the paper; lm-human-preferences: .2."""
     lam: float = 0.95
     """λ of GAE. Not stated in the paper; ancestors: .95."""
-    value_lam: float | None = None
-    """λ of the returns that the value model learns (None: `lam`, as in the ancestors)."""
     whiten_advantages: bool = True
     """Advantages to mean 0, variance 1. Not stated in the paper; lm-human-preferences does."""
     whiten_rewards: bool = False
@@ -207,15 +203,6 @@ class PPOConfig(StageConfig):
     """Rows per forward pass outside of updates; never changes the numbers."""
     samples: int = 4
     """Responses written to samples.jsonl at every iteration."""
-
-    def __post_init__(self):
-        """Refuse numbers out of range, and a policy that never learns."""
-        super().__post_init__()
-        if self.value_warmup and self.value_warmup * self.rollout_batch >= self.episodes:
-            raise MinirlhfError(
-                f"value_warmup = {self.value_warmup} iterations of {self.rollout_batch} episodes "
-                f"leave nothing of episodes = {self.episodes} to the policy: lower value_warmup."
-            )
 
 
 @dataclass(frozen=True, kw_only=True)

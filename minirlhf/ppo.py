@@ -159,26 +159,24 @@ class Trainer:
         if config.whiten_rewards:
             rewards = objectives.whiten(rewards, mask, shift_mean=False)
         advantages, returns = objectives.gae(rewards, episodes.values, mask, lam=config.lam)
-        if config.value_lam is not None:
-            _, returns = objectives.gae(rewards, episodes.values, mask, lam=config.value_lam)
         metrics = describe(episodes, returns, beta)
         if config.whiten_advantages:
             advantages = objectives.whiten(advantages, mask)
 
-        alone = iteration < config.value_warmup
-        start = config.value_warmup
-        rate = 0.0 if alone else self._rate(config.learning_rate, iteration - start, total - start)
-        value_rate = self._rate(config.value_learning_rate, iteration, total)
+        rate, value_rate = (
+            learning_rate(
+                iteration, total, peak, warmup=config.warmup, decay=config.decay, floor=0.0
+            )
+            for peak in (config.learning_rate, config.value_learning_rate)
+        )
         parts: list[dict[str, float]] = []
         for epoch in range(config.inner_epochs):
             order = permutation(len(mask), config.seed, "minibatch", iteration, epoch)
             for rows in order.split(config.minibatch):
-                part = {}
-                if not alone:
-                    part = self.policy_gradients(episodes, advantages, rows, first=not parts)
-                    if self.documents:
-                        part |= self.ptx_gradients(len(rows), iteration, len(parts))
-                    self.policy.step(rate)
+                part = self.policy_gradients(episodes, advantages, rows, first=not parts)
+                if self.documents:
+                    part |= self.ptx_gradients(len(rows), iteration, len(parts))
+                self.policy.step(rate)
                 part |= self.value_gradients(episodes, returns, rows)
                 self.value.step(value_rate)
                 parts.append(part)
@@ -188,12 +186,6 @@ class Trainer:
             "learning_rate/policy": rate,
             "learning_rate/value": value_rate,
         }
-
-    def _rate(self, peak: float, iteration: int, total: int) -> float:
-        config = self.config
-        return learning_rate(
-            iteration, total, peak, warmup=config.warmup, decay=config.decay, floor=0.0
-        )
 
     def policy_gradients(
         self, episodes: Episodes, advantages: Tensor, rows: Tensor, first: bool

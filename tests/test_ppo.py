@@ -337,55 +337,6 @@ def test_learning_rates_rise_with_the_iterations(tmp_path):
         assert rates == pytest.approx([1e-4, 5.5e-4, 1e-3, 1e-3])
 
 
-def test_the_value_model_may_learn_alone_first(tmp_path):
-    """Its warm-up moves no policy; the policy's own rates begin after it."""
-    config = replace(CONFIG, episodes=64, warmup=2, value_warmup=2)
-    model = policy(scale=2.0)
-    before = copy.deepcopy(model)
-    value = ScalarModel.from_policy(model, tokenizer()).value_model()
-    old = copy.deepcopy(value)
-    moved = []
-
-    def seen(event):
-        if "objective/score" in event.metrics:
-            moved.append((not same_weights(before, model), not same_weights(old, value)))
-
-    options = {"folder": tmp_path / "run", "callback": seen}
-    train_ppo(config, model, copy.deepcopy(model), vowels, value, tokenizer(), PROMPTS, **options)
-    assert moved == [(False, True), (False, True), (True, True), (True, True)]
-    rows = lines(tmp_path / "run")
-    assert [row["learning_rate/policy"] for row in rows] == pytest.approx([0, 0, 1e-4, 5.5e-4])
-    assert [row["learning_rate/value"] for row in rows] == pytest.approx([1e-4, 5.5e-4, 1e-3, 1e-3])
-    assert ["ppo/loss/policy" in row for row in rows] == [False, False, True, True]
-    with pytest.raises(MinirlhfError, match="leave nothing"):
-        replace(config, value_warmup=4)
-
-
-def test_the_value_model_may_learn_other_returns(tmp_path, monkeypatch):
-    """With λ = 1 it learns what is still to come, whatever λ the advantages have."""
-    targets, rewards = [], []
-    loss, shaped = objectives.value_loss, objectives.shaped_rewards
-
-    def value_loss(values, old, target, mask, *rest):
-        targets.append(target[mask])
-        return loss(values, old, target, mask, *rest)
-
-    def shaped_rewards(*args):
-        rewards.append(shaped(*args))
-        return rewards[-1]
-
-    monkeypatch.setattr(objectives, "value_loss", value_loss)
-    monkeypatch.setattr(objectives, "shaped_rewards", shaped_rewards)
-    config = replace(CONFIG, episodes=16, minibatch=16, lam=0.5, value_lam=1.0)
-    train(tmp_path, config)
-    (found,), (reward,) = targets, rewards
-    to_come = reward.flip(1).cumsum(1).flip(1)
-    expected = sorted(to_come[reward != 0].tolist() + [0.0] * int((reward == 0).sum()))
-    assert len(found) > 50
-    for value in found.tolist():
-        assert min(abs(value - other) for other in expected) < 1e-4
-
-
 def test_statistics_of_episodes_by_hand():
     """Two responses, of two tokens and of one: KL and entropy are sums over a response."""
     sequences = collate([[1, 5], [1, 6, 7]], [[8, EOS], [9]], PAD)
