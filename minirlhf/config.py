@@ -253,8 +253,9 @@ _paper_ppo = PPOConfig(
 _town_sft = SFTConfig(epochs=4, batch=16, learning_rate=1e-3)
 _town_ppo = PPOConfig(
     episodes=16_384,
-    rollout_batch=256,
-    beta=0.2,
+    rollout_batch=128,
+    minibatch=32,
+    beta=0.1,
     learning_rate=3e-4,
     vector_factor=20.0,
     lam=1.0,

@@ -67,7 +67,7 @@ class RunConfig:
     """The base model."""
     seed: int = 0
     """Of data, models and samples."""
-    demonstrations: int = 400
+    demonstrations: int = 200
     """Demonstrations of step 1 (paper: 12,725)."""
     ranking_prompts: int = 4000
     """Prompts whose samples are ranked for step 2 (paper: 33,207)."""

@@ -19,7 +19,7 @@ from minirlhf.tinytown.grammar import CLASSES, PRONOUNS, Pattern, goods_adjectiv
 from minirlhf.tinytown.knowledge import QUESTIONS, RELATIONS, STATEMENTS, TOWN
 from minirlhf.tinytown.tokenizer import SPECIAL, build_tokenizer
 
-CORPUS = "1192b507230e15df5b19694c84038ed6"
+CORPUS = "af24eba2c74fb66c4ad1e4d3defb4de9"
 """Digest of the first 2000 documents of seed 1. The shipped bases were pretrained on this corpus:
 whoever changes it has to remake them."""
 
