@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from transformers.cache_utils import Cache, DynamicLayer
 
 from minirlhf.graphs import StaticLayer, StaticStep, static_step
-from minirlhf.models import position_arguments
+from minirlhf.models import position_arguments, quiet
 
 ROOM = 16
 """Tokens by which a full cache grows."""
@@ -113,7 +113,7 @@ def record(policy, cache: Cache) -> nn.Module | None:
     """Record the step on one batch and width, and try it on another."""
     step = Step(policy)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), quiet():  # it looks at every attribute, even at a loss
             warnings.simplefilter("ignore")  # deprecated, and of Python numbers that become fixed
             recorded = torch.jit.trace(step, _rehearsal(policy, cache, 2, 5), check_trace=False)
             with torch.jit.optimized_execution(False):

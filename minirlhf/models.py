@@ -63,6 +63,8 @@ def load_policy(name: str | Path, tokenizer=None):
     if tokenizer is not None and len(tokenizer) > policy.get_input_embeddings().num_embeddings:
         policy.resize_token_embeddings(len(tokenizer), mean_resizing=False)
     use_fast_kernels(policy)
+    if getattr(policy, "loss_type", "") is None:  # as GPT-2's: transformers would warn of it
+        policy.loss_type = "ForCausalLM"
     return policy.eval()
 
 
@@ -72,7 +74,7 @@ def save_model(model, tokenizer, folder: str | Path) -> None:
     The config field ``vocabulary`` tells later which tokens the model knows.
     """
     model.config.vocabulary = of_vocabulary(tokenizer)
-    with _quiet():
+    with quiet():
         model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
@@ -121,7 +123,7 @@ def _from_pretrained(auto_class, name: str | Path, **options):
     else:
         options["local_files_only"] = not _check_reachable(str(name))
     try:
-        with _quiet():
+        with quiet():
             return auto_class.from_pretrained(name, **options)
     except (SafetensorError, OSError, ValueError, RuntimeError, KeyError) as error:
         reason = str(error).strip().split("\n")[0]
@@ -132,8 +134,8 @@ def _from_pretrained(auto_class, name: str | Path, **options):
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """No progress bars or load reports from transformers; what matters in them is raised here."""
+def quiet() -> Iterator[None]:
+    """No progress bars, load reports or warnings from transformers: what matters is raised here."""
     from transformers.utils import logging
 
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()

@@ -8,6 +8,7 @@ from test_sampling import PROMPTS, rollout
 from tiny import ARCHITECTURES, BOS, policy
 from torch import nn
 from transformers.cache_utils import DynamicCache
+from transformers.utils import logging
 
 from minirlhf import decoding, graphs
 from minirlhf.decoding import Decoder, next_logits
@@ -125,7 +126,17 @@ def test_recordings_and_static_steps_go_with_their_models():
     assert gone() is None
 
 
-def test_recording_is_silent():
+def test_recording_is_silent(monkeypatch):
+    """A trace looks at every attribute of every module; transformers warns of some."""
+    trace, levels = torch.jit.trace, []
+
+    def watched(*arguments, **options):
+        levels.append(logging.get_verbosity())
+        return trace(*arguments, **options)
+
+    monkeypatch.setattr(torch.jit, "trace", watched)
+    before = logging.get_verbosity()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert rollout(policy(seed=3), prompts=PROMPTS[:2], steps=3).mask.any()
+    assert set(levels) <= {logging.ERROR} and logging.get_verbosity() == before

@@ -157,6 +157,12 @@ def test_round_trip(folder):
     assert same_weights(AutoModelForCausalLM.from_pretrained(folder), policy())
 
 
+def test_no_loaded_policy_makes_transformers_warn(tmp_path):
+    """It warns of a GPT-2 whose loss is looked at, and a recording of the decode step looks."""
+    save_model(policy("gpt2"), tokenizer(), tmp_path)
+    assert load_policy(tmp_path).loss_type == "ForCausalLM"
+
+
 def test_missing_and_empty_folders(tmp_path):
     for name in (tmp_path / "none", "./nowhere", "a/b/c"):
         with pytest.raises(MinirlhfError, match="There is no folder"):
