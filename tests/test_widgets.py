@@ -1,5 +1,6 @@
 """The widgets without a browser: parts are moved, values and pictures answer."""
 
+import io
 import json
 import math
 
@@ -7,6 +8,7 @@ import matplotlib
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from tiny import DEMONSTRATIONS, policy, tokenizer
 
 from minirlhf import languages
@@ -388,6 +390,46 @@ def test_display_leaves_a_picture_of_its_own(monkeypatch):
     assert options["metadata"]["image/png"]["alt"] == explorer.words == still["text/plain"]
     explorer.scores[0].value = 3.0
     assert updated[-1][0]["image/png"] == explorer.picture != still["image/png"]
+
+
+def test_every_picture_says_where_it_comes_from(monkeypatch, tmp_path):
+    """At its foot; the training desk in its title. A prediction only once there is a result."""
+    import minirlhf.widgets.base as base
+
+    signed = []
+    monkeypatch.setattr(base, "sign", lambda figure, source: signed.append(source))
+    RankingExplorer(), ThreeSteps()
+    LabelingDesk([{"prompt": "p\n", "completions": SIX}], tmp_path / "mine.jsonl")
+    assert signed == ["live"] * 3
+    points = [Point(beta=beta, kl=1.0, proxy=1.0) for beta in (0.1, 1.0)]
+    Frontier(points), Frontier(points, source="shipped runs")
+    assert signed[3:] == ["shipped runs"]
+    guess = Prediction("How often?", "test.source")
+    assert len(signed) == 4
+    guess.reveal(1.0), guess.reveal(2.0, "shipped run")
+    assert signed[4:] == ["live", "shipped run"]
+
+
+def test_the_copy_of_a_prediction_has_its_question(monkeypatch):
+    import minirlhf.widgets.base as base
+
+    shown = []
+    monkeypatch.setattr(base, "display", lambda data, **options: shown.append((data, options)))
+    guess = Prediction("How often does it pass?", "test.heading")
+    guess._ipython_display_()
+    (_, _), (still, options) = shown
+    assert options["metadata"]["image/png"]["alt"].startswith("How often does it pass? Your guess")
+    above, below = (Image.open(io.BytesIO(png)) for png in (still["image/png"], guess.picture))
+    assert above.width == below.width and above.height > below.height + 20
+
+
+def test_the_foot_of_a_picture_hides_nothing():
+    explorer = RankingExplorer()
+    signed = Image.open(io.BytesIO(explorer.picture))
+    explorer.source = ""
+    explorer.refresh()
+    bare = Image.open(io.BytesIO(explorer.picture))
+    assert signed.width == bare.width and 20 < signed.height - bare.height < 60
 
 
 def test_a_readers_own_settings_change_no_picture():

@@ -42,6 +42,8 @@ GOOD, BAD = ("#0d5c38", "#d9f2e4"), ("#8c2b0c", "#fbe3da")
 NEUTRAL = (INK, "#e9ebee")
 _LINE, _LINES = 96, 6
 """Characters of a line, and lines of a text, beneath a picture."""
+_FOOT = 0.16
+"""Inches of the line that says where a picture comes from."""
 _drawing = threading.Lock()
 """matplotlib draws one figure at a time."""
 
@@ -73,6 +75,11 @@ class Board:
     A kind of widget makes its parts, calls `arrange` and says in `draw` what there is to see.
     """
 
+    source = "live"
+    """Where what is drawn comes from, at the foot of the picture; empty where `draw` says it."""
+    heading = ""
+    """What the copy has above the picture: on the page a part of its own says it."""
+
     def __init__(self):
         self.image = parts.Image(format="png", layout={"width": "100%", "height": "auto"})
         self.caption = parts.HTML()
@@ -98,6 +105,8 @@ class Board:
             return
         with _drawing:
             figure, self.words = self.draw()
+            if self.source:
+                sign(figure, self.source)
             picture = render(figure)
         self.image.value = picture
         self.caption.value = html.escape(self.words)
@@ -141,9 +150,12 @@ class Still:
 
 
 def _bundle(board: Board) -> tuple[dict[str, Any], dict[str, Any]]:
-    size = {"alt": board.words, "width": round(WIDE[0] * PIXELS)}
+    words = f"{board.heading} {board.words}".strip()
+    size = {"alt": words, "width": round(WIDE[0] * PIXELS)}
     picture = beneath(board.picture, board.texts())
-    return {"image/png": picture, "text/plain": board.words}, {"image/png": size}
+    if board.heading:
+        picture = stacked(written([(board.heading, "")]), picture)
+    return {"image/png": picture, "text/plain": words}, {"image/png": size}
 
 
 # --------------------------------------------------------------------------------- small HTML parts
@@ -233,10 +245,25 @@ def dress(axes: Axes, title: str = "", x: str = "", y: str = "", *, integers: bo
     return axes
 
 
+def sign(figure: Figure, source: str) -> None:
+    """Write at the figure's foot, on a line of its own, where it comes from."""
+    width, height = figure.get_size_inches()
+    figure.set_size_inches(width, height + _FOOT)
+    foot = _FOOT / (height + _FOOT)
+    figure.get_layout_engine().set(rect=(0, foot, 1, 1 - foot))
+    figure.text(
+        0.99, 0.2 * foot, source, ha="right", va="bottom", fontsize=7.5, color=MUTED,
+        fontfamily=FONT, in_layout=False,
+    )  # fmt: skip
+
+
 def beneath(picture: bytes, texts: list[tuple[str, str]]) -> bytes:
     """A picture with texts under it, each a bold title and some lines, as PNG."""
-    if not texts:
-        return picture
+    return stacked(picture, written(texts)) if texts else picture
+
+
+def written(texts: list[tuple[str, str]]) -> bytes:
+    """Texts as PNG, each a bold title and some lines."""
     lines: list[tuple[str, str]] = []
     for title, content in texts:
         lines.append((title.strip().replace("\n", " / ")[:_LINE], "bold"))
@@ -251,8 +278,12 @@ def beneath(picture: bytes, texts: list[tuple[str, str]]) -> bytes:
                 0.02, 1 - (0.17 * at + 0.05) / height, drawable(line), fontsize=8, va="top",
                 fontfamily=FONT, fontweight=weight, color=INK, parse_math=False,
             )  # fmt: skip
-        written = render(figure)
-    above, below = (Image.open(io.BytesIO(png)) for png in (picture, written))
+        return render(figure)
+
+
+def stacked(*pictures: bytes) -> bytes:
+    """Two pictures of one width beneath one another, as PNG."""
+    above, below = (Image.open(io.BytesIO(png)) for png in pictures)
     both = Image.new("RGB", (above.width, above.height + below.height), PAPER)
     both.paste(above, (0, 0))
     both.paste(below, (0, above.height))

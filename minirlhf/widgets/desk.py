@@ -50,6 +50,8 @@ class TrainingDesk(Board):
     finished). The folder is looked at every ``interval`` seconds.
     """
 
+    source = ""  # the picture's title says it
+
     def __init__(self, folder: str | Path | Job, *, note: str = "", interval: float = 1.0):
         super().__init__()
         self.job = folder if isinstance(folder, Job) else Job(folder, [])

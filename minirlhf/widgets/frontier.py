@@ -14,14 +14,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from minirlhf.errors import MinirlhfError
-from minirlhf.plots import GRID, INK, MUTED
+from minirlhf.plots import GRID, INK
 from minirlhf.widgets.base import (
-    FONT,
     Board,
     canvas,
     cards,
     chip,
-    drawable,
     dress,
     note,
     say,
@@ -91,9 +89,6 @@ class Frontier(Board):
         self._draw(grid[0, 0], "proxy", "Reward model (proxy)", "score", "-")
         if judged:
             self._draw(grid[0, 1], "judge", "Judge", "grade", (0, (4, 2)))
-        if self.source:
-            figure.suptitle(drawable(self.source), x=0.01, ha="left", fontsize=8.5, color=MUTED,
-                            fontfamily=FONT)  # fmt: skip
         self.said.value = self._texts()
         point = self.chosen
         graded = "" if point.judge is None else say("frontier.judge", grade=f"{point.judge:.2f}")

@@ -22,9 +22,12 @@ class Prediction(Board):
     ``name`` keeps the entry while the kernel lives. `reveal` draws it beside the result.
     """
 
+    source = ""  # until there is a result
+
     def __init__(self, question: str, name: str, *, choices: Sequence[str] = (), unit: str = ""):
         super().__init__()
         self.question, self.name, self.unit = question, name, unit
+        self.heading = question
         self.choices = tuple(choices)
         self.result: float | str | None = None
         entered = _entered.get(name, "")
@@ -51,14 +54,15 @@ class Prediction(Board):
         except ValueError:
             return None
 
-    def reveal(self, result: float | str) -> Prediction:
+    def reveal(self, result: float | str, source: str = "live") -> Prediction:
         """Draw what came out beside what was predicted; returns itself, to be displayed again.
 
-        The copy that a saved page keeps where the question was asked stays as it was.
+        ``source`` says where the result comes from, such as "shipped run". The copy that a saved
+        page keeps where the question was asked stays as it was.
         """
         if self.choices and result not in self.choices:
             raise MinirlhfError(f"{result!r} isn't one of {', '.join(self.choices)}.")
-        self.result = result if self.choices else float(result)
+        self.result, self.source = result if self.choices else float(result), source
         self._still = None
         self.refresh()
         return self
