@@ -60,6 +60,15 @@ def test_a_solution_gets_full_marks(master):
 
 
 @pytest.mark.parametrize("master", EXERCISES, ids=lambda m: m.name)
+def test_a_solution_says_why(master):
+    """Under every answer, and in the solution alone."""
+    names = {cell.name for cell in master.shown("solution")}
+    asked = {c.name.removesuffix("-answer") for c in master.shown("solution") if c.answer}
+    assert {f"{name}-why" for name in asked} <= names
+    assert not any(cell.name.endswith("-why") for cell in master.shown("exercise"))
+
+
+@pytest.mark.parametrize("master", EXERCISES, ids=lambda m: m.name)
 def test_an_exercise_shows_no_answer(master):
     """No line of an answer's body stands in the exercise."""
     handed_out = (ROOT / "exercises" / f"{master.name}.ipynb").read_text("utf-8")

@@ -114,6 +114,12 @@ check("rm.shift", letter)
 # %% shift-hint
 # hint("rm.shift")
 
+# %% shift-why [markdown] only="solution"
+r"""
+**Why.** Every term of Eq. 1 is a difference of two scores of one prompt, and the constant stands on both sides of it. The
+same constant for all prompts changes nothing either, which is why the scores need a bias before their zero means anything.
+"""
+
 # %% best-question [markdown]
 r"""
 ## Best of n
@@ -137,6 +143,12 @@ check("rm.best_of_n", best_of_n)
 
 # %% best-hint
 # hint("rm.best_of_n")
+
+# %% best-why [markdown] only="solution"
+r"""
+**Why.** `dim=-1` looks along the samples of one prompt; scores of different prompts are never compared, since Eq. 1 has never
+compared them. Nothing that is the same for all samples of a prompt, such as the bias, changes the choice.
+"""
 
 # %% bug-question [markdown]
 r"""

@@ -39,6 +39,13 @@ check("ppo.k1", k1)
 # %% k1-hint
 # hint("ppo.k1")
 
+# %% k1-why [markdown] only="solution"
+r"""
+**Why.** The KL is the mean of $\log\pi-\log\pi^{\rm ref}$ under the policy. The tokens were sampled from the policy, so that mean
+is an average over them as they are: no further weight, no absolute value. A token that the reference likes better gives a
+negative term, and the mean needs it.
+"""
+
 # %% k3-question [markdown]
 r"""
 ## k3
@@ -102,6 +109,13 @@ check("ppo.shaped_rewards", shaped_rewards)
 
 # %% reward-hint
 # hint("ppo.shaped_rewards")
+
+# %% reward-why [markdown] only="solution"
+r"""
+**Why.** The sum over a response is the bracket of Eq. 2, since the log of a product is a sum of logs; spread over the tokens, each
+pays for its own step. The score goes to the last token *of the mask*, the one at its length minus one, and `+=` keeps the
+price that this token pays, too.
+"""
 
 # %% gae-question [markdown]
 r"""
@@ -176,6 +190,12 @@ check("ppo.whiten", whiten)
 # %% whiten-hint
 # hint("ppo.whiten")
 
+# %% whiten-why [markdown] only="solution"
+r"""
+**Why.** Selecting with the mask first means that padding enters neither the mean nor the variance. Over the whole batch, not row by
+row: that a reply did better than the others is what is to be learned, and a row's own mean would take it away.
+"""
+
 # %% policy-question [markdown]
 r"""
 ## The clipped policy loss
@@ -205,6 +225,13 @@ check("ppo.policy_loss", policy_loss)
 
 # %% policy-hint
 # hint("ppo.policy_loss")
+
+# %% policy-why [markdown] only="solution"
+r"""
+**Why.** The minimum is a pessimist. Where a step in the direction that pays has gone beyond the clip, the clipped term is the smaller
+and is flat, so there is no gradient; where a token has moved the wrong way, the unclipped one is the smaller and pulls it back.
+With the two swapped, or the clipped one alone, a token that got worse would be left where it is.
+"""
 
 # %% value-question [markdown]
 r"""
@@ -236,6 +263,13 @@ check("ppo.value_loss", value_loss)
 # %% value-hint
 # hint("ppo.value_loss")
 
+# %% value-why [markdown] only="solution"
+r"""
+**Why.** The larger error is the pessimist's choice again: a value that has jumped towards the return gets no credit for what
+lies beyond the clip, and one that has jumped away from it pays in full. The paper doesn't say whether it does so; the code of its
+ancestors does, half included.
+"""
+
 # %% ptx-question [markdown]
 r"""
 ## One step of PPO-ptx
@@ -266,6 +300,13 @@ check("ppo.ptx_step", ptx_step)
 
 # %% ptx-hint
 # hint("ppo.ptx_step")
+
+# %% ptx-why [markdown] only="solution"
+r"""
+**Why.** One loss with both terms has as its gradient the sum of both gradients, taken at the same weights. Two steps, one after the
+other, would take the second gradient somewhere else. The mean per token keeps $\gamma$ independent of how much pretraining
+text a batch happens to hold; and the minus sign turns a log-probability, which is to grow, into a loss.
+"""
 
 # %% bug-question [markdown]
 r"""
