@@ -101,14 +101,15 @@ mutants: $(READY)
 
 mutmut: $(READY)
 	$(PIP) install mutmut==3.8.1
-	$(BIN)/mutmut run $(ARGS)
+	$(if $(ARGS),,rm -rf mutants)
+	OMP_NUM_THREADS=1 $(BIN)/mutmut run $(ARGS)
 	$(BIN)/python tests/mutation/survivors.py
 
 reference: $(READY)
 	$(BIN)/python tests/reference.py
 
 clean:
-	rm -rf .venv* .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
+	rm -rf .venv* .pytest_cache .ruff_cache .hypothesis mutants build dist *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): $(TESTED) pyproject.toml

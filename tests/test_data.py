@@ -206,6 +206,13 @@ def test_by_length_and_micro_batches():
     assert list(micro_batches([], None)) == []
 
 
+def test_batches_go_to_a_device_whole():
+    batch = collate([[5], [6, 7]], [[1, 2], [3]], PAD).to(torch.device("meta"))
+    packed = collate_packed([[[1, 5, 2], [1, 2]]], PAD).to(torch.device("meta"))
+    tensors = (*batch, *packed, block_diagonal_mask(packed.documents))
+    assert {tensor.device.type for tensor in tensors} == {"meta"}
+
+
 # ------------------------------------------------------------------------------------------ packing
 
 

@@ -14,6 +14,7 @@ from minirlhf import objectives
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "mutation"))
 import details  # noqa: E402
+import survivors  # noqa: E402
 
 DETAILS = details.read()
 BUGS = [bug for detail in DETAILS for bug in detail.bugs]
@@ -79,3 +80,14 @@ def test_the_pages_are_up_to_date():
     for bug in BUGS:
         assert f"| {bug.what} | `{bug.file}` | `" in results, f"run make mutants: {bug.what}"
     assert results.count("\n| ") == len(BUGS) + 1 and "nobody" not in results
+
+
+def test_explained_survivors_are_of_the_code_as_it_is():
+    page = survivors.PAGE.read_text("utf-8")
+    for reason in survivors.read():
+        assert reason.text in page, "run make mutmut"
+        for change in reason.changes:
+            function, *lines = change.splitlines()
+            source = (ROOT / details.source_of(function)).read_text("utf-8")
+            assert all(line[2:] in source for line in lines if line[0] == "-"), function
+            assert change in page, "run make mutmut"

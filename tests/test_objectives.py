@@ -33,8 +33,10 @@ def test_padding_enters_nothing_even_as_nan():
         o.approx_kl(dirty, x, MASK),
         o.explained_variance(dirty, dirty, MASK),
         o.rlhf_objective(rand(3), dirty, x, MASK, 0.1),
+        o.shaped_rewards(rand(3), dirty, dirty, MASK, 0.1),
+        *o.gae(dirty, dirty, MASK),
     ):
-        assert torch.isfinite(loss)
+        assert torch.isfinite(loss).all()
 
 
 def test_whitening():
@@ -75,6 +77,25 @@ def test_pieces_of_a_batch_add_up(loss):
     pieces = sum(compute(slice(row, row + 1), count) for row in range(3))
     assert torch.allclose(whole, pieces)
     assert torch.allclose(*(torch.autograd.grad(part, x)[0] for part in (whole, pieces)), atol=1e-7)
+
+
+def test_everything_stays_on_the_device_it_came_from():
+    x, mask, scores = (tensor.to("meta") for tensor in (rand(3, 4), MASK, rand(3)))
+    ids = mask.long()
+    results = (
+        o.whiten(x, mask),
+        o.token_logprobs(x[..., None].expand(3, 4, 7), ids),
+        *o.ranking_loss(x, ids, mask),
+        o.best_of_n(x),
+        o.last_token(mask),
+        o.shaped_rewards(scores, x, x, mask, 0.1),
+        *o.gae(x, x, mask),
+        o.policy_loss(x, x, x, mask),
+        o.value_loss(x, x, x, mask),
+        o.explained_variance(x, x, mask),
+        o.rlhf_objective(scores, x, x, mask, 0.1),
+    )
+    assert {result.device.type for result in results} == {"meta"}
 
 
 # ----------------------------------------------------------------------------------- language model

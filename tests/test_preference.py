@@ -125,6 +125,7 @@ def test_agreement_against_counting():
                 decided += 1
                 agree += a == b
     assert agreement(verdicts) == pytest.approx(agree / decided)
+    assert agreement(verdicts.astype(np.float16)) == agreement(verdicts)  # counted in full
     opposed = labeler_verdicts([longer, shorter], PROMPTS, OURS, THEIRS)
     assert agreement(opposed) == 0
     assert agreement(labeler_verdicts([longer, longer], PROMPTS, OURS, THEIRS)) == 1

@@ -1,8 +1,10 @@
 """Intervals against textbook values, closed forms and brute force."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minirlhf.errors import MinirlhfError
@@ -39,13 +41,24 @@ def test_bootstrap_of_two_values_has_a_known_distribution():
     assert (interval.low, interval.high) == (0.0, 1.0)
 
 
-def test_bootstrap_against_a_plain_loop():
-    values = np.random.default_rng(1).exponential(size=40)
+@pytest.mark.parametrize(("prompts", "resamples"), [(40, 2_000), (4_000, 3_000)])
+def test_bootstrap_against_a_plain_loop(prompts, resamples):
+    values = np.random.default_rng(1).exponential(size=prompts)
     generator = np.random.default_rng(0)
-    means = [values[generator.integers(40, size=40)].mean() for _ in range(2_000)]
-    interval = over_prompts(values, resamples=2_000)
+    means = [values[generator.integers(prompts, size=prompts)].mean() for _ in range(resamples)]
+    interval = over_prompts(values, resamples=resamples)
     assert interval.low == pytest.approx(np.quantile(means, 0.025), abs=1e-12)
     assert interval.high == pytest.approx(np.quantile(means, 0.975), abs=1e-12)
+
+
+def test_bootstrap_draws_in_blocks():
+    """32 MB of indices and as much of values at a time, however many resamples."""
+    values = np.random.default_rng(1).normal(size=4_000)
+    tracemalloc.start()
+    over_prompts(values, resamples=3_000)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 80e6  # at once, it would be 192
 
 
 def test_bootstrap_nears_the_normal_interval_for_many_prompts():
@@ -85,6 +98,7 @@ def test_pairing_takes_out_the_prompts_difficulty():
     assert paired.high - paired.low < 0.01 < over_prompts(ours).high - over_prompts(ours).low
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(-3, 3), st.integers(-3, 3)), min_size=1, max_size=30))
 def test_wins_counts_ties_one_half(pairs):
     ours, theirs = zip(*pairs, strict=True)
@@ -113,6 +127,9 @@ def test_wilson_interval_of_known_values():
         (lambda: over_prompts([[1.0, 2.0]]), r"got shape \(1, 2\)"),
         (lambda: over_prompts([1.0, float("nan")]), "the value of prompt 1 is nan"),
         (lambda: over_seeds([1.0, float("inf"), 2.0]), "the value of seed 1 is inf"),
+        (lambda: over_prompts([1.0, None]), "the value of prompt 1 is nan"),
+        (lambda: paired_difference([1.0, None], [1.0, 2.0]), "the value of prompt 1 is nan"),
+        (lambda: paired_difference([1.0, 2.0], [None, 2.0]), "the value of prompt 0 is nan"),
         (lambda: paired_difference([1.0, 2.0], [1.0]), r"got \(2,\) and \(1,\) values"),
         (lambda: proportion(3, 2), "3 successes in 2 trials"),
         (lambda: proportion(0, 0), "0 successes in 0 trials"),

@@ -28,7 +28,8 @@ PAGE = ROOT / "docs" / "mutants.md"
 HEAD = """# Planted bugs
 
 What `make mutants` found: each bug was put into the code by itself, and the test beside it was the
-first to fail. [The details](details.md) that the bugs undo.
+first to fail. [The details](details.md) that the bugs undo. A standard tool's changes
+of the equations come from `make mutmut`: [what survives, and why](survivors.md).
 
 | bug | in | caught by |
 |---|---|---|
