@@ -255,13 +255,12 @@ _town_ppo = PPOConfig(
     episodes=16_384,
     rollout_batch=128,
     minibatch=32,
-    beta=0.1,
+    beta=0.25,
     learning_rate=3e-4,
     vector_factor=20.0,
     lam=1.0,
     decay="linear",
     max_prompt=140,
-    ema=0.98,
 )
 
 PRESETS: dict[str, Preset] = {
@@ -299,9 +298,7 @@ PRESETS: dict[str, Preset] = {
     "tinytown": Preset(
         pretrain=PretrainConfig(),
         sft=_town_sft,
-        initial=replace(
-            _town_sft, epochs=2, residual_dropout=0.0, pretrain_mix=0.1, keep_epochs=False
-        ),
+        initial=replace(_town_sft, residual_dropout=0.0, pretrain_mix=0.1, keep_epochs=False),
         reward=RewardConfig(batch=32, learning_rate=2e-4),
         ppo=_town_ppo,
         ppo_ptx=replace(_town_ppo, ptx_gamma=0.3, ptx_examples_per_episode=0.25),
@@ -325,11 +322,13 @@ DIFFERENCES: tuple[Difference, ...] = (
     Difference("pretrain", "batch", "16 thousand tokens a step in place of GPT-3's million."),
     Difference("pretrain", "warmup", "A thousand steps in all, not three hundred thousand."),
     Difference("sft", "epochs", "More of them add nothing here but time."),
-    Difference("sft", "batch", "More steps from some hundreds of demonstrations."),
-    Difference("initial", "batch", "More steps from some hundreds of demonstrations."),
+    Difference("sft", "batch", "More steps from two hundred demonstrations."),
+    Difference("initial", "epochs", "Two would be thirty steps, too few for the rarer use cases."),
+    Difference("initial", "batch", "More steps from two hundred demonstrations."),
     Difference("reward", "batch", "More steps from a tenth of the paper's prompts."),
     Difference("ppo", "episodes", "What two cores do in some minutes."),
     Difference("ppo", "rollout_batch", "More iterations from as many episodes."),
+    Difference("ppo", "minibatch", "More updates from as many episodes."),
     Difference("ppo", "vector_factor", "Their gradients stand out of the noise far sooner."),
     Difference("ppo", "lam", "With .95, early errors of the value model make replies short here."),
     Difference("ppo", "beta", "β is in units of the reward, and this reward model's are larger."),
@@ -337,7 +336,6 @@ DIFFERENCES: tuple[Difference, ...] = (
     Difference(
         "ppo", "decay", "A short run ends on a high rate otherwise; the ancestors decay too."
     ),
-    Difference("ppo", "ema", "A hundred updates in all: .992 would average over the whole run."),
     Difference("ppo", "max_prompt", "Prompt and response share a context of 320 tokens."),
     Difference("ppo", "max_response", "Tinytown's replies are a sentence or a few lines."),
     Difference(
