@@ -8,6 +8,7 @@ there is none, around large products only, and once it is tried.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -19,6 +20,8 @@ from torch import Tensor, nn
 
 ROWS = 256
 """Fewest rows for which asking oneDNN pays."""
+# oneDNN keeps code and scratch memory of a thousand shapes; batches of texts have ever new ones
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16")
 
 
 def use_fast_kernels(model: nn.Module) -> None:
