@@ -52,7 +52,8 @@ SUMMARY = {
 MODELS = ("base", "prompted", "sft", "sft-4x", "initial", "best-of-n", "ppo", "ppo-ptx")
 PROBED = ("base", "sft", "initial", "ppo", "ppo-ptx")
 PANEL = 5
-PROBE_ITEMS = 200
+TAX_ITEMS, PROBE_ITEMS = 600, 200
+"""Items of an alignment-tax probe, whose losses are small, and of each other one."""
 FLAGS = (
     "fails_instruction", "inappropriate", "hallucination", "satisfies_constraint", "denigrates"
 )  # fmt: skip
@@ -137,7 +138,7 @@ def probe(steps: Steps, name: str) -> dict[str, Any]:
         return shown(over_prompts(run_probe(policy, steps.tokenizer, items, **options)))
 
     def rows() -> list[Row]:
-        out = {task: measured(make(PROBE_ITEMS, seed)) for task, make in probes.TAX.items()}
+        out = {task: measured(make(TAX_ITEMS, seed)) for task, make in probes.TAX.items()}
         out["corpus loss"] = corpus_loss(policy, steps)
         out["truthfulness"] = measured(probes.truthfulness(seed), temperature=1.0, n=8, seed=seed)
         for tone in ("basic", "respectful", "biased"):

@@ -26,7 +26,7 @@ from minirlhf.tinytown.tokenizer import build_tokenizer
 def prepare(folder: Path) -> None:
     """Let a run find the base in ``folder``, and be content with a model that knows nothing."""
     bases.FOLDER = folder
-    measure.PROBE_ITEMS = 8
+    measure.TAX_ITEMS = measure.PROBE_ITEMS = 8
     mean = measure.over_prompts
     measure.over_prompts = lambda values: mean(values if len(values) else [0.0])  # all tie
 
@@ -99,7 +99,7 @@ def test_a_killed_run_ends_in_the_same_summary(place):
 
 
 def test_the_proof_prints_a_line_for_each_claim_and_goes_on_where_it_was(place, monkeypatch):
-    prepared = measure.PROBE_ITEMS, measure.over_prompts, bases.FOLDER
+    prepared = measure.TAX_ITEMS, measure.PROBE_ITEMS, measure.over_prompts, bases.FOLDER
     prepare(place)
     monkeypatch.setattr(beside, "cores", lambda: 1)
     run = replace(tiny(place), evaluation_prompts=24)
@@ -110,7 +110,7 @@ def test_the_proof_prints_a_line_for_each_claim_and_goes_on_where_it_was(place, 
         said: list[str] = []
         result = proof.prove(config, said.append)
     finally:
-        measure.PROBE_ITEMS, measure.over_prompts, bases.FOLDER = prepared
+        measure.TAX_ITEMS, measure.PROBE_ITEMS, measure.over_prompts, bases.FOLDER = prepared
     claims = [claim for group in proof.CLAIMS.values() for claim in group]
     assert said[-len(claims) :] == result["lines"]
     for line, claim in zip(result["lines"], claims, strict=True):
