@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from minirlhf.evaluate.preference import preferred_by_panel
+from minirlhf.evaluate.preference import agreement, labeler_verdicts, preferred_by_panel
 from minirlhf.evaluate.probes import Item, run_probe
 from minirlhf.evaluate.statistics import Interval, over_prompts, paired_difference, proportion
 from minirlhf.models import load_policy
 from minirlhf.steps import Row, Steps
-from minirlhf.tinytown import datasets, probes
+from minirlhf.tinytown import probes
 from minirlhf.tinytown.judge import TIE, better, judge
 from minirlhf.tinytown.labelers import heldout_pool, training_pool
 from minirlhf.tinytown.prompts import HELDOUT_COMBINATIONS
@@ -125,7 +125,7 @@ def describe(steps: Steps, name: str, opponent: str = "sft") -> dict[str, Any]:
         "metadata": {flag: float(np.mean([getattr(v, flag) for v in verdicts])) for flag in FLAGS},
         "use_cases": {case: float(np.mean(values)) for case, values in sorted(cases.items())},
         "unseen_combinations": shown(proportion(int(sum(unseen)), len(unseen))) if unseen else None,
-        "hallucination": shown(proportion(sum(closed), len(closed))),
+        "hallucination": shown(proportion(sum(closed), len(closed))) if closed else None,
     }
 
 
@@ -206,6 +206,14 @@ def judge_reward_model(steps: Steps) -> dict[str, Any]:
     }
 
 
+def agreement_on(pairs: Sequence[tuple[str, str, str]]) -> dict[str, float]:
+    """Over (prompt, one, two): how often two labelers agree (§3.4: 72.6%), and the judge ties."""
+    columns = list(zip(*pairs, strict=True))
+    votes = labeler_verdicts([labeler.prefers for labeler in training_pool()], *columns)
+    ties = labeler_verdicts([better], *columns) == 0.5
+    return {"agreement": agreement(votes), "judge_ties": float(ties.mean()), "pairs": len(pairs)}
+
+
 def entry(summary: dict[str, Any], key: str) -> Any:
     """The entry of a summary under a dotted key; None where the run has none."""
     found: Any = summary
@@ -237,11 +245,10 @@ def summarize(steps: Steps) -> dict[str, Any]:
         models[name]["probes"] = probe(steps, name)
     demonstrations = steps.few_demonstrations
     passed = [judge(r["prompt"], r["completion"]).passes for r in demonstrations]
-    pairs = comparisons(steps)
     return {
         "models": models,
         "demonstrations": {"passes": shown(proportion(sum(passed), len(passed)))},
-        "comparisons": asdict(datasets.agreement(pairs, training_pool(), steps.config.seed)),
+        "comparisons": agreement_on(comparisons(steps)),
         "reward_model": judge_reward_model(steps),
         "sft_epochs": steps.kept("sft/chosen", list),
         "prefix": steps.prefix,

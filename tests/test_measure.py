@@ -6,9 +6,11 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from minirlhf.measure import judge_reward_model
-from minirlhf.tinytown.judge import judge
+from minirlhf import measure
+from minirlhf.measure import agreement_on, judge_reward_model
+from minirlhf.tinytown.judge import better, judge
 from minirlhf.tinytown.knowledge import TOWN
+from minirlhf.tinytown.labelers import Labeler
 from minirlhf.tinytown.requests import parse
 from minirlhf.tinytown.writer import draft
 
@@ -54,3 +56,14 @@ def test_one_that_is_the_opposite_is_always_wrong(pairs):
     wrong = accuracies(pairs, lambda p, y: -judge(p, y).overall)
     assert wrong["against_judge"] == 0.0
     assert wrong["against_labeler"] < 1 - right["against_labeler"] + 0.2
+
+
+def test_labelers_of_one_mind_agree_and_others_sometimes(pairs, monkeypatch):
+    asked = [(row["prompt"], row["one"], row["two"]) for row in pairs]
+    found = agreement_on(asked)
+    assert found["pairs"] == len(asked) and 0.5 < found["agreement"] < 1.0
+    ties = [better(*pair) == 0.5 for pair in asked]
+    assert found["judge_ties"] == pytest.approx(sum(ties) / len(ties)) and 0 < sum(ties)
+    twins = [Labeler("twin", 0.0, 0.0, 0.0, noise=0.0)] * 2
+    monkeypatch.setattr(measure, "training_pool", lambda: twins)
+    assert agreement_on(asked)["agreement"] == 1.0

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 from minirlhf.errors import MinirlhfError
-from minirlhf.tinytown.judge import better, judge
+from minirlhf.tinytown.judge import judge
 from minirlhf.tinytown.knowledge import TOWN
 from minirlhf.tinytown.labelers import Labeler, training_pool
 from minirlhf.tinytown.prompts import (
@@ -144,28 +143,3 @@ def rankings(
             ranks = labeler.rank(row["prompt"], distinct)
             out.append({**row, "completions": distinct, "ranks": ranks, "labeler": labeler.name})
     return out
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """How often two labelers agree on the pairs that neither ties, and how often the judge ties."""
-
-    agreement: float
-    pairs: int
-    judge_ties: float
-
-
-def agreement(
-    pairs: Sequence[tuple[str, str, str]], labelers: Sequence[Labeler], seed: int = 0
-) -> Agreement:
-    """Over (prompt, one, two): the agreement of random pairs of labelers (§3.4: 72.6%)."""
-    rng = random.Random(seed)
-    agreed, counted, ties = 0, 0, 0
-    for prompt, one, two in pairs:
-        a, b = rng.sample(list(labelers), 2)
-        first, second = a.prefers(prompt, one, two), b.prefers(prompt, one, two)
-        if 0.5 not in (first, second):
-            counted += 1
-            agreed += first == second
-        ties += better(prompt, one, two) == 0.5
-    return Agreement(agreed / max(counted, 1), counted, ties / max(len(pairs), 1))
