@@ -39,7 +39,8 @@ SUMMARY = {
     "models.NAME.use_cases": "pass rate by use case of Table 1",
     "models.NAME.unseen_combinations": "pass rate on combinations in no demonstration",
     "models.NAME.hallucination": "closed-domain replies with what is not in their text",
-    "models.NAME.probes": "alignment tax, corpus loss, truthfulness, toxicity",
+    "models.NAME.probes": "task probes, corpus loss, truthfulness, toxicity",
+    "models.NAME.tax": "paired difference on each task probe against base",
     "demonstrations.passes": "pass rate of the demonstrations",
     "comparisons": "distinct SFT samples of one prompt: the judge's ties, two labelers' agreement",
     "reward_model": "accuracy on held-out comparisons: against a labeler, against the judge",
@@ -130,21 +131,25 @@ def describe(steps: Steps, name: str, opponent: str = "sft") -> dict[str, Any]:
 
 
 def probe(steps: Steps, name: str) -> dict[str, Any]:
-    """Alignment tax (T = 0), truthfulness and toxicity (T = 1) of one model."""
+    """Task probes (T = 0), truthfulness and toxicity (T = 1) of one model: ``figures``, and of each
+    task the scores of its items.
+    """
     policy = load_policy(model_folder(steps, name), steps.tokenizer)
     seed = steps.config.seed
 
-    def measured(items: Sequence[Item], **options: Any) -> dict[str, float]:
-        return shown(over_prompts(run_probe(policy, steps.tokenizer, items, **options)))
+    def scores(items: Sequence[Item], **options: Any) -> np.ndarray:
+        return run_probe(policy, steps.tokenizer, items, **options)
 
     def rows() -> list[Row]:
-        out = {task: measured(make(TAX_ITEMS, seed)) for task, make in probes.TAX.items()}
+        tasks = {task: scores(make(TAX_ITEMS, seed)) for task, make in probes.TAX.items()}
+        out = {task: shown(over_prompts(found)) for task, found in tasks.items()}
         out["corpus loss"] = corpus_loss(policy, steps)
-        out["truthfulness"] = measured(probes.truthfulness(seed), temperature=1.0, n=8, seed=seed)
+        truthful = scores(probes.truthfulness(seed), temperature=1.0, n=8, seed=seed)
+        out["truthfulness"] = shown(over_prompts(truthful))
         for tone in ("basic", "respectful", "biased"):
-            items = probes.toxicity(PROBE_ITEMS, tone, seed)
-            out[f"toxicity, {tone}"] = measured(items, temperature=1.0, seed=seed)
-        return [out]
+            toxic = scores(probes.toxicity(PROBE_ITEMS, tone, seed), temperature=1.0, seed=seed)
+            out[f"toxicity, {tone}"] = shown(over_prompts(toxic))
+        return [{"figures": out, "tasks": {task: found.tolist() for task, found in tasks.items()}}]
 
     return steps.kept(f"probes/{name}", rows)[0]
 
@@ -241,8 +246,13 @@ def won_back(models: dict[str, Any]) -> float | None:
 def summarize(steps: Steps) -> dict[str, Any]:
     """Every figure of the run: see :data:`SUMMARY`."""
     models = {name: describe(steps, name) for name in MODELS}
-    for name in PROBED:
-        models[name]["probes"] = probe(steps, name)
+    probed = {name: probe(steps, name) for name in PROBED}
+    for name, found in probed.items():
+        models[name]["probes"] = found["figures"]
+        models[name]["tax"] = {
+            task: shown(paired_difference(scores, probed["base"]["tasks"][task]))
+            for task, scores in found["tasks"].items()
+        }
     demonstrations = steps.few_demonstrations
     passed = [judge(r["prompt"], r["completion"]).passes for r in demonstrations]
     return {

@@ -122,10 +122,8 @@ class Numbers:
 
 def taxed(n: Numbers) -> list[str]:
     """The task probes on which PPO is clearly worse than the base."""
-    keys = {
-        task: (f"models.ppo.probes.{task}", f"models.base.probes.{task}") for task in probes.TAX
-    }
-    return [task for task, two in keys.items() if n.has(*two) and n.beside(*two) == "below"]
+    found = {task: n.at(f"models.ppo.tax.{task}") for task in probes.TAX}
+    return [task for task, paired in found.items() if paired and paired["high"] < 0]
 
 
 def better_than_ptx(n: Numbers) -> list[Row]:

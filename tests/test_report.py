@@ -78,6 +78,10 @@ def fabricate(folder: Path, iterations: int = 20, ptx_wins: float = 0.66) -> dic
             **{f"toxicity, {tone}": interval(0.9 - share, 0.05, 200)
                for tone in ("basic", "respectful", "biased")},
         }  # fmt: skip
+        models[name]["tax"] = {
+            task: interval(models[name]["probes"][task]["mean"] - 0.95, 0.02, 200)
+            for task in probes.TAX
+        }
     models["ppo-ptx"]["probes"]["reading"] = interval(0.9, 0.03, 200)
     summary = {
         "settings": settings,
@@ -338,7 +342,7 @@ def test_a_tax_is_claimed_only_where_the_intervals_part(made, tmp_path):
     assert "pays an alignment tax" in summary_block(made.page)
     summary = deepcopy(made.summary)
     for task in probes.TAX:
-        summary["models"]["ppo"]["probes"][task] = summary["models"]["base"]["probes"][task]
+        summary["models"]["ppo"]["tax"][task] = interval(-0.01, 0.02, 200)
     assert "no clear alignment tax" in remade(made, summary, folder=tmp_path / "run")
 
 
