@@ -79,7 +79,7 @@ class RunConfig:
     """How often steps 2 and 3 are done; later rounds also compare samples of the last policy."""
     validation_prompts: int = 200
     """Prompts on which the SFT epoch and the few-shot prefix are chosen."""
-    evaluation_prompts: int = 500
+    evaluation_prompts: int = 800
     """Prompts of unseen users on which everything is measured."""
     pretraining_documents: int = 4000
     """Documents for C.3's mix and for ptx."""

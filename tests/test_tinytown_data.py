@@ -313,17 +313,6 @@ def test_rankings_have_distinct_replies():
     assert datasets.rankings(rows[:1], [["same", "same"]]) == []
 
 
-def test_agreement_counts_untied_pairs():
-    pairs = [(prompt, replies[0], replies[-1]) for prompt, replies in samples(200)]
-    twins = [Labeler("twin", 0.0, 0.0, 0.0, noise=0.0)] * 2
-    both = datasets.agreement(pairs, twins)
-    assert both.agreement == 1.0
-    assert 0 < both.pairs <= 200
-    noisy = datasets.agreement(pairs, training_pool())
-    assert 0.5 < noisy.agreement < 1.0
-    assert 0.0 <= noisy.judge_ties < 1.0
-
-
 # --- probes ---------------------------------------------------------------------------------------
 
 
@@ -493,6 +482,40 @@ def test_neighbours_misread_and_slip():
     assert sum(right) / len(right) > 0.85
     assert len(wrong) > 300 and sum(wrong) / len(wrong) < 0.35 and readable / len(wrong) > 0.9
     assert sum(slips) / len(slips) < 0.2
+
+
+def test_neighbours_do_another_task():
+    """Whole and correct sentences about the right things, and nearly never what was asked for."""
+    rng, wrong, readable = random.Random(0), [], 0
+    requests = {prompt: parse(prompt) for prompt in board.posts(800)}
+    for prompt, request in requests.items():
+        others = [r for r in requests.values() if r.kind != request.kind]
+        alike = [r for r in others if r.use_case == request.use_case]
+        reply = neighbours.mistaken(request, rng.choice(alike or others), rng)
+        if reply:
+            verdict = judge(prompt, reply)
+            wrong.append(verdict.passes)
+            readable += verdict.criteria["language"] == 1.0
+    assert len(wrong) > 300 and sum(wrong) / len(wrong) < 0.1
+    assert readable / len(wrong) > 0.95
+
+
+def test_another_task_has_the_words_of_the_request():
+    rng = random.Random(0)
+    text = "Otto carried a map to the mill. Otto found a boat in the tower."
+    names, count = (
+        parse(f"Who is in this text?\nText: {text}"),
+        parse("Count the names.\nText: Ann ran."),
+    )
+    assert names.kind == "people" and count.kind == "count"
+    reply = neighbours.mistaken(names, count, rng)
+    assert judge(f"Count the names.\nText: {text}", reply).passes
+    take = parse("List three things to take to the library.")
+    buy = parse("Name three things from the bakery.")
+    reply = neighbours.mistaken(buy, take, rng)
+    assert judge("List three things to take to the bakery.", reply).passes
+    nowhere = parse("Who is Tom?")
+    assert neighbours.mistaken(nowhere, parse("What does the crow eat?"), rng) == ""
 
 
 def test_no_post_is_an_evaluation_prompt():

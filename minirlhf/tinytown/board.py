@@ -8,6 +8,7 @@ large one has learned from the web: to see whether a text does what was asked, a
 from __future__ import annotations
 
 import random
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -19,15 +20,15 @@ from minirlhf.reward import train_reward
 from minirlhf.sampling import complete
 from minirlhf.sft import train_sft
 from minirlhf.tinytown.judge import judge
-from minirlhf.tinytown.neighbours import attentive, careless, misread, slip
+from minirlhf.tinytown.neighbours import attentive, careless, misread, mistaken, slip
 from minirlhf.tinytown.prompts import completion, filtered, generate
-from minirlhf.tinytown.requests import parse
+from minirlhf.tinytown.requests import CLOSED_DOMAIN, Request, parse
 
-ANSWERED, POSTS, PAGE = 600, 42_000, 2_000
+ANSWERED, POSTS, PAGE = 600, 80_000, 2_000
 """Requests that teach a model to answer like the neighbours; posts that are voted on, and how many
 of them make a page, which is written whole."""
 SAMPLES, REPLY = 3, 72
-"""Samples of that model for each post, beside five answers of neighbours, and their tokens."""
+"""Samples of that model for each post, beside six answers of neighbours, and their tokens."""
 NEIGHBOURS = SFTConfig(epochs=2, batch=16, learning_rate=1e-3, keep_epochs=False)
 VOTES = RewardConfig(epochs=2, batch=16, learning_rate=7e-4)
 
@@ -39,7 +40,7 @@ def posts(count: int, seed: int = 0) -> list[str]:
     def answered(text: str) -> str:
         return neighbour(text, shots)
 
-    prompts = generate(2 * count, rng, answered, users=600, reserved=False)
+    prompts = generate(3 * count, rng, answered, users=2000, reserved=False)
     return [prompt.text for prompt in filtered(prompts)][:count]
 
 
@@ -69,14 +70,25 @@ def page(policy, tokenizer, prompts: Sequence[str], number: int) -> Iterator[dic
     replies = complete(
         policy, tokenizer, prompts, max_new_tokens=REPLY, n=SAMPLES, seed=number, batch_size=256
     )
-    for row, prompt in enumerate(prompts):
-        right, again = (attentive(parse(prompt), rng) for _ in range(2))
-        near = [misread(prompt, rng), slip(right, again, rng), slip(again, right, rng)]
-        written = [neighbour(prompt, rng), right, *near]
+    requests = [parse(prompt) for prompt in prompts]
+    alike = defaultdict(list)
+    for request in requests:
+        alike[_sort(request)].append(request)
+    for row, (prompt, request) in enumerate(zip(prompts, requests, strict=True)):
+        right, again = (attentive(request, rng) for _ in range(2))
+        other = rng.choice(alike[_sort(request)])
+        wrong = [misread(prompt, rng), mistaken(request, other, rng)]
+        near = [slip(right, again, rng), slip(again, right, rng)]
+        written = [neighbour(prompt, rng), right, *wrong, *near]
         written = [completion(prompt, answer.strip()) for answer in written if answer.strip()]
         sampled = replies[row * SAMPLES : (row + 1) * SAMPLES]
         if (post := votes(prompt, [*sampled, *written])) is not None:
             yield post
+
+
+def _sort(request: Request) -> str:
+    """What may be mistaken for one another: tasks with a text, or those of a use case."""
+    return "with a text" if request.kind in CLOSED_DOMAIN else request.use_case
 
 
 def learn_votes(base: Path, tokenizer, folder: Path, callback: Callback | None) -> ScalarModel:

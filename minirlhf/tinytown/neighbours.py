@@ -1,7 +1,8 @@
 """How the people of Tinytown answer a request: seldom as they should.
 
 The web of Tinytown holds their careless answers. On the notice board some do better, and the ways
-to do worse are more: to misread the request, or to make a slip on the way to a right answer.
+to do worse are more: to misread the request, to do another task than the one that was asked for, or
+to make a slip on the way to a right answer.
 """
 
 from __future__ import annotations
@@ -62,6 +63,21 @@ def misread(prompt: str, rng: random.Random) -> str:
         if request is not None and readable(request):
             return attentive(request, rng)
     return ""
+
+
+def mistaken(request: Request, other: Request, rng: random.Random) -> str:
+    """A right answer to what ``other`` asks for, of this request's text, names and constraints.
+
+    "" where that makes no sense.
+    """
+    slots = {name: request.slots.get(name, value) for name, value in other.slots.items()}
+    taken = replace(other, passage=request.passage, slots=slots, constraints=request.constraints)
+    if not readable(taken):
+        return ""
+    try:
+        return attentive(taken, rng)
+    except (KeyError, ValueError):  # the town knows no such fact, or the text tells too little
+        return ""
 
 
 def slip(reply: str, other: str, rng: random.Random) -> str:
