@@ -211,6 +211,26 @@ def process_logits(
     return logits
 
 
+class ExactOutput(nn.Linear):
+    """An output layer that computes in its weights' precision, under autocast too."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """As ``nn.Linear``."""
+        with torch.autocast(x.device.type, enabled=False):
+            return nn.functional.linear(x.to(self.weight.dtype), self.weight, self.bias)
+
+
+def exact_logits(model) -> None:
+    """Let a model compute its logits in float32, whatever precision the rest of it runs in.
+
+    GPT-2's logits lie near -100, where two neighbouring bf16 numbers are 0.5 apart. The log-probs
+    of sampler and update would differ by as much. Ours; MiniMax-M1 (2025) does the same.
+    """
+    layer = model.get_output_embeddings()
+    if isinstance(layer, nn.Linear):
+        layer.__class__ = ExactOutput
+
+
 def never_sampled(tokenizer, model) -> Tensor:
     """Ids no response may hold, bool ``[V]``: special tokens but EOS, and rows without a token.
 

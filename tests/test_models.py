@@ -3,7 +3,7 @@ import time
 
 import pytest
 import torch
-from tiny import ARCHITECTURES, BOS, EOS, PAD, policy, same_weights, tokenizer
+from tiny import ARCHITECTURES, BOS, EOS, PAD, lower_logits, policy, same_weights, tokenizer
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
 from minirlhf import hub
@@ -12,6 +12,7 @@ from minirlhf.errors import MinirlhfError
 from minirlhf.models import (
     ScalarModel,
     check_model,
+    exact_logits,
     load_policy,
     load_tokenizer,
     load_weights,
@@ -82,6 +83,22 @@ def test_log_probs_of_half_precision_are_float32():
     logits = torch.randn(4, 259).bfloat16()
     assert process_logits(logits).dtype == torch.float32
     assert torch.equal(process_logits(logits, 0.5), logits.float() * 2)
+
+
+def test_logits_are_exact_where_the_rest_is_bf16():
+    """Even of a GPT-2 whose logits lie near -100, where bf16 numbers are half a nat apart."""
+    model = lower_logits(policy("gpt2", scale=2.0))
+    batch = collate(PROMPTS, RESPONSES, PAD)
+    wanted = response_logprobs(model, batch)
+
+    def error():
+        with torch.autocast("cpu", torch.bfloat16):
+            return float((response_logprobs(model, batch) - wanted).abs().max().detach())
+
+    assert model(torch.tensor([PROMPTS[0]])).logits.mean() < -64 and error() > 0.1
+    exact_logits(model)
+    assert error() < 0.03
+    assert torch.equal(response_logprobs(model, batch), wanted)
 
 
 def test_ids_beyond_the_vocabulary_are_never_sampled():

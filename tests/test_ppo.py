@@ -7,7 +7,16 @@ from threading import Barrier
 
 import pytest
 import torch
-from tiny import DEMONSTRATIONS, DOCUMENTS, EOS, PAD, policy, same_weights, tokenizer
+from tiny import (
+    DEMONSTRATIONS,
+    DOCUMENTS,
+    EOS,
+    PAD,
+    lower_logits,
+    policy,
+    same_weights,
+    tokenizer,
+)
 from transformers import AutoModelForCausalLM
 
 from minirlhf import objectives, rollouts
@@ -272,6 +281,23 @@ def test_a_first_ratio_off_1_is_an_error(tmp_path, monkeypatch):
     monkeypatch.setattr("minirlhf.rollouts.response_logprobs", other_temperature)
     with pytest.raises(MinirlhfError, match=r"ratio is off 1 by .* dropout left on"):
         train(tmp_path)
+
+
+def test_the_first_ratio_is_1_in_bf16_too(tmp_path, monkeypatch):
+    """Even of a GPT-2 whose logits lie near -100: .07 off and more where those were bf16."""
+    off = []
+    monkeypatch.setattr(
+        "minirlhf.ppo.check_ratio",
+        lambda new, old, mask, tolerance: off.append(float((new - old)[mask].abs().max())),
+    )
+    model = lower_logits(policy("gpt2"))
+    value = ScalarModel.from_policy(model, tokenizer()).value_model()
+    config = replace(CONFIG, precision="bf16", max_response=32, minibatch=16)
+    train_ppo(
+        config, model, copy.deepcopy(model), vowels, value, tokenizer(), PROMPTS,
+        folder=tmp_path, callback=(),
+    )  # fmt: skip
+    assert len(off) == 2 and 0 < max(off) < 0.02
 
 
 def test_kl_may_be_a_little_negative_only():

@@ -83,6 +83,15 @@ def policy(architecture: str = "neox", seed: int = 0, scale: float = 4.0):
     return model.eval()
 
 
+def lower_logits(model, by: float = 100.0):
+    """Move all logits of a GPT-2 down, to where the real one's are: no probability changes."""
+    shift = 0.3 * torch.randn(model.config.n_embd, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        model.transformer.wte.weight.add_(shift)
+        model.transformer.ln_f.bias.sub_(by * shift / shift.dot(shift))
+    return model
+
+
 DEMONSTRATIONS = [
     {"prompt": f"say {a} {b}\n", "completion": f"{b} {a}"} for a in WORDS[:5] for b in WORDS[5:]
 ]
