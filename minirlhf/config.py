@@ -255,11 +255,10 @@ _town_ppo = PPOConfig(
     episodes=16_384,
     rollout_batch=128,
     minibatch=32,
-    beta=0.15,
-    learning_rate=3e-4,
+    beta=0.2,
+    learning_rate=2e-4,
     vector_factor=20.0,
     lam=1.0,
-    decay="linear",
     max_prompt=140,
 )
 
@@ -334,9 +333,6 @@ DIFFERENCES: tuple[Difference, ...] = (
     Difference("ppo", "lam", "With .95, early errors of the value model make replies short here."),
     Difference("ppo", "beta", "β is in units of the reward, and this reward model's are larger."),
     Difference("ppo", "value_learning_rate", "Small networks take, and need, far larger steps."),
-    Difference(
-        "ppo", "decay", "A short run ends on a high rate otherwise; the ancestors decay too."
-    ),
     Difference("ppo", "max_prompt", "Prompt and response share a context of 320 tokens."),
     Difference("ppo", "max_response", "Tinytown's replies are a sentence or a few lines."),
     Difference(
