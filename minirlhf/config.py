@@ -260,6 +260,7 @@ _town_ppo = PPOConfig(
     vector_factor=20.0,
     lam=1.0,
     max_prompt=140,
+    max_response=72,
 )
 
 PRESETS: dict[str, Preset] = {
@@ -338,7 +339,11 @@ DIFFERENCES: tuple[Difference, ...] = (
     Difference(
         "ppo", "ptx_context", "Tinytown's texts are shorter than its bases' context of 320."
     ),
-    Difference("ppo_ptx", "ptx_gamma", "Chosen on Tinytown's own reward scale; see the γ sweep."),
+    Difference(
+        "ppo_ptx",
+        "ptx_gamma",
+        "Its loss is a mean over tokens here; this wins the tax back and keeps the gain.",
+    ),
     Difference(
         "ppo_ptx", "ptx_examples_per_episode", "Time: the paper's 8 cost more than PPO itself."
     ),

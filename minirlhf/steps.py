@@ -85,7 +85,7 @@ class RunConfig:
     """Documents for C.3's mix and for ptx."""
     best_of: int = 16
     """Samples among which the reward model chooses, for best-of-n."""
-    max_response: int = 72
+    max_response: int = PRESETS["tinytown"].ppo.max_response
     """Tokens that a reply may have."""
     stages: Preset = field(default_factory=lambda: PRESETS["tinytown"])
     """The settings of every stage."""

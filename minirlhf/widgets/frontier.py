@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from minirlhf.errors import MinirlhfError
-from minirlhf.plots import GRID, INK
+from minirlhf.plots import GRID, INK, running_mean
 from minirlhf.widgets.base import (
     Board,
     canvas,
@@ -30,7 +30,9 @@ from minirlhf.widgets.base import (
 from minirlhf.widgets.reader import Reader
 
 WINDOW = 10
-"""Last iterations of a run that are averaged."""
+"""Last iterations of a run that are averaged, and those that a point of its path averages."""
+APART = np.array([0.16, 0.1])
+"""Labels stand this far apart, across or down, in shares of what the picture spans."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,15 +112,16 @@ class Frontier(Board):
         axes.scatter(kls, values, s=26, color=INK, zorder=3)
         dress(axes, title, "KL to the reference, nats a reply", unit)
         axes.margins(x=0.12, y=0.18)
-        labelled: list[float] = []
-        apart = 0.1 * float(np.ptp(kls))
+        labelled: list[np.ndarray] = []
+        spans = np.ptp([kls, values], axis=1) + 1e-9
         for point in sorted(along, key=lambda point: point is not self.chosen):
             chosen, place = point is self.chosen, (point.kl, getattr(point, name))
             if chosen:
                 axes.scatter(*place, s=130, facecolor="none", edgecolor=INK, lw=1.6, zorder=4)
-            if all(abs(point.kl - other) >= apart for other in labelled):
-                labelled.append(point.kl)
-                note(axes, place, f"β {point.beta:g}", xytext=(0, 9), ha="center", va="bottom",
+            at = np.array(place) / spans
+            if all((np.abs(at - other) >= APART).any() for other in labelled):
+                labelled.append(at)
+                note(axes, place, f"β {point.beta:g}", xytext=(7, -4), ha="left", va="top",
                      textcoords="offset points", fontsize=7.5,
                      fontweight="bold" if chosen else "normal")  # fmt: skip
 
@@ -164,7 +167,7 @@ def _point(run: Any, judge: Callable[[str, str], Any] | None) -> Point:
         proxy=float(np.mean(scores[-WINDOW:])),
         judge=float(np.mean(grades)) if grades else None,
         samples=reader.samples(last[-1]["step"]),
-        path=list(zip(kls, scores, strict=True)),
+        path=list(zip(*(running_mean(np.array(v), WINDOW) for v in (kls, scores)), strict=True)),
     )
 
 
