@@ -19,8 +19,6 @@ from transformers.cache_utils import Cache, DynamicLayer
 from minirlhf.graphs import StaticLayer, StaticStep, static_step
 from minirlhf.models import position_arguments, quiet
 
-ROOM = 16
-"""Tokens by which a full cache grows."""
 AGREE = 1e-4
 """By how much the logits of a recorded step may differ from the model's."""
 
@@ -165,30 +163,32 @@ def can_be_joined(cache: Cache) -> bool:
     return all(type(layer) in kinds for layer in cache.layers)
 
 
-def join(parts: list[tuple[Cache, Tensor]], width: int) -> Cache:
-    """Some rows of each cache and their last ``width`` columns, as one cache."""
+def join(parts: list[tuple[Cache, Tensor]], width: int, room: int) -> Cache:
+    """Some rows of each cache and their last ``width`` columns, as one cache.
+
+    It has room for that many more tokens.
+    """
     caches = [cache for cache, _ in parts]
     if not can_be_joined(caches[0]):
         caches[0].batch_select_indices(parts[0][1])
         return caches[0]
     rows = [keep for _, keep in parts]
     layers = zip(*(cache.layers for cache in caches), strict=True)
-    return Cache(
-        layers=[RoomyLayer(list(zip(alike, rows, strict=True)), width) for alike in layers]
-    )
+    joined = [list(zip(alike, rows, strict=True)) for alike in layers]
+    return Cache(layers=[RoomyLayer(parts, width, room) for parts in joined])
 
 
 class RoomyLayer(DynamicLayer):
-    """A layer of a cache with room to grow: a token is written in place.
+    """A layer of a cache with room for what comes: a token is written in place.
 
     transformers' dynamic cache copies everything at every token, its static cache attends to all
     the room from the start; this one does neither: what it shows are views of what is filled.
     """
 
-    def __init__(self, parts: Sequence[tuple[DynamicLayer, Tensor]], width: int):
+    def __init__(self, parts: Sequence[tuple[DynamicLayer, Tensor]], width: int, room: int):
         super().__init__()
-        self._keys = _beneath([(layer.keys, keep) for layer, keep in parts], width)
-        self._values = _beneath([(layer.values, keep) for layer, keep in parts], width)
+        self._keys = _beneath([(layer.keys, keep) for layer, keep in parts], width, room)
+        self._values = _beneath([(layer.values, keep) for layer, keep in parts], width, room)
         self.dtype, self.device = self._keys.dtype, self._keys.device
         self.filled, self.is_initialized = width, True
         self._show()
@@ -204,11 +204,6 @@ class RoomyLayer(DynamicLayer):
     def extend(self, columns: int = 1) -> tuple[Tensor, Tensor]:
         """Show more columns, for the caller to fill."""
         self.filled += columns
-        if self.filled > self._keys.shape[2]:
-            more = self.filled - self._keys.shape[2] + ROOM
-            self._keys, self._values = (
-                nn.functional.pad(old, (0, 0, 0, more)) for old in (self._keys, self._values)
-            )
         return self._show()
 
     def _show(self) -> tuple[Tensor, Tensor]:
@@ -217,14 +212,15 @@ class RoomyLayer(DynamicLayer):
         return self.keys, self.values
 
 
-def _beneath(parts: Sequence[tuple[Tensor, Tensor]], width: int) -> Tensor:
+def _beneath(parts: Sequence[tuple[Tensor, Tensor]], width: int, room: int) -> Tensor:
     """Rows of each part, ``[·, H, ·, d]``, one beneath the other, all ending in one column."""
     (first, _), rows = parts[0], sum(len(keep) for _, keep in parts)
-    out = first.new_zeros(rows, first.shape[1], width + ROOM, first.shape[3])
+    out = first.new_empty(rows, first.shape[1], width + room, first.shape[3])
     start = 0
     for tensor, keep in parts:
         columns = min(tensor.shape[2], width)
         end = start + len(keep)
+        out[start:end, :, : width - columns] = 0  # masked, but attention multiplies it
         out[start:end, :, width - columns : width] = tensor[:, :, -columns:][keep]
         start = end
     return out

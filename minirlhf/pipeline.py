@@ -27,7 +27,7 @@ def run(config: RunConfig, callback: Callback | None = None) -> dict[str, Any]:
     started = time.monotonic()
     with held(Path(config.folder)):
         steps = Steps(config, callback)
-        settings = _open(steps)
+        settings = claim(steps)
         steps.make_data()
         with beside(make_models_of, config, ("initial", "base", "sft-4x")):
             make_models(steps, ("sft", "prompted", "best-of-n"))
@@ -45,8 +45,11 @@ def make_models_of(config: RunConfig, names: Sequence[str]) -> None:
     make_models(Steps(config), names)
 
 
-def _open(steps: Steps) -> dict[str, Any]:
-    """Claim the run folder for these settings, unless it has others; returns them as plain data."""
+def claim(steps: Steps) -> dict[str, Any]:
+    """Take the run folder for these settings; returns them as plain data.
+
+    Raises `MinirlhfError` if it holds a run with others.
+    """
     settings = json.loads(json.dumps(asdict(steps.config), default=str))
     path = steps.folder / "settings.json"
     begun = {entry.name for entry in steps.folder.iterdir()} - {".lock", path.name}

@@ -17,9 +17,9 @@ import numpy as np
 from minirlhf.beside import beside
 from minirlhf.errors import MinirlhfError
 from minirlhf.evaluate.statistics import over_seeds
-from minirlhf.folder import write_json
+from minirlhf.folder import read_json, write_json
 from minirlhf.measure import comparisons, describe, make_models
-from minirlhf.pipeline import make_models_of, run
+from minirlhf.pipeline import claim, make_models_of, run
 from minirlhf.reward import score_texts
 from minirlhf.steps import VARIANTS, RunConfig, Steps
 from minirlhf.tinytown import probes
@@ -70,8 +70,15 @@ def lines(measured: list[dict[str, Any]]) -> list[str]:
 
 
 def measure_seed(config: ProofConfig, seed: int, say: Callable[[str], None]) -> dict[str, Any]:
-    """One seed: the run's summary, and the figures of the runs for comparison."""
+    """One seed: the run's summary, and the figures of the runs for comparison.
+
+    They are kept in its folder as ``proof.json``, which is all that is needed of a finished seed.
+    """
     steps = Steps(replace(config.run, folder=config.folder / f"seed-{seed}", seed=seed))
+    path = steps.folder / "proof.json"
+    if path.exists():
+        claim(steps)
+        return read_json(path)
     say(f"seed {seed}: the main job")
     summary = run(steps.config)
     say(f"seed {seed}: {', '.join(VARIANTS)}; reward models of {GROUPS} groups of labelers")
@@ -85,6 +92,7 @@ def measure_seed(config: ProofConfig, seed: int, say: Callable[[str], None]) -> 
         summary["models"][name]["since"] = describe(
             steps, name, opponent=name.removesuffix("-long")
         )["gain"]
+    write_json(path, summary)
     return summary
 
 

@@ -178,8 +178,9 @@ def refill(
         return None
     columns = (torch.cat([part[i][keep] for part, keep in parts]) for i in range(5))
     row, length, sampled, *others = columns
-    cache = join([(part.cache, keep) for part, keep in parts], int(length.max()))
-    cache = decoder.settle(cache, most - int(sampled.min()) + LOOK_EVERY)
+    left = most - int(sampled.min()) + LOOK_EVERY
+    cache = join([(part.cache, keep) for part, keep in parts], int(length.max()), left)
+    cache = decoder.settle(cache, left)
     return Work(row, length, sampled, *others, cache)
 
 

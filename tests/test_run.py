@@ -120,6 +120,12 @@ def test_the_proof_prints_a_line_for_each_claim_and_goes_on_where_it_was(place, 
         )
     written = json.loads((config.folder / "proof.json").read_text())
     assert written["lines"] == result["lines"] and len(written["seeds"]) == 2
+    for kept in (config.folder / "seed-0").iterdir():  # a finished seed needs its figures alone
+        if kept.is_dir():
+            shutil.rmtree(kept)
+    assert proof.measure_seed(config, 0, pytest.fail) == written["seeds"][0]
+    with pytest.raises(MinirlhfError, match="other settings"):
+        proof.measure_seed(replace(config, run=replace(run, best_of=3)), 0, print)
 
 
 def interrupt(said: str) -> None:
