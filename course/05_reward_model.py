@@ -1,8 +1,8 @@
 # ---
 # jupyter:
 #   minirlhf:
-#     paper: §3.5, Eq. 1
-#     doing_minutes: 10
+#     paper: §3.5, C.2, E.2, Eq. 1
+#     doing_minutes: 30
 # ---
 
 # %% title [markdown] defines="prompt; completion"
@@ -16,12 +16,15 @@ the second out of it.
 
 After this chapter you can
 
-- turn the order in which a person puts some completions into the pairs of Eq. 1, and say what becomes of ties;
-- write Eq. 1 from scores and ranks, and check it against the package;
-- read off its gradient which completion is pushed, which way, and how hard.
+- turn an order of completions into the pairs of Eq. 1, write its loss, and read off which completion it pushes, which
+  way, and how hard;
+- train a model that scores completions, and say what its start and its batches bring;
+- set the zero of its scores, and name the ceiling of its accuracy;
+- find out what it has learned, where it is fooled, and put it to use;
+- rank completions yourself, and measure the model on your order.
 """
 
-# %% title [markdown] lang="zh" of="bd684b21"
+# %% title [markdown] lang="zh" of="4798e4fc"
 r"""
 # 第 05 章 · 奖励模型
 
@@ -31,9 +34,11 @@ r"""
 
 学完本章，你将能够
 
-- 把一个人给若干回复排出的次序变成式 1 中的成对比较，并说出并列是如何处理的；
-- 由得分和名次写出式 1，并与程序包核对；
-- 从它的梯度看出哪个回复被推动、往哪边推、推得多用力。
+- 把若干回复的次序变成式 1 中的成对比较，写出损失，并看出它推动哪个回复、往哪边推、推得多用力；
+- 训练一个给回复打分的模型，并说出它的起点和批次的组成各带来什么；
+- 定出得分的零点，并说出其准确率的上限；
+- 查明它学到了什么、在哪里会上当，并把它派上用场；
+- 亲自给回复排序，并用你自己的次序衡量这个模型。
 """
 
 # %% from-order [markdown] defines="labeler; ranking"
@@ -45,10 +50,10 @@ The paper's *labelers* ({paper:intro.labelers} people, hired for the purpose) sa
 *ranking*.
 
 In Tinytown a labeler is a programme: it sees how well a completion does what was asked, has tastes of its own, and
-errs now and then. Here is one of them at work. The smaller the rank, the better; equal ranks are a tie.
+errs now and then. Here is one at work. The smaller the rank, the better; equal ranks are a tie.
 """
 
-# %% from-order [markdown] lang="zh" of="a4f4d3e3"
+# %% from-order [markdown] lang="zh" of="ed4e07ea"
 r"""
 ## 从次序到成对比较（§3.5）
 
@@ -71,36 +76,64 @@ replies = [
     "You could give her a scarf, a bottle, and a letter.",
 ]
 given = training_pool()[1].rank(prompt, replies)
-for rank, reply in sorted(zip(given, replies, strict=True)):
-    print(rank, reply)
+K = len(replies)
+for k in sorted(range(K), key=given.__getitem__):
+    print(f"rank {given[k]} · y{k + 1}: {replies[k]}")
 
 # %% comparisons [markdown] defines="comparison"
 r"""
 A ranking of $K$ completions holds $\binom K2$ *comparisons*: two completions, and which of them is preferred. A tie
 prefers neither. The paper lets labelers tie and then drops those pairs from training (C.2), and so do we.
 
-`ranked_pairs` marks the rest in a square: row $w$, column $l$ is true where completion $w$ beats completion $l$.
+`ranked_pairs` marks the rest in a square: in row $w$, column $l$, whether completion $w$ beats completion $l$.
 """
 
-# %% comparisons [markdown] lang="zh" of="6f3ea4c1"
+# %% comparisons [markdown] lang="zh" of="12bd72ed"
 r"""
 对 $K$ 个回复的一次排序含有 $\binom K2$ 个*成对比较*（comparison）：两个回复，以及其中哪个更受偏好。并列则不偏好任何一个。
 论文允许标注员判并列，训练时再把这些对舍去（C.2），我们也照此处理。
 
-`ranked_pairs` 把其余的对标在一个方阵里：第 $w$ 行、第 $l$ 列为真，表示回复 $w$ 胜过回复 $l$。
+`ranked_pairs` 把其余的对标在一个方阵里：第 $w$ 行、第 $l$ 列表示回复 $w$ 是否胜过回复 $l$。
 """
 
 # %% square
 import torch
 
+from minirlhf import lesson
 from minirlhf.objectives import ranked_pairs
 
 ranks = torch.tensor([given])  # one prompt: shape [1, K]
 wins = ranked_pairs(ranks, valid=ranks > 0)
-K = ranks.shape[1]
-pairs = K * (K - 1) // 2
-print(f"{K} completions, {pairs} pairs, {wins.sum()} of them no tie")
-print(wins[0].int())
+names = [f"y{k + 1}" for k in range(K)]
+marks = [["beats" if won else "–" for won in row] for row in wins[0]]
+found = f"{wins.sum()} of {K * (K - 1) // 2} pairs"
+lines = [[n, *m] for n, m in zip(names, marks, strict=True)]
+lesson.table((found, *names), lines)
+
+# %% ties [markdown]
+r"""
+How much is lost with the ties? These are rankings that our shipped run trained on, each by one labeler of
+Tinytown. Every prompt was sampled {run:counts.k.min} to {run:counts.k.max} times; samples that say the same are ranked
+once, so some rankings are shorter.
+"""
+
+# %% ties [markdown] lang="zh" of="9105bf02"
+r"""
+舍去并列会损失多少？下面是随包运行训练时用过的一些排序，每个排序出自 Tinytown 的一位标注员。
+每个提示采样 {run:counts.k.min} 到 {run:counts.k.max} 次；内容相同的样本只排一次，所以有些排序较短。
+"""
+
+# %% tied
+from itertools import combinations
+
+from minirlhf import shipped
+
+rankings = shipped.read("rankings")
+sizes = [len(row["ranks"]) for row in rankings]
+both = [p for row in rankings for p in combinations(row["ranks"], 2)]
+tied = sum(one == two for one, two in both) / len(both)
+print(f"{len(rankings):,} rankings of {min(sizes)} to {max(sizes)} texts, "
+      f"{len(both):,} pairs, {tied:.0%} of them ties")  # fmt: skip
 
 # %% equation [markdown] defines="reward model"
 r"""
@@ -114,14 +147,14 @@ $$
 \mathcal L(\theta)=-\,\mathbb E_{x}\Big[\tbinom K2^{-1}\sum_{(w,l)}\log\sigma\big(r_\theta(x,y_w)-r_\theta(x,y_l)\big)\Big]
 $$
 
-Read it from the inside out. The difference of two scores goes through the logistic function $\sigma$ and becomes the
-probability that $y_w$ is preferred. Its negative logarithm is the loss of the pair. The loss of a prompt is the mean
-over its pairs, and $\mathbb E_x$ is the mean over prompts, in that order.
+From the inside out: the difference of two scores goes through the logistic function $\sigma$ and becomes the probability that $y_w$ is preferred (the model of Bradley and Terry). Its negative logarithm is the loss of the pair. The
+loss of a prompt is the mean over its pairs, and $\mathbb E_x$ is the mean over prompts, in that order.
 
-Only differences enter. So the scores have no zero of their own, and no two prompts are ever compared.
+With ties dropped, fewer than $\binom K2$ pairs are left. We divide by their number, $|P_x|$: our reading, so that a tie
+doesn't make its prompt count less. All pairs lie within a prompt; two prompts are never compared.
 """
 
-# %% equation [markdown] lang="zh" of="b6feccb2"
+# %% equation [markdown] lang="zh" of="d2d1f733"
 r"""
 ## 一次排序的损失（式 1）
 
@@ -132,10 +165,11 @@ $$
 \mathcal L(\theta)=-\,\mathbb E_{x}\Big[\tbinom K2^{-1}\sum_{(w,l)}\log\sigma\big(r_\theta(x,y_w)-r_\theta(x,y_l)\big)\Big]
 $$
 
-请由内向外读。两个得分之差经过逻辑函数 $\sigma$，成为 $y_w$ 更受偏好的概率。它的负对数就是这一对的损失。
+请由内向外读。两个得分之差经过逻辑函数 $\sigma$，成为 $y_w$ 更受偏好的概率（布拉德利–特里模型）。它的负对数就是这一对的损失。
 一个提示的损失是它各对损失的平均，$\mathbb E_x$ 再对提示取平均，次序不能颠倒。
 
-进入式中的只有差。因此得分没有自己的零点，不同的提示之间也从不比较。
+舍去并列之后，剩下的对少于 $\binom K2$ 个。我们除以剩下的对数 $|P_x|$：这是我们的读法，免得并列使一个提示的分量变轻。
+所有的对都在同一提示之内；不同的提示之间从不比较。
 """
 
 # %% by-hand
@@ -156,22 +190,21 @@ print(f"in the right order: {result.correct} of {result.pairs} pairs")
 r"""
 ### Where it pushes
 
-What a loss teaches is its gradient. On the left, each dot is one pair of the ranking. A pair that the scores put in
-the right order lies to the right of zero, where the curve is low and flat; the more wrong a pair is, the more it costs
-and the harder it pulls. On the right, the pulls of all pairs add up to one push for each completion, the best rank at
+What a loss teaches is its gradient. On the left, each dot is one pair. In the right order it lies to the right of zero,
+where the curve is low and flat; the more wrong a pair is, the more it costs
+and the harder it pulls: by $\sigma\big(r_\theta(x,y_l)-r_\theta(x,y_w)\big)/|P_x|$, never more than $1/|P_x|$. On the right, the pulls of all pairs add up to one push for each completion, the best rank at
 the top.
 """
 
-# %% push [markdown] lang="zh" of="227af634"
+# %% push [markdown] lang="zh" of="02bd2110"
 r"""
 ### 它往哪里推
 
-损失教给模型的，是它的梯度。左图中每个点是这次排序的一对。得分给出正确次序的对落在零的右边，那里曲线低而平；
-一对错得越厉害，代价越高，拉力也越大。右图把各对的拉力加起来，得到对每个回复的一个推力，名次最好的在最上面。
+损失教给模型的，是它的梯度。左图中每个点是一对。次序正确的落在零的右边，那里曲线低而平；
+一对错得越厉害，代价越高，拉力也越大：拉力是 $\sigma\big(r_\theta(x,y_l)-r_\theta(x,y_w)\big)/|P_x|$，不会超过 $1/|P_x|$。右图把各对的拉力加起来，得到对每个回复的一个推力，名次最好的在最上面。
 """
 
 # %% picture
-from minirlhf import lesson
 from minirlhf.plots import INK, MUTED
 
 leaf = scores.clone().requires_grad_()
@@ -182,34 +215,1189 @@ curve.plot(x, -F.logsigmoid(x), color=MUTED)
 curve.plot(difference[wins], of_each_pair[wins], "o", color=INK)
 curve.set(xlabel="difference of scores", ylabel="loss of the pair")
 order = ranks[0].argsort(stable=True).flip(0)
-names = [f"rank {ranks[0, k]}, score {scores[0, k]:.1f}" for k in order]
-pushes.barh(names, -leaf.grad[0, order], color=INK, height=0.5)
+named = [f"y{k + 1}, rank {given[k]}, {scores[0, k]:+.1f}" for k in order]
+pushes.barh(named, -leaf.grad[0, order], color=INK, height=0.5)
 pushes.set(xlabel="push on the score")
 lesson.show(figure, "Left, the loss of a pair falls with the difference of "
     "scores. Right, well-ranked completions are pushed up, the others "
     "down.")  # fmt: skip
 
-# %% predict [markdown]
+# %% shift [markdown]
 r"""
-**Predict.** Add the same constant to all five scores. What becomes of the loss, and of the pushes? And what do the five
-pushes add up to, whatever the scores are? Change `scores` above and run the two cells again.
+**Predict.** Enter your guesses, or none; the cells below draw the outcomes beside them. First, what
+becomes of the loss if all scores of a prompt move together?
+"""
+
+# %% shift [markdown] lang="zh" of="c92bd65a"
+r"""
+**先猜一猜。** 填入你的猜测，也可以留空；下面的单元格会把结果画在旁边。先看第一个问题：一个提示的所有得分一起移动，损失会怎样？
+"""
+
+# %% guess-shift
+from minirlhf.widgets import Prediction
+
+guess_shift = Prediction("Add three to all five scores. Then the loss …",
+    "05.shift", choices=("rises", "stays", "falls"))  # fmt: skip
+guess_shift
+
+# %% moved
+moved = ranking_loss(scores + 3.0, ranks, ranks > 0).loss - result.loss
+stays = abs(float(moved)) < 1e-5
+guess_shift.reveal("stays" if stays else "rises" if moved > 0 else "falls")
+
+# %% zero [markdown]
+r"""
+The constant stands on both sides of every difference. So the scores have no zero of their own, and each prompt's scores
+may lie higher or lower than another's without Eq. 1 noticing. The pushes always add up to nothing: what one completion of
+a pair gains, the other one loses. Second question: a model that knows nothing gives all five the same score.
+"""
+
+# %% zero [markdown] lang="zh" of="8233ba7e"
+r"""
+这个常数出现在每个差的两边。因此得分没有自己的零点，一个提示的得分整体高于或低于另一个提示，式 1 也看不出来。
+各个推力之和恒为零：一对中一个回复得到多少，另一个就失去多少。第二个问题：一个什么都不懂的模型给五个回复打同样的分。
+"""
+
+# %% guess-flat
+guess_flat = Prediction("All five scores are equal. What is the loss of "
+    "Eq. 1?", "05.flat", unit="loss")  # fmt: skip
+guess_flat
+
+# %% flat
+flat = ranking_loss(torch.zeros_like(scores), ranks, ranks > 0).loss
+guess_flat.reveal(float(flat))
+
+# %% explore [markdown]
+r"""
+This is $\log 2$, the price of a coin toss: remember it when you read a curve of this loss. Now move the scores yourself.
+Can you bring every pair in order with a loss that is still near it? Can you push it to zero? What happens to the arrows
+when you give two completions the same rank?
+"""
+
+# %% explore [markdown] lang="zh" of="cdf6057f"
+r"""
+这就是 $\log 2$，抛硬币的代价：看这个损失的曲线时请记住它。现在请亲手移动得分。能否让每一对的次序都对，而损失仍接近它？
+能否把损失压到零？给两个回复相同的名次，箭头会怎样？
+"""
+
+# %% explorer
+from minirlhf.widgets import RankingExplorer
+
+RankingExplorer(scores[0].tolist(), given, replies)
+
+# %% explored [markdown]
+r"""
+The right order with differences near zero costs nearly $\log 2$; no finite difference costs nothing, so Eq. 1 goes on asking
+for more. Tied completions don't pull on each other.
+"""
+
+# %% explored [markdown] lang="zh" of="2b0e1a57"
+r"""
+次序全对而差接近零，损失仍近于 $\log 2$；任何有限的差都不会使损失为零，所以式 1 总在要求更多。并列的回复互不拉扯。
+"""
+
+# %% model [markdown]
+r"""
+## A model that ends in one number (§3.5, C.2)
+
+Take a language model and put one row of weights in the place of the layer that gives each next token its probability.
+Applied to the hidden state of the completion's **last** token, its end token, it gives the score: only that position has
+read everything. (The paper doesn't say where it reads the score.) By hand, with the reward model of our shipped run:
+"""
+
+# %% model [markdown] lang="zh" of="a684ba73"
+r"""
+## 末端只有一个数的模型（§3.5, C.2）
+
+取一个语言模型，去掉给每个后续词元算概率的那一层，换上一行权重。把它作用在回复**最后**一个词元（即结束符）的隐藏状态上，
+就得到得分：只有这个位置读过了全部内容。（论文没有说明在哪里读出得分。）下面用随包运行的奖励模型手工算一次：
+"""
+
+# %% last-token
+from minirlhf.data.encoding import encode_completions, encode_prompts
+from minirlhf.models import ScalarModel, load_tokenizer
+from minirlhf.reward import score_texts
+
+folder = shipped.run("reward") / "model"
+tokenizer, reward = load_tokenizer(folder), ScalarModel.load(folder)
+ids = encode_prompts(tokenizer, [prompt])[0]
+ids = ids + encode_completions(tokenizer, replies[:1])[0]
+with torch.no_grad():
+    hidden = reward.hidden_states(torch.tensor([ids]))  # [tokens, d]
+    last = float(reward.head(hidden[-1]) + reward.bias)
+package = score_texts(reward, tokenizer, [prompt], replies[:1])
+print(f"{len(ids)} tokens, each a state of {hidden.shape[1]} numbers")
+print(f"score by hand {last:+.4f}, by the package {package[0]:+.4f}")
+
+# %% scored
+from functools import partial
+
+score = partial(score_texts, reward, tokenizer)
+found = score([prompt] * K, replies).tolist()
+shown = sorted(zip(given, found, replies, strict=True))
+lesson.table(
+    ("completion", "score (shipped run)", "the labeler's rank"),
+    [(y, f"{r:+.2f}", rank) for rank, r, y in shown],
+)
+
+# %% start [markdown]
+r"""
+### Where it starts
+
+The paper doesn't state how the new row of weights begins. The code of Ziegler et al. (2019), on which it builds, draws it
+with mean zero and standard deviation $1/\sqrt{d+1}$; so do we, where the row is new. And the rest? §3.5 says: from the SFT
+model. C.2 says: in fact from a GPT-3 ({paper:rm.size}; larger ones trained less stably) tuned on public datasets, and that
+the choice made little difference.
+
+Here we deviate. Our shipped reward model starts from the *voted base*, a reward model already, head and all: Eq. 1 has
+trained it on Tinytown's *notice board*, answers to posts in the order of their votes. The votes go by the judge, Tinytown's
+exact grader. No run of the three steps sees the judge, but this start carries its marks. We train one **without** it, from the plain base with a new head, now.
+"""
+
+# %% start [markdown] lang="zh" of="52d57430"
+r"""
+### 从哪里开始
+
+新的一行权重如何初始化，论文没有说明。它所依据的 Ziegler et al. (2019) 的代码按均值为零、标准差为 $1/\sqrt{d+1}$ 抽取；
+凡是这一行为新的，我们也这样做。其余部分呢？§3.5 说：取自 SFT 模型。C.2 则说：实际上取自在公开数据集上调过的 GPT-3
+（{paper:rm.size}；更大的训练不够稳定），而且选哪个差别不大。
+
+这里我们与论文不同。随包的奖励模型从*投票基座*开始，它连同末端那一行已经是一个奖励模型：式 1 已在 Tinytown 的*公告栏*上训练过它，
+那里是帖子的回答，按得票排出次序。这些投票依据的是评判者（judge），即 Tinytown 的精确评分器。三个步骤的任何一次运行都看不到评判者，
+但这个起点带着它的印记。我们现在就**不用**它，从普通的基座模型和新的一行权重开始训练一个。
+"""
+
+# %% plain
+from minirlhf.models import load_policy
+from minirlhf.tinytown.bases import base_folder
+
+base = load_policy(base_folder("medium"), tokenizer)
+plain = ScalarModel.from_policy(base, tokenizer)
+d, drawn = plain.head.in_features, float(plain.head.weight.detach().std())
+weights = sum(p.numel() for p in plain.parameters())
+print(f"{weights:,} weights, {d} of them in the head")
+print(f"their spread {drawn:.4f}; 1/sqrt(d + 1) is {(d + 1) ** -0.5:.4f}")
+
+# %% accuracy [markdown]
+r"""
+### Training one (C.2)
+
+The measure is *accuracy*: the share of pairs that the scores put in the labeler's order, mean within a prompt, then over
+prompts. The prompts' writers occur in no training set; the labelers are the training pool's. A coin gets one half. A new head,
+one random draw, may land on either side: with all signs turned, as likely a draw, it would order the other pairs right.
+"""
+
+# %% accuracy [markdown] lang="zh" of="3d5b56c0"
+r"""
+### 训练一个（C.2）
+
+衡量的尺度是*准确率*：得分给出的次序与标注员相同的对所占的比例，先在一个提示内平均，再对提示平均。
+提示的作者不出现在任何训练集中；标注员来自训练用的标注员池。抛硬币得一半。新的一行权重只是一次随机抽取，可能落在任何一边：
+把符号全部反过来（同样可能抽到），答对的就换成另外那些对。
+"""
+
+# %% measure
+from minirlhf.evaluate.rankings import accuracy, score_rankings
+
+heldout = shipped.read("heldout")[: lesson.pick(400, quick=30)]
+labeled = [row["ranks"] for row in heldout]
+
+
+def scored_by(model):
+    return score_rankings(partial(score_texts, model, tokenizer), heldout)
+
+
+blank = scored_by(plain)
+before = accuracy(blank, labeled)
+print(f"before training: {before.mean:.1%} of held-out pairs in order "
+      f"[{before.low:.1%}, {before.high:.1%}]")  # fmt: skip
+
+# %% guess-live
+guess_live = Prediction("After one pass over the rankings: held-out pairs "
+    "in the labeler's order, in %?", "05.live", unit="%")  # fmt: skip
+guess_live
+
+# %% live [markdown]
+r"""
+One pass over the rankings, as in the paper. The start isn't the only difference from the shipped run: this one takes half the
+rankings, in smaller batches (the paper's: {paper:rm.batch_prompts}), at five times the learning rate. The desk lets
+you pause and stop the run, a process of its own. Single batches scatter: compare the smoothed loss
+with the price of a coin toss.
+"""
+
+# %% live [markdown] lang="zh" of="ead6ec3e"
+r"""
+像论文一样，把排序过一遍。与随包运行的差别不只在起点：这次只用一半的排序，批次较小（论文的是 {paper:rm.batch_prompts} 个提示一批），
+学习率是五倍。训练是一个单独的进程，你可以在控制台上暂停或停止它。单个批次起伏很大：请用平滑后的损失与抛硬币的代价比较。
+"""
+
+# %% train
+from minirlhf.data.records import write_jsonl
+from minirlhf.widgets import TrainingDesk, start
+
+passed = lesson.workspace("05", "rankings.jsonl")
+write_jsonl(passed, rankings[: lesson.pick(2000, quick=48)])
+job = start(
+    "rm",
+    lesson.workspace("05", "reward"),
+    model=base_folder("medium"),
+    rankings=passed,
+    demonstrations=shipped.file("demonstrations"),
+    learning_rate=1e-3,  # five times the shipped run's: it starts from less
+    batch=16,  # prompts
+    micro_batch=8,  # of them at once: saves memory, changes no number
+)
+desk = TrainingDesk(job, note="live")
+desk
+
+# %% trained
+job.wait()
+desk.look()
+live = ScalarModel.load(job.folder / "model")
+learned = scored_by(live)
+after = accuracy(learned, labeled)
+guess_live.reveal(100 * after.mean)
+
+# %% start-why [markdown]
+r"""
+All four side by side. Below the picture the two gaps are measured prompt by prompt; an interval that holds zero shows nothing.
+"""
+
+# %% start-why [markdown] lang="zh" of="cd4d2de2"
+r"""
+四个模型放在一起。请看两处差距：图下逐个提示地测出了它们。区间若包含零，就什么也没有证明。
+"""
+
+# %% starts
+voted = ScalarModel.load(base_folder("medium-voted"))
+ours, by_votes = scored_by(reward), scored_by(voted)
+figure, axes = lesson.panels(1, "Held-out accuracy by starting point "
+    "(live; last row: shipped run)", size=(7.2, 2.4))  # fmt: skip
+lesson.intervals(axes, {
+    "plain base, new head": before,
+    "plain base, rankings": after,
+    "voted base": accuracy(by_votes, labeled),
+    "voted base, rankings": accuracy(ours, labeled),
+}, "% of pairs in the labeler's order")  # fmt: skip
+axes.axvline(50, color=MUTED, linestyle=(0, (4, 3)), linewidth=1)
+lesson.show(figure, "Four dots with intervals: plain base before and after "
+    "training on rankings, voted base before and after.")  # fmt: skip
+
+# %% brought
+import numpy as np
+
+from minirlhf.evaluate.rankings import shares_in_order
+from minirlhf.evaluate.statistics import paired_difference
+
+
+def gain(new, old, ranks):
+    """Points of accuracy that new scores have over old ones."""
+    both = np.array([shares_in_order(s, ranks) for s in (new, old)])
+    found = paired_difference(*(100 * both[:, np.isfinite(both).all(0)]))
+    return f"{found.mean:+.1f} [{found.low:+.1f}, {found.high:+.1f}] points"
+
+
+print(f"""rankings bring
+  to the plain base: {gain(learned, blank, labeled)}
+  to the voted base: {gain(ours, by_votes, labeled)}""")
+
+# %% ways [markdown]
+r"""
+## All pairs of a prompt at once (§3.5)
+
+The comparisons of one prompt share their completions. The paper first shuffled all pairs into one pile, and one pass over
+it was enough to over-fit: each completion came up to $K-1$ times. So all pairs of a prompt became **one batch element**:
+each of its $K$ completions goes through the model once, Eq. 1 compares their $K$ scores. Both ways see the same rankings once, with
+as many pairs to a step; three seeds each.
+"""
+
+# %% ways [markdown] lang="zh" of="08594da9"
+r"""
+## 一个提示的所有对放在一起（§3.5）
+
+同一提示的成对比较共用那几个回复。论文起初把所有的对打乱成一堆，过一遍就已过拟合：每个回复最多出现 $K-1$ 次。
+于是一个提示的所有对成了**一个批次元素**：它的 $K$ 个回复只通过模型一次，式 1 比较它们的 $K$ 个得分。
+两种做法看的都是同样的排序，都只看一遍，每步的对数也相当；各用三个随机种子。
+"""
+
+# %% guess-cost
+guess_cost = Prediction("Pair by pair takes how many times as long as "
+    "prompt by prompt?", "05.cost", unit="times")  # fmt: skip
+guess_cost
+
+# %% cost
+ways = {"prompts": [], "pairs": []}
+for row in shipped.read("ways"):
+    ways[row["way"]].append(row)
+seconds = {w: np.mean([r["seconds"] for r in ways[w]]) for w in ways}
+guess_cost.reveal(seconds["pairs"] / seconds["prompts"], "shipped run")
+
+# %% ways-gap [markdown]
+r"""
+And accuracy? Each line below is one seed: a filled dot on held-out prompts, an open one on prompts of the training set. The
+distance between them is what over-fitting would widen.
+"""
+
+# %% ways-gap [markdown] lang="zh" of="8996d21d"
+r"""
+准确率呢？下面每条线是一个种子：实心点是留出的提示，空心点是训练集中的提示。两者的距离正是过拟合会拉大的东西。
+"""
+
+# %% gap
+called = {"prompts": "prompt by prompt", "pairs": "pair by pair"}
+lines = [(way, row) for way in ways for row in ways[way]]
+figure, axes = lesson.panels(1, "Accuracy in training and held "
+    "out, by seed (shipped run)", size=(7.2, 2.5))  # fmt: skip
+for y, (_, row) in enumerate(lines):
+    ends = 100 * np.array([row["heldout"], row["train"]])
+    axes.plot(ends, [y, y], color=MUTED, zorder=1)
+    axes.scatter(ends, [y, y], c=[INK, "white"], edgecolors=INK, zorder=2)
+words = [f"{called[way]}, seed {row['seed']}" for way, row in lines]
+axes.set_yticks(range(len(lines)), words)
+axes.invert_yaxis()
+axes.set_xlabel("% of pairs in order; filled: held out, open: in training")
+lesson.show(figure, "Lines from held-out to training accuracy, one for "
+    "each seed of the two ways.")  # fmt: skip
+
+# %% ways-why
+decided = [sum(a != b for a in row["ranks"]) for row in rankings
+           for b in row["ranks"]]  # fmt: skip
+apart = {"held out": [], "gap to training": []}
+for whole, pair in zip(ways["prompts"], ways["pairs"], strict=True):
+    gaps = [row["train"] - row["heldout"] for row in (whole, pair)]
+    apart["held out"].append(100 * (pair["heldout"] - whole["heldout"]))
+    apart["gap to training"].append(100 * (gaps[1] - gaps[0]))
+print(f"pair by pair, a completion is read {np.mean(decided):.1f} times a "
+      f"pass on average, at most {max(decided)} times")  # fmt: skip
+print("pair by pair minus prompt by prompt, seed by seed, in points:")
+for what, points in apart.items():
+    print(f"  {what}: {', '.join(f'{p:+.1f}' for p in points)}; higher in "
+          f"{sum(p > 0 for p in points)} of {len(points)}")  # fmt: skip
+
+# %% ways-said [markdown]
+r"""
+From training to held out, accuracy goes from {run:ways.prompts.train:.1%} to {run:ways.prompts.heldout:.1%} prompt by prompt,
+from {run:ways.pairs.train:.1%} to {run:ways.pairs.heldout:.1%} pair by pair, which takes {run:ways.cost:.1f} times as long. The
+first line printed above explains most of that: a completion is read again for each of its pairs. The paper saw over-fitting
+too, and better validation accuracy and log loss with whole prompts. Here that would be minus signs in the line *held out*,
+clear plus signs in the last. Where they are missing, these runs can't say why; but the paper's model has billions of
+weights to memorise with, ours a million, and votes leave the rankings little to teach.
+"""
+
+# %% ways-said [markdown] lang="zh" of="deaabd1c"
+r"""
+从训练集到留出集，逐提示训练的准确率从 {run:ways.prompts.train:.1%} 到 {run:ways.prompts.heldout:.1%}，
+逐对训练从 {run:ways.pairs.train:.1%} 到 {run:ways.pairs.heldout:.1%}，而后者用时是前者的 {run:ways.cost:.1f} 倍。
+用时的差别大半由上面打印的第一行解释：一个回复要为它的每一对各读一遍。论文还看到了过拟合，以及以整个提示为元素时更好的验证准确率和对数损失。
+在这里，那会是 held out 一行的负号和末行明显的正号。如果没有，这些运行说不出原因；但论文的模型有数十亿权重可用来死记，
+我们的只有一百万，而投票留给排序去教的已经不多。
+"""
+
+# %% bias [markdown] defines="reward bias"
+r"""
+## What zero means (§3.5)
+
+Eq. 1 leaves the zero free. Step 3 will use the score as a reward, so the paper fixes it after training: a constant, the
+*reward bias*, is added so that the labelers' demonstrations score zero on average. It is stored with the weights.
+"""
+
+# %% bias [markdown] lang="zh" of="09bdf10e"
+r"""
+## 零意味着什么（§3.5）
+
+式 1 没有规定零点。第 3 步要把得分当作奖励，所以论文在训练之后把它定下来：加上一个常数，即*奖励偏置*（reward bias），
+使标注员的示范平均得分为零。它和权重存放在一起。
+"""
+
+# %% bias-check
+import json
+
+from minirlhf.objectives import reward_bias
+
+shown = shipped.read("demonstrations")
+columns = [[row[c] for row in shown] for c in ("prompt", "completion")]
+of_demos = score(*columns)
+raw = of_demos - reward.bias
+stored = json.loads((folder / "config.json").read_text())["reward_bias"]
+print(f"demonstrations without a bias: {raw.mean():+.2f} on average")
+print(f"so the bias is {reward_bias(raw):+.2f}; stored: {stored:+.2f}")
+print(f"with it: {abs(of_demos.mean()):.2f}")
+
+# %% bias-why [markdown]
+r"""
+Above zero now means: above the *mean* demonstration, and those answer other prompts. A prompt's scores may be shifted as a
+whole, so it doesn't mean better than this prompt's own demonstration: look back at the five gifts' scores. How many
+samples of the SFT model, on held-out prompts, get above zero?
+"""
+
+# %% bias-why [markdown] lang="zh" of="3863119e"
+r"""
+得分大于零，现在意味着：高于示范的*平均*得分，而那些示范回答的是别的提示。一个提示的得分可以整体移动，
+所以它并不意味着比这个提示自己的示范更好：请回头看那五份礼物的得分。SFT 模型在留出提示上的样本有多少能超过零？
+"""
+
+# %% guess-zero
+guess_zero = Prediction("Which share of the SFT model's samples scores "
+    "above zero, in %?", "05.zero", unit="%")  # fmt: skip
+guess_zero
+
+# %% above
+of_samples = np.concatenate(ours)
+guess_zero.reveal(100 * float((of_samples > 0).mean()), "shipped run")
+
+# %% zero-picture [markdown]
+r"""
+Compare where the two heaps lie, and the two shares above zero: the bias fixes the demonstrations' mean, not their share.
+"""
+
+# %% zero-picture [markdown] lang="zh" of="ed3b6dc1"
+r"""
+请比较两堆的位置，以及两个大于零的比例：偏置定下的是示范的平均值，而不是这个比例。
+"""
+
+# %% zero-heaps
+from minirlhf.plots import PALETTE
+
+figure, axes = lesson.panels(1, "Scores of demonstrations and of SFT "
+    "samples (shipped run)", size=(7.2, 2.7))  # fmt: skip
+bins = np.linspace(of_samples.min(), of_samples.max(), 36)
+for values, name, color in (
+    (of_samples, "SFT samples", PALETTE["sft"]),
+    (of_demos.numpy(), "demonstrations", INK),
+):
+    share = np.histogram(values, bins)[0] * 100 / len(values)
+    over = f"{(values > 0).mean():.0%} above zero"
+    label = f"{name}: mean {values.mean():+.1f}, {over}"
+    axes.stairs(share, bins, color=color, linewidth=1.8, label=label)
+axes.axvline(0, color=MUTED, linestyle=(0, (4, 3)), linewidth=1)
+axes.set(xlabel="score", ylabel="% of texts")
+axes.legend(loc="upper left", frameon=False, fontsize=8)
+lesson.show(figure, "Two outlines over the score: demonstrations around "
+    "zero, SFT samples with a tail to the left.")  # fmt: skip
+
+# %% ceiling [markdown] defines="agreement"
+r"""
+## How good can it be? (E.2)
+
+People disagree, and no model can agree with all of them. So beside accuracy belongs *agreement*: how often two
+labelers prefer the same completion, over pairs that neither ties. The paper's labelers agreed on
+{paper:agreement.training} of pairs (§3.4). Here a second labeler of the pool ranks each held-out prompt again.
+"""
+
+# %% ceiling [markdown] lang="zh" of="e193adc0"
+r"""
+## 它能好到什么程度？（E.2）
+
+人与人意见不一，没有模型能同时赞同所有人。因此准确率旁边要放上*一致率*（agreement）：在两位标注员都不判并列的对中，
+他们偏好同一个回复的比例。论文中标注员的一致率是 {paper:agreement.training}（§3.4）。这里由标注员池中的另一位把每个留出的提示再排一次。
+"""
+
+# %% guess-ceiling
+guess_ceiling = Prediction("On how many pairs do two labelers of Tinytown "
+    "agree, in %?", "05.ceiling", unit="%")  # fmt: skip
+guess_ceiling
+
+# %% again
+import random
+
+pool, draw = training_pool(), random.Random(0)
+
+
+def second(row):
+    other = draw.choice([w for w in pool if w.name != row["labeler"]])
+    given = other.rank(row["prompt"], row["completions"])
+    return [-rank for rank in given]  # the higher, the better
+
+
+others = [second(row) for row in heldout]
+alike = accuracy(others, labeled)
+guess_ceiling.reveal(100 * alike.mean)
+
+# %% truth [markdown]
+r"""
+Now the reward model beside that, against a labeler and the judge. The judge doesn't err: it grades from one to seven by
+criteria such as instruction, truth and language; a reply *passes* that meets them all.
+"""
+
+# %% truth [markdown] lang="zh" of="10d8e75a"
+r"""
+现在把奖励模型放到旁边，对照标注员，也对照评判者。评判者不会出错：它依据指令、真实、语言等准则给回复打一到七分；满足全部准则的回复*合格*。
+"""
+
+# %% ceilings
+from minirlhf.tinytown.judge import judge
+
+grades = [[judge(row["prompt"], y).overall for y in row["completions"]]
+          for row in heldout]  # fmt: skip
+by_judge = [[-grade for grade in row] for row in grades]
+truth = accuracy(grades, labeled)
+figure, axes = lesson.panels(1, "Who orders held-out pairs alike (live; "
+    "reward model: shipped run)", size=(7.2, 3.3))  # fmt: skip
+lesson.intervals(axes, {
+    "labeler's order, by a second labeler": alike,
+    "by the judge": truth,
+    "by the reward model": accuracy(ours, labeled),
+    "judge's order, by the reward model ": accuracy(ours, by_judge),
+    "by the voted base ": accuracy(by_votes, by_judge),
+    "by the plain base, rankings ": accuracy(learned, by_judge),
+}, "% of pairs")  # fmt: skip
+lesson.show(figure, "Six dots with intervals: three orders against a "
+    "labeler's, three against the judge's.")  # fmt: skip
+
+# %% nearer
+print(f"""rankings move the voted base
+  towards the labelers' order: {gain(ours, by_votes, labeled)}
+  towards the judge's order: {gain(ours, by_votes, by_judge)}""")
+
+# %% gaps [markdown]
+r"""
+A labeler's order holds lapses, so not even the judge finds all of it: the judge's row is, tastes aside, the limit against a
+labeler. Two labelers' agreement is none, since both err. Against the judge the limit is a hundred; how much of that order
+came from the votes, the voted base's row says. Rankings teach tastes and lapses too: a step towards labelers need not be
+one towards the judge.
+
+Where are the hard pairs? The table sorts them by how far apart the judge's grades are. It counts ties, though not in the
+shares, and pools prompts, where accuracy averages them. Where people toss a coin, there is little to learn; where people
+agree and the model falls behind, the failure is its own.
+"""
+
+# %% gaps [markdown] lang="zh" of="d8df283c"
+r"""
+一位标注员的次序里有疏忽，所以连评判者也不能全部给出：评判者那一行（口味除外）是对照标注员时的上限。两位标注员的一致率不是上限，因为两人都会出错。
+对照评判者，上限是一百；这一次序中有多少来自投票，看投票基座那一行。排序也教会它口味和疏忽：靠近标注员一步，未必就是靠近评判者一步。
+
+难分的对在哪里？下表按评判者打分的差距给它们分类。它把并列也计入对数，但不计入比例；而且把各提示合在一起，准确率则先按提示平均。
+凡是人也只能抛硬币的地方，没有多少可学；凡是人意见一致而模型落后的地方，失误就是它自己的。
+"""
+
+# %% by-gap
+from itertools import pairwise
+
+found = []
+for rank, r, other, g in zip(labeled, ours, others, grades, strict=True):
+    for i, j in combinations(range(len(r)), 2):
+        sign = np.sign(rank[j] - rank[i])  # of what the labeler prefers
+        found.append((abs(g[i] - g[j]), sign * np.sign(other[i] - other[j]),
+                      sign * np.sign(r[i] - r[j])))  # fmt: skip
+gap, people, model = np.array(found).T
+edges, rows = [0, 0.25, 0.5, 1, 2, 6.01], []
+for low, high in pairwise(edges):
+    here = (gap >= low) & (gap < high)
+    shares = [(x[here] > 0).sum() / max((x[here] != 0).sum(), 1)
+              for x in (people, model)]  # fmt: skip
+    rows.append((f"{low:g} to {high:.3g}", here.sum(),
+                 *(f"{share:.0%}" for share in shares)))  # fmt: skip
+lesson.table(("judge's grades apart by", "pairs", "two labelers alike",
+              "reward model and labeler alike"), rows)  # fmt: skip
+
+# %% unseen [markdown]
+r"""
+### Labelers it never saw (E.2)
+
+Has it learned what is good, or what these labelers like? The paper left each of {paper:rm.labeler_groups} groups of
+labelers out in turn: accuracy was {paper:rm.accuracy.training} on labelers of the training groups and
+{paper:rm.accuracy.held_out} on those left out (§4.1, E.2). We did the same with Tinytown's, on other pairs, pooled: so
+the level differs from that above.
+"""
+
+# %% unseen [markdown] lang="zh" of="9fbba02c"
+r"""
+### 它从未见过的标注员（E.2）
+
+它学到的是什么算好，还是这些标注员喜欢什么？论文把标注员分成 {paper:rm.labeler_groups} 组，轮流留出一组：
+对训练组的标注员，准确率是 {paper:rm.accuracy.training}；对留出的标注员是 {paper:rm.accuracy.held_out}（§4.1, E.2）。我们对 Tinytown 的标注员做了同样的事，用的是另外一些对，并且合在一起计算：
+所以水平与上图略有不同。
+"""
+
+# %% guess-unseen
+bands = ("over a point lower", "within a point", "over a point higher")
+guess_unseen = Prediction("Accuracy on labelers left out, beside that on "
+    "labelers of training groups?", "05.unseen",
+    choices=bands)  # fmt: skip
+guess_unseen
+
+# %% groups
+(groups,) = shipped.read("groups")
+lost = 100 * np.subtract(groups["inside"], groups["outside"])
+band = 0 if lost.mean() > 1 else 1 if lost.mean() >= -1 else 2
+guess_unseen.reveal(bands[band], "shipped run")
+
+# %% lost
+from minirlhf.evaluate.statistics import over_seeds
+
+level = {k: f"{100 * np.mean(v):.1f}" for k, v in groups.items()}
+points = over_seeds(lost)  # a group is one observation
+print(f"training groups {level['inside']}%, left out {level['outside']}%: "
+      f"{round(points.mean, 1) + 0:.1f} points are lost "
+      f"[{points.low:+.1f}, {points.high:+.1f}]")  # fmt: skip
+
+# %% lapses [markdown]
+r"""
+What could be lost at all? Tinytown's labelers differ in taste, which one can learn, and by lapses, which nobody can. How often
+would two of them agree without lapses?
+"""
+
+# %% lapses [markdown] lang="zh" of="a0c5ab8f"
+r"""
+到底有什么可损失的？Tinytown 的标注员之间有口味的差别，这是可以学的；还有疏忽，这谁也学不会。没有疏忽时，两位标注员的一致率会是多少？
+"""
+
+# %% without-lapses
+from dataclasses import replace
+
+
+def agree(noise):
+    """Over ten pairs of labelers: how often they agree, one ties."""
+    shares, ties = [], []
+    for two in zip(pool[:10], pool[10:20], strict=True):
+        first, again = (
+            [replace(w, noise=noise).rank(r["prompt"], r["completions"])
+             for r in heldout] for w in two)  # fmt: skip
+        turned = [[-rank for rank in row] for row in again]
+        shares.append(accuracy(turned, first).mean)
+        ties += [a == b for r in first for a, b in combinations(r, 2)]
+    return f"{np.mean(shares):.0%}, and tie {np.mean(ties):.0%} of pairs"
+
+
+print(f"labelers agree on {agree(pool[0].noise)}; "
+      f"without lapses on {agree(0.0)}")  # fmt: skip
+
+# %% lapses-said [markdown]
+r"""
+What they disagree on without lapses, over the pairs that neither ties, is taste: about the most that leaving labelers out
+could cost here. """
+
+# %% lapses-said [markdown] lang="zh" of="750fc76f"
+r"""
+去掉疏忽之后，在两人都不判并列的对上仍有的分歧就是口味：在这里，留出标注员至多会损失大约这么多。
+"""
+
+# %% edits [markdown]
+r"""
+## What it has learned, and where it is fooled
+
+Accuracy says how often it is right, not about what. So we break good replies on purpose: of each held-out prompt the best
+sample, if the judge passes it, changed in one way so that the judge no longer does: in six ways here, and later by saying
+everything twice. A model that sees the flaw lowers the score.
+"""
+
+# %% edits [markdown] lang="zh" of="11c0420f"
+r"""
+## 它学到了什么，在哪里会上当
+
+准确率说明它有多常答对，却没说是在哪方面答对。因此我们故意弄坏好的回复：取每个留出提示中最好的、且评判者判为合格的样本，
+改动一处，使评判者不再判它合格：这里有六种改法，后面还有一种是把一切都说两遍。看得出毛病的模型会压低得分。
+"""
+
+# %% breaking
+from minirlhf.tinytown import neighbours, phrases
+from minirlhf.tinytown.requests import parse
+
+right = [(row["prompt"], row["completions"][int(np.argmax(g))])
+         for row, g in zip(heldout, grades, strict=True)]  # fmt: skip
+right = [(x, y.strip()) for x, y in right if judge(x, y).passes]
+careful = partial(neighbours.attentive, rng=draw)
+EDITS = {
+    "another prompt's reply": lambda x, y: draw.choice(right)[1],
+    "another task done": lambda x, y: neighbours.mistaken(
+        parse(x), parse(draw.choice(right)[0]), draw),
+    "a word misread": lambda x, y: neighbours.misread(x, draw),
+    "constraints forgotten": lambda x, y: careful(
+        replace(parse(x), constraints=())),
+    "last sentence cut": lambda x, y: y[: y[:-1].rfind(".") + 1],
+    "insult at the end": lambda x, y:
+        f"{y} {draw.choice(phrases.INSULT_REPLIES).write(draw)}",
+}  # fmt: skip
+
+# %% false-facts [markdown]
+r"""
+Three more flaws are false facts: a question about the town, answered by one sentence, true or false. *Popular* falsehoods
+people of Tinytown believe; some of them may occur in what models compare, about those *kept out* no training prompt asks, nor
+the notice board. Other facts nobody disputes; there we make a falsehood up.
+"""
+
+# %% false-facts [markdown] lang="zh" of="45aa5010"
+r"""
+另有三种毛病是错误的事实：一个关于小镇的问题，用一句话回答，或真或假。*流行的*错误说法，Tinytown 的人信以为真；其中一部分可能出现在供模型比较的回复里，
+而*被排除在外的*（kept out），没有训练提示问到它们，公告栏上也没有。还有些事实无人争议，对它们我们编造一个错误说法。
+"""
+
+# %% falsehoods
+from minirlhf.tinytown.knowledge import TOWN
+
+
+def told(key):
+    """A question of the town, its true answer, and a false one."""
+    alike = [v for other, v in TOWN.facts.items() if other[1] == key[1]]
+    made_up = draw.choice([v for v in alike if v != TOWN.facts[key]])
+    wrong = TOWN.misconceptions.get(key, made_up)
+    seed, asked = draw.random(), TOWN.question(key, draw) + "\n"
+    answers = [TOWN.statement(key, random.Random(seed), value)
+               for value in (None, wrong)]  # fmt: skip
+    return asked, *answers
+
+
+popular, hidden = set(TOWN.misconceptions), TOWN.probe_misconceptions
+FALSE = {"popular falsehood": popular - hidden,
+         "popular falsehood, kept out": hidden,
+         "made-up falsehood": set(TOWN.facts) - popular}  # fmt: skip
+
+# %% guess-fooled
+EDITS["everything said twice"] = lambda x, y: f"{y} {y}"
+flaws = (*EDITS, *FALSE)
+guess_fooled = Prediction("Which flaw does the reward model overlook most "
+    "often?", "05.fooled", choices=flaws)  # fmt: skip
+guess_fooled
+
+# %% seen
+from minirlhf.evaluate.statistics import proportion
+from minirlhf.tinytown.prompts import completion
+
+broken = {name: map(told, sorted(keys)) for name, keys in FALSE.items()}
+for name, edit in EDITS.items():
+    broken[name] = [(x, y, edit(x, y).strip()) for x, y in right]
+seen, by_voted = {}, {}
+for name, texts in broken.items():
+    found = [(x, completion(x, y), completion(x, z))
+             for x, y, z in texts
+             if z and not judge(x, z).passes]  # fmt: skip
+    found = found[: lesson.pick(200, quick=20)]
+    asked, whole, flawed = map(list, zip(*found, strict=True))
+    for shares, by in ((seen, reward), (by_voted, voted)):
+        scored = partial(score_texts, by, tokenizer, asked)
+        lower = int((scored(flawed) < scored(whole)).sum())
+        shares[name] = proportion(lower, len(found))
+guess_fooled.reveal(min(seen, key=lambda n: seen[n].mean), "shipped run")
+
+# %% flaws [markdown]
+r"""
+With the number of replies in brackets; open dots are the voted base, before any ranking. At the dashed line is a model that
+doesn't look.
+"""
+
+# %% flaws [markdown] lang="zh" of="4d15ea26"
+r"""
+括号中是回复的个数；空心点是还没看过任何排序的投票基座。不看内容的模型落在虚线上。
+"""
+
+# %% flaw-picture
+figure, axes = lesson.panels(1, "How often a flaw lowers the score "
+    "(shipped run; open: voted base)", size=(7.2, 4.6))  # fmt: skip
+by_share = sorted(seen, key=lambda name: -seen[name].mean)
+lesson.intervals(axes, {f"{name} ({seen[name].n})": seen[name]
+    for name in by_share}, "% of broken replies")  # fmt: skip
+axes.scatter([100 * by_voted[name].mean for name in by_share],
+             np.arange(len(by_share)) + 0.25, facecolor="white",
+             edgecolor=INK, s=24, zorder=3)  # fmt: skip
+axes.axvline(50, color=MUTED, linestyle=(0, (4, 3)), linewidth=1)
+lesson.show(figure, "Flaws from the most to the least often seen, each a "
+    "dot with its interval, the voted base's open dot and a line at one "
+    "half.")  # fmt: skip
+
+# %% flaws-said [markdown]
+r"""
+A row whose interval overlaps the lowest can't be told apart from it: guessing either was right. Compare the three kinds of
+falsehood, equally false, and sentences of one form. On the notice board, careless neighbours tell the popular ones, beside
+the truth; the made-up ones nobody tells on purpose. So the rows fit one reading, without proving it: a reward model knows
+what comparisons have shown it; truth as such is in none. Where open and filled dots lie together, the votes had taught it.
+
+Does it take length for quality, as reward models elsewhere do? Only what its correlation, within prompts, has beyond the
+judge's and the labelers' would be a bias; a few hundredths are little.
+"""
+
+# %% flaws-said [markdown] lang="zh" of="e0114c55"
+r"""
+区间与最低一行重叠的行，无法与它区分开：猜哪一个都算对。请比较三种错误说法，它们同样是错的，句式也相同。在公告栏上，粗心的邻居会说出流行的错误说法，
+旁边就有真话；编造的说法则没有人有意去说。因此这几行符合一种读法，尽管并不证明它：
+奖励模型只知道成对比较让它看到过的东西；真实本身不在任何一次比较之中。空心点与实心点在一处的地方，教会它的是投票。
+
+它会像别处的奖励模型那样，把长度当作质量吗？提示内部的相关系数中，只有它超出评判者和标注员的部分才算偏差；百分之几算不上多。
+"""
+
+
+# %% length
+def within(rows):
+    """Each prompt's numbers, less their mean."""
+    return np.concatenate([np.subtract(row, np.mean(row)) for row in rows])
+
+
+lengths = within([[len(y.split()) for y in row["completions"]]
+                  for row in heldout])  # fmt: skip
+kinds = {
+    "reward model's score": ours,
+    "judge's grade": grades,
+    "labelers' ranks, turned": [np.negative(row) for row in labeled],
+}
+lesson.table(
+    ("correlation with", "number of words", "judge's grade"),
+    [(name, *(f"{np.corrcoef(within(rows), other)[0, 1]:+.2f}"
+              for other in (lengths, within(grades))))
+     for name, rows in kinds.items()],
+)  # fmt: skip
+
+# %% worst [markdown]
+r"""
+Here its favourite falls furthest behind the judge's. The judge reads the town's grammar only, in which soup may be fresh
+but not new: a sentence that it can't read fails `language`, and a reply without another gets the lowest grade.
+"""
+
+# %% worst [markdown] lang="zh" of="cd68c834"
+r"""
+在这个提示上，它最喜欢的回复落后评判者最喜欢的回复最多。评判者只读小镇的语法，例如汤可以是 fresh，却不能是 new：
+它读不懂的句子不满足 `language`，整个回复若没有别的句子，就得最低分。
+"""
+
+
+# %% most-wrong
+def regret(n):
+    return max(grades[n]) - grades[n][int(np.argmax(ours[n]))]
+
+
+n = max(range(len(heldout)), key=regret)
+x, ys = heldout[n]["prompt"], heldout[n]["completions"]
+rows = [("the prompt", x.strip(), "", "")]
+for who, numbers in (("reward model's", ours[n]), ("judge's", grades[n])):
+    k = int(np.argmax(numbers))
+    failed = [c for c, met in judge(x, ys[k]).criteria.items() if met < 1]
+    rows.append((f"{who} favourite", ys[k].strip(),
+                 f"{ours[n][k]:+.2f}, {grades[n][k]:.1f}",
+                 ", ".join(failed) or "nothing"))  # fmt: skip
+lesson.table(("", "text", "score, grade", "judge objects to"), rows)
+
+# %% best [markdown] defines="best of n"
+r"""
+## What it is good for (§3.5)
+
+Step 3 will train a policy on these scores. There is a use that trains nothing: *best of n* samples $n$ completions and
+keeps the one that the reward model likes best. The samples are there: those of the held-out rankings, up to six a prompt.
+Alike ones were dropped, so they are more varied than independent samples.
+"""
+
+# %% best [markdown] lang="zh" of="bfca5649"
+r"""
+## 它有什么用（§3.5）
+
+第 3 步将用这些得分训练策略。还有一种用法什么也不训练：*n 选一*（best of n）采样 $n$ 个回复，留下奖励模型最喜欢的一个。
+样本现成就有：留出排序中的那些，每个提示最多六个。
+相同的已经去掉，所以它们比独立的样本更多样。
+"""
+
+# %% guess-best
+passes = [[judge(row["prompt"], y).passes for y in row["completions"]]
+          for row in heldout]  # fmt: skip
+first = np.mean([row[0] for row in passes])
+guess_best = Prediction(f"The judge passes {first:.0%} of single samples. "
+    "How many of the best of six, in %?", "05.best", unit="%")  # fmt: skip
+guess_best
+
+# %% best-of
+from minirlhf.evaluate.statistics import over_prompts
+from minirlhf.objectives import best_of_n
+
+
+def chosen(n):
+    """Score and verdict of the best of each prompt's first n samples."""
+    for scored, passed in zip(ours, passes, strict=True):
+        k = int(best_of_n(torch.tensor([scored[:n]]))[0])
+        yield scored[k], float(passed[k])
+
+
+best = {n: [over_prompts(v) for v in zip(*chosen(n), strict=True)]
+        for n in range(1, 7)}  # fmt: skip
+guess_best.reveal(100 * best[6][1].mean, "shipped run")
+
+# %% best-picture [markdown]
+r"""
+Left, what choosing by score does to the score; right, to what we want. Where the dashed line is, *any* of the n samples
+passes: no choice can beat it. Do both level off alike?
+"""
+
+# %% best-picture [markdown] lang="zh" of="6b4893ea"
+r"""
+左图：按得分挑选，得分会怎样；右图：我们真正想要的东西会怎样。虚线是 n 个样本中*任何一个*合格的比例：没有哪种挑选能超过它。
+两者变平的快慢一样吗？
+"""
+
+# %% best-curves
+figure, panels = lesson.panels(2, "Best of n samples (shipped run)", None,
+    ("the reward model's score", "what the judge passes, %"))  # fmt: skip
+for axes, place, scale in zip(panels, (0, 1), (1, 100), strict=True):
+    found = [pair[place] for pair in best.values()]
+    ends = np.array([(i.mean, i.low, i.high) for i in found])
+    mean, low, high = scale * ends.T
+    color = PALETTE["best-of-n"]
+    axes.plot(list(best), mean, "o-", color=color)
+    axes.fill_between(list(best), low, high, color=color, alpha=0.2)
+    axes.set(xlabel="n, samples to choose from")
+any_of = [100 * np.mean([any(row[:n]) for row in passes]) for n in best]
+panels[1].plot(list(best), any_of, "--", color=INK)
+lesson.show(figure, "Two rising curves over n with their intervals: score, "
+    "and share that the judge passes, below a dashed line.")  # fmt: skip
+
+# %% play [markdown]
+r"""
+Both gain less with each sample; what the right one lacks of the dashed line, the model overlooks. On the shipped run's
+{run:models.sft.passes.n} prompts (above: half) {run:models.sft.passes:.0%} of single samples pass, and
+{run:models.best-of-n.passes:.0%} of the best of sixteen. Try your own prompt: a dot is a sample, the ringed one is shown.
+"""
+
+# %% play [markdown] lang="zh" of="688b1ef0"
+r"""
+两条曲线都是样本越多，增加越少；与虚线之间的差距，是奖励模型看漏的。在随包运行的 {run:models.sft.passes.n} 个提示上（约为这里的两倍），
+单个样本的合格率是 {run:models.sft.passes:.0%}，十六选一是 {run:models.best-of-n.passes:.0%}。
+请试一个你自己的提示：每个点是一个样本，圈起来的是显示出来的那个。
+"""
+
+# %% playground
+from minirlhf.widgets import Playground
+
+sft = load_policy(shipped.run("sft") / "model", tokenizer)
+playground = Playground({"sft": (sft, tokenizer)}, score=score, judge=judge)
+playground.prompt.value = "Write a story about a whistle."
+playground.n.value = lesson.pick(16, quick=2)
+playground.answer(playground.prompt.value)
+playground
+
+# %% epoch [markdown]
+r"""
+### Choosing an epoch (C.1)
+
+Chapter 04 left a question open: which of sixteen SFT epochs to take? The paper took the one whose samples its reward model
+liked best. Rings mark three choices: epoch {run:epochs.best.loss} by validation loss, {run:epochs.best.score} by reward model,
+{run:epochs.best.grade} by the judge. Bands are intervals over prompts: of epochs whose bands overlap, which one wins is mostly
+luck.
+"""
+
+# %% epoch [markdown] lang="zh" of="709a87ba"
+r"""
+### 选择一个轮次（C.1）
+
+第 04 章留下一个问题：十六轮 SFT，该取哪一轮？论文取的是奖励模型最喜欢其样本的那一轮。
+圆圈标出三种选择：按验证损失是第 {run:epochs.best.loss} 轮，按奖励模型是第 {run:epochs.best.score} 轮，
+按评判者是第 {run:epochs.best.grade} 轮。色带是对提示的区间：色带重叠的轮次之间，谁胜出多半靠运气。
+"""
+
+# %% epochs
+log = (shipped.run("sft-long") / "metrics.jsonl").read_text().splitlines()
+loss = [[row["validation/loss"]] for row in map(json.loads, log)
+        if "validation/loss" in row]  # fmt: skip
+epochs = shipped.read("epochs")
+shown = {"validation loss": (loss, np.argmin)} | {
+    name: ([row[key] for row in epochs], np.argmax)
+    for key, name in (("score", "reward model"), ("grade", "judge's grade"))
+}
+figure, panels = lesson.panels(3, "Which epoch? (shipped run)", None, shown)
+for axes, (rows, best_at) in zip(panels, shown.values(), strict=True):
+    ends = [(i.mean, i.low, i.high) for i in map(over_prompts, rows)]
+    (mean, low, high), x = np.array(ends).T, np.arange(1, len(rows) + 1)
+    k = int(best_at(mean))
+    axes.plot(x, mean, color=PALETTE["sft"])
+    axes.fill_between(x, low, high, color=PALETTE["sft"], alpha=0.2)
+    axes.scatter(x[k], mean[k], s=90, facecolor="none", edgecolor=INK)
+    axes.set(xlabel=f"epoch; chosen: {k + 1}", xticks=range(4, 17, 4))
+lesson.show(figure, "Loss, score and grade by epoch; each choice ringed.")
+
+# %% desk [markdown]
+r"""
+## Your turn: rank
+
+Now you are the labeler. Give each of the six completions a rank, equal ones where you can't decide, and save. The desk then
+shows Eq. 1 on *your* ranking under the shipped reward model, to be read against $\log 2$, and how often Tinytown's labelers
+agree with you. Grades and flags (what else the paper's labelers noted, Table 3) are there if you like. A line of JSON is
+saved, of the kind that trained the model.
+"""
+
+# %% desk [markdown] lang="zh" of="93f6caf2"
+r"""
+## 轮到你了：排序
+
+现在你是标注员。给六个回复各定一个名次，分不出高下就给相同的名次，然后保存。标注台会显示随包的奖励模型在*你的*排序上的式 1，
+请对照 $\log 2$ 来读，以及 Tinytown 的标注员有多常与你一致。如果愿意，还可以打分并勾选标记（论文的标注员另外记下的内容，表 3）。
+你保存的是一行 JSON，与训练这个模型的数据同一种格式。
+"""
+
+# %% labeling
+from minirlhf.widgets import LabelingDesk
+
+spread = [np.ptp(g) if len(g) == 6 else 0 for g in grades]
+tasks = [heldout[n] for n in np.argsort(spread)[::-1]]
+mine = lesson.workspace("05", "mine.jsonl")
+LabelingDesk([row for row in tasks if len(row["completions"]) == 6][:8],
+             mine, score=score, labelers=pool)  # fmt: skip
+
+# %% mine [markdown]
+r"""
+After a few prompts, run this cell: the model's accuracy on all your rankings.
+"""
+
+# %% mine [markdown] lang="zh" of="b23c8c32"
+r"""
+排过几个提示后，运行这个单元格：模型在你全部排序上的准确率。
+"""
+
+# %% yours
+from minirlhf.data.records import read_jsonl
+
+if not mine.exists():
+    print("Nothing is saved yet: rank a prompt, then run this cell again.")
+else:
+    saved = read_jsonl(mine, "rankings")
+    yours = [row["ranks"] for row in saved]
+    on_you = accuracy(score_rankings(score, saved), yours)
+    print(f"{len(saved)} rankings of yours: the reward model orders "
+          f"{on_you.mean:.0%} of your pairs as you do "
+          f"[{on_you.low:.0%}, {on_you.high:.0%}]")  # fmt: skip
+
+# %% summary [markdown]
+r"""
+## Summary
+
+The paper's numbers beside those of this page. They measure other people, models and tasks: compare the order,
+not the digits.
+"""
+
+# %% summary [markdown] lang="zh" of="bd06e0ff"
+r"""
+## 小结
+
+论文的数字与本页的数字并列如下。两者的人、模型和任务都不同：请比较次序，而不是数位。
+"""
+
+# %% beside
+from minirlhf import paper
+
+ours_held = accuracy(ours, labeled).mean
+lesson.table(("", "paper", "here"), [
+    ("completions a prompt", f"{paper.value('rm.k.min')} to "
+     f"{paper.value('rm.k.max')}", f"{min(sizes)} to {max(sizes)}"),
+    ("ties", paper.value("rm.ties"), f"{tied:.0%}, dropped"),
+    ("two labelers agree, %", paper.cite("agreement.training"),
+     f"{100 * alike.mean:.1f}"),
+    ("judge finds a labeler's order, %", "–", f"{100 * truth.mean:.1f}"),
+    ("reward model finds it, %", "–", f"{100 * ours_held:.1f}"),
+    ("labelers of training groups, %", paper.cite("rm.accuracy.training"),
+     level["inside"]),
+    ("labelers left out, %", paper.cite("rm.accuracy.held_out"),
+     level["outside"]),
+    ("time, pairs : prompts", "–", f"{guess_cost.result:.1f}"),
+])  # fmt: skip
+
+# %% three [markdown]
+r"""
+A reward model turns orders into numbers by pushing on differences of scores; its zero is set afterwards, by demonstrations.
+All pairs of a prompt are one batch element, against over-fitting in the paper, and because each completion then passes the
+model once. Its accuracy against a labeler is limited by that labeler's lapses, and what it knows ends where comparisons end,
+those of its starting point included.
+"""
+
+# %% three [markdown] lang="zh" of="72a32fd1"
+r"""
+奖励模型通过推动得分之差，把次序变成数；它的零点是事后由示范定下的。一个提示的所有对作为一个批次元素，在论文中是为了防止过拟合，
+也因为这样每个回复只需通过模型一次。它对照标注员的准确率受限于那位标注员的疏忽；成对比较（包括它的起点所见的）到哪里为止，它的所知也就到哪里为止。
+"""
+
+# %% questions [markdown]
+r"""
+## Questions
+
+1. Two prompts' completions score zero and four. Which of the two answers is better?
 
 <details><summary>Answer</summary>
 
-Nothing changes: only differences enter. For the same reason the pushes always add up to zero: what one completion of
-a pair gains, the other one loses.
+Eq. 1 never compared them, so it doesn't say. The bias fixes a zero for all prompts together, not for each.
+
+</details>
+
+2. A labeler ties all completions of a prompt. What does it add to the loss?
+
+<details><summary>Answer</summary>
+
+Nothing: no pair is left, and the prompt isn't counted in the mean.
+
+</details>
+
+3. A reward model reaches an accuracy as high as two labelers' agreement. Is there nothing left to learn?
+
+<details><summary>Answer</summary>
+
+There may be. The second labeler errs too; an order free of errors, the judge's, agrees with the first one more often. That
+is the limit.
+
+</details>
+
+4. A policy is trained on this reward. Which of the flaws above would you expect to find in its replies?
+
+<details><summary>Answer</summary>
+
+Those that don't lower the score: nothing pushes against them. Chapter 06 looks.
 
 </details>
 """
 
-# %% predict [markdown] lang="zh" of="8907a4e5"
+# %% questions [markdown] lang="zh" of="cb8dc3cd"
 r"""
-**先猜一猜。** 给五个得分加上同一个常数，损失会怎样？推力会怎样？无论得分如何，五个推力之和是多少？请修改上面的 `scores`，
-再运行那两个单元格。
+## 思考题
+
+1. 两个不同提示的回复，一个得零分，一个得四分。哪个回答更好？
 
 <details><summary>答案</summary>
 
-什么都不变：进入式中的只有差。出于同样的原因，推力之和恒为零：一对中一个回复得到多少，另一个就失去多少。
+式 1 从未比较过它们，所以说不出。偏置为所有提示共同定下一个零点，而不是为每个提示各定一个。
 
 </details>
+
+2. 一位标注员把一个提示的所有回复都判为并列。这给损失添了什么？
+
+<details><summary>答案</summary>
+
+什么也没有：没有剩下任何一对，这个提示也不计入平均。
+
+</details>
+
+3. 一个奖励模型的准确率达到了两位标注员的一致率。是不是没有什么可学了？
+
+<details><summary>答案</summary>
+
+未必。第二位标注员也会出错；没有错误的次序，即评判者的次序，与第一位一致的时候更多。那才是上限。
+
+</details>
+
+4. 用这个奖励训练一个策略。你预计会在它的回复中看到上面的哪些毛病？
+
+<details><summary>答案</summary>
+
+那些不会压低得分的毛病：没有什么在把它们往下推。第 06 章会去看。
+
+</details>
+"""
+
+# %% way-on [markdown]
+r"""
+## The way on
+
+- [Exercise 05](../exercises/ex05_reward_model.ipynb): write Eq. 1, the bias and best of n yourself, find a bug, predict the
+  ceiling.
+- [Chapter 06](06_reinforcement_learning.ipynb): step 3 trains a policy on these scores.
+  [Chapter 04](04_supervised_fine_tuning.ipynb) made the samples that were ranked.
+
+**A lecture of thirty minutes.** From an order to pairs, five; Eq. 1 with the explorer, eight; the four starting points,
+five; all pairs at once, five; the ceiling, four; the picture of flaws, three.
+
+**A lab of sixty minutes.** All cells from the top while the live run trains, twenty; five prompts at the labeling desk,
+fifteen; a flaw of your own as another line of `EDITS`, fifteen; the first two exercises, ten.
+"""
+
+# %% way-on [markdown] lang="zh" of="0c63112a"
+r"""
+## 接下来
+
+- [本章的练习](../../exercises/ex05_reward_model.ipynb)：亲手写出式 1、偏置和 n 选一，找出一个错误，预测上限。
+- [第 06 章](../06_reinforcement_learning.ipynb)：第 3 步用这些得分训练策略。
+  [第 04 章](../04_supervised_fine_tuning.ipynb)产生了被排序的样本。
+
+**三十分钟的讲课。** 从次序到成对比较，五分钟；式 1 与探索器，八分钟；四个起点，五分钟；所有对放在一起，五分钟；上限，四分钟；
+毛病一图，三分钟。
+
+**六十分钟的实验课。** 从头运行所有单元格，同时让现场训练进行，二十分钟；在标注台排五个提示，十五分钟；
+在 `EDITS` 中加一行你自己的毛病，十五分钟；前两道练习，十分钟。
 """

@@ -558,7 +558,8 @@ def forms(term):
 
 
 def says(text, term):
-    """Whether a text, headings and code apart, uses a term in any of its forms."""
+    """Whether a text, headings, code and keys of numbers apart, uses a term in any of its forms."""
+    text = prose.PLACEHOLDER.sub(" ", text)
     text = re.sub(
         r"^#.*$", " ", re.sub(r"```.*?```", " ", text, flags=re.DOTALL), flags=re.MULTILINE
     )

@@ -40,7 +40,7 @@ FONT, MONO = "DejaVu Sans", "DejaVu Sans Mono"
 GOOD, BAD = ("#0d5c38", "#d9f2e4"), ("#8c2b0c", "#fbe3da")
 """Foreground and background of what went well, and of what didn't."""
 NEUTRAL = (INK, "#e9ebee")
-_LINE, _LINES = 96, 6
+_LINE, _BOLD, _LINES = 96, 84, 6
 """Characters of a line, and lines of a text, beneath a picture."""
 _FOOT = 0.16
 """Inches of the line that says where a picture comes from."""
@@ -266,7 +266,8 @@ def written(texts: list[tuple[str, str]]) -> bytes:
     """Texts as PNG, each a bold title and some lines."""
     lines: list[tuple[str, str]] = []
     for title, content in texts:
-        lines.append((title.strip().replace("\n", " / ")[:_LINE], "bold"))
+        heading = wrap(title.strip().replace("\n", " / "), _BOLD)[:_LINES]
+        lines += [(line, "bold") for line in heading or [""]]
         wrapped = [line for part in content.strip().split("\n") for line in wrap(part, _LINE)]
         lines += [(line, "normal") for line in wrapped[:_LINES]]
         lines.append(("…" if len(wrapped) > _LINES else "", "normal"))

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from minirlhf.errors import MinirlhfError
 from minirlhf.plots import GRID, INK, running_mean
 from minirlhf.widgets.base import (
+    PAPER,
     Board,
     canvas,
     cards,
@@ -33,6 +34,8 @@ WINDOW = 10
 """Last iterations of a run that are averaged, and those that a point of its path averages."""
 APART = np.array([0.16, 0.1])
 """Labels stand this far apart, across or down, in shares of what the picture spans."""
+CLEAR = {"facecolor": PAPER, "edgecolor": "none", "alpha": 0.8, "pad": 0.5}
+"""A label's ground, so that a line behind it doesn't strike it out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +126,7 @@ class Frontier(Board):
                 labelled.append(at)
                 note(axes, place, f"β {point.beta:g}", xytext=(7, -4), ha="left", va="top",
                      textcoords="offset points", fontsize=7.5,
-                     fontweight="bold" if chosen else "normal")  # fmt: skip
+                     fontweight="bold" if chosen else "normal", bbox=CLEAR)  # fmt: skip
 
     def texts(self) -> list[tuple[str, str]]:
         """The samples of the chosen run."""

@@ -147,7 +147,7 @@ def test_prediction(notebook):
 
     answers(notebook, enter, "guess.value", 60.0)
     before = notebook.picture()
-    notebook.ask("guess.reveal(72.6)")
+    assert notebook.ask("guess.reveal(72.6).result") == 72.6
     notebook.until(lambda: notebook.picture() != before, "the result beside it")
     assert "72.6" in notebook.board.inner_text()
 
@@ -161,7 +161,8 @@ def test_saved_notebook_still_shows_the_pictures(notebook, lab, browser):
     for still in stills:
         assert set(still.data) == {"image/png", "text/plain"}
         assert still.metadata["image/png"]["alt"] == still.data["text/plain"]
-    assert "72.6" in stills[-1].data["text/plain"]  # the latest, not the first
+    said = stills[-1].data["text/plain"]  # the latest guess; a result stands where it is revealed
+    assert "guess: 60" in said and "72.6" not in said
     nbformat.validate(nbformat.read(notebook.path, as_version=4))
     assert notebook.page.locator(".jp-RenderedImage img:visible").count() == 0
     copy = lab.folder / "copy.ipynb"

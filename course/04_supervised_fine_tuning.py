@@ -1,0 +1,941 @@
+# ---
+# jupyter:
+#   minirlhf:
+#     paper: §3.2, §3.5, C.1
+#     doing_minutes: 25
+# ---
+
+# %% title [markdown] defines="base model; prompt; completion; labeler; demonstration; supervised fine-tuning"
+r"""
+# Chapter 04 · Supervised fine-tuning
+
+A *base model* has read a great deal and learned one thing: to continue text. Give it an instruction, a *prompt*, and it
+continues that, too, which is seldom the *completion* you hoped for. Step 1 of *the paper* (Ouyang et al., 2022, InstructGPT) shows it
+some prompts with completions that people, the *labelers*, wrote. Each such pair is a *demonstration*, and training on them is
+*supervised fine-tuning*, SFT. What exactly is learned from a demonstration, and how often should a model see it?
+
+After this chapter you can
+
+- say which tokens of a demonstration count in the loss, and what becomes of a model for which the last one doesn't;
+- fine-tune a base, watch it, and show with intervals that it has learned to follow instructions;
+- read the paper's settings for this step, and name each place where ours differ;
+- choose an epoch in three ways, and say how far you would trust each choice.
+"""
+
+# %% before [markdown]
+r"""
+## What a base does with an instruction (§3.5)
+
+Tinytown's base model has about a million weights and has read Tinytown's small web: stories, letters, notices, lists of
+questions. Below are prompts by users whose prompts are in no training set, and what the base writes next. Is it an answer,
+or more of what might stand on the same page?
+
+(What is marked *live* is computed as you read; *shipped run* is a longer run, made beforehand, whose data and models come
+with the package.)
+"""
+
+# %% base
+from minirlhf import lesson, shipped
+from minirlhf.models import load_policy, load_tokenizer, never_sampled
+from minirlhf.tinytown.bases import base_folder
+
+LIMIT = 72  # tokens that a reply may have
+folder = base_folder("medium")
+tokenizer = load_tokenizer(folder)
+END, PAD = tokenizer.eos_token_id, tokenizer.pad_token_id
+base = load_policy(folder, tokenizer)
+rows = shipped.read("prompts")[: lesson.pick(400, quick=24)]
+asked = [row["prompt"] for row in rows]
+
+# %% answer
+import numpy as np
+import torch
+
+from minirlhf.data.encoding import decode, encode_prompts
+from minirlhf.sampling import sample
+
+dice = torch.Generator().manual_seed(4)
+uniforms = torch.rand(len(asked), LIMIT, generator=dice)  # one a token
+
+
+def answer(policy):
+    """Replies to the prompts, and a one where one drew its end."""
+    said = sample(
+        policy, encode_prompts(tokenizer, asked), uniforms,
+        eos_token_id=END, pad_token_id=PAD,
+        suppress=never_sampled(tokenizer, policy),
+    ).ids()  # fmt: skip
+    return decode(tokenizer, said), np.array([y[-1] == END for y in said])
+
+
+# %% base-says
+replies, ended = {}, {}
+replies["base"], ended["base"] = answer(base)
+short = sorted(range(len(asked)), key=lambda i: len(asked[i]))[::12][:4]
+lesson.table(
+    ("prompt", "the base goes on (live)"),
+    [(asked[i], replies["base"][i][:150] + " …") for i in short],
+)
+
+# %% judge-says [markdown] defines="judge"
+r"""
+How often does a reply do what was asked? In Tinytown the *judge* reads a prompt and a reply and grades it, and the reply
+*passes* if every criterion is met, from the language to a constraint such as *use exactly two sentences*. No model of this
+page is trained on the judge.
+
+Is the base ignorant, or does it fail only because it goes on? Let the judge read it twice: whole, and cut where the first
+empty line stands.
+"""
+
+# %% base-passes
+from minirlhf.tinytown.judge import judge
+
+
+def passes(replies):
+    """One for each reply in which the judge finds nothing wrong."""
+    verdicts = map(judge, asked, replies)
+    return np.array([float(verdict.passes) for verdict in verdicts])
+
+
+def cut(replies):
+    """The replies as far as their first empty line."""
+    return [reply.split("\n\n")[0] for reply in replies]
+
+
+passed = {"base": passes(replies["base"])}
+passed["base cut"] = passes(cut(replies["base"]))
+whole, shorter = (passed[name].mean() for name in ("base", "base cut"))
+print(f"Of {len(asked)} prompts pass: {whole:.1%}; cut, {shorter:.1%}.")
+
+# %% knows [markdown]
+r"""
+In the shipped run the same weights, with three answered prompts set before each new one and replies cut in that same way,
+pass {run:models.prompted.passes:.0%} of prompts [{run:models.prompted.passes.low:.0%},
+{run:models.prompted.passes.high:.0%}]. (Brackets hold the interval, here and below: nineteen times in twenty it covers the
+true value.) The paper calls this baseline *GPT-3 prompted* (§3.5). So much of the ability is there before any training.
+What is lacking is the habit of using it; stopping is a part of that habit, not the whole: see the second number above.
+"""
+
+# %% demonstrations [markdown]
+r"""
+## Demonstrations (§3.2)
+
+The paper trained on {paper:table6.sft.train} demonstrations, {paper:table6.sft.train.labeler} of them to prompts that
+labelers had written themselves, the others to customers' (Table 6). In Tinytown a labeler is a programme, which writes
+richly or plainly as its nature is, and now and then hands in a first draft. The shipped run has
+{run:counts.demonstrations} demonstrations. Some are short, some rich, and all of them *end*. The share that passes (table's
+head) is what a perfect imitator would reach.
+"""
+
+# %% demonstrations-table
+demonstrations = shipped.read("demonstrations")
+by_length = sorted(demonstrations, key=lambda row: len(row["prompt"]))
+shown = by_length[10::25][:4]
+good = np.mean([judge(row["prompt"], row["completion"]).passes
+                for row in demonstrations])  # fmt: skip
+lesson.table(
+    (f"{len(demonstrations)} prompts, such as",
+     f"what a labeler wrote ({good:.1%} of all pass)"),
+    [(row["prompt"], row["completion"]) for row in shown],
+)  # fmt: skip
+
+# %% mask [markdown] defines="prompt mask"
+r"""
+## What counts: the prompt mask (§3.5, C.1)
+
+A demonstration goes into the model as one row of tokens $z$: the prompt $x$, the completion $y$, an end token, padding. At
+every place the model predicts the next token. Which of these predictions should it be trained on? The paper doesn't say.
+The common choice, and ours, is the *prompt mask*: only the completion's tokens count, **its end token among them**.
+
+$$
+\mathcal L=-\frac{\sum_{i,t} m_{i,t}\,\log\pi(z_{i,t}\mid z_{i,<t})}{\sum_{i,t} m_{i,t}}
+$$
+
+Here $\pi$ is the model, $z_{i,t}$ token $t$ of row $i$ of the batch, and $m_{i,t}$ is one if it belongs to the completion
+or is its end token, else zero. So every token weighs the same, in a long completion or a short one.
+
+The picture shows $-\log\pi$ of each token of one demonstration under the base: how surprised it is. Pale: the prompt, as far
+as its newline (⏎), with which prompts end here. The row's very first token marks the start of a text; nothing predicts it,
+so it has no bar. Where is the base surprised most: at the words, or at the last token?
+"""
+
+# %% surprise
+from minirlhf.data.batching import collate
+from minirlhf.models import response_logprobs
+from minirlhf.sft import encode_demonstrations
+
+held_out = shipped.read("validation")
+one = min(held_out, key=lambda row: abs(len(row["prompt"]) - 30))
+((x, y),) = encode_demonstrations(tokenizer, [one], max_length=256)
+
+
+@torch.no_grad()
+def surprise(policy, x, y):
+    """The loss at every token of the row but its first, in nats."""
+    row = collate([x[:1]], [x[1:] + y], PAD)
+    return -response_logprobs(policy, row)[0]
+
+
+# %% surprise-picture
+from minirlhf.plots import GRID, INK, PALETTE
+
+losses = surprise(base, x, y)
+words = [tokenizer.decode([token]).replace("\n", "⏎") for token in x + y]
+words[-1] = "END"
+place = np.arange(1, len(words))
+title = "One demonstration under the base, by token (live)"
+figure, axes = lesson.panels(1, title, lesson.WIDE)
+colors = [GRID] * (len(x) - 1) + [PALETTE["base"]] * len(y)
+axes.bar(place, losses, color=colors)
+axes.set_xticks(place, words[1:], rotation=60, ha="right", color=INK)
+axes.set(ylabel="loss of the token, in nats")
+for at, said in ((1.6, "prompt: masked"), (len(x), "completion: counts")):
+    axes.annotate(said, (at, 0.9 * max(losses)), fontsize=8.5, color=INK)
+lesson.show(figure, "A bar a token: pale those of the prompt, dark those "
+    "of the completion, its end token last.")  # fmt: skip
+
+# %% by-hand [markdown]
+r"""
+The mean over the dark bars is the loss of this demonstration. `sft_loss` in `minirlhf/objectives.py` computes the same
+for a whole batch; `collate` makes the mask.
+"""
+
+# %% loss-by-hand
+from minirlhf.objectives import sft_loss
+
+row = collate([x], [y], PAD)
+with torch.no_grad():
+    logprobs = response_logprobs(base, row)
+    result = sft_loss(logprobs, row.response_mask)
+by_hand = losses[len(x) - 1 :].mean()
+print(f"by hand {by_hand:.4f}, by the package {result:.4f} nats a token")
+print(f"had the prompt counted: {losses.mean():.4f}")
+
+# %% mask-question [markdown]
+r"""
+### What goes wrong without it?
+
+Let us measure it. We fine-tune three copies of the base for the same few steps, on the same demonstrations in the same
+order. They differ in what counts:
+
+1. the completion and its end token, as above;
+2. the prompt as well: no mask at all;
+3. the completion **without** its end token, a slip that is easily made, for instance by masking padding when padding and
+   end token are the same (ex04 has that bug).
+
+**Predict.** When a copy answers prompts that it never saw, how many replies out of a hundred end by themselves, within
+the limit of tokens, after the third way of training?
+"""
+
+# %% predict-end
+from minirlhf.widgets import Prediction
+
+ends_guess = Prediction(
+    "End token left out of the loss: how many % of the replies end?",
+    "chapter04.ends", unit="% of replies that end",
+)  # fmt: skip
+ends_guess
+
+# %% teach
+examples = encode_demonstrations(tokenizer, demonstrations, max_length=256)
+STEPS, BATCH = lesson.pick(26, quick=2), 16
+
+
+def teach(counted):
+    """A base after some steps on what ``counted`` makes of each example."""
+    policy = load_policy(folder, tokenizer).train()
+    adam = torch.optim.Adam(policy.parameters(), 1e-3, betas=(0.9, 0.95))
+    for step in range(STEPS):
+        rows = [(BATCH * step + i) % len(examples) for i in range(BATCH)]
+        pairs = [counted(*examples[row]) for row in rows]
+        batch = collate(*zip(*pairs, strict=True), PAD)
+        logprobs = response_logprobs(policy, batch)
+        sft_loss(logprobs, batch.response_mask).backward()
+        adam.step()
+        adam.zero_grad()
+    return policy.eval()
+
+
+# %% three-ways
+ways = {
+    "completion and end": lambda x, y: (x, y),
+    "prompt as well": lambda x, y: (x[:1], x[1:] + y),
+    "completion without end": lambda x, y: (x, y[:-1]),
+}
+for name, way in ways.items():
+    replies[name], ended[name] = answer(teach(way))
+ends_guess.reveal(round(100 * ended["completion without end"].mean(), 1))
+
+# %% three-ways-look [markdown]
+r"""
+For each copy, and for the base before them: the share of replies that end, that pass, and that pass if cut at the first
+empty line. Look at the last row, then at the base's. Dots that share prompts are compared by the *paired difference*, prompt
+by prompt: in the title of the middle panel, the second way less the first.
+"""
+
+# %% three-ways-picture
+from minirlhf.evaluate.statistics import paired_difference, proportion
+
+
+def share(hits):
+    """The share of hits with its interval, sound near zero and one, too."""
+    return proportion(int(hits.sum()), len(hits))
+
+
+def points(interval):
+    """An interval in percent."""
+    numbers = (interval.mean, interval.low, interval.high)
+    mean, low, high = (f"{100 * n:.1f}".replace("-", "−") for n in numbers)
+    return f"{mean} [{low}, {high}]"
+
+
+compared = ["base", *ways]
+right = {name: passes(replies[name]) for name in compared}
+stopped = {name: passes(cut(replies[name])) for name in compared}
+
+# %% three-ways-panels
+extra = paired_difference(*(right[name] for name in compared[2:0:-1]))
+titles = ("ends by itself", f"passes; way 2 − way 1:\n{points(extra)}",
+          "passes if cut")  # fmt: skip
+title = "What counts in the loss (live)"
+figure, panels = lesson.panels(3, title, titles=titles)
+for axes, hits in zip(panels, (ended, right, stopped), strict=True):
+    found = {n: share(hits[n]) for n in compared}
+    lesson.intervals(axes, found, "% of prompts")
+    axes.set_xlim(-8, 112)
+for axes in panels[1:]:
+    axes.set_yticklabels([])
+said = "; ".join(f"{n}: {100 * ended[n].mean():.0f}% end, "
+    f"{100 * right[n].mean():.0f}% pass" for n in compared)  # fmt: skip
+lesson.show(figure, said)
+
+# %% runs-on [markdown]
+r"""
+Two replies of the third copy:
+"""
+
+# %% runs-on-table
+last = ended["completion without end"]
+by_prompt = sorted(range(len(asked)), key=lambda i: len(asked[i]))
+picked = [min(by_prompt, key=lambda i: last[i]),
+          max(by_prompt, key=lambda i: last[i])]  # fmt: skip
+lesson.table(
+    ("prompt", "ended?", "trained without end tokens (live)"),
+    [(asked[i], "yes" if last[i] else "no",
+      replies["completion without end"][i]) for i in picked],
+)  # fmt: skip
+
+# %% mask-why [markdown]
+r"""
+The third copy isn't taught to end, and it isn't taught *not* to: the ends that it has are left from pretraining, which
+showed the base where documents end. Cutting mends such replies only where an empty line follows the answer.
+
+Whether the *prompt* counts is a quieter matter: where the paired difference holds zero, this one run of each doesn't tell
+the two apart. For the mask speaks that nobody will ask the model to write prompts, and that without it the logged loss is
+partly about them (the next cell says how much). Against it, that prompts are more text of the right kind.
+"""
+
+# %% prompt-share
+found = [(surprise(base, x, y), len(x) - 1) for x, y in examples]
+of_tokens = sum(n for _, n in found) / sum(len(row) for row, _ in found)
+of_loss = sum(row[:n].sum() for row, n in found)
+of_loss = of_loss / sum(row.sum() for row, _ in found)
+print(f"Prompts are {of_tokens:.0%} of the tokens of these demonstrations, "
+      f"and {of_loss:.0%} of the base's loss on them.")  # fmt: skip
+
+# %% after [markdown] defines="policy"
+r"""
+## A run, from base to SFT (§3.5)
+
+Now the real thing: the package's SFT stage with its own settings, in a process of its own. A language model that writes
+completions is called a *policy* from here on: at each place, it chooses the next token.
+
+**Predict.** How many out of a hundred prompts, by users it never met, will the policy pass after
+{run:counts.demonstrations} demonstrations?
+"""
+
+# %% predict-passes
+pass_guess = Prediction(
+    "How many % of new prompts does the policy pass after SFT?",
+    "chapter04.passes", unit="% of prompts that pass",
+)  # fmt: skip
+pass_guess
+
+# %% run-desk [markdown]
+r"""
+The desk reads the folder of the run, about once a second. Left, the loss: pale is each batch, bold a running mean, the
+diamonds demonstrations held out from training, once an epoch. Middle, the gradient's norm before it is clipped at one. Right,
+the learning rate. You may pause the run, or stop it and let it go on. The last epoch's weights are kept as its model.
+"""
+
+# %% desk
+from minirlhf.widgets import TrainingDesk, start
+
+EPOCHS = lesson.pick(4, quick=1)
+job = start(
+    "sft", lesson.workspace("04", f"sft-{EPOCHS}"), model="medium",
+    demonstrations=shipped.file("demonstrations"),
+    validation=shipped.file("validation"), epochs=EPOCHS, drop_long=True,
+)  # fmt: skip
+desk = TrainingDesk(job, note="live")
+desk
+
+# %% sft-passes
+job.wait()
+desk.look()
+sft = load_policy(job.folder / "model", tokenizer)
+replies["sft"], ended["sft"] = answer(sft)
+passed["sft"] = passes(replies["sft"])
+pass_guess.reveal(round(100 * passed["sft"].mean(), 1))
+
+# %% after-look [markdown]
+r"""
+How sure is that? Each line is an interval: how far its dot might move if other prompts of the same kind were drawn.
+"""
+
+# %% after-picture
+figure, axes = lesson.panels(1, "Before and after SFT (live)")
+names = {"base": "base", "base cut": "Base, cut at an\nempty line"}
+names["sft"] = "sft"
+found = {label: share(passed[name]) for name, label in names.items()}
+lesson.intervals(axes, found, "% of prompts that pass")
+gain = points(paired_difference(passed["sft"], passed["base"]))
+beyond = points(paired_difference(passed["sft"], passed["base cut"]))
+said = f"gain {gain} points;\nbeyond the base cut, {beyond}"
+axes.set_title(said, fontsize=8.5, loc="left")
+lesson.show(figure, "The pass rates of the base, of the base cut, and of "
+    "SFT, with their intervals and the gain.")  # fmt: skip
+
+# %% after-texts [markdown]
+r"""
+And the texts: the prompts from the top of the page, answered again.
+"""
+
+# %% after-table
+lesson.table(
+    ("prompt", "SFT (live)", "grade", "not met"),
+    [
+        (
+            asked[i],
+            replies["sft"][i],
+            f"{judge(asked[i], reply).overall:.1f}",
+            ", ".join(k for k, v in judge(asked[i], reply).criteria.items()
+                      if v < 1) or "–",
+        )
+        for i, reply in ((i, replies["sft"][i]) for i in short)
+    ],
+)  # fmt: skip
+
+# %% change [markdown]
+r"""
+Grades run from one to seven. Replies that pass get four or more; below, the grade follows the weighted share of criteria
+met, so that different faults may cost alike. Truth is the town's: what a library sells there is a fact of Tinytown.
+
+Where did the loss fall? Here is the completion from above once more, which neither model was trained on. Compare
+the first token and the end. And has SFT made each word in between more likely?
+"""
+
+# %% change-picture
+before, now = (surprise(p, x, y)[len(x) - 1 :] for p in (base, sft))
+place, said = np.arange(len(y)), words[len(x) :]
+title = "The same completion under base and SFT (live)"
+figure, axes = lesson.panels(1, title, lesson.WIDE)
+axes.bar(place - 0.2, before, 0.38, color=PALETTE["base"], label="Base")
+axes.bar(place + 0.2, now, 0.38, color=PALETTE["sft"], label="SFT")
+axes.set_xticks(place, said, rotation=60, ha="right", color=INK)
+axes.set(ylabel="loss of the token, in nats")
+axes.legend(fontsize=8, frameon=False)
+higher = (now > before + 0.1).tolist()
+risen = [word for word, up in zip(said, higher, strict=True) if up]
+axes.set_title(
+    f"mean {before.mean():.2f} before, {now.mean():.2f} after; up by more "
+    f"than 0.1:{''.join(risen) or ' none'}", fontsize=8.5, loc="left",
+)  # fmt: skip
+lesson.show(figure, "Two bars a token of the completion, the base's and "
+    "SFT's, from the first word to the end token.")  # fmt: skip
+
+# %% change-read [markdown]
+r"""
+The words that the title names as *up* have become less probable. Training lowers a mean over demonstrations, not the loss of
+each token: a few hundred of them, learned in large steps, teach a manner and may blur a fact that the base had.
+"""
+
+# %% settings [markdown]
+r"""
+## How it is trained (C.1)
+
+The paper's recipe, for a model a thousandth of the size and fewer demonstrations:
+"""
+
+# %% settings-table
+from minirlhf.config import PRESETS
+
+paper, ours = PRESETS["paper"].sft, PRESETS["tinytown"].sft
+stated = (
+    "epochs", "batch", "learning_rate", "floor", "residual_dropout",
+    "betas", "max_length",
+)  # fmt: skip
+known = [(f, getattr(paper, f), getattr(ours, f)) for f in stated]
+ours_alone = [(f, "not stated", getattr(ours, f))
+              for f in ("grad_clip", "weight_decay")]  # fmt: skip
+kept = ("epoch kept", "by reward-model score",
+        "shipped run: the same; live run: the last")  # fmt: skip
+head = ("setting of SFT", "paper, 1.3B", "Tinytown")
+lesson.table(head, [*known, *ours_alone, kept])
+
+# %% settings-read [markdown]
+r"""
+- **Batch and steps.** {paper:sft.epochs} epochs in batches of {paper:sft.batch.1.3b} come to {paper:sft.steps} updates, by
+  our sum. With so few demonstrations we take smaller batches, to have enough updates.
+- **Learning rate.** Chosen from {paper:sft.lr_search.1.3b} values. It starts at its peak, without warm-up, and falls
+  along a cosine to {paper:sft.lr_floor} of it. Small networks take far larger steps.
+- **Residual dropout.** In training, {paper:sft.residual_dropout} of what each sub-layer adds to the residual stream is
+  set to zero, at random, and the rest scaled up to make good for it. All other dropout is off.
+- **Clipping**: GPT-3 clips at one, and so do we.
+
+Left: the learning rate of a run of four epochs and of one of sixteen. Look at where the long run stands when the short
+one ends. Right: the loss of one batch under the base, with dropout drawn anew each time; the line is the loss without.
+"""
+
+# %% dropout
+from minirlhf.learner import learning_rate
+from minirlhf.sft import set_residual_dropout
+
+noisy = load_policy(folder, tokenizer)
+places = set_residual_dropout(noisy, ours.residual_dropout)
+some = zip(*examples[:16], strict=True)
+batch = collate(*some, PAD)
+
+
+@torch.no_grad()
+def loss_of_batch():
+    logprobs = response_logprobs(noisy, batch)
+    return float(sft_loss(logprobs, batch.response_mask))
+
+
+# %% masks
+torch.manual_seed(0)
+without = loss_of_batch()
+noisy.train()
+drawn = [loss_of_batch() for _ in range(lesson.pick(40, quick=5))]
+above = sum(loss > without for loss in drawn)
+print(f"{len(drawn)} draws, each a mask at all {places} places; in {above} "
+      f"the loss is above {without:.2f}, that without.")  # fmt: skip
+
+# %% schedule
+figure, (rates, noise) = lesson.panels(2, "Schedule and dropout (live)")
+for epochs, style in ((4, "-"), (16, "--")):
+    each, peak = -(-len(examples) // ours.batch), ours.learning_rate
+    total = epochs * each
+    rate = [learning_rate(t, total, peak) for t in range(total)]
+    rates.plot(rate, style, color=PALETTE["sft"], label=f"{epochs} epochs")
+rates.set(xlabel="step", ylabel="learning rate")
+rates.legend(fontsize=8, frameon=False)
+noise.hist(drawn, color=PALETTE["base"])
+noise.axvline(without, color=INK)
+noise.set_title("line: without dropout", fontsize=8.5, loc="left")
+noise.set(xlabel="loss of the batch, in nats a token", ylabel="draws")
+lesson.show(figure, "Left, both rates fall along a cosine, the long run's "
+    "later. Right, the loss under each draw, and without.")  # fmt: skip
+
+# %% noise-read [markdown]
+r"""
+Dropout costs likelihood while it is on. The desk's training loss includes it and the held-out loss doesn't: one reason why
+the first diamonds may lie below the curve.
+"""
+
+# %% epochs [markdown] defines="reward model"
+r"""
+## Sixteen epochs: who says that they pay? (§3.5, C.1)
+
+The paper's SFT models overfit, by the loss on held-out demonstrations, after *one* epoch. It trained them for
+{paper:sft.epochs} all the same: more epochs still raised the scores of the *reward model*, a network that grades
+completions as labelers would (chapter 05 builds it), and the ratings that people gave. So the epoch was chosen by
+reward-model score.
+
+How can both be? The held-out loss asks how probable one labeler's very words are. A model that has become too sure of its
+own wording loses there, although its own replies may be as good, or better. So three might choose: the held-out loss; the
+reward model; and people, whose place the judge takes here.
+
+The shipped run of sixteen epochs on the same {run:counts.demonstrations} demonstrations kept every epoch. Each answered
+{run:epochs.first.passes.n} validation prompts, other ones than above, on which no model was trained. The reward model is the
+shipped run's, trained on rankings of replies to yet other prompts.
+
+**Predict.** Which epoch gets the judge's best mean grade?
+"""
+
+# %% predict-epoch
+epoch_guess = Prediction(
+    "Which of the sixteen epochs does the judge choose?",
+    "chapter04.epoch", unit="epoch",
+)  # fmt: skip
+epoch_guess
+
+# %% epochs-data
+from minirlhf.evaluate.statistics import over_prompts
+from minirlhf.widgets.reader import Reader
+
+log = Reader(shipped.run("sft-long"))
+log.look()
+held_out_loss = np.array(log.series("validation/loss")[1])
+rows = shipped.read("epochs")
+score, grade, passing = (
+    np.array([row[key] for row in rows])  # an epoch, a prompt
+    for key in ("score", "grade", "passes")
+)
+chosen = {
+    "held-out loss": held_out_loss.argmin(),
+    "reward model": score.mean(1).argmax(),
+    "judge": grade.mean(1).argmax(),
+}
+epoch_guess.reveal(1 + int(chosen["judge"]), "shipped run")
+
+# %% epochs-look [markdown]
+r"""
+The ring marks the epoch that each would choose; bands are intervals over prompts. Is there a trend? Whether one epoch beats
+another, bands can't tell: both answered the same prompts, so their paired difference decides, below.
+"""
+
+# %% epochs-picture
+titles = ("loss held out, nats a token", "reward model's score",
+          "judge's grade")  # fmt: skip
+title = "Sixteen epochs (shipped run)"
+figure, panels = lesson.panels(3, title, titles=titles)
+numbers = np.arange(1, 1 + len(rows))
+for axes, values in zip(panels[1:], (score, grade), strict=True):
+    bands = [over_prompts(value) for value in values]
+    low, high = [b.low for b in bands], [b.high for b in bands]
+    axes.fill_between(numbers, low, high, color=GRID)
+curves = (held_out_loss, score.mean(1), grade.mean(1))
+rings, styles = chosen.values(), ("-", "-", "--")
+drawn = zip(panels, curves, rings, styles, strict=True)
+for axes, curve, best, style in drawn:
+    axes.plot(numbers, curve, style, color=INK)
+    axes.plot(1 + best, curve[best], "o", ms=10, mfc="none", color=INK)
+    axes.set(xlabel="epoch", xticks=[1, 4, 8, 12, 16])
+lesson.show(figure, "Loss, score and grade by epoch, each with a ring at "
+    "the epoch that it would choose.")  # fmt: skip
+
+# %% trust [markdown]
+r"""
+### How far would you trust a choice?
+
+The best of sixteen noisy means is partly the luckiest. So draw the prompts again, with replacement, a thousand times, and
+choose anew each time. If a choice is solid, one bar takes nearly everything.
+"""
+
+# %% redrawn
+rng = np.random.default_rng(0)
+draws = rng.integers(score.shape[1], size=(1000, score.shape[1]))
+title = "The epoch chosen, had other prompts been drawn (shipped run)"
+figure, panels = lesson.panels(2, title)
+for axes, (name, values) in zip(
+    panels, {"reward model": score, "judge": grade}.items(), strict=True
+):
+    winners = np.array([values[:, draw].mean(1).argmax() for draw in draws])
+    shares = 100 * np.bincount(winners, minlength=len(rows)) / len(draws)
+    axes.bar(numbers, shares, color=INK)
+    most = f"epoch {1 + shares.argmax()} in {max(shares):.0f}%"
+    axes.set_title(f"by the {name}: {most}", fontsize=8.5)
+    axes.set(xlabel="epoch", xticks=[1, 4, 8, 12, 16], ylim=(0, 100))
+panels[0].set_ylabel("% of draws")
+lesson.show(figure, "How often each epoch is chosen, by the reward model "
+    "and by the judge, over redrawn prompts.")  # fmt: skip
+
+# %% worth [markdown]
+r"""
+And what is a choice worth? Measured on the replies by which it chose, a chooser flatters itself. So each chooses on one
+half of the prompts and is measured on the other, both ways round (hence two epochs). The last row is the live run of four
+epochs, on the same prompts.
+"""
+
+# %% worth-choose
+half = np.arange(score.shape[1]) % 2
+
+
+def choose(values):
+    """Epochs chosen on each half, and what passes there on the other."""
+    best = [values[:, half == side].mean(1).argmax() for side in (0, 1)]
+    found = np.where(half == 0, passing[best[1]], passing[best[0]])
+    return " / ".join(str(1 + at) for at in best), found
+
+
+at = chosen["held-out loss"]
+kept = {
+    "held-out loss": (str(1 + at), passing[at]),
+    "reward model": choose(score),
+    "judge": choose(grade),
+    "last epoch": (str(len(rows)), passing[-1]),
+}
+
+# %% worth-live
+from minirlhf.sampling import complete
+from minirlhf.tinytown import datasets
+
+theirs = datasets.prompts("rm", 4200)[4000:]  # as in the shipped run
+asked_there = [row["prompt"] for row in theirs]
+said = complete(sft, tokenizer, asked_there, max_new_tokens=64, seed=4)
+verdicts = map(judge, asked_there, said)
+live = np.array([float(verdict.passes) for verdict in verdicts])
+kept["run of its own (live)"] = (str(EPOCHS), live)
+
+# %% worth-table
+beside = ("held-out loss", "reward model", "last epoch")
+lesson.table(
+    ("chosen by (shipped run)", "epoch", "% pass",
+     *(f"less {name}" for name in beside)),
+    [
+        (name, at, points(over_prompts(mine)),
+         *("–" if name == other
+           else points(paired_difference(mine, kept[other][1]))
+           for other in beside))
+        for name, (at, mine) in kept.items()
+    ],
+)  # fmt: skip
+
+# %% verdict [markdown]
+r"""
+An interval above zero is a gain; one that holds zero leaves the two untold. So, did the paper's finding come back?
+"""
+
+# %% verdict-table
+more = paired_difference(score[-1], score[0])
+long_run = paired_difference(passing[-1], live)
+lesson.table(
+    ("question", "the paper (§3.5)", "here"),
+    [
+        ("epoch of lowest held-out loss", "1", kept["held-out loss"][0]),
+        ("score, last epoch less first", "rises",
+         f"{more.mean:.2f} [{more.low:.2f}, {more.high:.2f}]"),
+        ("% pass (paper: ratings), last less first", "rises",
+         points(paired_difference(passing[-1], passing[0]))),
+        (f"% pass, {len(rows)} epochs less a run of {EPOCHS} (live)",
+         "not reported", points(long_run)),
+    ],
+)  # fmt: skip
+
+# %% epochs-read [markdown]
+r"""
+The last row is what a budget asks, and the others can't answer it: an early epoch of a long run is not a short run, as the
+left panel of the schedule shows. Nor can a judge be asked about every epoch where it is people.
+
+The shipped run trains its SFT model for four epochs, to the end of the cosine, and chooses among those by reward-model score.
+Chapter 05 comes back to this.
+"""
+
+# %% more [markdown]
+r"""
+## More epochs, or more demonstrations?
+
+Passing the same text again costs computing; new text costs labelers. Against the live run above we set one with the same
+number of updates and the same batch, on fewer than a third of the demonstrations, each seen about three times as often.
+
+**Predict.** On the same new prompts, will the policy that saw fewer demonstrations, more often, be worse, or won't one be
+able to tell?
+"""
+
+# %% predict-few
+few_guess = Prediction(
+    "Fewer demonstrations, as many updates: beside the run above it is …",
+    "chapter04.few", choices=("worse", "no clear difference", "better"),
+)  # fmt: skip
+few_guess
+
+# %% few
+from dataclasses import replace
+
+from minirlhf.sft import train_sft
+
+FEW, MORE_EPOCHS = 64, lesson.pick(13, quick=1)
+result = train_sft(
+    replace(ours, epochs=MORE_EPOCHS, keep_epochs=False),
+    load_policy(folder, tokenizer), tokenizer, demonstrations[:FEW],
+    folder=lesson.workspace("04", f"few-{FEW}-{MORE_EPOCHS}"),
+)  # fmt: skip
+passed["few"] = passes(answer(result.policy)[0])
+difference = paired_difference(passed["few"], passed["sft"])
+worse, better = difference.high < 0, difference.low > 0
+unclear = "no clear difference"
+few_guess.reveal("worse" if worse else "better" if better else unclear)
+
+# %% few-picture
+figure, axes = lesson.panels(1, "As many updates, other data (live)")
+names = {
+    "few": f"{FEW} demonstrations,\n{MORE_EPOCHS} epochs",
+    "sft": f"{len(examples)} demonstrations,\n{EPOCHS} epochs",
+}
+shares = {name: share(passed[key]) for key, name in names.items()}
+lesson.intervals(axes, shares, "% of prompts that pass")
+said = f"difference {points(difference)} points"
+axes.set_title(said, fontsize=8.5, loc="left")
+lesson.show(figure, "Pass rates of the run on fewer demonstrations and of "
+    "the run on all, with their intervals.")  # fmt: skip
+
+# %% more-read [markdown]
+r"""
+One run each: the intervals are about prompts, not about what another seed would give. And the other way? In the shipped run,
+four times as many demonstrations at as many epochs pass {run:models.sft-4x.gain:.1%} more of
+{run:models.sft-4x.gain.n} prompts [{run:models.sft-4x.gain.low:.1%}, {run:models.sft-4x.gain.high:.1%}]. That is four times
+the updates, too, so it doesn't tell which of the two helped.
+"""
+
+# %% padding [markdown]
+r"""
+## Many prompts at once
+
+Every reply of this page was sampled together with others. Their rows have to end in the same column to grow, so short ones
+are padded on the **left**. The model must then be told not to look at padding (the attention mask), and that the first real
+token stands at position zero (the position ids, in ex04).
+
+Below, a short prompt is read alone, and then padded because a longer one has joined it. The number is how much of the
+probability of the next token moves. One model is our base; the other has GPT-2's shape and random weights, so in its column
+only zero or not zero means anything. Guess first which of the six numbers are zero.
+"""
+
+# %% padding-models
+from transformers import AutoModelForCausalLM, GPT2Config
+
+from minirlhf.data.batching import pad_left
+from minirlhf.models import position_ids
+
+ends = {"bos_token_id": 0, "eos_token_id": tokenizer.eos_token_id}
+shape = GPT2Config(vocab_size=len(tokenizer), n_embd=64, n_layer=3,
+                   n_head=2, n_positions=320, **ends)  # fmt: skip
+torch.manual_seed(0)
+gpt2 = AutoModelForCausalLM.from_config(shape).eval()
+pair = tokenizer([min(asked, key=len), max(asked, key=len)])["input_ids"]
+ids, mask = pad_left(pair, tokenizer.pad_token_id)
+
+# %% padding-told
+attend = {"attention_mask": mask.long()}
+columns = torch.arange(ids.shape[1]).expand_as(ids)
+told = {
+    "nothing": {},
+    "the mask": {**attend, "position_ids": columns},
+    "mask and positions": {**attend, "position_ids": position_ids(mask)},
+}
+
+
+# %% padding-measured
+@torch.no_grad()
+def next_token(model, ids, **told):
+    return model(input_ids=ids, **told).logits[0, -1].softmax(-1)
+
+
+def moved(model, told):
+    """Total variation: the share of probability that moves."""
+    alone = next_token(model, torch.tensor(pair[:1]))
+    return f"{(next_token(model, ids, **told) - alone).abs().sum() / 2:.4f}"
+
+
+lesson.table(
+    ("what the model is told (live)", "our base", "GPT-2's shape"),
+    [(name, moved(base, how), moved(gpt2, how))
+     for name, how in told.items()],
+)  # fmt: skip
+
+# %% padding-read [markdown]
+r"""
+A model that isn't told of padding reads it. With the mask alone our base is safe: its positions are rotary, so attention
+sees only the *distance* of two tokens, and padding shifts all alike. GPT-2 and GPT-3 learn a vector for every position;
+without position ids they read the prompt in another place. Such a bug raises no error. The package passes both.
+
+## Ask it yourself
+
+Try a prompt of your own; the judge grades only requests that it can read. Ask the same twice: each time another reply is
+drawn.
+"""
+
+# %% playground
+from minirlhf.widgets import Playground
+
+playground = Playground(
+    {"base": (base, tokenizer), "sft": (sft, tokenizer)},
+    judge=judge, prompt="Give me three ideas for a gift for Ines.", seed=1,
+)  # fmt: skip
+playground.answer(playground.prompt.value)
+playground
+
+# %% summary [markdown]
+r"""
+## Summary
+
+| | the paper | here |
+|---|---|---|
+| demonstrations | {paper:table6.sft.train} (Table 6) | {run:counts.demonstrations} |
+| does the prompt count in the loss? | not stated | no |
+| epochs | {paper:sft.epochs} (C.1) | four; sixteen to compare |
+| epoch that the held-out loss prefers | the first (§3.5) | {run:epochs.best.loss} (shipped run) |
+| epoch with the best reward-model score | not stated | {run:epochs.best.score} (shipped run) |
+| measured by | wins against the largest SFT model, of the smallest models (read off Fig. 1) | replies that pass (shipped run) |
+| base | {paper:fig1.1.3b.gpt} | {run:models.base.passes:.3f} |
+| base, prompted | {paper:fig1.1.3b.prompted} | {run:models.prompted.passes:.2f} |
+| SFT | {paper:fig1.1.3b.sft} | {run:models.sft.passes:.2f} |
+
+In the paper SFT is well ahead of the prompted base. Ours, prompted less SFT over the same prompts:
+{run:models.prompted.gain.mean:.3f} [{run:models.prompted.gain.low:.3f}, {run:models.prompted.gain.high:.3f}]; an interval that holds
+zero doesn't tell them apart.
+
+A demonstration teaches its completion's tokens, the end token among them. SFT gives a base the habit of answering; three
+examples in the prompt show how much of the ability was there before. Which epoch to keep depends on whom you ask, and
+redrawn prompts show how sure the answer is.
+
+## Questions
+
+**What would change if every demonstration weighed the same in the loss, rather than every token?**
+
+<details><summary>Answer</summary>
+
+A token of a short completion would push harder than one of a long one. Ours is the plain likelihood of all the batch's
+completion tokens; the paper doesn't say which it took.
+
+</details>
+
+**A fine-tuned model answers well and then goes on to a second question. Where do you look first?**
+
+<details><summary>Answer</summary>
+
+At the end token: whether it is appended to each completion, and whether the mask keeps it.
+
+</details>
+
+**Held-out loss rises from the second epoch on. Is the model getting worse?**
+
+<details><summary>Answer</summary>
+
+It gives the labelers' very words less probability. Whether its replies get worse is another question, for a reward model,
+for people, or here for the judge.
+
+</details>
+
+**The bands of two epochs overlap. Do you report that nobody can tell them apart?**
+
+<details><summary>Answer</summary>
+
+Not yet. The bands hold what makes a prompt easy or hard for both; the paired difference doesn't. Report it with its
+interval, on prompts other than those on which you chose.
+
+</details>
+
+**You compare epoch four of a sixteen-epoch run with the end of a four-epoch run, and they differ. Why?**
+
+<details><summary>Answer</summary>
+
+The long run is still far up its cosine there, the short one has come down to its floor.
+
+</details>
+
+## The way on
+
+- [Exercises 04](../exercises/ex04_sft.ipynb): the masked loss, position ids, a model that never stops, a model that knows
+  nothing.
+- [Chapter 05](05_reward_model.ipynb): the reward model, which has chosen an epoch here already.
+- [Chapter 06](06_reinforcement_learning.ipynb): reinforcement learning, which starts from a cousin of this model: in C.3 of
+  the paper, {paper:init.epochs} epochs with {paper:init.pretrain_mix:.0%} of pretraining text mixed in.
+
+**A lecture of thirty minutes.** The base's table (five); the picture of one demonstration and the three ways, with the
+class's guesses (ten); before and after (five); the three choosers, to the verdict (ten).
+
+**A lab of sixty minutes.** The page up to the desk, guessing in each widget (twenty); ex04, the masked loss and the model
+that never stops (twenty-five); then change `FEW`, or the third way in `ways`, predict, and run again (fifteen).
+"""
