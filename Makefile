@@ -3,7 +3,7 @@
 #   make run          the main job: the three steps in Tinytown, ends in a report
 #   make test         the tests that take minutes in all
 #   make test-browser the widgets in JupyterLab, in Chromium, with mouse and keyboard
-#   make test-colab   the same with Colab's versions (ipywidgets 7, IPython 7.34)
+#   make test-colab   the same and the notebooks with Colab's versions (ipywidgets 7, IPython 7.34)
 #   make lab          JupyterLab
 #   make notebooks    build the course's notebooks from their masters, run what has changed
 #   make pack         make the shipped runs that the chapters replay; resumable, takes hours
@@ -49,6 +49,8 @@ test-browser: $(READY)
 
 test-colab:
 	$(MAKE) test-browser VENV=.venv-colab TESTED=tests/browser/requirements-colab.txt
+	.venv-colab/bin/python -m pytest tests/test_course.py tests/test_exercises.py \
+		tests/test_grading.py tests/test_widgets.py tests/test_desk.py
 
 lab: $(READY)
 	$(BIN)/jupyter lab $(ARGS)

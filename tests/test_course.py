@@ -88,7 +88,14 @@ def test_a_chapter_runs_alone_from_top_to_bottom(master):
     notebook.cells += again
     cost = execute.execute(notebook, quick=True)
     assert list(execute.faults(notebook)) == []
-    assert cost.seconds < 120 and 0 < cost.peak_bytes < 2 * 2**30
+    assert 0 < cost.peak_bytes < 2 * 2**30
+
+
+@by_chapter
+def test_a_chapter_was_measured_within_its_limits(master):
+    """In full, when `make measure` last ran; how long it takes elsewhere is the machine's."""
+    cost = json.loads(settings.MEASURED.read_text("utf-8"))[master.key]
+    assert 0 < cost["seconds"] <= 240 and 0 < cost["peak_bytes"] <= 2 * 2**30
 
 
 @by_chapter
