@@ -14,24 +14,24 @@ Give a language model the line *Write a story about a fox.* You want a story. Th
 writes after it is a *completion*, or reply. A model that has only read the web owes you no story; it owes you whatever
 tends to come next. How does the one become the other?
 
-This page does it, in small, before your eyes: the three steps of the InstructGPT paper (Ouyang et al., 2022), one after
-the other, on your own machine. After this chapter you can
+This page does it in small, on your own machine: the three steps of the InstructGPT paper (Ouyang et al., 2022). After this
+chapter you can
 
-- show what a model does with an instruction before anyone has taught it to follow one, and say why;
+- show what a model does with an instruction before it has been taught to follow one, and say why;
 - name what goes into each of the three steps, what comes out, and whose work it needs;
 - fill the paper's Fig. 2 with replies and scores of your own run;
 - tell a number that was trained on from a number that measures;
 - find the chapter, the code and the exercises of each step.
 """
 
-# %% title [markdown] lang="zh" of="9d59ccfa"
+# %% title [markdown] lang="zh" of="2bc8edd9"
 r"""
 # 第 00 章 · 一张图看懂三个步骤
 
 给语言模型一行字：*Write a story about a fox.*（写一个关于狐狸的故事。）你想要一个故事。这行字叫*提示*（prompt），模型接在它后面写的内容叫
 *回复*（completion）。一个只读过网络文本的模型并不欠你故事，它只欠你“接下来往往会出现的东西”。怎样才能让前者变成后者？
 
-本页在你眼前把这件事缩小了做一遍：InstructGPT 论文（Ouyang 等人，2022）的三个步骤，一步接一步，就在你自己的机器上。学完本章，你将能够
+本页把这件事缩小了，在你自己的机器上做一遍：InstructGPT 论文（Ouyang 等人，2022）的三个步骤。学完本章，你将能够
 
 - 演示在没有人教过它遵循指令之前，模型拿到指令会做什么，并说出原因；
 - 说出三个步骤各自的输入、输出，以及需要谁付出劳动；
@@ -44,17 +44,15 @@ r"""
 r"""
 ## Your machine
 
-The first cell of every page says what this machine offers and what the page costs. The next one looks closer. *ok* needs
-nothing, a *note* is worth knowing, a *problem* comes with what to do about it. In a terminal, `minirlhf doctor` looks at
-still more.
+When run, the first cell of every page prints what this machine offers and what the page costs. The next one looks closer;
+a *problem* comes with what to do about it.
 """
 
-# %% machine [markdown] lang="zh" of="4bc902e4"
+# %% machine [markdown] lang="zh" of="9bdb5632"
 r"""
 ## 你的机器
 
-每页的第一格都会报告这台机器的条件，以及这一页的开销。下一格看得更细：*ok* 表示无需理会，*note* 值得一知，*problem* 则会附上解决办法。
-在终端里运行 `minirlhf doctor`，检查得更全。
+每页的第一格在运行时会打印这台机器的条件，以及这一页的开销。下一格看得更细；若有 *problem*，会附上解决办法。
 """
 
 # %% doctor
@@ -76,38 +74,42 @@ r"""
 ## A town that can be checked
 
 The paper's models have read much of the internet, and it takes people to say whether a reply is good. Ours have read the
-web of *Tinytown*, a closed world of a few people, places, animals and things: who lives where, who bakes, which shop
-sells soap. Its encyclopedia is right, its forums often aren't, and there are stories, letters, poems and worksheets, all
-written by a programme.
+web of *Tinytown*, a closed world of a few people, places, animals and things. Its encyclopedia is right, its forums often
+aren't, and there are stories, letters, poems and worksheets, all written by a programme.
 
-Because we made the world, every sentence in it can be checked. The *judge* does so: it reads a prompt and a reply, lists
-what was asked for, and says what of it is met. A reply that meets everything *passes*: its prompt is *done*. Beyond
-that, a grade from {paper:likert.min} to {paper:likert.max} tells a plain reply from a rich one. The judge is our
-measuring rod; the paper had none like it. None of the three steps asks it, but step 2 starts from a model made with its
-help.
+Because we made the world, every sentence in it can be checked. The *judge* does so: it reads a prompt and a reply, and
+says what of the request is met. A reply that meets everything *passes*: its request is *done*. It
+also gives a grade from {paper:likert.min} to {paper:likert.max}. A reply that passes lies in the upper half, the richer the
+higher; one that fails lies in the lower half.
 
-What the paper had is people: its *labelers*, about {paper:intro.labelers:d} of them, hired to write replies and to compare them.
-Tinytown's labelers are programmes. They see what the judge sees, add a taste of their own, and err now and then.
+The judge is our measuring rod; the paper had none like it. No step asks it directly, but its grade lies beneath the
+labelers' replies, the order they put replies in, and the votes with which step 2 starts.
 
-Look at what each reply misses (*language*: sentences of which the judge makes no sense as a reply). Then change one and
+What the paper had is people: its *labelers*, about {paper:intro.labelers:d} of them, hired to write replies and to
+compare them. Tinytown's labelers are programmes. They start from the judge's grade, add a taste, and are always somewhat
+off.
+
+Look at what each reply misses (*language*: sentences that make no sense as a reply). Then change one and
 run the cell again.
 """
 
-# %% town [markdown] lang="zh" of="dd43c640"
+# %% town [markdown] lang="zh" of="20c9f125"
 r"""
 ## 一座可以逐句核对的小镇
 
-论文的模型读过大半个互联网，回复好不好，得由人来说。我们的模型读的是 *Tinytown* 的网络。这是一个封闭的世界，只有为数不多的人、地点、动物和物品：
-谁住在哪里，谁烤面包，哪家店卖肥皂。镇上的百科全书是对的，论坛却常常不对；还有故事、信件、诗歌和练习册，全都由程序写成。
+论文的模型读过大半个互联网，回复好不好，得由人来说。我们的模型读的是 *Tinytown* 的网络。这是一个封闭的世界，只有为数不多的人、地点、动物和物品。
+镇上的百科全书是对的，论坛却常常不对；还有故事、信件、诗歌和练习册，全都由程序写成。
 
-世界是我们造的，所以其中每句话都能核对。做这件事的是*评判者*（judge）：它读入提示和回复，列出提示要求了什么，并指出哪些做到了。样样做到的回复
-算*通过*，即完成了提示的要求；在此之上还有一个从 {paper:likert.min} 到 {paper:likert.max} 的评分，用来区分平淡与丰富的回复。评判者是我们的量尺，
-论文没有这样的量尺。三个步骤都不去问它，但第 2 步的起点是借助它做出来的模型。
+世界是我们造的，所以其中每句话都能核对。做这件事的是*评判者*（judge）：它读入提示和回复，指出要求中哪些做到了。样样做到的回复
+算*通过*，它的要求就算*完成*。评判者还给出一个从 {paper:likert.min} 到 {paper:likert.max} 的评分：通过的回复落在上半段，越丰富越高；
+不通过的落在下半段。
 
-论文有的是人，也就是*标注员*（labeler）：约 {paper:intro.labelers:d} 位，受雇来撰写回复、比较回复。Tinytown 的标注员是程序：它们看得到评判者所看到的，
-再加上自己的口味，偶尔也会出错。
+评判者是我们的量尺，论文没有这样的量尺。三个步骤都不直接问它，但标注员写的回复、他们给回复排的次序，以及第 2 步起点所用的投票，背后都有它的评分。
 
-看看每个回复缺了什么（*language*：评判者读不成一个回复的句子）。然后改动其中一个，再运行这一格。
+论文有的是人，也就是*标注员*（labeler）：约 {paper:intro.labelers:d} 位，受雇来撰写回复、比较回复。Tinytown 的标注员是程序：它们从评判者的评分出发，
+加上自己的口味，而且总会有些偏差。
+
+看看每个回复缺了什么（*language*：不成其为回复的句子）。然后改动其中一个，再运行这一格。
 """
 
 # %% verdicts
@@ -130,12 +132,12 @@ lesson.table((question.strip(), "grade", "the judge"), rows)
 
 # %% limits [markdown]
 r"""
-That is what a closed world is good for. It is no small English. Its sentences come from a grammar, its models
+That is what a closed world is good for. It is not English in miniature. Its sentences come from a grammar, its models
 are tiny, its labelers never tire, and nobody in it can be harmed. What it can show is how the steps work and how they go
 wrong. The size of an effect is its own.
 """
 
-# %% limits [markdown] lang="zh" of="7ce15ddd"
+# %% limits [markdown] lang="zh" of="3c21d58d"
 r"""
 封闭世界的好处就在这里。但它并不是缩小的英语：句子出自一套语法，模型极小，标注员从不疲倦，也没有人会受到伤害。它能展示的是这些步骤如何起作用、
 又如何出错；至于效果的大小，那只是它自己的。
@@ -177,27 +179,20 @@ print(prompt + complete(base, tokenizer, [prompt], seed=seed)[0])
 r"""
 On the web of Tinytown, instructions mostly stand on worksheets, one after the other and without an answer, and the base
 goes on as such pages go on. It isn't broken: it does what it was trained for. To predict the next token of a page from
-the internet is one objective, says §1; to follow a user's instructions helpfully and safely is another, and size alone
-doesn't turn the one into the other.
+the internet is one objective, says §1; to follow a user's instructions helpfully and safely is another.
 
-How often does our base do what is asked? The next cell gives it prompts by users whom no training set knows, takes one
-reply each, and lets the judge count. In brackets stands the interval that so few prompts leave open. All intervals on this
-page are of ninety-five percent and cover the choice of prompts, not another seed of the training.
-
-That ours does next to nothing is owed to the web that we wrote for it. GPT-3 has read answers too: in Fig. 1 it wins
-{paper:fig1.1.3b.gpt:.0%} to {paper:fig1.175b.gpt:.0%} of the time, by size.
+How many requests does our base do? The next cell gives it prompts by users whom no training set knows, takes one reply
+each, and lets the judge count. In brackets stands its interval of ninety-five percent, as everywhere on this page. It covers
+the prompts and the sampled replies, not the choice of users, nor another seed of the training.
 """
 
-# %% why-base [markdown] lang="zh" of="140d7d2b"
+# %% why-base [markdown] lang="zh" of="bff145ef"
 r"""
 在 Tinytown 的网络上，指令大多出现在练习册里，一条接一条，没有答案；基座模型就照这类页面的样子往下写。它没有坏，它做的正是训练它去做的事。
-§1 说：预测网页上的下一个词元是一个目标，有益而安全地遵循用户的指令是另一个目标；单靠变大，并不能把前者变成后者。
+§1 说：预测网页上的下一个词元是一个目标，有益而安全地遵循用户的指令是另一个目标。
 
-我们的基座模型有多少次做到了要求？下一格用训练集里从未出现过的用户的提示去问它，每个提示取一个回复，由评判者来数。方括号里是这点提示所能确定的区间。
-本页的区间都是百分之九十五的，只涵盖提示的选取，不涵盖换一个训练种子。
-
-我们的基座模型几乎什么也完成不了，这要归因于我们为它写的网络。GPT-3 读过有问有答的网页：在图 1 中，按模型大小，它在
-{paper:fig1.1.3b.gpt:.0%} 到 {paper:fig1.175b.gpt:.0%} 的比较中获胜。
+我们的基座模型完成了多少要求？下一格用训练集里从未出现过的用户的提示去问它，每个提示取一个回复，由评判者来数。方括号里是它的百分之九十五区间，
+本页处处如此。区间涵盖提示和抽到的回复，不涵盖用户的选取，也不涵盖换一个训练种子。
 """
 
 # %% measure-base
@@ -213,28 +208,37 @@ def measure(name, policy):
     said = complete(policy, tokenizer, asked, seed=0, batch_size=32)
     done = [judge(x, y).passes for x, y in zip(asked, said, strict=True)]
     passed[name] = done
-    shares[name] = share = proportion(sum(done), len(done))
-    interval = f"[{share.low:.1%}, {share.high:.1%}]"
-    print(f"Done, of {len(done)} prompts: {share.mean:.1%} {interval}")
+    shares[name] = proportion(sum(done), len(done))
+    print(f"Requests done, of {len(done)}: {shares[name]:.1%}")
 
 
 measure("base", base)
+
+# %% web [markdown]
+r"""
+That share is owed to the web that we wrote for it; what GPT-3 has read holds answers too.
+"""
+
+# %% web [markdown] lang="zh" of="7b3f3519"
+r"""
+这个比例要归因于我们为它写的网络；GPT-3 读过的东西里也有答案。
+"""
 
 # %% figure [markdown]
 r"""
 ## The picture (§3.1)
 
 The paper starts from three things: a base model, prompts of the kind that people send, and labelers. Then it takes three
-steps, which its Fig. 2 draws as three columns. Here they are, still empty. As you go down the page, each step fills its
-column with what happened on your machine.
+steps, which its Fig. 2 draws as three columns. Here they are, still empty; each step fills its column with what
+happened on your machine.
 """
 
-# %% figure [markdown] lang="zh" of="747d64bb"
+# %% figure [markdown] lang="zh" of="17c242f5"
 r"""
 ## 那张图（§3.1）
 
-论文从三样东西出发：一个基座模型，人们会发来的那类提示，以及标注员。然后走三步，论文的图 2 把它们画成三列。下面就是这三列，还空着。
-你往下读时，每一步都会用你机器上发生的事填满自己的那一列。
+论文从三样东西出发：一个基座模型，人们会发来的那类提示，以及标注员。然后走三步，论文的图 2 把它们画成三列。下面就是这三列，还空着；
+每一步都会用你机器上发生的事填满自己的那一列。
 """
 
 # %% empty
@@ -252,11 +256,11 @@ short; chapter 04 takes it apart. The labelers of the paper wrote the replies of
 they wrote {paper:table6.sft.train.labeler}, and customers sent {paper:table6.sft.train.customer}. We take the few that
 ship with the package.
 
-**Predict.** You have seen how often the base passes. How often will it pass after these demonstrations? Enter a guess; it stays
-beside the result. You may also leave it empty.
+**Predict.** You have seen how many requests the base does. How many will it do after these demonstrations? Enter a guess,
+or none; it stays beside the result.
 """
 
-# %% step-1 [markdown] lang="zh" of="3960ad87"
+# %% step-1 [markdown] lang="zh" of="4487661e"
 r"""
 ## 第 1 步：示范来教（§3.1）
 
@@ -264,16 +268,16 @@ r"""
 回复。这就是*监督微调*（supervised fine-tuning，简称 SFT）；第 04 章会把它拆开来看。论文的示范，回复全部由标注员撰写；
 其中 {paper:table6.sft.train.labeler} 条的提示也由标注员撰写，{paper:table6.sft.train.customer} 条的提示来自客户。我们只取随包附带的少量示范。
 
-**先猜一猜。** 你已经看到基座模型有多少次通过。学过这些示范之后会是多少？写下你的猜测，它会留在结果旁边。也可以空着。
+**先猜一猜。** 你已经看到基座模型完成了多少要求。学过这些示范之后会完成多少？写下你的猜测，它会留在结果旁边。也可以空着。
 """
 
 # %% guess-1
 demonstrations = shipped.read("demonstrations")
 demonstrations = demonstrations[: lesson.pick(200, quick=24)]
 guess = widgets.Prediction(
-    f"After {len(demonstrations)} demonstrations, on what share of prompts "
-    "does the reply pass?",
-    "chapter00.sft", unit="% of prompts",
+    f"After {len(demonstrations)} demonstrations, what share of the "
+    "requests will be done?",
+    "chapter00.sft", unit="% of requests",
 )  # fmt: skip
 guess
 
@@ -294,16 +298,16 @@ desk
 
 # %% desk [markdown]
 r"""
-This is a *training desk*. The run is a process of its own, and the desk watches it: curves that move while it learns (pale:
-each step; strong: their running mean), a button to pause it and one to stop it. Chapters 04 to 06 explain each curve. Running the cell again attaches to the same run; it never starts a second one. The
-next cell waits for the end, and puts the same prompts as before to what came out.
+This is a *training desk*. The run is a process of its own, and the desk watches it: curves that move while it learns, a
+button to pause it and one to stop it. Chapters 04 to 06 explain each curve. Running the cell again attaches to the same
+run; to run with another setting, give it another folder name. The next cell waits for the end, and puts the same prompts as
+before to what came out.
 """
 
-# %% desk [markdown] lang="zh" of="82cb30f8"
+# %% desk [markdown] lang="zh" of="e457ac40"
 r"""
-这就是*训练台*。训练是一个独立的进程，训练台在一旁看着它：边学边动的曲线（浅色是每一步的值，深色是滑动平均），
-一个暂停按钮，一个停止按钮。各条曲线在第 04 章到第 06 章解释。再次运行那一格只会接上同一次训练，
-绝不会另起一次。下一格等训练结束，然后拿与之前相同的提示去问训练出来的模型。
+这就是*训练台*。训练是一个独立的进程，训练台在一旁看着它：边学边动的曲线，一个暂停按钮，一个停止按钮。各条曲线在第 04 章到第 06 章解释。
+再次运行那一格只会接上同一次训练；要换一个设置，就给它换一个文件夹名。下一格等训练结束，然后拿与之前相同的提示去问训练出来的模型。
 """
 
 # %% test-1
@@ -313,7 +317,7 @@ sft = load_policy(step_1 / "model")
 measure("sft", sft)
 
 # %% answer-1
-guess.reveal(100 * shares["sft"].mean)
+guess.reveal(100 * shares["sft"])
 
 # %% column-1 [markdown]
 r"""
@@ -337,23 +341,21 @@ board.first(shown["prompt"], shown["completion"], before, after)
 r"""
 ## Step 2: rankings teach (§3.1)
 
-To write a good reply is hard work; to see which of two is better is easier. So the paper lets the policy of step 1 reply
-to one prompt {paper:rm.k.min} to {paper:rm.k.max} times, and a labeler puts the replies in order, ties allowed. Such an
-order is a *ranking*. Any two replies in it that aren't tied are a *comparison*: this one is preferred to that one.
-
-The paper's replies came mostly from the policy of step 1, some from policies of step 3: steps 2 and 3 can be repeated.
+A usual reason for this step: judging is easier than writing. In the paper, the policy of step 1 replies to one prompt
+{paper:rm.k.min} to {paper:rm.k.max} times, and a labeler puts the replies in order, ties allowed. Such an order is a
+*ranking*. Any two replies in it that aren't tied are a *comparison*: this one is preferred to that one. (Some of the
+paper's replies came from policies of step 3: steps 2 and 3 can be repeated.)
 
 Below are four replies of your model. Which one would you put on top?
 """
 
-# %% step-2 [markdown] lang="zh" of="74b7c0ce"
+# %% step-2 [markdown] lang="zh" of="e6b4d604"
 r"""
 ## 第 2 步：排序来教（§3.1）
 
-写一个好回复很费力，看出两个里哪个更好则容易些。所以论文让第 1 步的策略对同一个提示回复 {paper:rm.k.min} 到 {paper:rm.k.max} 次，由标注员
+这一步常见的理由是：评判比写作容易。在论文里，第 1 步的策略对同一个提示回复 {paper:rm.k.min} 到 {paper:rm.k.max} 次，由标注员
 把回复排出次序，允许并列。这样的次序叫*排序*（ranking）。其中任意两个不并列的回复构成一个*成对比较*（comparison）：这个比那个更受偏好。
-
-论文的回复大多出自第 1 步的策略，也有一些出自第 3 步的策略：第 2、3 步可以反复进行。
+（论文的回复也有一些出自第 3 步的策略：第 2、3 步可以反复进行。）
 
 下面是你的模型的四个回复。你会把哪个排在最前？
 """
@@ -366,13 +368,13 @@ lesson.table(("", prompt.strip()), zip(letters, four, strict=True))
 
 # %% order [markdown]
 r"""
-Now a labeler puts them in order; the smaller the rank, the better. Beside the ranks stands the judge's grade. The two may
-disagree: the labeler has tastes and lapses.
+Now a labeler puts them in order; the smaller the rank, the better. Beside the ranks stands the judge's grade, from which
+the labeler starts. Taste and lapses may change the order.
 """
 
-# %% order [markdown] lang="zh" of="adc9e790"
+# %% order [markdown] lang="zh" of="2d6a49af"
 r"""
-现在由一位标注员来排序；名次的数字越小越好。名次旁边是评判者的评分。两者可以不一致：标注员有自己的口味，也会疏忽。
+现在由一位标注员来排序；名次的数字越小越好。名次旁边是评判者的评分，标注员就从它出发；口味和偏差可能改变次序。
 """
 
 # %% rank
@@ -388,26 +390,26 @@ lesson.table(head, rows)
 # %% reward [markdown] defines="reward model"
 r"""
 From rankings learns a *reward model*: a language model that ends in one number, the score of a reply. It is trained to
-score the preferred reply of each comparison above the other. Then it can score any reply, and no labeler has to look;
-chapter 05 is about it. The shipped run has {run:counts.rankings:,} rankings. We take some of them, which hold replies of
-that run's step 1; your four replies train nothing.
+score the preferred reply of each comparison above the other. Then it can score any reply, and no labeler has to look
+(chapter 05). The package also holds a longer run of the three steps, the *shipped run*, with {run:counts.rankings:,}
+rankings of replies of its step 1. We train on some of them; your four replies train nothing.
 
-It doesn't start from nothing. The paper's, one of six billion parameters for all policies, begins as the
-model of step 1 by §3.5, as a GPT-3 tuned on public data sets by C.2. Ours begins as a base that has seen the town's notice
-board, where answers get votes, and those votes follow the judge's grade, roughly.
+It doesn't start from nothing. The paper's begins as the model of step 1 (§3.5), or as a GPT-3 tuned on public data sets
+(C.2): the paper says both. Ours begins as a base that was trained to score answers on the town's notice board in the
+order of their votes. Those votes follow the judge's grade, roughly.
 
 How much does it know before it sees a ranking? On what share of the pairs in rankings of unseen users' prompts does it
 agree with the labeler? A coin would on half of them.
 """
 
-# %% reward [markdown] lang="zh" of="edd565c4"
+# %% reward [markdown] lang="zh" of="47ab6213"
 r"""
 从排序中学习的是*奖励模型*（reward model）：末端只输出一个数的语言模型，这个数就是回复的得分。训练让它给每个成对比较中更受偏好的回复打出
-更高的分。此后它能给任何回复打分，不必再有标注员去看；第 05 章讲的就是它。随包附带的运行有 {run:counts.rankings:,} 个排序。我们取其中一部分，
-里面的回复出自那次运行的第 1 步；你的四个回复不参与任何训练。
+更高的分。此后它能给任何回复打分，不必再有标注员去看；第 05 章讲的就是它。程序包里还有一次更长的三步运行，即*附带的运行*（shipped run），
+它有 {run:counts.rankings:,} 个排序，排的是它自己第 1 步的回复。我们用其中一部分来训练；你的四个回复不参与任何训练。
 
-它不是从零开始的。论文只有一个六十亿参数的奖励模型，供各种大小的策略共用；它的起点，§3.5 说是第 1 步的模型，C.2 说是在公开数据集上
-调过的 GPT-3。我们的则从见过镇上布告栏的基座模型开始：回答在那里得到投票，票数大致跟着评判者的评分走。
+它不是从零开始的。论文的奖励模型，起点是第 1 步的模型（§3.5），或是在公开数据集上调过的 GPT-3（C.2）：两种说法论文里都有。我们的则从这样一个基座模型开始：
+它受过训练，给镇上布告栏里的回答打分，使次序与票数一致。票数大致跟着评判者的评分走。
 
 在见到排序之前它已经懂得多少？我们拿训练中从未出现过的用户的提示及其排序来问，有多大比例的对子它与标注员一致？抛硬币能对一半。
 """
@@ -429,24 +431,26 @@ def scorer(folder):
 
 
 voted = score_rankings(scorer(base_folder("medium-voted")), heldout)
-print(f"Pairs in the labeler's order, before: {accuracy(voted, given)}")
+print(f"Pairs in the labeler's order, before: {accuracy(voted, given):.1%}")
 
 # %% near [markdown]
 r"""
 The paper's reward models are right on {paper:rm.accuracy.training} of pairs by the labelers of their training,
 {paper:rm.accuracy.held_out} by others (§4.1, E.2). Two of its labelers choose alike on {paper:agreement.training} (§3.4),
-two of ours on {run:comparisons.agreement:.0%}. So ours is already near before its first ranking.
+two of ours on {run:comparisons.agreement:.0%}. Ours starts in that range; the pairs differ, so compare no closer.
 
-Now it is trained. Its desk shows how large a share of the pairs in each batch it puts in order, before it learns from them.
+Now it is trained. Its desk shows the loss, and the share of pairs that it puts in order in each batch before it learns from
+them. Where the loss falls and that share stays level, the scale of the scores changes, not how well they
+order.
 """
 
-# %% near [markdown] lang="zh" of="f6ed3d0d"
+# %% near [markdown] lang="zh" of="16a8aab9"
 r"""
 请与论文比较：论文的奖励模型，对参与训练的标注员的对子排对 {paper:rm.accuracy.training}，对其他标注员的对子排对 {paper:rm.accuracy.held_out}
 （§4.1, E.2）。论文的两位标注员在 {paper:agreement.training} 的对子上选择相同（§3.4），我们的两位则是 {run:comparisons.agreement:.0%}。
-可见我们的奖励模型在见到第一个排序之前就已接近。
+我们的起点就在这个范围里；两边的对子不同，不宜比得更细。
 
-现在来训练它。训练台显示，每一批中有多大比例的对子在学习之前就已排对。
+现在来训练它。训练台显示损失，以及每一批中在学习之前就已排对的对子的比例。如果损失下降而这个比例不变，变的就是得分的尺度，排得并没有更好。
 """
 
 # %% train-2
@@ -466,14 +470,15 @@ desk
 # %% wait-2 [markdown]
 r"""
 The next cell waits for its end, puts the same pairs to the new reward model, and subtracts, prompt by prompt. If the
-interval of the difference holds zero, these pairs show nothing that the votes hadn't taught. Chapter 05 also trains
-without votes.
+interval of the difference holds zero, these pairs can't tell whether the rankings helped or hurt the order. We go on with
+this model all the same: step 3 needs scores, and the share in order says how far to trust them. Chapter 05 looks at what
+rankings add, with votes and without.
 """
 
-# %% wait-2 [markdown] lang="zh" of="611f6e72"
+# %% wait-2 [markdown] lang="zh" of="fa490811"
 r"""
-下一格等它结束，用同样的对子考一考新的奖励模型，再逐个提示相减。差的区间若包含零，那么这些对子显示不出任何投票还没教会的东西。
-第 05 章也训练一个没有投票的。
+下一格等它结束，用同样的对子考一考新的奖励模型，再逐个提示相减。差的区间若包含零，这些对子就看不出排序对次序是有益还是有害。
+我们照样用这个模型往下走：第 3 步需要得分，而排对的比例说明得分有几分可信。排序究竟增添了什么，有投票和没有投票时各如何，第 05 章会看。
 """
 
 # %% test-2
@@ -486,25 +491,29 @@ job.wait()
 desk.look()
 score = scorer(step_2 / "model")
 learned = score_rankings(score, heldout)
-sides = np.array([shares_in_order(s, given) for s in (learned, voted)])
-change = paired_difference(*sides[:, np.isfinite(sides).all(axis=0)])
-print(f"Pairs in the labeler's order, after: {accuracy(learned, given)}")
-print(f"After minus before: {change}")
+now, then = (shares_in_order(s, given) for s in (learned, voted))
+has_pairs = np.isfinite(now) & np.isfinite(then)  # some prompts tie all
+change = 100 * paired_difference(now[has_pairs], then[has_pairs])
+right = accuracy(learned, given)
+print(f"Pairs in the labeler's order, after: {right:.1%}")
+print(f"After minus before, in points: {change:+.1f}")
 
 # %% column-2 [markdown]
 r"""
 The second column holds your four replies: on top what the policy said, then the labeler's order (`=` is a tie), at the
-bottom the new scores, and how many of the untied pairs they put in that order.
+bottom the new scores, and how many of the untied pairs they put in that order. Compare scores on one prompt only, and of
+one reward model; zero is where demonstrations lie on average.
 """
 
-# %% column-2 [markdown] lang="zh" of="e44840fd"
+# %% column-2 [markdown] lang="zh" of="627a50c0"
 r"""
 第二列放的是你的四个回复：上面是策略说的话，中间是标注员的次序（`=` 表示并列），下面是新的得分，以及在不并列的对子中有几个与该次序相符。
+得分只宜在同一个提示、同一个奖励模型之内比较；零点是示范得分的平均值。
 """
 
 # %% fill-2
 scores = score([prompt] * len(four), four).tolist()
-board.second(four, ranks, scores)
+board.second(prompt, four, ranks, scores)
 
 # %% step-3 [markdown] defines="PPO; reference model; KL divergence"
 r"""
@@ -515,51 +524,48 @@ score moves the policy: what scored better than a helper network (chapter 06) ex
 likely. The method is *PPO*, proximal policy optimization. Prompt, reply and score together are an episode.
 
 The scores come from a model, and a model can be fooled. So a frozen copy of the policy's start, the *reference model*,
-is kept beside it, and moving away from it costs. How far it moved is the *KL divergence* from the one to the other, in
+is kept beside it, and moving away from it costs. How far it moved is the *KL divergence* of the policy from the reference, in
 nats, and $\beta$ is the price of a nat: {paper:ppo.beta} in the paper, {run:counts.ppo_beta} here, each in units of its
-own reward model's score. In chapter 06 PPO starts from a step 1 of its own (C.3); here it starts
-from yours.
+own reward model's score. Here PPO starts from your step 1, in chapter 06 from one of its own (C.3).
 
-**Predict.** The score is what step 3 is after; the judge isn't asked. Compared with step 1, will the new policy do what
-is asked more often or less often, or will these prompts not be enough to tell?
+**Predict.** The score is what step 3 is after; the judge isn't asked. By how many percentage points will the share of
+requests done differ from that after step 1? A minus means fewer.
 """
 
-# %% step-3 [markdown] lang="zh" of="20300004"
+# %% step-3 [markdown] lang="zh" of="e10345fb"
 r"""
 ## 第 3 步：奖励来教（§3.1）
 
 现在没有人写，也没有人排。抽一个新提示，策略作出回复，奖励模型给回复打分，得分再去推动策略：得分好于一个辅助网络（见第 06 章）所预期的变得更可能，其余的变得更不可能。
 这个方法叫*近端策略优化*（proximal policy optimization，PPO）。提示、回复和得分合起来是一个回合。
 
-得分出自一个模型，而模型是可以被糊弄的。所以旁边留着策略起点的一个冻结副本，即*参考模型*（reference model），离开它要付出代价：走了多远，用前者对后者的
+得分出自一个模型，而模型是可以被糊弄的。所以旁边留着策略起点的一个冻结副本，即*参考模型*（reference model），离开它要付出代价：走了多远，用策略对参考模型的
 *KL 散度*（KL divergence）来量，单位是 nat；$\beta$ 是每个 nat 的价格，论文取 {paper:ppo.beta}，这里取 {run:counts.ppo_beta}，各以自己的奖励模型的
 得分为单位。在第 06 章，PPO 从专门的一个第 1 步出发（C.3），这里就从你的模型出发。
 
-**先猜一猜。** 第 3 步追求的是得分，并不去问评判者。与第 1 步之后相比，新的策略做到要求的次数会变多，会变少，还是这些提示看不出差别？
+**先猜一猜。** 第 3 步追求的是得分，并不去问评判者。与第 1 步之后相比，完成要求的比例会相差几个百分点？变少就填负数。
 """
 
 # %% guess-3
-MORE, FEWER = "more, beyond the interval", "fewer, beyond the interval"
-SAME = "no clear difference"
 guess = widgets.Prediction(
-    "How many prompts does the policy do after step 3, against step 1?",
-    "chapter00.ppo", choices=(MORE, SAME, FEWER),
+    "Requests done: after step 3 minus after step 1",
+    "chapter00.ppo", unit="percentage points",
 )  # fmt: skip
 guess
 
 # %% train-3
 episodes = lesson.pick(4096, quick=256)  # each a prompt, a reply, a score
+beta = 0.2  # price of a nat, in units of the score
 
 prompts = [{"prompt": r["prompt"]} for r in shipped.read("prompts-ppo")]
 write_jsonl(data / "prompts.jsonl", prompts)
-name = f"ppo-{len(demonstrations)}-{len(rankings)}-{episodes}"
+name = f"ppo-{len(demonstrations)}-{len(rankings)}-{episodes}-{beta}"
 step_3 = lesson.workspace("00", name)
 job = widgets.start(
     "ppo", step_3, model=step_1, reward=step_2, episodes=episodes,
-    prompts=data / "prompts.jsonl",
-    beta=0.2,  # price of a nat, in units of the score
-    warmup=3,  # batches until the learning rate is at its full height
-    ema=0.96,  # what is kept averages some twenty-five last updates
+    prompts=data / "prompts.jsonl", beta=beta,
+    warmup=3,  # batches until updates have their full size
+    ema=0.96,  # the weights kept are an average over the last updates
     drop_long=True,  # leave out prompts longer than the run reads
     micro_batch=16, rollout_rows=32,  # rows at once: spares memory
 )  # fmt: skip
@@ -568,80 +574,90 @@ desk
 
 # %% wait-3 [markdown]
 r"""
-Watch three of the curves. *Reward* is the mean score of each batch of replies; *KL* is how far the policy has gone from
-where it began, in nats a reply; *Reply length* is a thing that nobody asked to change. Under the curves stand replies of
-the step that the slider points to. The slider of $\beta$ acts on the run in progress.
+Watch two of the curves; chapter 06 explains the others. *Reward* is the mean score of each batch of replies; *KL* is how far
+the policy has gone from where it began, in nats a reply. Under the curves stand replies of the step that the slider points
+to: is what they say true? The slider of $\beta$ acts on the run in progress.
 
-The next cell waits for the end and compares the first four batches with the last four; the ± of their difference covers
-the choice of prompts and replies.
+The next cell waits for the end and compares the first four batches with the last four. The interval of the difference covers
+prompts and sampled replies.
 """
 
-# %% wait-3 [markdown] lang="zh" of="7543e17c"
+# %% wait-3 [markdown] lang="zh" of="1a706c74"
 r"""
-请看其中三条曲线。*Reward* 是每批回复的平均得分；*KL* 是策略离出发点有多远，单位是每个回复多少 nat；*Reply length* 则是没有人要求改变的东西。
-曲线下方是滑块所指那一步的回复。$\beta$ 的滑块对正在进行的训练立即起作用。
+请看其中两条曲线，其余的在第 06 章解释。*Reward* 是每批回复的平均得分；*KL* 是策略离出发点有多远，单位是每个回复多少 nat。
+曲线下方是滑块所指那一步的回复：它们说的是真的吗？$\beta$ 的滑块对正在进行的训练立即起作用。
 
-下一格等训练结束，比较最初四批与最后四批；差后面的 ± 涵盖提示与回复的选取。
+下一格等训练结束，比较最初四批与最后四批；差的区间涵盖提示和抽到的回复。
 """
 
 # %% end-3
 from statistics import mean
 
+from scipy.stats import ttest_ind
+
 job.wait()
 desk.look()
-batches = desk.reader.series("objective/score")[1]
-first, last = mean(batches[:4]), mean(batches[-4:])
-spread = mean(desk.reader.series("objective/score_std")[1])
-replies = 4 * desk.reader.config["rollout_batch"]  # in four batches
-error = 1.96 * spread * (2 / replies) ** 0.5  # of a difference, 95%
-moved = desk.reader.series("objective/kl")[1][-1]
+batches, scored = desk.reader.series("objective/score")
+_, kl = desk.reader.series("objective/kl")
+first, last, moved = mean(scored[:4]), mean(scored[-4:]), mean(kl[-4:])
+rise = ttest_ind(scored[-4:], scored[:4], equal_var=False)
+low, high = rise.confidence_interval()  # Welch's, of the difference
 print(f"Mean score: first batches {first:+.2f}, last {last:+.2f}")
-print(f"Last minus first: {last - first:+.2f} ± {error:.2f}")
-print(f"KL at the end: {moved:.2f} nats a reply")
+print(f"Last minus first: {last - first:+.2f} [{low:+.2f}, {high:+.2f}]")
+times = f"typically {np.exp(moved):.1f} times as likely as at the start"
+print(f"KL, last batches: {moved:.2f} nats; a reply is {times}")
 
 # %% trust [markdown]
 r"""
 A score that was trained on says that the training works; it says nothing of what people would think. So the judge looks
-at the same prompts as before. For each prompt we subtract, reply after step 3 minus reply after step 1, and take the
-interval of the mean. If it lies on one side of zero, these prompts can tell.
+at the same prompts as before. The model that answers has the weights that the run keeps: an average over its last updates.
+For each prompt we subtract, reply after step 3 minus reply after step 1, and take the interval of the mean.
 """
 
-# %% trust [markdown] lang="zh" of="8d0c8bbc"
+# %% trust [markdown] lang="zh" of="b4265cd6"
 r"""
-被拿来训练的得分只说明训练在起作用，并不说明人会怎么看。所以让评判者去看与之前相同的提示。对每个提示，用第 3 步之后的结果减去第 1 步之后的结果，
-再求平均值的区间。区间若整个落在零的一侧，这些提示就看得出差别。
+被拿来训练的得分只说明训练在起作用，并不说明人会怎么看。所以让评判者去看与之前相同的提示。作答的模型用的是这次运行留下的权重，即最后若干次更新的平均。
+对每个提示，用第 3 步之后的结果减去第 1 步之后的结果，
+再求平均值的区间。
 """
 
 # %% measure-3
 ppo = load_policy(step_3 / "model")
 measure("ppo", ppo)
-gain = paired_difference(passed["ppo"], passed["sft"])
-interval = f"[{gain.low:+.1%}, {gain.high:+.1%}]"
-print(f"After step 3 minus after step 1: {gain.mean:+.1%} {interval}")
+gain = 100 * paired_difference(passed["ppo"], passed["sft"])
+print(f"After step 3 minus after step 1, in points: {gain:+.1f}")
+clear = gain.low > 0 or gain.high < 0
+verdict = "tell" if clear else "can't tell"
+print(f"So these prompts {verdict} the two apart.")
 
 # %% answer-3
-guess.reveal(MORE if gain.low > 0 else FEWER if gain.high < 0 else SAME)
+guess.reveal(gain)
 
 # %% column-3 [markdown]
 r"""
-And the third column: of the last batches' short episodes the one whose score is nearest to the mean. This is the paper's
-Fig. 2 with your run in it, but for the demonstrations and the rankings that trained: those were shipped, the rankings over
-another run's replies. Scores mean something only beside other scores of the same reward model: their
-zero is where demonstrations lie on average.
+Mind the measure: the same grade lies beneath votes and rankings. That is a kinder test than people would be.
+
+Of the episodes stored with the last four batches, those with examples in the prompt apart, the third column shows the one
+whose score is nearest to the mean. This is the paper's Fig. 2 with your run in it, but for the demonstrations and the
+rankings that trained: those were shipped.
 """
 
-# %% column-3 [markdown] lang="zh" of="06c93413"
+# %% column-3 [markdown] lang="zh" of="cc2a1ae9"
 r"""
-第三列放上最后几批中的一个短回合，取得分最接近平均值的那个。这就是论文的图 2，装着你的这次运行。但并非样样出自你：示范是随包附带的，
-用来训练的排序也是，排的是另一次运行的回复。得分只有与同一个奖励模型的其他得分相比才有意义：
-它的零点是示范得分的平均值。
+请留意这把尺子：投票和排序的背后就是同一个评分。与由人来评相比，这是一场较宽松的考试。
+
+第三列放上最后四批所存的一个回合：在提示里不带例子的回合中，取得分最接近平均值的那个。这就是论文的图 2，装着你的这次运行。
+但并非样样出自你：示范和用来训练的排序都是随包附带的。
 """
 
 # %% fill-3
-late = range(max(1, len(batches) - 3), len(batches) + 1)
-kept = [row for batch in late for row in desk.reader.samples(batch)]
-kept.sort(key=lambda row: len(row["prompt"] + row["response"]))
-episode = min(kept[:12], key=lambda row: abs(row["score"] - last))
+from minirlhf.exhibits import is_plain
+
+kept = []
+for batch in batches[-4:]:
+    kept += desk.reader.samples(batch)
+plain = [row for row in kept if is_plain(row)] or kept
+episode = min(plain, key=lambda row: abs(row["score"] - last))
 asks, says = episode["prompt"], episode["response"]
 board.third(asks, says, episode["score"], first, last)
 
@@ -649,17 +665,17 @@ board.third(asks, says, episode["score"], first, last)
 r"""
 ## One prompt, three models
 
-The *playground* puts one prompt to all three models and shows each reply with its score and what the judge misses in
-it. You may find a reply wanting after every step, and so may the judge: is the happy story happy? Type a prompt of your own. A request from outside the town works as well; the judge then says
-that it didn't understand.
+The *playground* puts one prompt to all three models and shows each reply with its score and what the judge misses in it.
+Is the happy story happy? One reply each proves nothing: ask again, or type a prompt of your own. Of requests from
+outside the town the judge understands nothing.
 """
 
-# %% three [markdown] lang="zh" of="e3ff56df"
+# %% three [markdown] lang="zh" of="b2cadaa4"
 r"""
 ## 一个提示，三个模型
 
-*游乐场*把一个提示交给三个模型，并列出各自的回复、得分，以及评判者认为缺了什么。哪一步之后的回复，你都可能觉得不合格，评判者也可能这么看：快乐的故事真的快乐吗？
-请输入你自己的提示。镇外的要求也可以，只是评判者会说它没看懂。
+*游乐场*把一个提示交给三个模型，并列出各自的回复、得分，以及评判者认为缺了什么。快乐的故事真的快乐吗？
+每个模型只有一个回复，什么也证明不了：请再问一次，或者输入你自己的提示。镇外的要求，评判者看不懂。
 """
 
 # %% play
@@ -673,22 +689,13 @@ play
 
 # %% ladder [markdown]
 r"""
-One prompt proves nothing. Here are all of them, with intervals.
-
-The paper has such a ladder too, in Fig. 1, where every model plays against the same opponent. Read off the plot, the
-smallest GPT-3 wins {paper:fig1.1.3b.gpt:.0%} of the time, with examples put before the prompt
-{paper:fig1.1.3b.prompted:.0%}, after step 1 {paper:fig1.1.3b.sft:.0%}, after PPO {paper:fig1.1.3b.ppo:.0%}. With an
-addition to PPO that chapter 06 treats it is called InstructGPT, and wins {paper:fig1.1.3b.ppo-ptx:.0%}; the bare GPT-3 of
-over a hundred times its size {paper:fig1.175b.gpt:.0%}.
+Here are all prompts, with intervals. Two intervals may overlap and the models differ all the same: the paired difference
+above compares SFT and PPO prompt by prompt.
 """
 
-# %% ladder [markdown] lang="zh" of="f7f7140b"
+# %% ladder [markdown] lang="zh" of="1b42a92b"
 r"""
-一个提示什么也证明不了。下面是全部提示，连同区间。
-
-论文也有这样一架梯子，就是图 1，其中所有模型对阵同一个对手。从图上读出，最小的 GPT-3 胜率为 {paper:fig1.1.3b.gpt:.0%}，在提示前放上例子为
-{paper:fig1.1.3b.prompted:.0%}，第 1 步之后为 {paper:fig1.1.3b.sft:.0%}，PPO 之后为 {paper:fig1.1.3b.ppo:.0%}。PPO 再加上第 06 章要讲的一项，
-就叫 InstructGPT，胜率为 {paper:fig1.1.3b.ppo-ptx:.0%}；比它大上百倍、一步也没走的 GPT-3 只有 {paper:fig1.175b.gpt:.0%}。
+下面是全部提示，连同区间。两个区间可以重叠，而两个模型仍有差别：上面的成对之差是逐个提示比较 SFT 与 PPO 的。
 """
 
 # %% rungs
@@ -699,26 +706,44 @@ lesson.show(figure, f"Requests done, with intervals: {', '.join(said)}")
 
 # %% longer [markdown]
 r"""
-Your run is a short one. The shipped run has {run:counts.rankings:,} rankings and {run:counts.episodes:,} episodes. It
-was asked {run:models.base.passes.n} prompts (so its intervals are as wide) and drew other samples, even from the base:
+Your run is a short one. The shipped run used all its rankings and {run:counts.episodes:,} episodes. It answered as many
+prompts, with other samples even from the base:
 
-- base: {run:models.base.passes:.1%} done;
-- after step 1: {run:models.sft.passes:.1%};
-- after step 3: {run:models.ppo.passes:.1%}.
+| shipped run | requests done |
+|---|---|
+| base | {run:models.base.passes:.1%} |
+| base, examples in the prompt | {run:models.prompted.passes:.1%} |
+| after step 1 | {run:models.sft.passes:.1%} [{run:models.sft.passes.low:.1%}, {run:models.sft.passes.high:.1%}] |
+| start of its step 3 (C.3) | {run:models.initial.passes:.1%} |
+| after step 3 | {run:models.ppo.passes:.1%} [{run:models.ppo.passes.low:.1%}, {run:models.ppo.passes.high:.1%}] |
 
-Chapter 06 replays it, and others at prices $\beta$ from none to far too high.
+Examples alone bring the base near step 1: the difference is {run:models.prompted.gain:+.1%}
+[{run:models.prompted.gain.low:+.1%}, {run:models.prompted.gain.high:+.1%}] of the prompts. So demonstrations may bring
+out a skill more than they teach it. Chapter 06 replays step 3, at other prices $\beta$ too.
+
+In the paper's Fig. 1 (read off the plot) all models meet the largest SFT model. The smallest GPT-3 wins {paper:fig1.1.3b.gpt:.0%} of the
+time, with examples {paper:fig1.1.3b.prompted:.0%}, after step 1 {paper:fig1.1.3b.sft:.0%}, after PPO
+{paper:fig1.1.3b.ppo:.0%}; a bare one of over a hundred times its size {paper:fig1.175b.gpt:.0%}.
 """
 
-# %% longer [markdown] lang="zh" of="d2549d41"
+# %% longer [markdown] lang="zh" of="c7d1b193"
 r"""
-你的这次运行很短。随包附带的运行有 {run:counts.rankings:,} 个排序和 {run:counts.episodes:,} 个回合。它回答 {run:models.base.passes.n} 个提示（所以区间同样宽），
-抽到的是另外的样本，基座模型也是如此：
+你的这次运行很短。附带的运行用了它的全部排序和 {run:counts.episodes:,} 个回合。提示的数目相同，抽到的是另外的样本，基座模型也是如此：
 
-- 基座模型：完成 {run:models.base.passes:.1%}；
-- 第 1 步之后：{run:models.sft.passes:.1%}；
-- 第 3 步之后：{run:models.ppo.passes:.1%}。
+| 附带的运行 | 完成的要求 |
+|---|---|
+| 基座模型 | {run:models.base.passes:.1%} |
+| 基座模型，提示里放上例子 | {run:models.prompted.passes:.1%} |
+| 第 1 步之后 | {run:models.sft.passes:.1%} [{run:models.sft.passes.low:.1%}, {run:models.sft.passes.high:.1%}] |
+| 它的第 3 步的起点（C.3） | {run:models.initial.passes:.1%} |
+| 第 3 步之后 | {run:models.ppo.passes:.1%} [{run:models.ppo.passes.low:.1%}, {run:models.ppo.passes.high:.1%}] |
 
-第 06 章会重放这次运行，连同几次取其他价格 $\beta$ 的运行，从毫无代价到高得过分。
+单靠例子，基座模型就接近第 1 步：差是全部提示的 {run:models.prompted.gain:+.1%} [{run:models.prompted.gain.low:+.1%}, {run:models.prompted.gain.high:+.1%}]。可见示范也许与其说教会了一种本领，
+不如说把它引了出来。第 06 章会重放第 3 步，也取其他价格 $\beta$。
+
+在论文的图 1（从图上读出）中，所有模型都与最大的 SFT 模型对阵。最小的 GPT-3 胜率为 {paper:fig1.1.3b.gpt:.0%}，放上例子为
+{paper:fig1.1.3b.prompted:.0%}，第 1 步之后为 {paper:fig1.1.3b.sft:.0%}，PPO 之后为 {paper:fig1.1.3b.ppo:.0%}。
+比它大上百倍、一步也没走的 GPT-3 为 {paper:fig1.175b.gpt:.0%}。
 """
 
 # %% map [markdown]
@@ -731,23 +756,22 @@ r"""
 | §3.5, C.1 | step 1, supervised fine-tuning | [chapter 04](04_supervised_fine_tuning.ipynb) |
 | §3.5, C.2, E.2 | step 2, the reward model | [chapter 05](05_reward_model.ipynb) |
 | §3.5, C.3, C.4, E.7 | step 3, PPO | [chapter 06](06_reinforcement_learning.ipynb) |
-| §2, §3.2–§3.4, §3.6, §4, §5 | ancestors, prompts, people, results, discussion | not written yet |
+| §2, §3.2–§3.4, §3.6, §4, §5 | all else | not written yet |
 
-Each chapter runs alone and needs no other. [The map](../course/MAP.md) goes further: from each section to the lines of
-code that implement it, to their tests, to the exercises.
+Each chapter runs alone. [The map](../course/MAP.md) goes further: from each section to the code that implements it, its
+tests and the exercises.
 
 ### How a page works
 
-- **Live or shipped.** What takes longer than a lesson is replayed from runs that come with the package. Every picture
-  says which of the two it is.
+- **Live or shipped.** What takes longer than a lesson is replayed from shipped runs. Every picture of a result says which
+  of the two it is.
 - **Predictions** stand before their answer. Running their cell again keeps what you entered.
-- **Desks** read and steer a run through its folder, whoever started it. What you
-  make lies in `work/`; delete `work/00` to start this chapter over.
+- **What you make** lies in `work/`; delete `work/00` to start this chapter over.
 - **Exercises** come with a check that names your mistake, and with hints. `minirlhf start ex04` puts a copy of your own
   into `work/`, where no update overwrites it. `progress()` says what is done and where that is kept:
 """
 
-# %% map [markdown] lang="zh" of="176c69f7"
+# %% map [markdown] lang="zh" of="82e2e23a"
 r"""
 ## 论文与课程
 
@@ -757,16 +781,15 @@ r"""
 | §3.5, C.1 | 第 1 步，监督微调 | [第 04 章](../04_supervised_fine_tuning.ipynb)（英文） |
 | §3.5, C.2, E.2 | 第 2 步，奖励模型 | [第 05 章](../05_reward_model.ipynb)（英文） |
 | §3.5, C.3, C.4, E.7 | 第 3 步，PPO | [第 06 章](../06_reinforcement_learning.ipynb)（英文） |
-| §2, §3.2–§3.4, §3.6, §4, §5 | 前身，提示，人，结果，讨论 | 尚未写成 |
+| §2, §3.2–§3.4, §3.6, §4, §5 | 其余各节 | 尚未写成 |
 
-每一章都能单独运行，不依赖别的章。[这张地图](../../course/MAP.md)走得更远：从论文的每一节，到实现它的代码行，到测试，再到练习。
+每一章都能单独运行。[这张地图](../../course/MAP.md)走得更远：从论文的每一节，到实现它的代码，到测试，再到练习。
 
 ### 一页怎么用
 
-- **现场或附带。** 比一堂课更费时的内容，用随包附带的运行来重放。每张图都注明是两者中的哪一种（live 或 shipped run）。
+- **现场或附带。** 比一堂课更费时的内容，用随包附带的运行来重放。每张画着结果的图都注明是两者中的哪一种（live 或 shipped run）。
 - **猜测**放在答案之前。再次运行那一格，已填的内容会保留。
-- **训练台**通过文件夹来观看和操纵一次训练，所以这次训练可以属于本页、别的页面或者终端。你做出来的东西都在 `work/` 里；删去 `work/00`，
-  就能把本章从头再来。
+- **你做出来的东西**都在 `work/` 里；删去 `work/00`，就能把本章从头再来。
 - **练习**附有检查和提示，检查会说出你错在哪里。`minirlhf start ex04` 把一份属于你的副本放进 `work/`，更新不会覆盖它。
   `progress()` 告诉你做完了什么、记录保存在哪里：
 """
@@ -780,17 +803,17 @@ progress()
 r"""
 ## Summary
 
-The paper's numbers beside ours. The last three rows measure different things. The paper's labelers compare a reply of
-its smallest model with one of the largest SFT model, and say which wins (Fig. 1, read off the plot); our judge says of a
-reply alone whether it does what was asked. Compare the order of the rows, not their size.
+The paper's numbers beside ours. The last three rows measure different things. In the paper, labelers say whether a reply of
+the smallest model beats one of the largest SFT model (Fig. 1, read off the plot). Here the judge says of a reply alone
+whether it does what was asked. Compare the order of the rows, not their size.
 """
 
-# %% summary [markdown] lang="zh" of="cad98ae9"
+# %% summary [markdown] lang="zh" of="57d82c22"
 r"""
 ## 小结
 
-论文的数与我们的数并列如下。最后三行量的不是同一件东西：论文的标注员拿最小模型的回复与最大的 SFT 模型的回复相比，说出哪个胜（图 1，从图上读出）；
-我们的评判者只看一个回复，说它有没有做到要求。请比较各行的次序，不要比较大小。
+论文的数与我们的数并列如下。最后三行量的不是同一件东西。在论文里，标注员说最小模型的回复是否胜过最大的 SFT 模型的回复（图 1，从图上读出）；
+在这里，评判者只看一个回复，说它有没有做到要求。请比较各行的次序，不要比较大小。
 """
 
 # %% beside
@@ -805,20 +828,20 @@ millions = sum(p.numel() for p in base.parameters()) / 1e6
 rows = [
     ("parameters", "1.3 to 175 billion", f"{millions:.2f} million"),
     ("demonstrations", total("sft"), len(demonstrations)),
-    ("ranked prompts", total("rm"), len(rankings)),
+    ("ranked prompts", total("rm"), f"{len(rankings):,}"),
     ("episodes", f"{value('ppo.episodes'):,}", f"{episodes:,}"),
 ]
-for ours, theirs in {"base": "gpt", "sft": "sft", "ppo": "ppo"}.items():
-    won = f"wins {value(f'fig1.1.3b.{theirs}'):.0%}"
-    rows.append((ours, won, f"passes {shares[ours].mean:.1%}"))
+for name, column in {"base": "gpt", "sft": "sft", "ppo": "ppo"}.items():
+    won = f"wins {value(f'fig1.1.3b.{column}'):.0%}"
+    rows.append((name, won, f"{shares[name].mean:.1%} done"))
 lesson.table(("", "paper", "this page, live"), rows)
 
 # %% end [markdown]
 r"""
-A base model continues text, and an instruction is to it a text like any other. Three steps turn it into a model that does
-what is asked: demonstrations show it how, rankings teach a second model what people prefer, and PPO writes for that
-model's score, held near its start. What was trained on can't be the measure: the score belongs to the training, and the
-judge to us, apart from the votes with which our reward model began.
+A base model continues text, and an instruction is to it a text like any other. Three steps are to turn it into a model that
+does what is asked: demonstrations show it how, rankings are to teach a second model what people prefer (ours began with
+votes), and PPO writes for that model's score, held near its start. What was trained on can't be the measure. Our judge is
+one step removed: no step asks it, but its grade lies beneath labelers and votes.
 
 ### Questions
 
@@ -851,8 +874,8 @@ Six: every reply with every other one.
 <details><summary>Answer</summary>
 
 Its replies please the reward model more. Whether they are better takes another measure, on prompts that no training has
-seen. Here that is the judge, though the reward model began with votes that follow it. In the paper it is labelers, mostly
-those who had also made the training data; others, who hadn't, were a check (Fig. 3).
+seen. Here that is the judge, a kind one: its grade lies beneath votes and rankings. In the paper it is labelers, mostly those
+who had also made the training data; others, who hadn't, were a check (Fig. 3).
 
 </details>
 
@@ -866,24 +889,23 @@ The policy may go wherever the score is high, also where the reward model is wro
 
 ### The way on
 
-Next come [chapter 04](04_supervised_fine_tuning.ipynb),
-[chapter 05](05_reward_model.ipynb) and [chapter 06](06_reinforcement_learning.ipynb). This chapter has no exercises of
-its own; theirs are [exercise 04](../exercises/ex04_sft.ipynb), [exercise 05](../exercises/ex05_reward_model.ipynb) and
-[exercise 06](../exercises/ex06_ppo.ipynb).
+Next comes [chapter 04](04_supervised_fine_tuning.ipynb). The exercises begin with
+[exercise 04](../exercises/ex04_sft.ipynb).
 
-**A lecture of thirty minutes.** Run everything before class, and stop the desks' sliders at an early step. Five minutes
-on the base and its worksheets; two for the guess before step 1; eight for the columns of steps 1 and 2, letting the class
-rank the four replies aloud; ten for step 3, with a show of hands before the judge speaks; five for the playground.
+**A lecture of thirty minutes.** Run everything before class. Seven minutes for the base and the first guess; eight for
+steps 1 and 2, letting the class rank the four replies aloud; ten for step 3, with a show of hands before the judge speaks;
+five for the playground.
 
-**A lab of sixty minutes.** In pairs, top to bottom, ten minutes for each step. Then change one thing and run the page
-again from there: half the demonstrations, half the rankings, or another prompt to rank. Ten minutes before the end, each
-pair says which number moved, and whether beyond its interval.
+**A lab of sixty minutes.** In pairs, top to bottom, ten minutes for each step. Then change one thing and run the page again
+from there: half the demonstrations, half the rankings, or another $\beta$; the folders are named after all three. Ten
+minutes before the end, each pair says which number moved, and whether the interval of the difference holds zero. Another
+training seed would add to it.
 """
 
-# %% end [markdown] lang="zh" of="7e1dfc1e"
+# %% end [markdown] lang="zh" of="55843c97"
 r"""
-基座模型续写文本，指令在它眼里不过是又一段文本。三个步骤把它变成会照要求去做的模型：示范告诉它怎么做；排序教另一个模型懂得人偏好什么；
-PPO 为那个模型的得分而写，同时被拴在起点附近。训练用过的东西不能再当尺子：得分属于训练；评判者属于我们，只有奖励模型起步时的那些投票例外。
+基座模型续写文本，指令在它眼里不过是又一段文本。三个步骤要把它变成会照要求去做的模型：示范告诉它怎么做；排序要教另一个模型懂得人偏好什么（我们的从投票起步）；
+PPO 为那个模型的得分而写，同时被拴在起点附近。训练用过的东西不能再当尺子。我们的评判者隔着一层：没有哪一步问它，但标注员和投票的背后有它的评分。
 
 ### 问题
 
@@ -915,7 +937,7 @@ PPO 为那个模型的得分而写，同时被拴在起点附近。训练用过�
 
 <details><summary>答案</summary>
 
-它的回复更讨奖励模型喜欢。是否更好，要在训练没见过的提示上用另一把尺子来量。在这里是评判者，尽管奖励模型起步时的投票也跟着它走；
+它的回复更讨奖励模型喜欢。是否更好，要在训练没见过的提示上用另一把尺子来量。在这里是评判者，它比较宽松：投票和排序的背后就有它的评分；
 在论文里是标注员，多半就是制作训练数据的那些人，没有参与过的另一些人则用来核对（图 3）。
 
 </details>
@@ -930,13 +952,11 @@ PPO 为那个模型的得分而写，同时被拴在起点附近。训练用过�
 
 ### 接下来
 
-下一章是[第 04 章](../04_supervised_fine_tuning.ipynb)，然后是[第 05 章](../05_reward_model.ipynb)和
-[第 06 章](../06_reinforcement_learning.ipynb)。本章没有自己的练习，那几章的练习是[ex04](../../exercises/ex04_sft.ipynb)、
-[ex05](../../exercises/ex05_reward_model.ipynb)和[ex06](../../exercises/ex06_ppo.ipynb)。
+下一章是[第 04 章](../04_supervised_fine_tuning.ipynb)。练习从[ex04](../../exercises/ex04_sft.ipynb)开始。
 
-**三十分钟的讲课。** 课前全部运行一遍，把训练台的滑块停在靠前的一步。五分钟讲基座模型和练习册；两分钟做第 1 步之前的猜测；八分钟讲第 1、2 步的两列，
+**三十分钟的讲课。** 课前全部运行一遍。七分钟讲基座模型，并做第一个猜测；八分钟讲第 1、2 步，
 让全班当场给四个回复排序；十分钟讲第 3 步，评判者开口之前先举手表决；最后五分钟用游乐场。
 
-**六十分钟的实验。** 两人一组，从上到下，每一步十分钟。然后改动一处，从那里起重新运行：示范减半，排序减半，或者换一个要排序的提示。结束前十分钟，
-每组说出哪个数变了，是否超出了它的区间。
+**六十分钟的实验。** 两人一组，从上到下，每一步十分钟。然后改动一处，从那里起重新运行：示范减半，排序减半，或者换一个 $\beta$；文件夹的名字由这三样组成。结束前十分钟，
+每组说出哪个数变了，差的区间是否包含零。换一个训练种子还会再添一层不确定。
 """

@@ -9,29 +9,29 @@
 r"""
 # Chapter 04 · Supervised fine-tuning
 
-A *base model* has read a great deal and learned one thing: to continue text. Give it an instruction, a *prompt*, and it
-continues that, too, which is seldom the *completion* you hoped for. Step 1 of *the paper* (Ouyang et al., 2022, InstructGPT) shows it
-some prompts with completions that people, the *labelers*, wrote. Each such pair is a *demonstration*, and training on them is
-*supervised fine-tuning*, SFT. What exactly is learned from a demonstration, and how often should a model see it?
+A *base model* has learned one thing: to continue text. Give it an instruction, a *prompt*, and it continues that, too, which
+is seldom the *completion* you hoped for. Step 1 of *the paper* (Ouyang et al., 2022, InstructGPT) shows it prompts with
+completions that people, the *labelers*, wrote. Each such pair is a *demonstration*; training on them is *supervised
+fine-tuning*, SFT. What is learned from a demonstration, and how often should a model see it?
 
 After this chapter you can
 
-- say which tokens of a demonstration count in the loss, and what becomes of a model for which the last one doesn't;
+- say which tokens of a demonstration count in the loss, and what becomes of a model whose end token doesn't count;
 - fine-tune a base, watch it, and show with intervals that it has learned to follow instructions;
-- read the paper's settings for this step, and name each place where ours differ;
-- choose an epoch in three ways, and say how far you would trust each choice.
+- read the paper's settings for this step, and name where ours differ;
+- choose an epoch in three ways, and say how far you would trust the choice.
 """
 
 # %% before [markdown]
 r"""
 ## What a base does with an instruction (§3.5)
 
-Tinytown's base model has about a million weights and has read Tinytown's small web: stories, letters, notices, lists of
-questions. Below are prompts by users whose prompts are in no training set, and what the base writes next. Is it an answer,
-or more of what might stand on the same page?
+Tinytown's base model has about a million weights and has read the town's web: stories, letters, notices, lists of
+questions. Below are prompts by users that no training set has, and what the base writes next. Each token is drawn with its
+probability under the model (temperature one). Is it an answer, or more of what might stand on the same page?
 
-(What is marked *live* is computed as you read; *shipped run* is a longer run, made beforehand, whose data and models come
-with the package.)
+(*Live* is computed as you read. A *shipped run* was made beforehand: a main run, whose SFT has four epochs; an SFT of
+sixteen; one on four times the data.)
 """
 
 # %% base
@@ -44,8 +44,8 @@ folder = base_folder("medium")
 tokenizer = load_tokenizer(folder)
 END, PAD = tokenizer.eos_token_id, tokenizer.pad_token_id
 base = load_policy(folder, tokenizer)
-rows = shipped.read("prompts")[: lesson.pick(400, quick=24)]
-asked = [row["prompt"] for row in rows]
+asked = [row["prompt"] for row in shipped.read("prompts")]
+asked = asked[: lesson.pick(400, quick=24)]
 
 # %% answer
 import numpy as np
@@ -59,11 +59,11 @@ uniforms = torch.rand(len(asked), LIMIT, generator=dice)  # one a token
 
 
 def answer(policy):
-    """Replies to the prompts, and a one where one drew its end."""
+    """Replies to the prompts, and which of them ended."""
     said = sample(
         policy, encode_prompts(tokenizer, asked), uniforms,
         eos_token_id=END, pad_token_id=PAD,
-        suppress=never_sampled(tokenizer, policy),
+        suppress=never_sampled(tokenizer, policy),  # such as padding
     ).ids()  # fmt: skip
     return decode(tokenizer, said), np.array([y[-1] == END for y in said])
 
@@ -71,20 +71,21 @@ def answer(policy):
 # %% base-says
 replies, ended = {}, {}
 replies["base"], ended["base"] = answer(base)
-short = sorted(range(len(asked)), key=lambda i: len(asked[i]))[::12][:4]
+by_length = sorted(range(len(asked)), key=lambda i: len(asked[i]))
+shortest = by_length[::12][:4]
 lesson.table(
     ("prompt", "the base goes on (live)"),
-    [(asked[i], replies["base"][i][:150] + " …") for i in short],
+    [(asked[i], replies["base"][i][:150] + " …") for i in shortest],
 )
 
 # %% judge-says [markdown] defines="judge"
 r"""
-How often does a reply do what was asked? In Tinytown the *judge* reads a prompt and a reply and grades it, and the reply
-*passes* if every criterion is met, from the language to a constraint such as *use exactly two sentences*. No model of this
+How often does a reply do what was asked? Tinytown's *judge* reads a prompt and a reply and grades it. The reply *passes* if
+every criterion is met, from the language to a constraint such as *use exactly two sentences*. No model that answers on this
 page is trained on the judge.
 
-Is the base ignorant, or does it fail only because it goes on? Let the judge read it twice: whole, and cut where the first
-empty line stands.
+Is the base ignorant, or does it fail only because it goes on? Let the judge read each reply twice: whole, and cut at its
+first empty line.
 """
 
 # %% base-passes
@@ -107,13 +108,17 @@ passed["base cut"] = passes(cut(replies["base"]))
 whole, shorter = (passed[name].mean() for name in ("base", "base cut"))
 print(f"Of {len(asked)} prompts pass: {whole:.1%}; cut, {shorter:.1%}.")
 
-# %% knows [markdown]
+# %% knows [markdown] defines="reward model"
 r"""
-In the shipped run the same weights, with three answered prompts set before each new one and replies cut in that same way,
-pass {run:models.prompted.passes:.0%} of prompts [{run:models.prompted.passes.low:.0%},
-{run:models.prompted.passes.high:.0%}]. (Brackets hold the interval, here and below: nineteen times in twenty it covers the
-true value.) The paper calls this baseline *GPT-3 prompted* (§3.5). So much of the ability is there before any training.
-What is lacking is the habit of using it; stopping is a part of that habit, not the whole: see the second number above.
+In the main shipped run the same weights, with three answered prompts set before each new one and
+replies cut likewise, pass {run:models.prompted.passes:.0%} of prompts [{run:models.prompted.passes.low:.0%},
+{run:models.prompted.passes.high:.0%}]. (Brackets hold the interval: nineteen times in twenty it covers the true value.) The
+paper calls this baseline *GPT-3 prompted* (§3.5). There and here, what is set before is the best of four by the score of a
+*reward model*, a network that grades completions as labelers would (chapter 05).
+
+So much of the ability is there before any fine-tuning: into Tinytown's web we put a few pages of answered requests, and more
+of unanswered ones. What is lacking is the habit of using it. Stopping is part of that; how large a part, the cut can't quite
+say: it helps only where an empty line follows the answer.
 """
 
 # %% demonstrations [markdown]
@@ -121,20 +126,21 @@ r"""
 ## Demonstrations (§3.2)
 
 The paper trained on {paper:table6.sft.train} demonstrations, {paper:table6.sft.train.labeler} of them to prompts that
-labelers had written themselves, the others to customers' (Table 6). In Tinytown a labeler is a programme, which writes
-richly or plainly as its nature is, and now and then hands in a first draft. The shipped run has
-{run:counts.demonstrations} demonstrations. Some are short, some rich, and all of them *end*. The share that passes (table's
-head) is what a perfect imitator would reach.
+labelers had written themselves, the others to customers' (Table 6); of ours, most are to customers' (table's head). In
+Tinytown a labeler is a programme, which writes richly or plainly by nature, and now and then hands in a first draft. To each
+demonstration we append an end token. The share that passes is what a perfect imitator would reach on prompts like these: a
+labeler skips those for which it finds no right reply.
 """
 
 # %% demonstrations-table
 demonstrations = shipped.read("demonstrations")
-by_length = sorted(demonstrations, key=lambda row: len(row["prompt"]))
-shown = by_length[10::25][:4]
+ordered = sorted(demonstrations, key=lambda row: len(row["prompt"]))
+shown = ordered[10::25][:4]
 good = np.mean([judge(row["prompt"], row["completion"]).passes
                 for row in demonstrations])  # fmt: skip
+customers = np.mean([row["source"] == "customer" for row in demonstrations])
 lesson.table(
-    (f"{len(demonstrations)} prompts, such as",
+    (f"{len(demonstrations)} prompts ({customers:.0%} customers'), such as",
      f"what a labeler wrote ({good:.1%} of all pass)"),
     [(row["prompt"], row["completion"]) for row in shown],
 )  # fmt: skip
@@ -143,20 +149,20 @@ lesson.table(
 r"""
 ## What counts: the prompt mask (§3.5, C.1)
 
-A demonstration goes into the model as one row of tokens $z$: the prompt $x$, the completion $y$, an end token, padding. At
-every place the model predicts the next token. Which of these predictions should it be trained on? The paper doesn't say.
-The common choice, and ours, is the *prompt mask*: only the completion's tokens count, **its end token among them**.
+A demonstration goes into the model as one row of tokens $z$: the prompt $x$, the completion $y$, an end token, padding.
+Which of its tokens should the model be trained to predict? The paper doesn't say. The common choice, and ours, is the
+*prompt mask*: only the completion's tokens count, **its end token among them**.
 
 $$
 \mathcal L=-\frac{\sum_{i,t} m_{i,t}\,\log\pi(z_{i,t}\mid z_{i,<t})}{\sum_{i,t} m_{i,t}}
 $$
 
 Here $\pi$ is the model, $z_{i,t}$ token $t$ of row $i$ of the batch, and $m_{i,t}$ is one if it belongs to the completion
-or is its end token, else zero. So every token weighs the same, in a long completion or a short one.
+or is its end token, else zero. So within a batch every token weighs the same.
 
-The picture shows $-\log\pi$ of each token of one demonstration under the base: how surprised it is. Pale: the prompt, as far
-as its newline (⏎), with which prompts end here. The row's very first token marks the start of a text; nothing predicts it,
-so it has no bar. Where is the base surprised most: at the words, or at the last token?
+The picture shows $-\log\pi$ of each token of one demonstration under the base: how surprised it is, in *nats* (natural
+logarithms). Pale: the prompt, as far as its newline (⏎). Nothing predicts the row's first token, so it has no bar. Where is
+the base surprised most: at the words, or at the last token?
 """
 
 # %% surprise
@@ -215,16 +221,15 @@ print(f"had the prompt counted: {losses.mean():.4f}")
 r"""
 ### What goes wrong without it?
 
-Let us measure it. We fine-tune three copies of the base for the same few steps, on the same demonstrations in the same
-order. They differ in what counts:
+We fine-tune three copies of the base, for the same few steps on the same demonstrations. They differ in what counts:
 
 1. the completion and its end token, as above;
 2. the prompt as well: no mask at all;
-3. the completion **without** its end token, a slip that is easily made, for instance by masking padding when padding and
-   end token are the same (ex04 has that bug).
+3. the completion **without** its end token. The slip is easily made: where one token is both padding and end, a mask of the
+   padding hides both.
 
-**Predict.** When a copy answers prompts that it never saw, how many replies out of a hundred end by themselves, within
-the limit of tokens, after the third way of training?
+**Predict.** After the third way, how many out of a hundred replies to new prompts end by themselves, within the limit of
+tokens?
 """
 
 # %% predict-end
@@ -246,14 +251,30 @@ def teach(counted):
     policy = load_policy(folder, tokenizer).train()
     adam = torch.optim.Adam(policy.parameters(), 1e-3, betas=(0.9, 0.95))
     for step in range(STEPS):
-        rows = [(BATCH * step + i) % len(examples) for i in range(BATCH)]
-        pairs = [counted(*examples[row]) for row in rows]
+        turn = [(BATCH * step + i) % len(examples) for i in range(BATCH)]
+        pairs = [counted(*examples[i]) for i in turn]
         batch = collate(*zip(*pairs, strict=True), PAD)
         logprobs = response_logprobs(policy, batch)
         sft_loss(logprobs, batch.response_mask).backward()
         adam.step()
         adam.zero_grad()
     return policy.eval()
+
+
+# %% shares
+from minirlhf.evaluate.statistics import Interval, proportion
+
+
+def share(hits):
+    """The share of hits with its interval, sound near zero and one, too."""
+    return proportion(int(hits.sum()), len(hits))
+
+
+def percent(hits):
+    """The same in percent."""
+    found = share(hits)
+    ends = (100 * n for n in (found.mean, found.low, found.high))
+    return Interval(*ends, found.n)
 
 
 # %% three-ways
@@ -264,28 +285,23 @@ ways = {
 }
 for name, way in ways.items():
     replies[name], ended[name] = answer(teach(way))
-ends_guess.reveal(round(100 * ended["completion without end"].mean(), 1))
+ends_guess.reveal(percent(ended["completion without end"]))
 
 # %% three-ways-look [markdown]
 r"""
-For each copy, and for the base before them: the share of replies that end, that pass, and that pass if cut at the first
-empty line. Look at the last row, then at the base's. Dots that share prompts are compared by the *paired difference*, prompt
-by prompt: in the title of the middle panel, the second way less the first.
+For the base and each copy: the share of replies that end, that pass, and that pass if cut at the first empty line. Look at
+the last row, then at the base's. Under the picture, two are compared prompt by prompt: their *paired difference*.
 """
 
 # %% three-ways-picture
-from minirlhf.evaluate.statistics import paired_difference, proportion
+from minirlhf.evaluate.statistics import paired_difference
 
 
-def share(hits):
-    """The share of hits with its interval, sound near zero and one, too."""
-    return proportion(int(hits.sum()), len(hits))
-
-
-def points(interval):
-    """An interval in percent."""
-    numbers = (interval.mean, interval.low, interval.high)
-    mean, low, high = (f"{100 * n:.1f}".replace("-", "−") for n in numbers)
+def points(interval, scale=100, digits=1):
+    """An interval as text, in percent if nothing else is asked."""
+    ends = (interval.mean, interval.low, interval.high)
+    written = (f"{scale * end:.{digits}f}" for end in ends)
+    mean, low, high = (text.replace("-", "−") for text in written)
     return f"{mean} [{low}, {high}]"
 
 
@@ -294,9 +310,7 @@ right = {name: passes(replies[name]) for name in compared}
 stopped = {name: passes(cut(replies[name])) for name in compared}
 
 # %% three-ways-panels
-extra = paired_difference(*(right[name] for name in compared[2:0:-1]))
-titles = ("ends by itself", f"passes; way 2 − way 1:\n{points(extra)}",
-          "passes if cut")  # fmt: skip
+titles = ("ends by itself", "passes", "passes if cut")
 title = "What counts in the loss (live)"
 figure, panels = lesson.panels(3, title, titles=titles)
 for axes, hits in zip(panels, (ended, right, stopped), strict=True):
@@ -309,49 +323,74 @@ said = "; ".join(f"{n}: {100 * ended[n].mean():.0f}% end, "
     f"{100 * right[n].mean():.0f}% pass" for n in compared)  # fmt: skip
 lesson.show(figure, said)
 
+# %% three-ways-differences
+def finding(difference):
+    """What an interval of a difference says."""
+    if difference.low > 0:
+        return "higher"
+    return "lower" if difference.high < 0 else "not told apart"
+
+
+pairs = (
+    ("ends", ended, "completion without end", "base"),
+    ("passes", right, "prompt as well", "completion and end"),
+)
+lines = []
+for what, hits, one, other in pairs:
+    found = paired_difference(hits[one], hits[other])
+    line = f"{what}: {one}, less {other}"
+    lines.append((line, points(found), finding(found)))
+lesson.table(("% of replies (live)", "difference", "the first is"), lines)
+
 # %% runs-on [markdown]
 r"""
 Two replies of the third copy:
 """
 
 # %% runs-on-table
-last = ended["completion without end"]
-by_prompt = sorted(range(len(asked)), key=lambda i: len(asked[i]))
-picked = [min(by_prompt, key=lambda i: last[i]),
-          max(by_prompt, key=lambda i: last[i])]  # fmt: skip
+did_end = ended["completion without end"]
+picked = [min(by_length, key=lambda i: did_end[i]),
+          max(by_length, key=lambda i: did_end[i])]  # fmt: skip
 lesson.table(
     ("prompt", "ended?", "trained without end tokens (live)"),
-    [(asked[i], "yes" if last[i] else "no",
+    [(asked[i], "yes" if did_end[i] else "no",
       replies["completion without end"][i]) for i in picked],
 )  # fmt: skip
 
 # %% mask-why [markdown]
 r"""
-The third copy isn't taught to end, and it isn't taught *not* to: the ends that it has are left from pretraining, which
-showed the base where documents end. Cutting mends such replies only where an empty line follows the answer.
+In the third way nothing rewards ending, and every word that is learned pushes END down. What ends are left come from
+pretraining: the base has learned where pages end, not answers. So END surprised it above, and yet some of its replies end.
 
-Whether the *prompt* counts is a quieter matter: where the paired difference holds zero, this one run of each doesn't tell
-the two apart. For the mask speaks that nobody will ask the model to write prompts, and that without it the logged loss is
-partly about them (the next cell says how much). Against it, that prompts are more text of the right kind.
+Whether the *prompt* counts is a quieter matter, and one run of each is little. An argument for the mask: nobody will ask the
+model to write prompts, and without it the loss is largely about them (next cell). Against it: prompts are more text of the
+right kind.
 """
 
 # %% prompt-share
+from minirlhf.paper import value
+
 found = [(surprise(base, x, y), len(x) - 1) for x, y in examples]
 of_tokens = sum(n for _, n in found) / sum(len(row) for row, _ in found)
 of_loss = sum(row[:n].sum() for row, n in found)
 of_loss = of_loss / sum(row.sum() for row, _ in found)
 print(f"Prompts are {of_tokens:.0%} of the tokens of these demonstrations, "
       f"and {of_loss:.0%} of the base's loss on them.")  # fmt: skip
+prompt = value("table11.contractor.prompt")
+both = prompt + value("table11.contractor.demonstration")
+print(f"Of the paper's, by labelers: {prompt / both:.0%} of the tokens, by "
+      "Table 11's means.")  # fmt: skip
 
 # %% after [markdown] defines="policy"
 r"""
 ## A run, from base to SFT (§3.5)
 
-Now the real thing: the package's SFT stage with its own settings, in a process of its own. A language model that writes
-completions is called a *policy* from here on: at each place, it chooses the next token.
+Now the package's own SFT stage, in a process of its own: twice the steps of the copies, with a falling learning rate,
+dropout and clipping, so it needn't agree with the first copy. A language model that writes completions is called a
+*policy* from here on: at each place, it chooses the next token.
 
-**Predict.** How many out of a hundred prompts, by users it never met, will the policy pass after
-{run:counts.demonstrations} demonstrations?
+**Predict.** How many out of a hundred prompts, by users it never met, will the policy pass after {run:counts.demonstrations}
+demonstrations?
 """
 
 # %% predict-passes
@@ -363,9 +402,10 @@ pass_guess
 
 # %% run-desk [markdown]
 r"""
-The desk reads the folder of the run, about once a second. Left, the loss: pale is each batch, bold a running mean, the
-diamonds demonstrations held out from training, once an epoch. Middle, the gradient's norm before it is clipped at one. Right,
-the learning rate. You may pause the run, or stop it and let it go on. The last epoch's weights are kept as its model.
+The *training desk* reads the run's folder about once a second. Left, the loss: pale is each
+step, strong a running mean, the diamonds demonstrations held out from training, once an epoch. Middle, the gradient's norm
+before it is clipped at one: does any step escape clipping? Right, the learning rate. You may pause the run, or stop it and
+let it go on.
 """
 
 # %% desk
@@ -386,11 +426,13 @@ desk.look()
 sft = load_policy(job.folder / "model", tokenizer)
 replies["sft"], ended["sft"] = answer(sft)
 passed["sft"] = passes(replies["sft"])
-pass_guess.reveal(round(100 * passed["sft"].mean(), 1))
+pass_guess.reveal(percent(passed["sft"]))
 
 # %% after-look [markdown]
 r"""
-How sure is that? Each line is an interval: how far its dot might move if other prompts of the same kind were drawn.
+How far might a dot move if other prompts of the same kind were drawn? As far as its line. A
+harder rival is the base prompted with three examples, {run:models.prompted.passes:.0%} in the shipped run; the summary sets
+it against SFT.
 """
 
 # %% after-picture
@@ -399,6 +441,8 @@ names = {"base": "base", "base cut": "Base, cut at an\nempty line"}
 names["sft"] = "sft"
 found = {label: share(passed[name]) for name, label in names.items()}
 lesson.intervals(axes, found, "% of prompts that pass")
+for line in axes.lines[2:4]:  # the second row: its interval, its dot
+    line.set(color=PALETTE["base"], linestyle="--")
 gain = points(paired_difference(passed["sft"], passed["base"]))
 beyond = points(paired_difference(passed["sft"], passed["base cut"]))
 said = f"gain {gain} points;\nbeyond the base cut, {beyond}"
@@ -422,17 +466,18 @@ lesson.table(
             ", ".join(k for k, v in judge(asked[i], reply).criteria.items()
                       if v < 1) or "–",
         )
-        for i, reply in ((i, replies["sft"][i]) for i in short)
+        for i, reply in ((i, replies["sft"][i]) for i in shortest)
     ],
 )  # fmt: skip
 
 # %% change [markdown]
 r"""
-Grades run from one to seven. Replies that pass get four or more; below, the grade follows the weighted share of criteria
-met, so that different faults may cost alike. Truth is the town's: what a library sells there is a fact of Tinytown.
+Grades run from one to seven. A reply that passes gets four or more: the more detail, variety and
+aptness, the higher. One that fails gets less than four, by the weighted share of criteria that it meets. True is what is
+true in Tinytown.
 
-Where did the loss fall? Here is the completion from above once more, which neither model was trained on. Compare
-the first token and the end. And has SFT made each word in between more likely?
+Where did the loss fall? Here is the completion from above once more, which neither model was trained on. (No bar: a loss
+near zero.) Compare the first token and the end. And has SFT made each word in between more likely?
 """
 
 # %% change-picture
@@ -446,18 +491,18 @@ axes.set_xticks(place, said, rotation=60, ha="right", color=INK)
 axes.set(ylabel="loss of the token, in nats")
 axes.legend(fontsize=8, frameon=False)
 higher = (now > before + 0.1).tolist()
-risen = [word for word, up in zip(said, higher, strict=True) if up]
+risen = [word.strip() for word, up in zip(said, higher, strict=True) if up]
 axes.set_title(
     f"mean {before.mean():.2f} before, {now.mean():.2f} after; up by more "
-    f"than 0.1:{''.join(risen) or ' none'}", fontsize=8.5, loc="left",
+    f"than 0.1: {', '.join(risen) or 'none'}", fontsize=8.5, loc="left",
 )  # fmt: skip
 lesson.show(figure, "Two bars a token of the completion, the base's and "
     "SFT's, from the first word to the end token.")  # fmt: skip
 
 # %% change-read [markdown]
 r"""
-The words that the title names as *up* have become less probable. Training lowers a mean over demonstrations, not the loss of
-each token: a few hundred of them, learned in large steps, teach a manner and may blur a fact that the base had.
+Training lowers a mean over demonstrations, not the loss of each token. Two hundred of them, learned in large steps, teach a
+manner and may blur a fact that the base had, as perhaps where a word's loss is up here.
 """
 
 # %% settings [markdown]
@@ -475,22 +520,25 @@ stated = (
     "epochs", "batch", "learning_rate", "floor", "residual_dropout",
     "betas", "max_length",
 )  # fmt: skip
-known = [(f, getattr(paper, f), getattr(ours, f)) for f in stated]
+called = {"floor": "floor (last rate, of the first)",
+          "betas": "betas (of Adam)"}  # fmt: skip
+known = [(called.get(f, f), getattr(paper, f), getattr(ours, f))
+         for f in stated]  # fmt: skip
 ours_alone = [(f, "not stated", getattr(ours, f))
               for f in ("grad_clip", "weight_decay")]  # fmt: skip
-kept = ("epoch kept", "by reward-model score",
-        "shipped run: the same; live run: the last")  # fmt: skip
+choice = ("epoch kept", "by reward-model score",
+          "main shipped run: the same; live run: the last")  # fmt: skip
 head = ("setting of SFT", "paper, 1.3B", "Tinytown")
-lesson.table(head, [*known, *ours_alone, kept])
+lesson.table(head, [*known, *ours_alone, choice])
 
 # %% settings-read [markdown]
 r"""
-- **Batch and steps.** {paper:sft.epochs} epochs in batches of {paper:sft.batch.1.3b} come to {paper:sft.steps} updates, by
-  our sum. With so few demonstrations we take smaller batches, to have enough updates.
-- **Learning rate.** Chosen from {paper:sft.lr_search.1.3b} values. It starts at its peak, without warm-up, and falls
-  along a cosine to {paper:sft.lr_floor} of it. Small networks take far larger steps.
-- **Residual dropout.** In training, {paper:sft.residual_dropout} of what each sub-layer adds to the residual stream is
-  set to zero, at random, and the rest scaled up to make good for it. All other dropout is off.
+- **Updates.** The paper's come to {paper:sft.steps}, by our sum; ours, in smaller batches, to fifty-two.
+- **Learning rate.** It starts at its peak, without warm-up, and falls along a cosine to its floor. For so few updates ours
+  is large, half the rate of its base's pretraining; the paper's, chosen from {paper:sft.lr_search.1.3b} values, is about a
+  twentieth of GPT-3's.
+- **Residual dropout.** In training, this share of what each attention or feed-forward layer adds to the running sum, the
+  *residual stream*, is set to zero at random, and the rest scaled up. We have no other dropout; the paper doesn't say.
 - **Clipping**: GPT-3 clips at one, and so do we.
 
 Left: the learning rate of a run of four epochs and of one of sixteen. Look at where the long run stands when the short
@@ -540,26 +588,26 @@ lesson.show(figure, "Left, both rates fall along a cosine, the long run's "
 
 # %% noise-read [markdown]
 r"""
-Dropout costs likelihood while it is on. The desk's training loss includes it and the held-out loss doesn't: one reason why
-the first diamonds may lie below the curve.
+The desk's training loss includes dropout, the held-out loss doesn't: one reason why the first diamonds may lie below the
+curve.
 """
 
-# %% epochs [markdown] defines="reward model"
+# %% epochs [markdown]
 r"""
 ## Sixteen epochs: who says that they pay? (§3.5, C.1)
 
 The paper's SFT models overfit, by the loss on held-out demonstrations, after *one* epoch. It trained them for
-{paper:sft.epochs} all the same: more epochs still raised the scores of the *reward model*, a network that grades
-completions as labelers would (chapter 05 builds it), and the ratings that people gave. So the epoch was chosen by
-reward-model score.
+{paper:sft.epochs} all the same: more epochs still raised the reward model's scores, and the ratings that people gave. So
+it chose the epoch by reward-model score.
 
-How can both be? The held-out loss asks how probable one labeler's very words are. A model that has become too sure of its
-own wording loses there, although its own replies may be as good, or better. So three might choose: the held-out loss; the
+How can both be? The held-out loss asks how probable one labeler's very words are. Our guess: a model too sure of its own
+wording loses there, yet errs less often by chance when it draws a reply. So three might choose: the held-out loss; the
 reward model; and people, whose place the judge takes here.
 
-The shipped run of sixteen epochs on the same {run:counts.demonstrations} demonstrations kept every epoch. Each answered
-{run:epochs.first.passes.n} validation prompts, other ones than above, on which no model was trained. The reward model is the
-shipped run's, trained on rankings of replies to yet other prompts.
+The shipped run of sixteen epochs, on the same demonstrations, kept every epoch. Each answered {run:epochs.first.passes.n}
+validation prompts, other ones than above, on which no model was trained. The reward model is the main run's. It learned
+from rankings of replies by the *last* epoch of the four-epoch SFT, so no choice went before it. Demonstrations score zero on
+average.
 
 **Predict.** Which epoch gets the judge's best mean grade?
 """
@@ -567,7 +615,7 @@ shipped run's, trained on rankings of replies to yet other prompts.
 # %% predict-epoch
 epoch_guess = Prediction(
     "Which of the sixteen epochs does the judge choose?",
-    "chapter04.epoch", unit="epoch",
+    "chapter04.epoch", choices=[str(n) for n in range(1, 17)],
 )  # fmt: skip
 epoch_guess
 
@@ -578,9 +626,9 @@ from minirlhf.widgets.reader import Reader
 log = Reader(shipped.run("sft-long"))
 log.look()
 held_out_loss = np.array(log.series("validation/loss")[1])
-rows = shipped.read("epochs")
+epoch_rows = shipped.read("epochs")
 score, grade, passing = (
-    np.array([row[key] for row in rows])  # an epoch, a prompt
+    np.array([row[key] for row in epoch_rows])  # an epoch, a prompt
     for key in ("score", "grade", "passes")
 )
 chosen = {
@@ -588,12 +636,13 @@ chosen = {
     "reward model": score.mean(1).argmax(),
     "judge": grade.mean(1).argmax(),
 }
-epoch_guess.reveal(1 + int(chosen["judge"]), "shipped run")
+epoch_guess.reveal(str(1 + chosen["judge"]), "shipped run")
 
 # %% epochs-look [markdown]
 r"""
-The ring marks the epoch that each would choose; bands are intervals over prompts. Is there a trend? Whether one epoch beats
-another, bands can't tell: both answered the same prompts, so their paired difference decides, below.
+The ring marks the epoch that each would choose; bands are intervals over prompts. (The judge is dashed everywhere. The loss
+has no band: its log keeps one mean an epoch.) Is there a trend, and where does it end? All answered the same prompts,
+so the tables below compare epochs by paired differences, not by bands.
 """
 
 # %% epochs-picture
@@ -601,7 +650,7 @@ titles = ("loss held out, nats a token", "reward model's score",
           "judge's grade")  # fmt: skip
 title = "Sixteen epochs (shipped run)"
 figure, panels = lesson.panels(3, title, titles=titles)
-numbers = np.arange(1, 1 + len(rows))
+numbers = np.arange(1, 1 + len(epoch_rows))
 for axes, values in zip(panels[1:], (score, grade), strict=True):
     bands = [over_prompts(value) for value in values]
     low, high = [b.low for b in bands], [b.high for b in bands]
@@ -621,7 +670,8 @@ r"""
 ### How far would you trust a choice?
 
 The best of sixteen noisy means is partly the luckiest. So draw the prompts again, with replacement, a thousand times, and
-choose anew each time. If a choice is solid, one bar takes nearly everything.
+choose anew each time. If a choice is solid, one bar takes nearly everything. If no bar reaches half, other prompts would
+more often choose another epoch.
 """
 
 # %% redrawn
@@ -633,7 +683,7 @@ for axes, (name, values) in zip(
     panels, {"reward model": score, "judge": grade}.items(), strict=True
 ):
     winners = np.array([values[:, draw].mean(1).argmax() for draw in draws])
-    shares = 100 * np.bincount(winners, minlength=len(rows)) / len(draws)
+    shares = 100 * np.bincount(winners, minlength=len(score)) / len(draws)
     axes.bar(numbers, shares, color=INK)
     most = f"epoch {1 + shares.argmax()} in {max(shares):.0f}%"
     axes.set_title(f"by the {name}: {most}", fontsize=8.5)
@@ -645,8 +695,9 @@ lesson.show(figure, "How often each epoch is chosen, by the reward model "
 # %% worth [markdown]
 r"""
 And what is a choice worth? Measured on the replies by which it chose, a chooser flatters itself. So each chooses on one
-half of the prompts and is measured on the other, both ways round (hence two epochs). The last row is the live run of four
-epochs, on the same prompts.
+half of the prompts and is measured on the other, both ways round. Where a row has two epochs that differ, half the prompts
+moved the choice. The judge chooses by grade; the table counts passes. The last row is the live run of four epochs, on the
+same prompts.
 """
 
 # %% worth-choose
@@ -656,28 +707,29 @@ half = np.arange(score.shape[1]) % 2
 def choose(values):
     """Epochs chosen on each half, and what passes there on the other."""
     best = [values[:, half == side].mean(1).argmax() for side in (0, 1)]
+    # measured on the half it didn't choose on
     found = np.where(half == 0, passing[best[1]], passing[best[0]])
     return " / ".join(str(1 + at) for at in best), found
 
 
 at = chosen["held-out loss"]
-kept = {
+measured = {
     "held-out loss": (str(1 + at), passing[at]),
     "reward model": choose(score),
     "judge": choose(grade),
-    "last epoch": (str(len(rows)), passing[-1]),
+    "last epoch": (str(len(epoch_rows)), passing[-1]),
 }
 
 # %% worth-live
 from minirlhf.sampling import complete
 from minirlhf.tinytown import datasets
 
-theirs = datasets.prompts("rm", 4200)[4000:]  # as in the shipped run
-asked_there = [row["prompt"] for row in theirs]
-said = complete(sft, tokenizer, asked_there, max_new_tokens=64, seed=4)
+# the validation prompts: those after the 4000 whose replies were ranked
+asked_there = [r["prompt"] for r in datasets.prompts("rm", 4200)[4000:]]
+said = complete(sft, tokenizer, asked_there, max_new_tokens=LIMIT, seed=4)
 verdicts = map(judge, asked_there, said)
 live = np.array([float(verdict.passes) for verdict in verdicts])
-kept["run of its own (live)"] = (str(EPOCHS), live)
+measured["run of its own (live)"] = (str(EPOCHS), live)
 
 # %% worth-table
 beside = ("held-out loss", "reward model", "last epoch")
@@ -687,51 +739,65 @@ lesson.table(
     [
         (name, at, points(over_prompts(mine)),
          *("–" if name == other
-           else points(paired_difference(mine, kept[other][1]))
+           else points(paired_difference(mine, measured[other][1]))
            for other in beside))
-        for name, (at, mine) in kept.items()
+        for name, (at, mine) in measured.items()
     ],
 )  # fmt: skip
 
 # %% verdict [markdown]
 r"""
-An interval above zero is a gain; one that holds zero leaves the two untold. So, did the paper's finding come back?
+An interval above zero is a gain; one that holds zero doesn't tell the two apart. One interval in twenty misses by chance, and
+here are nine, of one training run. So, did the paper's finding come back, and by which epoch?
 """
 
+# %% verdict-spans
+spans = {  # the fourth is where our other runs end
+    "fourth epoch less first": (3, 0),
+    "last less fourth": (-1, 3),
+    "last less first": (-1, 0),
+}
+answers = []
+for what, values in {"score": score, "grade": grade}.items():
+    for span, (later, earlier) in spans.items():
+        found = paired_difference(values[later], values[earlier])
+        theirs = "not stated"
+        if span == "last less first":
+            theirs = "rises" if what == "score" else "ratings rise"
+        row = (f"{what}, {span}", theirs, points(found, 1, 2),
+               finding(found))  # fmt: skip
+        answers.append(row)
+
 # %% verdict-table
-more = paired_difference(score[-1], score[0])
 long_run = paired_difference(passing[-1], live)
+loss_best = str(1 + chosen["held-out loss"])
 lesson.table(
-    ("question", "the paper (§3.5)", "here"),
+    ("question (shipped run)", "the paper (§3.5)", "here", "the first is"),
     [
-        ("epoch of lowest held-out loss", "1", kept["held-out loss"][0]),
-        ("score, last epoch less first", "rises",
-         f"{more.mean:.2f} [{more.low:.2f}, {more.high:.2f}]"),
-        ("% pass (paper: ratings), last less first", "rises",
-         points(paired_difference(passing[-1], passing[0]))),
-        (f"% pass, {len(rows)} epochs less a run of {EPOCHS} (live)",
-         "not reported", points(long_run)),
+        ("epoch of lowest held-out loss", "1", loss_best, "–"),
+        *answers,
+        (f"% pass, {len(epoch_rows)} epochs less a run of {EPOCHS} (live)",
+         "not stated", points(long_run), finding(long_run)),
     ],
 )  # fmt: skip
 
 # %% epochs-read [markdown]
 r"""
-The last row is what a budget asks, and the others can't answer it: an early epoch of a long run is not a short run, as the
-left panel of the schedule shows. Nor can a judge be asked about every epoch where it is people.
+The paper's finding is *last less first*; the rows above it say when. The first epoch was taken near the peak of the learning
+rate, so a rise after it mixes more epochs with a falling rate.
 
-The shipped run trains its SFT model for four epochs, to the end of the cosine, and chooses among those by reward-model score.
-Chapter 05 comes back to this.
+With a fixed budget you would compare whole runs, as the last row does: an early epoch of a long run is not a short run. When
+the judges are people, grading every epoch costs too much.
 """
 
 # %% more [markdown]
 r"""
 ## More epochs, or more demonstrations?
 
-Passing the same text again costs computing; new text costs labelers. Against the live run above we set one with the same
-number of updates and the same batch, on fewer than a third of the demonstrations, each seen about three times as often.
+Passing the same text again costs computing; new text costs labelers. Against the live run above we set one with as many
+updates and the same batch, on fewer than a third of the demonstrations, each seen about three times as often.
 
-**Predict.** On the same new prompts, will the policy that saw fewer demonstrations, more often, be worse, or won't one be
-able to tell?
+**Predict.** Will it be worse on the same new prompts, or won't one be able to tell?
 """
 
 # %% predict-few
@@ -766,6 +832,9 @@ names = {
 }
 shares = {name: share(passed[key]) for key, name in names.items()}
 lesson.intervals(axes, shares, "% of prompts that pass")
+for line in axes.lines:
+    line.set_color(PALETTE["sft"])
+axes.lines[0].set_linestyle("--")
 said = f"difference {points(difference)} points"
 axes.set_title(said, fontsize=8.5, loc="left")
 lesson.show(figure, "Pass rates of the run on fewer demonstrations and of "
@@ -773,23 +842,23 @@ lesson.show(figure, "Pass rates of the run on fewer demonstrations and of "
 
 # %% more-read [markdown]
 r"""
-One run each: the intervals are about prompts, not about what another seed would give. And the other way? In the shipped run,
-four times as many demonstrations at as many epochs pass {run:models.sft-4x.gain:.1%} more of
-{run:models.sft-4x.gain.n} prompts [{run:models.sft-4x.gain.low:.1%}, {run:models.sft-4x.gain.high:.1%}]. That is four times
-the updates, too, so it doesn't tell which of the two helped.
+One run each: the intervals are about prompts, not about what another seed would give. And the other way? In the shipped run
+on four times as many demonstrations, at as many epochs, the pass rate is higher by {run:models.sft-4x.gain:.1%}
+[{run:models.sft-4x.gain.low:.1%}, {run:models.sft-4x.gain.high:.1%}], in percentage points. That is four times the
+updates, too, so it doesn't tell which of the two helped.
 """
 
 # %% padding [markdown]
 r"""
 ## Many prompts at once
 
-Every reply of this page was sampled together with others. Their rows have to end in the same column to grow, so short ones
-are padded on the **left**. The model must then be told not to look at padding (the attention mask), and that the first real
-token stands at position zero (the position ids, in ex04).
+Replies are sampled many at once. Their rows have to end in the same column to grow, so short ones are padded on the
+**left**. The model must then be told not to look at padding (attention mask), and that the first real token stands at
+position zero (position ids).
 
-Below, a short prompt is read alone, and then padded because a longer one has joined it. The number is how much of the
-probability of the next token moves. One model is our base; the other has GPT-2's shape and random weights, so in its column
-only zero or not zero means anything. Guess first which of the six numbers are zero.
+Below, a short prompt is read alone, and then padded because a longer one has joined it. How much of the next token's
+probability moves? One model is our base; the other has GPT-2's shape and random weights, so in its column only zero or not
+zero means anything. Guess first which of the six numbers are zero.
 """
 
 # %% padding-models
@@ -838,7 +907,7 @@ lesson.table(
 r"""
 A model that isn't told of padding reads it. With the mask alone our base is safe: its positions are rotary, so attention
 sees only the *distance* of two tokens, and padding shifts all alike. GPT-2 and GPT-3 learn a vector for every position;
-without position ids they read the prompt in another place. Such a bug raises no error. The package passes both.
+without position ids they read the prompt in another place. Such a bug raises no error.
 
 ## Ask it yourself
 
@@ -865,20 +934,21 @@ r"""
 | demonstrations | {paper:table6.sft.train} (Table 6) | {run:counts.demonstrations} |
 | does the prompt count in the loss? | not stated | no |
 | epochs | {paper:sft.epochs} (C.1) | four; sixteen to compare |
-| epoch that the held-out loss prefers | the first (§3.5) | {run:epochs.best.loss} (shipped run) |
-| epoch with the best reward-model score | not stated | {run:epochs.best.score} (shipped run) |
-| measured by | wins against the largest SFT model, of the smallest models (read off Fig. 1) | replies that pass (shipped run) |
-| base | {paper:fig1.1.3b.gpt} | {run:models.base.passes:.3f} |
-| base, prompted | {paper:fig1.1.3b.prompted} | {run:models.prompted.passes:.2f} |
-| SFT | {paper:fig1.1.3b.sft} | {run:models.sft.passes:.2f} |
+| epoch that the held-out loss prefers | the first (§3.5) | {run:epochs.best.loss} (sixteen-epoch run) |
+| epoch with the best reward-model score | not stated | {run:epochs.best.score} (sixteen-epoch run) |
 
-In the paper SFT is well ahead of the prompted base. Ours, prompted less SFT over the same prompts:
-{run:models.prompted.gain.mean:.3f} [{run:models.prompted.gain.low:.3f}, {run:models.prompted.gain.high:.3f}]; an interval that holds
-zero doesn't tell them apart.
+| | the paper's smallest: wins against its largest SFT (read off Fig. 1) | main shipped run: replies that pass |
+|---|---|---|
+| base | {paper:fig1.1.3b.gpt} | {run:models.base.passes:.1%} |
+| base, prompted | {paper:fig1.1.3b.prompted} | {run:models.prompted.passes:.1%} |
+| SFT | {paper:fig1.1.3b.sft} | {run:models.sft.passes:.1%} |
 
-A demonstration teaches its completion's tokens, the end token among them. SFT gives a base the habit of answering; three
-examples in the prompt show how much of the ability was there before. Which epoch to keep depends on whom you ask, and
-redrawn prompts show how sure the answer is.
+In the paper SFT is well ahead of the prompted base. Ours, prompted less SFT over the same prompts, in percentage points:
+{run:models.prompted.gain:.1%} [{run:models.prompted.gain.low:.1%}, {run:models.prompted.gain.high:.1%}]. If that holds
+zero, it doesn't tell them apart.
+
+SFT gives a base the habit of answering; three examples in the prompt show how much of the ability was there before. Which
+epoch to keep depends on whom you ask. Redrawn prompts show how far that hangs on them; another seed may move it further.
 
 ## Questions
 
@@ -886,8 +956,8 @@ redrawn prompts show how sure the answer is.
 
 <details><summary>Answer</summary>
 
-A token of a short completion would push harder than one of a long one. Ours is the plain likelihood of all the batch's
-completion tokens; the paper doesn't say which it took.
+A token of a short completion would push harder than one of a long one. Each demonstration has one end token, so short
+completions' ends would weigh more.
 
 </details>
 
@@ -899,21 +969,12 @@ At the end token: whether it is appended to each completion, and whether the mas
 
 </details>
 
-**Held-out loss rises from the second epoch on. Is the model getting worse?**
-
-<details><summary>Answer</summary>
-
-It gives the labelers' very words less probability. Whether its replies get worse is another question, for a reward model,
-for people, or here for the judge.
-
-</details>
-
 **The bands of two epochs overlap. Do you report that nobody can tell them apart?**
 
 <details><summary>Answer</summary>
 
-Not yet. The bands hold what makes a prompt easy or hard for both; the paired difference doesn't. Report it with its
-interval, on prompts other than those on which you chose.
+Not yet. The bands hold what makes a prompt easy or hard for both; the paired difference doesn't. Report that, on prompts on
+which you didn't choose.
 
 </details>
 
@@ -921,7 +982,8 @@ interval, on prompts other than those on which you chose.
 
 <details><summary>Answer</summary>
 
-The long run is still far up its cosine there, the short one has come down to its floor.
+The long run is still far up its cosine there, the short one has come down to its floor. And it is one run each: chance
+may part them, too.
 
 </details>
 
@@ -930,12 +992,11 @@ The long run is still far up its cosine there, the short one has come down to it
 - [Exercises 04](../exercises/ex04_sft.ipynb): the masked loss, position ids, a model that never stops, a model that knows
   nothing.
 - [Chapter 05](05_reward_model.ipynb): the reward model, which has chosen an epoch here already.
-- [Chapter 06](06_reinforcement_learning.ipynb): reinforcement learning, which starts from a cousin of this model: in C.3 of
-  the paper, {paper:init.epochs} epochs with {paper:init.pretrain_mix:.0%} of pretraining text mixed in.
+- [Chapter 06](06_reinforcement_learning.ipynb): reinforcement learning, which starts from a cousin of this model (C.3).
 
-**A lecture of thirty minutes.** The base's table (five); the picture of one demonstration and the three ways, with the
-class's guesses (ten); before and after (five); the three choosers, to the verdict (ten).
+**A lecture of thirty minutes.** The base's table (five); the picture of one demonstration and the three ways, with guesses
+(ten); before and after (five); the three choosers, to their last table (ten).
 
-**A lab of sixty minutes.** The page up to the desk, guessing in each widget (twenty); ex04, the masked loss and the model
-that never stops (twenty-five); then change `FEW`, or the third way in `ways`, predict, and run again (fifteen).
+**A lab of sixty minutes.** The page up to the desk, with guesses (twenty); exercise 04, the masked loss and the model that
+never stops (twenty-five); then change `FEW`, or a way in `ways`, predict, and run again (fifteen).
 """

@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   minirlhf:
-#     paper: §3.5, C.2, E.2, Eq. 1
+#     paper: §3.4, §3.5, C.1, C.2, E.2, Eq. 1
 #     doing_minutes: 30
 # ---
 
@@ -11,30 +11,29 @@ r"""
 
 Ask one question several times, and a language model answers in several ways. The question is a *prompt*, each
 answer a *completion*. Which of two completions is better, a person can often say at once; how good one of them
-is, on a scale that holds for every prompt, hardly anyone can. Step 2 of the paper needs only the first, and makes
-the second out of it.
+is, on a scale for all prompts, hardly anyone can. Step 2 of the paper needs only the first. It makes scores out of it,
+comparable within a prompt.
 
 After this chapter you can
 
-- turn an order of completions into the pairs of Eq. 1, write its loss, and read off which completion it pushes, which
-  way, and how hard;
+- turn an order of completions into the pairs of Eq. 1, write its loss, and say which completion it pushes where;
 - train a model that scores completions, and say what its start and its batches bring;
 - set the zero of its scores, and name the ceiling of its accuracy;
 - find out what it has learned, where it is fooled, and put it to use;
 - rank completions yourself, and measure the model on your order.
 """
 
-# %% title [markdown] lang="zh" of="4798e4fc"
+# %% title [markdown] lang="zh" of="a3db8dc3"
 r"""
 # 第 05 章 · 奖励模型
 
 把同一个问题问几遍，语言模型会给出几种不同的回答。这个问题叫*提示*（prompt），每个回答叫*回复*（completion）。
-两个回复哪个更好，人往往一眼就能看出；但要给其中一个打出对所有提示都适用的分数，却几乎没有人做得到。论文的第 2 步只需要前者，
-并由它得出后者。
+两个回复哪个更好，人往往一眼就能看出；但要给其中一个打出对所有提示都适用的分数，却几乎没有人做得到。论文的第 2 步只需要前者。
+它由此得出的分数，在同一个提示之内可以比较。
 
 学完本章，你将能够
 
-- 把若干回复的次序变成式 1 中的成对比较，写出损失，并看出它推动哪个回复、往哪边推、推得多用力；
+- 把若干回复的次序变成式 1 中的成对比较，写出损失，并说出它把哪个回复往哪边推；
 - 训练一个给回复打分的模型，并说出它的起点和批次的组成各带来什么；
 - 定出得分的零点，并说出其准确率的上限；
 - 查明它学到了什么、在哪里会上当，并把它派上用场；
@@ -45,23 +44,24 @@ r"""
 r"""
 ## From an order to pairs (§3.5)
 
-The paper's *labelers* ({paper:intro.labelers} people, hired for the purpose) saw between {paper:rm.k.min} and
+The paper's *labelers* ({paper:intro.labelers} people) saw between {paper:rm.k.min} and
 {paper:rm.k.max} completions of one prompt at a time and put them in order, ties allowed. Such an order is a
 *ranking*.
 
-In Tinytown a labeler is a programme: it sees how well a completion does what was asked, has tastes of its own, and
-errs now and then. Here is one at work. The smaller the rank, the better; equal ranks are a tie.
+In Tinytown, our small made-up world, a labeler is a programme. It sees how well a completion does what was asked, has
+tastes of its own, and has *lapses*: it errs now and then. Here is one at work. Rank one is best; equal ranks are a
+tie.
 """
 
-# %% from-order [markdown] lang="zh" of="ed4e07ea"
+# %% from-order [markdown] lang="zh" of="f787f7d7"
 r"""
 ## 从次序到成对比较（§3.5）
 
-论文的*标注员*（labeler，为此雇用的人，人数 {paper:intro.labelers}）每次看到同一提示的 {paper:rm.k.min} 到
+论文的*标注员*（labeler，人数 {paper:intro.labelers}）每次看到同一提示的 {paper:rm.k.min} 到
 {paper:rm.k.max} 个回复，把它们排出次序，允许并列。这样的次序叫*排序*（ranking）。
 
-在 Tinytown 里，标注员是一个程序：它看得出回复在多大程度上完成了要求，有自己的口味，偶尔也会出错。下面就让其中一位来排一次。
-名次的数字越小越好；名次相同就是并列。
+Tinytown 是我们编造的一个小世界，那里的标注员是一个程序。它看得出回复在多大程度上完成了要求，有自己的口味，也有*疏忽*：偶尔会出错。
+下面就让其中一位来排一次。第一名最好；名次相同就是并列。
 """
 
 # %% rank
@@ -83,15 +83,15 @@ for k in sorted(range(K), key=given.__getitem__):
 # %% comparisons [markdown] defines="comparison"
 r"""
 A ranking of $K$ completions holds $\binom K2$ *comparisons*: two completions, and which of them is preferred. A tie
-prefers neither. The paper lets labelers tie and then drops those pairs from training (C.2), and so do we.
+prefers neither. The paper drops ties from training (C.2), and so do we.
 
 `ranked_pairs` marks the rest in a square: in row $w$, column $l$, whether completion $w$ beats completion $l$.
 """
 
-# %% comparisons [markdown] lang="zh" of="12bd72ed"
+# %% comparisons [markdown] lang="zh" of="3e2c2fce"
 r"""
 对 $K$ 个回复的一次排序含有 $\binom K2$ 个*成对比较*（comparison）：两个回复，以及其中哪个更受偏好。并列则不偏好任何一个。
-论文允许标注员判并列，训练时再把这些对舍去（C.2），我们也照此处理。
+论文在训练时舍去并列的对（C.2），我们也照此处理。
 
 `ranked_pairs` 把其余的对标在一个方阵里：第 $w$ 行、第 $l$ 列表示回复 $w$ 是否胜过回复 $l$。
 """
@@ -106,21 +106,22 @@ ranks = torch.tensor([given])  # one prompt: shape [1, K]
 wins = ranked_pairs(ranks, valid=ranks > 0)
 names = [f"y{k + 1}" for k in range(K)]
 marks = [["beats" if won else "–" for won in row] for row in wins[0]]
-found = f"{wins.sum()} of {K * (K - 1) // 2} pairs"
-lines = [[n, *m] for n, m in zip(names, marks, strict=True)]
-lesson.table((found, *names), lines)
+header = (f"{wins.sum()} of {K * (K - 1) // 2} pairs", *names)
+lesson.table(header, [[n, *m] for n, m in zip(names, marks, strict=True)])
 
 # %% ties [markdown]
 r"""
-How much is lost with the ties? These are rankings that our shipped run trained on, each by one labeler of
-Tinytown. Every prompt was sampled {run:counts.k.min} to {run:counts.k.max} times; samples that say the same are ranked
-once, so some rankings are shorter.
+How much is lost with the ties? Our *shipped run*, made beforehand and part of the package, trained on
+{run:counts.rankings:,} rankings, each by one labeler; here are some of them. Every prompt was sampled {run:counts.k.min} to
+{run:counts.k.max} times; alike samples are ranked once. (The paper's step 2
+had {paper:data.prompts.rm} prompts; most completions came from SFT policies, some from PPO, §3.1.)
 """
 
-# %% ties [markdown] lang="zh" of="9105bf02"
+# %% ties [markdown] lang="zh" of="5479c7d6"
 r"""
-舍去并列会损失多少？下面是随包运行训练时用过的一些排序，每个排序出自 Tinytown 的一位标注员。
-每个提示采样 {run:counts.k.min} 到 {run:counts.k.max} 次；内容相同的样本只排一次，所以有些排序较短。
+舍去并列会损失多少？我们的*随包运行*（shipped run）是事先做好、随程序包附带的，它训练时用了 {run:counts.rankings:,} 个排序，
+每个出自一位标注员；下面是其中一部分。每个提示采样 {run:counts.k.min} 到 {run:counts.k.max} 次；内容相同的样本只排一次。
+（论文的第 2 步有 {paper:data.prompts.rm} 个提示；被排序的回复大多来自 SFT 策略，一部分来自 PPO，§3.1。）
 """
 
 # %% tied
@@ -132,44 +133,46 @@ rankings = shipped.read("rankings")
 sizes = [len(row["ranks"]) for row in rankings]
 both = [p for row in rankings for p in combinations(row["ranks"], 2)]
 tied = sum(one == two for one, two in both) / len(both)
-print(f"{len(rankings):,} rankings of {min(sizes)} to {max(sizes)} texts, "
-      f"{len(both):,} pairs, {tied:.0%} of them ties")  # fmt: skip
+print(f"{len(rankings):,} of the rankings, of {min(sizes)} to {max(sizes)} "
+      f"texts: {len(both):,} pairs, {tied:.0%} of them ties")  # fmt: skip
 
 # %% equation [markdown] defines="reward model"
 r"""
 ## The loss of a ranking (Eq. 1)
 
 A *reward model* is a language model that ends in one number: it reads a prompt $x$ and a completion $y$ and
-gives a score $r_\theta(x,y)$. It is to score the preferred completion $y_w$ above the other one, $y_l$. Eq. 1 asks for
-that, one prompt at a time:
+gives a score $r_\theta(x,y)$. It is to score the preferred completion $y_w$ above the other one, $y_l$. Eq. 1, written
+out prompt by prompt:
 
 $$
 \mathcal L(\theta)=-\,\mathbb E_{x}\Big[\tbinom K2^{-1}\sum_{(w,l)}\log\sigma\big(r_\theta(x,y_w)-r_\theta(x,y_l)\big)\Big]
 $$
 
-From the inside out: the difference of two scores goes through the logistic function $\sigma$ and becomes the probability that $y_w$ is preferred (the model of Bradley and Terry). Its negative logarithm is the loss of the pair. The
-loss of a prompt is the mean over its pairs, and $\mathbb E_x$ is the mean over prompts, in that order.
+From the inside out: the logistic function $\sigma$ turns the difference of two scores into the probability that $y_w$ is
+preferred (the model of Bradley and Terry); a difference of one means odds of $e$ to one. The negative logarithm of that
+probability is the loss of the pair. The loss of a prompt is the mean over its pairs, and $\mathbb E_x$ is the mean over
+prompts.
 
 With ties dropped, fewer than $\binom K2$ pairs are left. We divide by their number, $|P_x|$: our reading, so that a tie
-doesn't make its prompt count less. All pairs lie within a prompt; two prompts are never compared.
+doesn't make its prompt count less. Two prompts are never compared.
 """
 
-# %% equation [markdown] lang="zh" of="d2d1f733"
+# %% equation [markdown] lang="zh" of="b9994fc7"
 r"""
 ## 一次排序的损失（式 1）
 
 *奖励模型*（reward model）是末端只输出一个数的语言模型：它读入提示 $x$ 和回复 $y$，给出得分 $r_\theta(x,y)$。
-它应当让更受偏好的回复 $y_w$ 得分高于另一个回复 $y_l$。式 1 逐个提示地提出这一要求：
+它应当让更受偏好的回复 $y_w$ 得分高于另一个回复 $y_l$。把式 1 逐个提示地写出来：
 
 $$
 \mathcal L(\theta)=-\,\mathbb E_{x}\Big[\tbinom K2^{-1}\sum_{(w,l)}\log\sigma\big(r_\theta(x,y_w)-r_\theta(x,y_l)\big)\Big]
 $$
 
-请由内向外读。两个得分之差经过逻辑函数 $\sigma$，成为 $y_w$ 更受偏好的概率（布拉德利–特里模型）。它的负对数就是这一对的损失。
-一个提示的损失是它各对损失的平均，$\mathbb E_x$ 再对提示取平均，次序不能颠倒。
+请由内向外读。逻辑函数 $\sigma$ 把两个得分之差变成 $y_w$ 更受偏好的概率（布拉德利–特里模型）；得分差为一，胜负之比就是 $e$ 比一。
+这个概率的负对数就是这一对的损失。一个提示的损失是它各对损失的平均，$\mathbb E_x$ 再对提示取平均。
 
 舍去并列之后，剩下的对少于 $\binom K2$ 个。我们除以剩下的对数 $|P_x|$：这是我们的读法，免得并列使一个提示的分量变轻。
-所有的对都在同一提示之内；不同的提示之间从不比较。
+不同的提示之间从不比较。
 """
 
 # %% by-hand
@@ -190,19 +193,27 @@ print(f"in the right order: {result.correct} of {result.pairs} pairs")
 r"""
 ### Where it pushes
 
-What a loss teaches is its gradient. On the left, each dot is one pair. In the right order it lies to the right of zero,
-where the curve is low and flat; the more wrong a pair is, the more it costs
-and the harder it pulls: by $\sigma\big(r_\theta(x,y_l)-r_\theta(x,y_w)\big)/|P_x|$, never more than $1/|P_x|$. On the right, the pulls of all pairs add up to one push for each completion, the best rank at
-the top.
+What a loss teaches is its gradient. On the left, each dot is one pair: *y1>y3* says that the labeler prefers y1. Right of
+zero the order is right, and the curve low and flat. The more wrong a pair is, the more it costs
+and the harder it pulls: by $\sigma\big(r_\theta(x,y_l)-r_\theta(x,y_w)\big)/|P_x|$, never more than $1/|P_x|$. On the
+right, all pulls add up to one push for each completion, the best rank at the top.
 """
 
-# %% push [markdown] lang="zh" of="02bd2110"
+# %% push [markdown] lang="zh" of="99465216"
 r"""
 ### 它往哪里推
 
-损失教给模型的，是它的梯度。左图中每个点是一对。次序正确的落在零的右边，那里曲线低而平；
-一对错得越厉害，代价越高，拉力也越大：拉力是 $\sigma\big(r_\theta(x,y_l)-r_\theta(x,y_w)\big)/|P_x|$，不会超过 $1/|P_x|$。右图把各对的拉力加起来，得到对每个回复的一个推力，名次最好的在最上面。
+损失教给模型的，是它的梯度。左图中每个点是一对：*y1>y3* 表示标注员更喜欢 y1。零的右边次序正确，曲线低而平。
+一对错得越厉害，代价越高，拉力也越大：拉力是 $\sigma\big(r_\theta(x,y_l)-r_\theta(x,y_w)\big)/|P_x|$，不会超过 $1/|P_x|$。
+右图把各对的拉力加起来，得到对每个回复的一个推力，名次最好的在最上面。
 """
+
+# %% dots
+dots = sorted(
+    (float(difference[0, w, other]), float(of_each_pair[0, w, other]),
+     f"y{w + 1}>y{other + 1}")
+    for w, other in wins[0].nonzero().tolist()
+)  # fmt: skip
 
 # %% picture
 from minirlhf.plots import INK, MUTED
@@ -210,17 +221,18 @@ from minirlhf.plots import INK, MUTED
 leaf = scores.clone().requires_grad_()
 ranking_loss(leaf, ranks, ranks > 0).loss.backward()
 figure, (curve, pushes) = lesson.panels(2, "One ranking under Eq. 1 (live)")
-x = torch.linspace(-2, 2, 100)
+x = torch.linspace(-1.5, 1.7, 100)
 curve.plot(x, -F.logsigmoid(x), color=MUTED)
-curve.plot(difference[wins], of_each_pair[wins], "o", color=INK)
 curve.set(xlabel="difference of scores", ylabel="loss of the pair")
+for n, (at, cost, pair) in enumerate(dots):  # named above, below in turn
+    curve.plot(at, cost, "o", color=INK, markersize=4)
+    curve.annotate(pair, (at, cost), (4, 2) if n % 2 else (-32, -8),
+                   textcoords="offset points", fontsize=7)  # fmt: skip
 order = ranks[0].argsort(stable=True).flip(0)
 named = [f"y{k + 1}, rank {given[k]}, {scores[0, k]:+.1f}" for k in order]
 pushes.barh(named, -leaf.grad[0, order], color=INK, height=0.5)
-pushes.set(xlabel="push on the score")
-lesson.show(figure, "Left, the loss of a pair falls with the difference of "
-    "scores. Right, well-ranked completions are pushed up, the others "
-    "down.")  # fmt: skip
+pushes.set(xlabel=f"push on the score (sum {abs(leaf.grad.sum()):.2f})")
+lesson.show(figure, "Costs fall to the right; good ranks are pushed up.")
 
 # %% shift [markdown]
 r"""
@@ -248,14 +260,15 @@ guess_shift.reveal("stays" if stays else "rises" if moved > 0 else "falls")
 # %% zero [markdown]
 r"""
 The constant stands on both sides of every difference. So the scores have no zero of their own, and each prompt's scores
-may lie higher or lower than another's without Eq. 1 noticing. The pushes always add up to nothing: what one completion of
-a pair gains, the other one loses. Second question: a model that knows nothing gives all five the same score.
+may lie higher or lower than another's without Eq. 1 noticing. The pushes add up to nothing, as the axis above says: what
+one completion of a pair gains, the other one loses. Second question: a model that knows nothing gives all five the same
+score.
 """
 
-# %% zero [markdown] lang="zh" of="8233ba7e"
+# %% zero [markdown] lang="zh" of="3cd13dca"
 r"""
 这个常数出现在每个差的两边。因此得分没有自己的零点，一个提示的得分整体高于或低于另一个提示，式 1 也看不出来。
-各个推力之和恒为零：一对中一个回复得到多少，另一个就失去多少。第二个问题：一个什么都不懂的模型给五个回复打同样的分。
+各个推力之和为零，上图的坐标轴下写着：一对中一个回复得到多少，另一个就失去多少。第二个问题：一个什么都不懂的模型给五个回复打同样的分。
 """
 
 # %% guess-flat
@@ -270,14 +283,14 @@ guess_flat.reveal(float(flat))
 # %% explore [markdown]
 r"""
 This is $\log 2$, the price of a coin toss: remember it when you read a curve of this loss. Now move the scores yourself.
-Can you bring every pair in order with a loss that is still near it? Can you push it to zero? What happens to the arrows
-when you give two completions the same rank?
+Can you order every pair at a loss still near it? Can you reach zero? What do the arrows do when two completions share a
+rank?
 """
 
-# %% explore [markdown] lang="zh" of="cdf6057f"
+# %% explore [markdown] lang="zh" of="0c1468d0"
 r"""
 这就是 $\log 2$，抛硬币的代价：看这个损失的曲线时请记住它。现在请亲手移动得分。能否让每一对的次序都对，而损失仍接近它？
-能否把损失压到零？给两个回复相同的名次，箭头会怎样？
+能否把损失压到零？两个回复名次相同时，箭头会怎样？
 """
 
 # %% explorer
@@ -300,17 +313,18 @@ r"""
 r"""
 ## A model that ends in one number (§3.5, C.2)
 
-Take a language model and put one row of weights in the place of the layer that gives each next token its probability.
-Applied to the hidden state of the completion's **last** token, its end token, it gives the score: only that position has
-read everything. (The paper doesn't say where it reads the score.) By hand, with the reward model of our shipped run:
+Take a language model and put one row of weights, the *head*, in the place of the layer that gives each next token its
+probability. Applied to the hidden state of the completion's **last** token, its end token, it gives the score: only that
+position has read everything. (The paper doesn't say where it reads the score.) By hand, with the reward model of our
+shipped run; then all five, in the labeler's order:
 """
 
-# %% model [markdown] lang="zh" of="a684ba73"
+# %% model [markdown] lang="zh" of="f6c839e7"
 r"""
 ## 末端只有一个数的模型（§3.5, C.2）
 
-取一个语言模型，去掉给每个后续词元算概率的那一层，换上一行权重。把它作用在回复**最后**一个词元（即结束符）的隐藏状态上，
-就得到得分：只有这个位置读过了全部内容。（论文没有说明在哪里读出得分。）下面用随包运行的奖励模型手工算一次：
+取一个语言模型，去掉给每个后续词元算概率的那一层，换上一行权重，称为*头*（head）。把它作用在回复**最后**一个词元（即结束符）的隐藏状态上，
+就得到得分：只有这个位置读过了全部内容。（论文没有说明在哪里读出得分。）下面用随包运行的奖励模型手工算一次；然后是全部五个，按标注员的次序：
 """
 
 # %% last-token
@@ -324,7 +338,7 @@ ids = encode_prompts(tokenizer, [prompt])[0]
 ids = ids + encode_completions(tokenizer, replies[:1])[0]
 with torch.no_grad():
     hidden = reward.hidden_states(torch.tensor([ids]))  # [tokens, d]
-    last = float(reward.head(hidden[-1]) + reward.bias)
+    last = float(reward.head(hidden[-1]) + reward.bias)  # bias: see below
 package = score_texts(reward, tokenizer, [prompt], replies[:1])
 print(f"{len(ids)} tokens, each a state of {hidden.shape[1]} numbers")
 print(f"score by hand {last:+.4f}, by the package {package[0]:+.4f}")
@@ -333,38 +347,40 @@ print(f"score by hand {last:+.4f}, by the package {package[0]:+.4f}")
 from functools import partial
 
 score = partial(score_texts, reward, tokenizer)
-found = score([prompt] * K, replies).tolist()
-shown = sorted(zip(given, found, replies, strict=True))
+scored_here = score([prompt] * K, replies)
+alike = ranking_loss(scored_here[None], ranks, ranks > 0)
 lesson.table(
-    ("completion", "score (shipped run)", "the labeler's rank"),
-    [(y, f"{r:+.2f}", rank) for rank, r, y in shown],
-)
+    ("completion", f"score (shipped run): {alike.correct} of {alike.pairs} "
+     "pairs in order", "the labeler's rank"),
+    [(f"y{k + 1}: {replies[k]}", f"{scored_here[k]:+.2f}", given[k])
+     for k in sorted(range(K), key=given.__getitem__)],
+)  # fmt: skip
 
 # %% start [markdown]
 r"""
 ### Where it starts
 
-The paper doesn't state how the new row of weights begins. The code of Ziegler et al. (2019), on which it builds, draws it
-with mean zero and standard deviation $1/\sqrt{d+1}$; so do we, where the row is new. And the rest? §3.5 says: from the SFT
-model. C.2 says: in fact from a GPT-3 ({paper:rm.size}; larger ones trained less stably) tuned on public datasets, and that
-the choice made little difference.
+The paper doesn't state how the head begins. Where it is new, we draw it as the code of Ziegler et al. (2019)
+does, on which the paper builds: mean zero, standard deviation $1/\sqrt{d+1}$. And the rest? §3.5 says: from the SFT model. C.2 says: in
+fact from a GPT-3 ({paper:rm.size}) tuned on public datasets, and that the choice made
+little difference.
 
 Here we deviate. Our shipped reward model starts from the *voted base*, a reward model already, head and all: Eq. 1 has
-trained it on Tinytown's *notice board*, answers to posts in the order of their votes. The votes go by the judge, Tinytown's
-exact grader. No run of the three steps sees the judge, but this start carries its marks. We train one **without** it, from the plain base with a new head, now.
+trained it on Tinytown's *notice board*, the answers of *neighbours* in the order of votes. The votes go by the grade of the judge, Tinytown's exact grader. So do the labelers' rankings, with tastes and lapses on top. How much do
+rankings teach without the votes? We train one from the *plain base*, which has only read Tinytown's web, with a new head.
 """
 
-# %% start [markdown] lang="zh" of="52d57430"
+# %% start [markdown] lang="zh" of="b2df1b0c"
 r"""
 ### 从哪里开始
 
-新的一行权重如何初始化，论文没有说明。它所依据的 Ziegler et al. (2019) 的代码按均值为零、标准差为 $1/\sqrt{d+1}$ 抽取；
-凡是这一行为新的，我们也这样做。其余部分呢？§3.5 说：取自 SFT 模型。C.2 则说：实际上取自在公开数据集上调过的 GPT-3
-（{paper:rm.size}；更大的训练不够稳定），而且选哪个差别不大。
+头如何初始化，论文没有说明。它所依据的 Ziegler et al. (2019) 的代码按均值为零、标准差为 $1/\sqrt{d+1}$ 抽取；
+凡是头为新的，我们也这样做。其余部分呢？§3.5 说：取自 SFT 模型。C.2 则说：实际上取自在公开数据集上调过的 GPT-3
+（{paper:rm.size}），而且选哪个差别不大。
 
-这里我们与论文不同。随包的奖励模型从*投票基座*开始，它连同末端那一行已经是一个奖励模型：式 1 已在 Tinytown 的*公告栏*上训练过它，
-那里是帖子的回答，按得票排出次序。这些投票依据的是评判者（judge），即 Tinytown 的精确评分器。三个步骤的任何一次运行都看不到评判者，
-但这个起点带着它的印记。我们现在就**不用**它，从普通的基座模型和新的一行权重开始训练一个。
+这里我们与论文不同。随包的奖励模型从*投票基座*开始，它连同头已经是一个奖励模型：式 1 已在 Tinytown 的*公告栏*上训练过它，
+那里是*邻居们*的回答，按得票排出次序。这些投票依据的是评判者（judge）的评分，即 Tinytown 的精确评分器。标注员的排序也是如此，
+只是还加上口味和疏忽。没有投票，排序能教会多少？我们从*普通基座*（只读过 Tinytown 的网络）和新的头开始训练一个。
 """
 
 # %% plain
@@ -383,21 +399,25 @@ r"""
 ### Training one (C.2)
 
 The measure is *accuracy*: the share of pairs that the scores put in the labeler's order, mean within a prompt, then over
-prompts. The prompts' writers occur in no training set; the labelers are the training pool's. A coin gets one half. A new head,
-one random draw, may land on either side: with all signs turned, as likely a draw, it would order the other pairs right.
+prompts. The prompts' writers occur in no training set; the labelers are the training pool's.
+
+All intervals on this page are of ninety-five percent. The next one covers the choice of prompts, not another draw of the head:
+with all signs turned, as likely a draw, it would order the other pairs right.
 """
 
-# %% accuracy [markdown] lang="zh" of="3d5b56c0"
+# %% accuracy [markdown] lang="zh" of="65ac31c4"
 r"""
 ### 训练一个（C.2）
 
 衡量的尺度是*准确率*：得分给出的次序与标注员相同的对所占的比例，先在一个提示内平均，再对提示平均。
-提示的作者不出现在任何训练集中；标注员来自训练用的标注员池。抛硬币得一半。新的一行权重只是一次随机抽取，可能落在任何一边：
-把符号全部反过来（同样可能抽到），答对的就换成另外那些对。
+提示的作者不出现在任何训练集中；标注员来自训练用的标注员池。
+
+本页的区间都是百分之九十五的。下一个区间只涵盖提示的选取，不涵盖头的另一次抽取：把符号全部反过来（同样可能抽到），答对的就换成另外那些对。
 """
 
 # %% measure
 from minirlhf.evaluate.rankings import accuracy, score_rankings
+from minirlhf.evaluate.statistics import Interval, paired_difference
 
 heldout = shipped.read("heldout")[: lesson.pick(400, quick=30)]
 labeled = [row["ranks"] for row in heldout]
@@ -407,10 +427,13 @@ def scored_by(model):
     return score_rankings(partial(score_texts, model, tokenizer), heldout)
 
 
+def percent(i):
+    return Interval(100 * i.mean, 100 * i.low, 100 * i.high, i.n)
+
+
 blank = scored_by(plain)
-before = accuracy(blank, labeled)
-print(f"before training: {before.mean:.1%} of held-out pairs in order "
-      f"[{before.low:.1%}, {before.high:.1%}]")  # fmt: skip
+before = percent(accuracy(blank, labeled))
+print(f"in order: {before.mean:.1f}% [{before.low:.1f}, {before.high:.1f}]")
 
 # %% guess-live
 guess_live = Prediction("After one pass over the rankings: held-out pairs "
@@ -419,16 +442,18 @@ guess_live
 
 # %% live [markdown]
 r"""
-One pass over the rankings, as in the paper. The start isn't the only difference from the shipped run: this one takes half the
-rankings, in smaller batches (the paper's: {paper:rm.batch_prompts}), at five times the learning rate. The desk lets
-you pause and stop the run, a process of its own. Single batches scatter: compare the smoothed loss
-with the price of a coin toss.
+One pass over the rankings, as in the paper. The start isn't the only difference from the shipped run: this one takes two
+thousand of its {run:counts.rankings:,} rankings, in smaller batches, at five times the learning rate. (The paper:
+{paper:rm.batch_prompts} prompts a batch, so at most {paper:rm.pairs_per_batch.max} pairs, at {paper:rm.lr}.) The *training
+desk* shows the run, and can pause or stop it. Single batches scatter: compare the strong
+line, a running mean, with the price of a coin toss.
 """
 
-# %% live [markdown] lang="zh" of="ead6ec3e"
+# %% live [markdown] lang="zh" of="66958bf5"
 r"""
-像论文一样，把排序过一遍。与随包运行的差别不只在起点：这次只用一半的排序，批次较小（论文的是 {paper:rm.batch_prompts} 个提示一批），
-学习率是五倍。训练是一个单独的进程，你可以在控制台上暂停或停止它。单个批次起伏很大：请用平滑后的损失与抛硬币的代价比较。
+像论文一样，把排序过一遍。与随包运行的差别不只在起点：这次只用它 {run:counts.rankings:,} 个排序中的两千个，批次较小，学习率是五倍。
+（论文：{paper:rm.batch_prompts} 个提示一批，即至多 {paper:rm.pairs_per_batch.max} 对，学习率 {paper:rm.lr}。）
+*训练台*显示这次训练，也能暂停或停止它。单个批次起伏很大：请用深色的线（滑动平均）与抛硬币的代价比较。
 """
 
 # %% train
@@ -456,17 +481,30 @@ desk.look()
 live = ScalarModel.load(job.folder / "model")
 learned = scored_by(live)
 after = accuracy(learned, labeled)
-guess_live.reveal(100 * after.mean)
+guess_live.reveal(percent(after))
 
 # %% start-why [markdown]
 r"""
-All four side by side. Below the picture the two gaps are measured prompt by prompt; an interval that holds zero shows nothing.
+All four side by side. Below the picture, what rankings bring, prompt by prompt; an interval that holds zero leaves the
+sign open.
 """
 
-# %% start-why [markdown] lang="zh" of="cd4d2de2"
+# %% start-why [markdown] lang="zh" of="4a1c3917"
 r"""
-四个模型放在一起。请看两处差距：图下逐个提示地测出了它们。区间若包含零，就什么也没有证明。
+四个模型放在一起。图下逐个提示地测出排序带来了什么；区间若包含零，正负就还没有定论。
 """
+
+
+# %% coin-line
+def coin(axes):
+    """A named line at one half, behind numbers that stay readable."""
+    axes.axvline(50, color=MUTED, linestyle="--", linewidth=1, zorder=0)
+    white = {"facecolor": "white", "edgecolor": "none", "pad": 0}
+    for number in axes.texts:
+        number.set_bbox(white)
+    axes.annotate(" a coin", (50, 0.98), color=MUTED, fontsize=8, va="top",
+                  xycoords=("data", "axes fraction"))  # fmt: skip
+
 
 # %% starts
 voted = ScalarModel.load(base_folder("medium-voted"))
@@ -474,12 +512,12 @@ ours, by_votes = scored_by(reward), scored_by(voted)
 figure, axes = lesson.panels(1, "Held-out accuracy by starting point "
     "(live; last row: shipped run)", size=(7.2, 2.4))  # fmt: skip
 lesson.intervals(axes, {
-    "plain base, new head": before,
+    "plain base, new head": accuracy(blank, labeled),
     "plain base, rankings": after,
     "voted base": accuracy(by_votes, labeled),
     "voted base, rankings": accuracy(ours, labeled),
 }, "% of pairs in the labeler's order")  # fmt: skip
-axes.axvline(50, color=MUTED, linestyle=(0, (4, 3)), linewidth=1)
+coin(axes)
 lesson.show(figure, "Four dots with intervals: plain base before and after "
     "training on rankings, voted base before and after.")  # fmt: skip
 
@@ -487,19 +525,21 @@ lesson.show(figure, "Four dots with intervals: plain base before and after "
 import numpy as np
 
 from minirlhf.evaluate.rankings import shares_in_order
-from minirlhf.evaluate.statistics import paired_difference
+from minirlhf.tinytown.board import POSTS, VOTES
 
 
 def gain(new, old, ranks):
     """Points of accuracy that new scores have over old ones."""
     both = np.array([shares_in_order(s, ranks) for s in (new, old)])
-    found = paired_difference(*(100 * both[:, np.isfinite(both).all(0)]))
-    return f"{found.mean:+.1f} [{found.low:+.1f}, {found.high:+.1f}] points"
+    d = paired_difference(*(100 * both[:, np.isfinite(both).all(0)]))
+    return f"{d.mean:+.1f} [{d.low:+.1f}, {d.high:+.1f}] points"
 
 
-print(f"""rankings bring
-  to the plain base: {gain(learned, blank, labeled)}
-  to the voted base: {gain(ours, by_votes, labeled)}""")
+now = percent(after)
+print("rankings bring to the plain base", gain(learned, blank, labeled))
+print(f"  beside a coin {now.low - 50:+.1f} to {now.high - 50:+.1f}")
+print("rankings bring to the voted base", gain(ours, by_votes, labeled))
+print(f"  which had read about {POSTS:,} posts, {VOTES.epochs} times over")
 
 # %% ways [markdown]
 r"""
@@ -507,40 +547,41 @@ r"""
 
 The comparisons of one prompt share their completions. The paper first shuffled all pairs into one pile, and one pass over
 it was enough to over-fit: each completion came up to $K-1$ times. So all pairs of a prompt became **one batch element**:
-each of its $K$ completions goes through the model once, Eq. 1 compares their $K$ scores. Both ways see the same rankings once, with
-as many pairs to a step; three seeds each.
+each of its $K$ completions goes through the model once, Eq. 1 compares their $K$ scores. Our two ways see the same fifteen
+hundred rankings once, with as many pairs to a step; three seeds each.
 """
 
-# %% ways [markdown] lang="zh" of="08594da9"
+# %% ways [markdown] lang="zh" of="8ebce29b"
 r"""
 ## 一个提示的所有对放在一起（§3.5）
 
 同一提示的成对比较共用那几个回复。论文起初把所有的对打乱成一堆，过一遍就已过拟合：每个回复最多出现 $K-1$ 次。
 于是一个提示的所有对成了**一个批次元素**：它的 $K$ 个回复只通过模型一次，式 1 比较它们的 $K$ 个得分。
-两种做法看的都是同样的排序，都只看一遍，每步的对数也相当；各用三个随机种子。
+我们的两种做法看的都是同样的一千五百个排序，都只看一遍，每步的对数也相当；各用三个随机种子。
 """
 
 # %% guess-cost
-guess_cost = Prediction("Pair by pair takes how many times as long as "
-    "prompt by prompt?", "05.cost", unit="times")  # fmt: skip
+guess_cost = Prediction("Pair by pair, the model reads how many times as "
+    "many completions as prompt by prompt?", "05.cost",
+    unit="times")  # fmt: skip
 guess_cost
 
 # %% cost
 ways = {"prompts": [], "pairs": []}
 for row in shipped.read("ways"):
     ways[row["way"]].append(row)
-seconds = {w: np.mean([r["seconds"] for r in ways[w]]) for w in ways}
-guess_cost.reveal(seconds["pairs"] / seconds["prompts"], "shipped run")
+reading = {way: rows[0]["texts"] for way, rows in ways.items()}
+guess_cost.reveal(reading["pairs"] / reading["prompts"], "shipped run")
 
 # %% ways-gap [markdown]
 r"""
-And accuracy? Each line below is one seed: a filled dot on held-out prompts, an open one on prompts of the training set. The
-distance between them is what over-fitting would widen.
+And accuracy? Each line below is one seed: a filled dot on held-out prompts, an open one on prompts of the training set.
+Over-fitting would widen the distance between them.
 """
 
-# %% ways-gap [markdown] lang="zh" of="8996d21d"
+# %% ways-gap [markdown] lang="zh" of="94d0b7f5"
 r"""
-准确率呢？下面每条线是一个种子：实心点是留出的提示，空心点是训练集中的提示。两者的距离正是过拟合会拉大的东西。
+准确率呢？下面每条线是一个种子：实心点是留出的提示，空心点是训练集中的提示。过拟合会拉大两者的距离。
 """
 
 # %% gap
@@ -560,37 +601,39 @@ lesson.show(figure, "Lines from held-out to training accuracy, one for "
     "each seed of the two ways.")  # fmt: skip
 
 # %% ways-why
-decided = [sum(a != b for a in row["ranks"]) for row in rankings
-           for b in row["ranks"]]  # fmt: skip
-apart = {"held out": [], "gap to training": []}
-for whole, pair in zip(ways["prompts"], ways["pairs"], strict=True):
-    gaps = [row["train"] - row["heldout"] for row in (whole, pair)]
-    apart["held out"].append(100 * (pair["heldout"] - whole["heldout"]))
-    apart["gap to training"].append(100 * (gaps[1] - gaps[0]))
-print(f"pair by pair, a completion is read {np.mean(decided):.1f} times a "
-      f"pass on average, at most {max(decided)} times")  # fmt: skip
-print("pair by pair minus prompt by prompt, seed by seed, in points:")
-for what, points in apart.items():
-    print(f"  {what}: {', '.join(f'{p:+.1f}' for p in points)}; higher in "
-          f"{sum(p > 0 for p in points)} of {len(points)}")  # fmt: skip
+for way, name in called.items():
+    train, out = (100 * np.mean([row[on] for row in ways[way]])
+                  for on in ("train", "heldout"))  # fmt: skip
+    print(f"{name}: {train:.1f}% in training, {out:.1f}% held out")
+
+
+def by_seed(what, compare, form):
+    pairs = zip(ways["pairs"], ways["prompts"], strict=True)
+    print(f"  {what}:", *(f"{compare(*two):{form}}" for two in pairs))
+
+
+print("pair by pair beside prompt by prompt, seed by seed:")
+by_seed("points held out", lambda p, w: 100 * (p["heldout"] - w["heldout"]),
+        "+.1f")  # fmt: skip
+by_seed("times as long", lambda p, w: p["seconds"] / w["seconds"], ".1f")
+dot = percent(accuracy(ours, labeled))
+print(f"With other held-out prompts, a dot would move by about "
+      f"{(dot.high - dot.low) / 2:.1f} points.")  # fmt: skip
 
 # %% ways-said [markdown]
 r"""
-From training to held out, accuracy goes from {run:ways.prompts.train:.1%} to {run:ways.prompts.heldout:.1%} prompt by prompt,
-from {run:ways.pairs.train:.1%} to {run:ways.pairs.heldout:.1%} pair by pair, which takes {run:ways.cost:.1f} times as long. The
-first line printed above explains most of that: a completion is read again for each of its pairs. The paper saw over-fitting
-too, and better validation accuracy and log loss with whole prompts. Here that would be minus signs in the line *held out*,
-clear plus signs in the last. Where they are missing, these runs can't say why; but the paper's model has billions of
-weights to memorise with, ours a million, and votes leave the rankings little to teach.
+Held out, pair by pair came out ahead with each seed: the opposite of the paper, which saw it over-fit, with worse
+validation accuracy and log loss. Three seeds are few, and more differs: pair by pair also gives every
+pair the same weight, so long rankings count more; a seed draws other batches for each way; and we have no log loss. The
+paper's model has billions of weights to memorise with, ours a million, and votes leave rankings little to teach. What
+remains is the cost: {run:ways.forward:.1f} times the completions to read.
 """
 
-# %% ways-said [markdown] lang="zh" of="deaabd1c"
+# %% ways-said [markdown] lang="zh" of="5e08893e"
 r"""
-从训练集到留出集，逐提示训练的准确率从 {run:ways.prompts.train:.1%} 到 {run:ways.prompts.heldout:.1%}，
-逐对训练从 {run:ways.pairs.train:.1%} 到 {run:ways.pairs.heldout:.1%}，而后者用时是前者的 {run:ways.cost:.1f} 倍。
-用时的差别大半由上面打印的第一行解释：一个回复要为它的每一对各读一遍。论文还看到了过拟合，以及以整个提示为元素时更好的验证准确率和对数损失。
-在这里，那会是 held out 一行的负号和末行明显的正号。如果没有，这些运行说不出原因；但论文的模型有数十亿权重可用来死记，
-我们的只有一百万，而投票留给排序去教的已经不多。
+在留出的提示上，每个种子都是逐对训练领先：与论文正相反，论文看到它过拟合，验证准确率和对数损失都更差。三个种子很少，而且两者还有别的差别：
+逐对训练还给每一对同样的权重，所以长的排序分量更重；同一个种子在两种做法中抽到的批次不同；我们也没有测对数损失。
+论文的模型有数十亿权重可用来死记，我们的只有一百万，而投票留给排序去教的已经不多。剩下的是代价：要读的回复是 {run:ways.forward:.1f} 倍。
 """
 
 # %% bias [markdown] defines="reward bias"
@@ -598,15 +641,15 @@ r"""
 ## What zero means (§3.5)
 
 Eq. 1 leaves the zero free. Step 3 will use the score as a reward, so the paper fixes it after training: a constant, the
-*reward bias*, is added so that the labelers' demonstrations score zero on average. It is stored with the weights.
+*reward bias*, is added so that the labelers' demonstrations score zero on average. A constant leaves the best policy of Eq. 2 unchanged; it sets a readable level, and step 3 starts more easily.
 """
 
-# %% bias [markdown] lang="zh" of="09bdf10e"
+# %% bias [markdown] lang="zh" of="f850e8e7"
 r"""
 ## 零意味着什么（§3.5）
 
 式 1 没有规定零点。第 3 步要把得分当作奖励，所以论文在训练之后把它定下来：加上一个常数，即*奖励偏置*（reward bias），
-使标注员的示范平均得分为零。它和权重存放在一起。
+使标注员的示范平均得分为零。加一个常数不改变式 2 的最优策略；它定出一个读得懂的水平，也使第 3 步更容易起步。
 """
 
 # %% bias-check
@@ -626,14 +669,14 @@ print(f"with it: {abs(of_demos.mean()):.2f}")
 # %% bias-why [markdown]
 r"""
 Above zero now means: above the *mean* demonstration, and those answer other prompts. A prompt's scores may be shifted as a
-whole, so it doesn't mean better than this prompt's own demonstration: look back at the five gifts' scores. How many
-samples of the SFT model, on held-out prompts, get above zero?
+whole, so zero needn't be the level of its own demonstration: look back at the five gifts' scores. How many samples of the
+SFT model, on held-out prompts, get above zero?
 """
 
-# %% bias-why [markdown] lang="zh" of="3863119e"
+# %% bias-why [markdown] lang="zh" of="47b6fa98"
 r"""
 得分大于零，现在意味着：高于示范的*平均*得分，而那些示范回答的是别的提示。一个提示的得分可以整体移动，
-所以它并不意味着比这个提示自己的示范更好：请回头看那五份礼物的得分。SFT 模型在留出提示上的样本有多少能超过零？
+所以零未必是它自己的示范的水平：请回头看那五份礼物的得分。SFT 模型在留出提示上的样本有多少能超过零？
 """
 
 # %% guess-zero
@@ -677,19 +720,19 @@ lesson.show(figure, "Two outlines over the score: demonstrations around "
 
 # %% ceiling [markdown] defines="agreement"
 r"""
-## How good can it be? (E.2)
+## How good can it be? (§3.4)
 
 People disagree, and no model can agree with all of them. So beside accuracy belongs *agreement*: how often two
-labelers prefer the same completion, over pairs that neither ties. The paper's labelers agreed on
-{paper:agreement.training} of pairs (§3.4). Here a second labeler of the pool ranks each held-out prompt again.
+labelers prefer the same completion (ours: over pairs that neither ties). The paper, naming no tie rule, reports
+{paper:agreement.training}. Here a second labeler of the pool ranks each held-out prompt again.
 """
 
-# %% ceiling [markdown] lang="zh" of="e193adc0"
+# %% ceiling [markdown] lang="zh" of="e7092b70"
 r"""
-## 它能好到什么程度？（E.2）
+## 它能好到什么程度？（§3.4）
 
-人与人意见不一，没有模型能同时赞同所有人。因此准确率旁边要放上*一致率*（agreement）：在两位标注员都不判并列的对中，
-他们偏好同一个回复的比例。论文中标注员的一致率是 {paper:agreement.training}（§3.4）。这里由标注员池中的另一位把每个留出的提示再排一次。
+人与人意见不一，没有模型能同时赞同所有人。因此准确率旁边要放上*一致率*（agreement）：两位标注员偏好同一个回复的比例
+（我们的：在两人都不判并列的对中）。论文没有说明并列怎么算，报告的是 {paper:agreement.training}。这里由标注员池中的另一位把每个留出的提示再排一次。
 """
 
 # %% guess-ceiling
@@ -703,43 +746,60 @@ import random
 pool, draw = training_pool(), random.Random(0)
 
 
-def second(row):
+def second(row, draw):
     other = draw.choice([w for w in pool if w.name != row["labeler"]])
     given = other.rank(row["prompt"], row["completions"])
     return [-rank for rank in given]  # the higher, the better
 
 
-others = [second(row) for row in heldout]
-alike = accuracy(others, labeled)
-guess_ceiling.reveal(100 * alike.mean)
+others = [second(row, draw) for row in heldout]
+agreed = accuracy(others, labeled)
+guess_ceiling.reveal(percent(agreed))
 
 # %% truth [markdown]
 r"""
 Now the reward model beside that, against a labeler and the judge. The judge doesn't err: it grades from one to seven by
-criteria such as instruction, truth and language; a reply *passes* that meets them all.
+criteria such as instruction, truth and language; a reply *passes* that meets them all. In the labeler's rows, a tie of the
+second labeler or the judge counts one half: so all three are marked on the same pairs.
 """
 
-# %% truth [markdown] lang="zh" of="10d8e75a"
+# %% truth [markdown] lang="zh" of="830e06ba"
 r"""
 现在把奖励模型放到旁边，对照标注员，也对照评判者。评判者不会出错：它依据指令、真实、语言等准则给回复打一到七分；满足全部准则的回复*合格*。
+在标注员的几行中，第二位标注员或评判者的并列算作一半：这样三者是在同样的对上衡量的。
 """
+
+# %% tie-half
+from minirlhf.evaluate.statistics import over_prompts
+
+
+def tie_half(values, ranks):
+    """Accuracy on all pairs of the ranks: a tie of values is one half."""
+    shares = []
+    for tiny in (1e-6, -1e-6):  # ties go one way, then the other
+        split = [np.array(row) + tiny * np.arange(len(row))
+                 for row in values]  # fmt: skip
+        shares.append(shares_in_order(split, ranks))
+    mean = np.mean(shares, axis=0)
+    return over_prompts(mean[np.isfinite(mean)])
+
 
 # %% ceilings
 from minirlhf.tinytown.judge import judge
 
 grades = [[judge(row["prompt"], y).overall for y in row["completions"]]
           for row in heldout]  # fmt: skip
-by_judge = [[-grade for grade in row] for row in grades]
-truth = accuracy(grades, labeled)
+by_judge = [np.negative(row) for row in grades]
+truth = tie_half(grades, labeled)
 figure, axes = lesson.panels(1, "Who orders held-out pairs alike (live; "
     "reward model: shipped run)", size=(7.2, 3.3))  # fmt: skip
 lesson.intervals(axes, {
-    "labeler's order, by a second labeler": alike,
-    "by the judge": truth,
-    "by the reward model": accuracy(ours, labeled),
-    "judge's order, by the reward model ": accuracy(ours, by_judge),
-    "by the voted base ": accuracy(by_votes, by_judge),
-    "by the plain base, rankings ": accuracy(learned, by_judge),
+    "labeler's order, by a second labeler": tie_half(others, labeled),
+    "labeler's order, by the judge": truth,
+    "labeler's order, by the reward model": accuracy(ours, labeled),
+    "judge's order, by the reward model": accuracy(ours, by_judge),
+    "judge's order, by the voted base": accuracy(by_votes, by_judge),
+    "judge's order, by the live model": accuracy(learned, by_judge),
 }, "% of pairs")  # fmt: skip
 lesson.show(figure, "Six dots with intervals: three orders against a "
     "labeler's, three against the judge's.")  # fmt: skip
@@ -751,44 +811,45 @@ print(f"""rankings move the voted base
 
 # %% gaps [markdown]
 r"""
-A labeler's order holds lapses, so not even the judge finds all of it: the judge's row is, tastes aside, the limit against a
-labeler. Two labelers' agreement is none, since both err. Against the judge the limit is a hundred; how much of that order
-came from the votes, the voted base's row says. Rankings teach tastes and lapses too: a step towards labelers need not be
-one towards the judge.
+Not even the judge finds all of a labeler's order, which holds lapses: tastes aside, the judge's row is the limit. A second
+labeler's row isn't, since both err. Against the judge the limit is a hundred; the voted base's row says how much came from
+the votes. Rankings teach tastes and lapses too, and may lead away from the judge. We go on all the same: with labelers
+alone, as in the paper, nobody could tell.
 
-Where are the hard pairs? The table sorts them by how far apart the judge's grades are. It counts ties, though not in the
-shares, and pools prompts, where accuracy averages them. Where people toss a coin, there is little to learn; where people
-agree and the model falls behind, the failure is its own.
+Where are the hard pairs? The table sorts all by how far apart the judge's grades are; ties count as above. Where even the
+judge does little better than a coin, there is little to learn. Where it does better than the model, the failure is the
+model's own. The model may still beat a single labeler: it averages the lapses of many.
 """
 
-# %% gaps [markdown] lang="zh" of="d8df283c"
+# %% gaps [markdown] lang="zh" of="acf7b703"
 r"""
-一位标注员的次序里有疏忽，所以连评判者也不能全部给出：评判者那一行（口味除外）是对照标注员时的上限。两位标注员的一致率不是上限，因为两人都会出错。
-对照评判者，上限是一百；这一次序中有多少来自投票，看投票基座那一行。排序也教会它口味和疏忽：靠近标注员一步，未必就是靠近评判者一步。
+一位标注员的次序里有疏忽，所以连评判者也不能全部给出：对照标注员时，评判者那一行（口味除外）就是上限。第二位标注员那一行不是，因为两人都会出错。
+对照评判者，上限是一百；这一次序中有多少来自投票，看投票基座那一行。排序也教会它口味和疏忽，可能使它远离评判者。
+我们仍然用这个模型：像论文那样只有标注员的时候，谁也看不出这一点。
 
-难分的对在哪里？下表按评判者打分的差距给它们分类。它把并列也计入对数，但不计入比例；而且把各提示合在一起，准确率则先按提示平均。
-凡是人也只能抛硬币的地方，没有多少可学；凡是人意见一致而模型落后的地方，失误就是它自己的。
+难分的对在哪里？下表按评判者打分的差距给所有的对分类；并列的算法同上。凡是评判者也不比抛硬币好多少的地方，没有多少可学。
+凡是评判者比模型好的地方，失误就是模型自己的。模型仍可能胜过单个标注员：它把许多人的疏忽平均掉了。
 """
 
 # %% by-gap
 from itertools import pairwise
 
-found = []
-for rank, r, other, g in zip(labeled, ours, others, grades, strict=True):
-    for i, j in combinations(range(len(r)), 2):
-        sign = np.sign(rank[j] - rank[i])  # of what the labeler prefers
-        found.append((abs(g[i] - g[j]), sign * np.sign(other[i] - other[j]),
-                      sign * np.sign(r[i] - r[j])))  # fmt: skip
-gap, people, model = np.array(found).T
-edges, rows = [0, 0.25, 0.5, 1, 2, 6.01], []
-for low, high in pairwise(edges):
-    here = (gap >= low) & (gap < high)
-    shares = [(x[here] > 0).sum() / max((x[here] != 0).sum(), 1)
-              for x in (people, model)]  # fmt: skip
-    rows.append((f"{low:g} to {high:.3g}", here.sum(),
+apart, alike, rankers = [], [], (others, grades, ours)
+for rank, g, *finders in zip(labeled, grades, *rankers, strict=True):
+    for i, j in combinations(range(len(rank)), 2):
+        if rank[i] != rank[j]:
+            sign = np.sign(rank[j] - rank[i])  # of what the labeler prefers
+            apart.append(abs(g[i] - g[j]))
+            signs = [sign * np.sign(f[i] - f[j]) for f in finders]
+            alike.append([(1 + s) / 2 for s in signs])  # a tie: one half
+apart, alike, rows = np.array(apart), np.array(alike), []
+for low, high in pairwise((0, 0.25, 0.5, 1, 2, 6.001)):
+    here = alike[(apart >= low) & (apart < high)]
+    shares = here.sum(0) / max(len(here), 1)
+    rows.append((f"{low:g} to {high:.3g}", len(here),
                  *(f"{share:.0%}" for share in shares)))  # fmt: skip
-lesson.table(("judge's grades apart by", "pairs", "two labelers alike",
-              "reward model and labeler alike"), rows)  # fmt: skip
+lesson.table(("judge's grades apart by", "pairs", "in the labeler's order: "
+    "by a second", "by the judge", "by the model"), rows)  # fmt: skip
 
 # %% unseen [markdown]
 r"""
@@ -796,50 +857,48 @@ r"""
 
 Has it learned what is good, or what these labelers like? The paper left each of {paper:rm.labeler_groups} groups of
 labelers out in turn: accuracy was {paper:rm.accuracy.training} on labelers of the training groups and
-{paper:rm.accuracy.held_out} on those left out (§4.1, E.2). We did the same with Tinytown's, on other pairs, pooled: so
-the level differs from that above.
+{paper:rm.accuracy.held_out} on those left out (§4.1). We did the same, on other pairs, pooled: so the level differs from
+that above.
 """
 
-# %% unseen [markdown] lang="zh" of="9fbba02c"
+# %% unseen [markdown] lang="zh" of="d351179a"
 r"""
 ### 它从未见过的标注员（E.2）
 
 它学到的是什么算好，还是这些标注员喜欢什么？论文把标注员分成 {paper:rm.labeler_groups} 组，轮流留出一组：
-对训练组的标注员，准确率是 {paper:rm.accuracy.training}；对留出的标注员是 {paper:rm.accuracy.held_out}（§4.1, E.2）。我们对 Tinytown 的标注员做了同样的事，用的是另外一些对，并且合在一起计算：
-所以水平与上图略有不同。
+对训练组的标注员，准确率是 {paper:rm.accuracy.training}；对留出的标注员是 {paper:rm.accuracy.held_out}（§4.1）。我们做了同样的事，用的是另外一些对，并且合在一起计算：
+所以水平与上面不同。
 """
 
 # %% guess-unseen
-bands = ("over a point lower", "within a point", "over a point higher")
-guess_unseen = Prediction("Accuracy on labelers left out, beside that on "
-    "labelers of training groups?", "05.unseen",
-    choices=bands)  # fmt: skip
+guess_unseen = Prediction("Accuracy on labelers left out: how many points "
+    "below that on labelers of training groups?", "05.unseen",
+    unit="points")  # fmt: skip
 guess_unseen
 
 # %% groups
-(groups,) = shipped.read("groups")
-lost = 100 * np.subtract(groups["inside"], groups["outside"])
-band = 0 if lost.mean() > 1 else 1 if lost.mean() >= -1 else 2
-guess_unseen.reveal(bands[band], "shipped run")
-
-# %% lost
 from minirlhf.evaluate.statistics import over_seeds
 
-level = {k: f"{100 * np.mean(v):.1f}" for k, v in groups.items()}
-points = over_seeds(lost)  # a group is one observation
-print(f"training groups {level['inside']}%, left out {level['outside']}%: "
-      f"{round(points.mean, 1) + 0:.1f} points are lost "
-      f"[{points.low:+.1f}, {points.high:+.1f}]")  # fmt: skip
+(groups,) = shipped.read("groups")
+lost = over_seeds(100 * np.subtract(groups["inside"], groups["outside"]))
+ends = (round(x, 1) + 0.0 for x in (lost.mean, lost.low, lost.high))
+guess_unseen.reveal(Interval(*ends, lost.n), "shipped run")
+
+# %% lost
+level = {k: f"{100 * np.mean(v):.1f}%" for k, v in groups.items()}
+print(f"training groups {level['inside']}, left out {level['outside']}; "
+      f"the difference lies in [{lost.low:+.1f}, {lost.high:+.1f}] points\n"
+      f"(over {lost.n} folds, which overlap: approximate)")  # fmt: skip
 
 # %% lapses [markdown]
 r"""
-What could be lost at all? Tinytown's labelers differ in taste, which one can learn, and by lapses, which nobody can. How often
-would two of them agree without lapses?
+What could be lost at all? Labelers differ in taste, which one can learn, and by lapses, which nobody can. How often would
+two of them agree without lapses?
 """
 
-# %% lapses [markdown] lang="zh" of="a0c5ab8f"
+# %% lapses [markdown] lang="zh" of="7107bef6"
 r"""
-到底有什么可损失的？Tinytown 的标注员之间有口味的差别，这是可以学的；还有疏忽，这谁也学不会。没有疏忽时，两位标注员的一致率会是多少？
+到底有什么可损失的？标注员之间有口味的差别，这是可以学的；还有疏忽，这谁也学不会。没有疏忽时，两位标注员的一致率会是多少？
 """
 
 # %% without-lapses
@@ -856,36 +915,37 @@ def agree(noise):
         turned = [[-rank for rank in row] for row in again]
         shares.append(accuracy(turned, first).mean)
         ties += [a == b for r in first for a, b in combinations(r, 2)]
-    return f"{np.mean(shares):.0%}, and tie {np.mean(ties):.0%} of pairs"
+    return f"{np.mean(shares):.1%}, and one ties {np.mean(ties):.0%}"
 
 
-print(f"labelers agree on {agree(pool[0].noise)}; "
-      f"without lapses on {agree(0.0)}")  # fmt: skip
+print("two labelers agree on", agree(pool[0].noise))
+print("without lapses on", agree(0.0))
 
 # %% lapses-said [markdown]
 r"""
-What they disagree on without lapses, over the pairs that neither ties, is taste: about the most that leaving labelers out
-could cost here. """
+What parts them without lapses, over the pairs that neither ties, is taste. And all five models start from the voted base,
+which saw no labeler. So leaving some out could cost little here.
+"""
 
-# %% lapses-said [markdown] lang="zh" of="750fc76f"
+# %% lapses-said [markdown] lang="zh" of="fe29cc97"
 r"""
-去掉疏忽之后，在两人都不判并列的对上仍有的分歧就是口味：在这里，留出标注员至多会损失大约这么多。
+没有疏忽时，在两人都不判并列的对上，仍使他们不一致的是口味。而且五个模型都从投票基座开始，它没有见过任何标注员。所以在这里，留出一些标注员不会损失多少。
 """
 
 # %% edits [markdown]
 r"""
 ## What it has learned, and where it is fooled
 
-Accuracy says how often it is right, not about what. So we break good replies on purpose: of each held-out prompt the best
-sample, if the judge passes it, changed in one way so that the judge no longer does: in six ways here, and later by saying
+Accuracy says how often it is right, not about what. So we break good replies on purpose. Of each held-out prompt we take
+the best sample, if the judge passes it, and change it so that the judge no longer does: in six ways here, later by saying
 everything twice. A model that sees the flaw lowers the score.
 """
 
-# %% edits [markdown] lang="zh" of="11c0420f"
+# %% edits [markdown] lang="zh" of="0e28bca0"
 r"""
 ## 它学到了什么，在哪里会上当
 
-准确率说明它有多常答对，却没说是在哪方面答对。因此我们故意弄坏好的回复：取每个留出提示中最好的、且评判者判为合格的样本，
+准确率说明它有多常答对，却没说是在哪方面答对。因此我们故意弄坏好的回复。每个留出提示取最好的、且评判者判为合格的样本，
 改动一处，使评判者不再判它合格：这里有六种改法，后面还有一种是把一切都说两遍。看得出毛病的模型会压低得分。
 """
 
@@ -896,45 +956,44 @@ from minirlhf.tinytown.requests import parse
 right = [(row["prompt"], row["completions"][int(np.argmax(g))])
          for row, g in zip(heldout, grades, strict=True)]  # fmt: skip
 right = [(x, y.strip()) for x, y in right if judge(x, y).passes]
-careful = partial(neighbours.attentive, rng=draw)
 EDITS = {
-    "another prompt's reply": lambda x, y: draw.choice(right)[1],
-    "another task done": lambda x, y: neighbours.mistaken(
+    "another prompt's reply": lambda x, y, draw: draw.choice(right)[1],
+    "another task done": lambda x, y, draw: neighbours.mistaken(
         parse(x), parse(draw.choice(right)[0]), draw),
-    "a word misread": lambda x, y: neighbours.misread(x, draw),
-    "constraints forgotten": lambda x, y: careful(
-        replace(parse(x), constraints=())),
-    "last sentence cut": lambda x, y: y[: y[:-1].rfind(".") + 1],
-    "insult at the end": lambda x, y:
+    "a word misread": lambda x, y, draw: neighbours.misread(x, draw),
+    "constraints forgotten": lambda x, y, draw: neighbours.attentive(
+        replace(parse(x), constraints=()), draw),
+    "last sentence cut": lambda x, y, draw: y[: y[:-1].rfind(".") + 1],
+    "insult at the end": lambda x, y, draw:
         f"{y} {draw.choice(phrases.INSULT_REPLIES).write(draw)}",
 }  # fmt: skip
 
 # %% false-facts [markdown]
 r"""
 Three more flaws are false facts: a question about the town, answered by one sentence, true or false. *Popular* falsehoods
-people of Tinytown believe; some of them may occur in what models compare, about those *kept out* no training prompt asks, nor
-the notice board. Other facts nobody disputes; there we make a falsehood up.
+people of Tinytown believe. Some may occur in what models compare; about those *kept out* no training prompt asks, nor the
+notice board. Other facts nobody disputes; there we make a falsehood up.
 """
 
-# %% false-facts [markdown] lang="zh" of="45aa5010"
+# %% false-facts [markdown] lang="zh" of="5ed3b87c"
 r"""
-另有三种毛病是错误的事实：一个关于小镇的问题，用一句话回答，或真或假。*流行的*错误说法，Tinytown 的人信以为真；其中一部分可能出现在供模型比较的回复里，
-而*被排除在外的*（kept out），没有训练提示问到它们，公告栏上也没有。还有些事实无人争议，对它们我们编造一个错误说法。
+另有三种毛病是错误的事实：一个关于小镇的问题，用一句话回答，或真或假。*流行的*错误说法，Tinytown 的人信以为真。其中一些可能出现在供模型比较的回复里；
+*被排除在外的*（kept out）那些，没有训练提示问到它们，公告栏上也没有。还有些事实无人争议，对它们我们编造一个错误说法。
 """
 
 # %% falsehoods
 from minirlhf.tinytown.knowledge import TOWN
 
 
-def told(key):
+def told(key, draw):
     """A question of the town, its true answer, and a false one."""
-    alike = [v for other, v in TOWN.facts.items() if other[1] == key[1]]
-    made_up = draw.choice([v for v in alike if v != TOWN.facts[key]])
-    wrong = TOWN.misconceptions.get(key, made_up)
+    true = TOWN.facts[key]
+    same = [v for other, v in TOWN.facts.items() if other[1] == key[1]]
+    made_up = draw.choice([v for v in same if v != true])
+    false = TOWN.misconceptions.get(key, made_up)
     seed, asked = draw.random(), TOWN.question(key, draw) + "\n"
-    answers = [TOWN.statement(key, random.Random(seed), value)
-               for value in (None, wrong)]  # fmt: skip
-    return asked, *answers
+    return asked, *(TOWN.statement(key, random.Random(seed), value)
+                    for value in (true, false))  # fmt: skip
 
 
 popular, hidden = set(TOWN.misconceptions), TOWN.probe_misconceptions
@@ -943,108 +1002,131 @@ FALSE = {"popular falsehood": popular - hidden,
          "made-up falsehood": set(TOWN.facts) - popular}  # fmt: skip
 
 # %% guess-fooled
-EDITS["everything said twice"] = lambda x, y: f"{y} {y}"
-flaws = (*EDITS, *FALSE)
+EDITS["everything said twice"] = lambda x, y, draw: f"{y} {y}"
+NEAR = "two, too near to tell"
 guess_fooled = Prediction("Which flaw does the reward model overlook most "
-    "often?", "05.fooled", choices=flaws)  # fmt: skip
+    "often?", "05.fooled", choices=(*EDITS, *FALSE, NEAR))  # fmt: skip
 guess_fooled
+
+# %% flawed
+from minirlhf.tinytown.prompts import completion
+
+draw = random.Random(0)
+broken = {name: [told(key, draw) for key in sorted(keys)]
+          for name, keys in FALSE.items()}  # fmt: skip
+for name, edit in EDITS.items():
+    broken[name] = [(x, y, edit(x, y, draw).strip()) for x, y in right]
+for name, triples in broken.items():
+    kept = [(x, completion(x, y), completion(x, z)) for x, y, z in triples
+            if z and not judge(x, z).passes]  # fmt: skip
+    broken[name] = kept[: lesson.pick(200, quick=20)]
 
 # %% seen
 from minirlhf.evaluate.statistics import proportion
-from minirlhf.tinytown.prompts import completion
 
-broken = {name: map(told, sorted(keys)) for name, keys in FALSE.items()}
-for name, edit in EDITS.items():
-    broken[name] = [(x, y, edit(x, y).strip()) for x, y in right]
 seen, by_voted = {}, {}
-for name, texts in broken.items():
-    found = [(x, completion(x, y), completion(x, z))
-             for x, y, z in texts
-             if z and not judge(x, z).passes]  # fmt: skip
-    found = found[: lesson.pick(200, quick=20)]
-    asked, whole, flawed = map(list, zip(*found, strict=True))
+for name, triples in broken.items():
+    asked, whole, flawed = map(list, zip(*triples, strict=True))
     for shares, by in ((seen, reward), (by_voted, voted)):
         scored = partial(score_texts, by, tokenizer, asked)
         lower = int((scored(flawed) < scored(whole)).sum())
-        shares[name] = proportion(lower, len(found))
-guess_fooled.reveal(min(seen, key=lambda n: seen[n].mean), "shipped run")
+        shares[name] = proportion(lower, len(triples))
+by_share = sorted(seen, key=lambda name: -seen[name].mean)
+low, up = (seen[name] for name in (by_share[-1], by_share[-2]))
+reach = np.hypot(up.mean - up.low, low.high - low.mean)  # Newcombe's
+overlooked = by_share[-1] if up.mean - low.mean > reach else NEAR
+guess_fooled.reveal(overlooked, "shipped run")
 
 # %% flaws [markdown]
 r"""
-With the number of replies in brackets; open dots are the voted base, before any ranking. At the dashed line is a model that
-doesn't look.
+In brackets, the number of replies, over which the intervals are. Open dots, without intervals, are the voted base, before
+any ranking. At the dashed line is a model that doesn't look.
 """
 
-# %% flaws [markdown] lang="zh" of="4d15ea26"
+# %% flaws [markdown] lang="zh" of="e8f36f22"
 r"""
-括号中是回复的个数；空心点是还没看过任何排序的投票基座。不看内容的模型落在虚线上。
+括号中是回复的个数，区间是对它们而言的。空心点是还没看过任何排序的投票基座，没有画区间。不看内容的模型落在虚线上。
 """
 
 # %% flaw-picture
 figure, axes = lesson.panels(1, "How often a flaw lowers the score "
     "(shipped run; open: voted base)", size=(7.2, 4.6))  # fmt: skip
-by_share = sorted(seen, key=lambda name: -seen[name].mean)
 lesson.intervals(axes, {f"{name} ({seen[name].n})": seen[name]
-    for name in by_share}, "% of broken replies")  # fmt: skip
+    for name in by_share}, "% of broken replies scored lower")  # fmt: skip
 axes.scatter([100 * by_voted[name].mean for name in by_share],
              np.arange(len(by_share)) + 0.25, facecolor="white",
              edgecolor=INK, s=24, zorder=3)  # fmt: skip
-axes.axvline(50, color=MUTED, linestyle=(0, (4, 3)), linewidth=1)
+coin(axes)
 lesson.show(figure, "Flaws from the most to the least often seen, each a "
     "dot with its interval, the voted base's open dot and a line at one "
     "half.")  # fmt: skip
 
 # %% flaws-said [markdown]
 r"""
-A row whose interval overlaps the lowest can't be told apart from it: guessing either was right. Compare the three kinds of
+Only an interval of the difference tells two rows apart; the answer above tests the lowest two. Compare the three kinds of
 falsehood, equally false, and sentences of one form. On the notice board, careless neighbours tell the popular ones, beside
 the truth; the made-up ones nobody tells on purpose. So the rows fit one reading, without proving it: a reward model knows
-what comparisons have shown it; truth as such is in none. Where open and filled dots lie together, the votes had taught it.
+what comparisons have shown it; truth as such is in none. Where open and filled dots lie together, and above one half, the
+votes had taught it.
 
-Does it take length for quality, as reward models elsewhere do? Only what its correlation, within prompts, has beyond the
-judge's and the labelers' would be a bias; a few hundredths are little.
+Does it take length for quality, as reward models elsewhere do? Longer replies may well be better; a bias is the correlation
+left at equal grade.
 """
 
-# %% flaws-said [markdown] lang="zh" of="e0114c55"
+# %% flaws-said [markdown] lang="zh" of="856466b2"
 r"""
-区间与最低一行重叠的行，无法与它区分开：猜哪一个都算对。请比较三种错误说法，它们同样是错的，句式也相同。在公告栏上，粗心的邻居会说出流行的错误说法，
+要区分两行，得看差的区间；上面的答案检验的是最低两行之差。请比较三种错误说法，它们同样是错的，句式也相同。在公告栏上，粗心的邻居会说出流行的错误说法，
 旁边就有真话；编造的说法则没有人有意去说。因此这几行符合一种读法，尽管并不证明它：
-奖励模型只知道成对比较让它看到过的东西；真实本身不在任何一次比较之中。空心点与实心点在一处的地方，教会它的是投票。
+奖励模型只知道成对比较让它看到过的东西；真实本身不在任何一次比较之中。空心点与实心点在一处、且高于一半的地方，教会它的是投票。
 
-它会像别处的奖励模型那样，把长度当作质量吗？提示内部的相关系数中，只有它超出评判者和标注员的部分才算偏差；百分之几算不上多。
+它会像别处的奖励模型那样，把长度当作质量吗？较长的回复也可能确实更好；评分相等时仍剩下的相关，才是偏差。
 """
 
 
-# %% length
+# %% at-equal-grade
 def within(rows):
     """Each prompt's numbers, less their mean."""
     return np.concatenate([np.subtract(row, np.mean(row)) for row in rows])
 
 
-lengths = within([[len(y.split()) for y in row["completions"]]
-                  for row in heldout])  # fmt: skip
-kinds = {
-    "reward model's score": ours,
-    "judge's grade": grades,
-    "labelers' ranks, turned": [np.negative(row) for row in labeled],
-}
+def left(values, grade):
+    """What of the values a line through the grades doesn't explain."""
+    return values - grade * (values @ grade) / (grade @ grade)
+
+
+def correlation(one, other):
+    return np.corrcoef(one, other)[0, 1]
+
+
+# %% length
+words = within([[len(y.split()) for y in row["completions"]]
+                for row in heldout])  # fmt: skip
+grade, scored = within(grades), within(ours)
+turned = within([np.negative(row) for row in labeled])
+bias = correlation(left(scored, grade), left(words, grade))
+others_bias = correlation(left(turned, grade), left(words, grade))
+reach = 1.96 / np.sqrt(len(words) - len(heldout))  # approximate
+side = int(bias > reach) - int(bias < -reach)
+favours = ("neither", "longer", "shorter")[side]
 lesson.table(
-    ("correlation with", "number of words", "judge's grade"),
-    [(name, *(f"{np.corrcoef(within(rows), other)[0, 1]:+.2f}"
-              for other in (lengths, within(grades))))
-     for name, rows in kinds.items()],
+    ("correlation with words, within a prompt", "plain", "at equal grade"),
+    [("judge's grade", f"{correlation(grade, words):+.2f}", "–"),
+     ("labelers' ranks, turned", f"{correlation(turned, words):+.2f}",
+      f"{others_bias:+.2f}"),
+     ("reward model's score", f"{correlation(scored, words):+.2f}",
+      f"{bias:+.2f} ± {reach:.2f}: favours {favours}")],
 )  # fmt: skip
 
 # %% worst [markdown]
 r"""
-Here its favourite falls furthest behind the judge's. The judge reads the town's grammar only, in which soup may be fresh
-but not new: a sentence that it can't read fails `language`, and a reply without another gets the lowest grade.
+Here its favourite falls furthest behind the judge's. The judge reads the town's grammar only, in which cheese may be fresh
+but not new. A sentence that it can't read fails `language`; a reply with no readable sentence left gets the lowest grade.
 """
 
-# %% worst [markdown] lang="zh" of="cd68c834"
+# %% worst [markdown] lang="zh" of="6c53653e"
 r"""
-在这个提示上，它最喜欢的回复落后评判者最喜欢的回复最多。评判者只读小镇的语法，例如汤可以是 fresh，却不能是 new：
-它读不懂的句子不满足 `language`，整个回复若没有别的句子，就得最低分。
+在这个提示上，它最喜欢的回复落后评判者最喜欢的回复最多。评判者只读小镇的语法，例如奶酪可以是 fresh，却不能是 new。
+它读不懂的句子不满足 `language`；没有剩下一句读得懂的回复，得最低分。
 """
 
 
@@ -1068,18 +1150,17 @@ lesson.table(("", "text", "score, grade", "judge objects to"), rows)
 r"""
 ## What it is good for (§3.5)
 
-Step 3 will train a policy on these scores. There is a use that trains nothing: *best of n* samples $n$ completions and
-keeps the one that the reward model likes best. The samples are there: those of the held-out rankings, up to six a prompt.
-Alike ones were dropped, so they are more varied than independent samples.
+One use of the scores trains nothing: *best of n* samples $n$ completions and keeps the one
+that the reward model likes best. Here the samples are those of the held-out rankings, up to six a prompt. Alike ones were
+dropped, so they vary more than independent ones.
 """
 
-# %% best [markdown] lang="zh" of="bfca5649"
+# %% best [markdown] lang="zh" of="4db6106a"
 r"""
 ## 它有什么用（§3.5）
 
-第 3 步将用这些得分训练策略。还有一种用法什么也不训练：*n 选一*（best of n）采样 $n$ 个回复，留下奖励模型最喜欢的一个。
-样本现成就有：留出排序中的那些，每个提示最多六个。
-相同的已经去掉，所以它们比独立的样本更多样。
+得分有一种用法，什么也不训练：*n 选一*（best of n）采样 $n$ 个回复，留下奖励模型最喜欢的一个。
+这里的样本是留出排序中的那些，每个提示最多六个。相同的已经去掉，所以它们比独立的样本更多样。
 """
 
 # %% guess-best
@@ -1091,7 +1172,6 @@ guess_best = Prediction(f"The judge passes {first:.0%} of single samples. "
 guess_best
 
 # %% best-of
-from minirlhf.evaluate.statistics import over_prompts
 from minirlhf.objectives import best_of_n
 
 
@@ -1104,17 +1184,17 @@ def chosen(n):
 
 best = {n: [over_prompts(v) for v in zip(*chosen(n), strict=True)]
         for n in range(1, 7)}  # fmt: skip
-guess_best.reveal(100 * best[6][1].mean, "shipped run")
+guess_best.reveal(percent(best[6][1]), "shipped run")
 
 # %% best-picture [markdown]
 r"""
-Left, what choosing by score does to the score; right, to what we want. Where the dashed line is, *any* of the n samples
-passes: no choice can beat it. Do both level off alike?
+Left, what choosing by score does to the score; right, to what we want. No choice beats the dashed line, where *any* of the
+n samples passes. Do both level off alike?
 """
 
-# %% best-picture [markdown] lang="zh" of="6b4893ea"
+# %% best-picture [markdown] lang="zh" of="1ba80c92"
 r"""
-左图：按得分挑选，得分会怎样；右图：我们真正想要的东西会怎样。虚线是 n 个样本中*任何一个*合格的比例：没有哪种挑选能超过它。
+左图：按得分挑选，得分会怎样；右图：我们真正想要的东西会怎样。没有哪种挑选能超过虚线，它是 n 个样本中*任何一个*合格的比例。
 两者变平的快慢一样吗？
 """
 
@@ -1122,8 +1202,8 @@ r"""
 figure, panels = lesson.panels(2, "Best of n samples (shipped run)", None,
     ("the reward model's score", "what the judge passes, %"))  # fmt: skip
 for axes, place, scale in zip(panels, (0, 1), (1, 100), strict=True):
-    found = [pair[place] for pair in best.values()]
-    ends = np.array([(i.mean, i.low, i.high) for i in found])
+    rows = [pair[place] for pair in best.values()]
+    ends = np.array([(i.mean, i.low, i.high) for i in rows])
     mean, low, high = scale * ends.T
     color = PALETTE["best-of-n"]
     axes.plot(list(best), mean, "o-", color=color)
@@ -1131,21 +1211,19 @@ for axes, place, scale in zip(panels, (0, 1), (1, 100), strict=True):
     axes.set(xlabel="n, samples to choose from")
 any_of = [100 * np.mean([any(row[:n]) for row in passes]) for n in best]
 panels[1].plot(list(best), any_of, "--", color=INK)
+panels[1].text(3.8, any_of[3], "any of the n", ha="right", va="bottom")
 lesson.show(figure, "Two rising curves over n with their intervals: score, "
     "and share that the judge passes, below a dashed line.")  # fmt: skip
 
 # %% play [markdown]
 r"""
-Both gain less with each sample; what the right one lacks of the dashed line, the model overlooks. On the shipped run's
-{run:models.sft.passes.n} prompts (above: half) {run:models.sft.passes:.0%} of single samples pass, and
-{run:models.best-of-n.passes:.0%} of the best of sixteen. Try your own prompt: a dot is a sample, the ringed one is shown.
+Both gain less with each sample; what the right one lacks of the dashed line, the model overlooks. Try your own prompt: a
+dot is one of sixteen samples of the SFT model, the ringed one is shown.
 """
 
-# %% play [markdown] lang="zh" of="688b1ef0"
+# %% play [markdown] lang="zh" of="aad22212"
 r"""
-两条曲线都是样本越多，增加越少；与虚线之间的差距，是奖励模型看漏的。在随包运行的 {run:models.sft.passes.n} 个提示上（约为这里的两倍），
-单个样本的合格率是 {run:models.sft.passes:.0%}，十六选一是 {run:models.best-of-n.passes:.0%}。
-请试一个你自己的提示：每个点是一个样本，圈起来的是显示出来的那个。
+两条曲线都是样本越多，增加越少；与虚线之间的差距，是奖励模型看漏的。请试一个你自己的提示：每个点是 SFT 模型十六个样本中的一个，圈起来的是显示出来的那个。
 """
 
 # %% playground
@@ -1162,30 +1240,28 @@ playground
 r"""
 ### Choosing an epoch (C.1)
 
-Chapter 04 left a question open: which of sixteen SFT epochs to take? The paper took the one whose samples its reward model
-liked best. Rings mark three choices: epoch {run:epochs.best.loss} by validation loss, {run:epochs.best.score} by reward model,
-{run:epochs.best.grade} by the judge. Bands are intervals over prompts: of epochs whose bands overlap, which one wins is mostly
-luck.
+Which of sixteen SFT epochs to take (chapter 04)? The paper took the one whose samples its reward model
+liked best. Rings mark what validation loss, reward model and judge would choose. Bands are intervals over prompts. But epochs share prompts: only paired differences,
+below, compare two, and the best of sixteen is partly luck.
 """
 
-# %% epoch [markdown] lang="zh" of="709a87ba"
+# %% epoch [markdown] lang="zh" of="e865ed94"
 r"""
 ### 选择一个轮次（C.1）
 
-第 04 章留下一个问题：十六轮 SFT，该取哪一轮？论文取的是奖励模型最喜欢其样本的那一轮。
-圆圈标出三种选择：按验证损失是第 {run:epochs.best.loss} 轮，按奖励模型是第 {run:epochs.best.score} 轮，
-按评判者是第 {run:epochs.best.grade} 轮。色带是对提示的区间：色带重叠的轮次之间，谁胜出多半靠运气。
+十六轮 SFT，该取哪一轮（第 04 章）？论文取的是奖励模型最喜欢其样本的那一轮。
+圆圈标出验证损失、奖励模型和评判者各会选哪一轮。色带是对提示的区间。但各轮用的是同样的提示：只有下面的成对差才能比较两轮，而且十六轮中的最好一轮有几分靠运气。
 """
 
 # %% epochs
 log = (shipped.run("sft-long") / "metrics.jsonl").read_text().splitlines()
 loss = [[row["validation/loss"]] for row in map(json.loads, log)
         if "validation/loss" in row]  # fmt: skip
-epochs = shipped.read("epochs")
-shown = {"validation loss": (loss, np.argmin)} | {
-    name: ([row[key] for row in epochs], np.argmax)
-    for key, name in (("score", "reward model"), ("grade", "judge's grade"))
-}
+by_score, by_grade = ([row[key] for row in shipped.read("epochs")]
+                      for key in ("score", "grade"))  # fmt: skip
+shown = {"validation loss, nats a token": (loss, np.argmin),
+         "reward model's score": (by_score, np.argmax),
+         "judge's grade, one to seven": (by_grade, np.argmax)}  # fmt: skip
 figure, panels = lesson.panels(3, "Which epoch? (shipped run)", None, shown)
 for axes, (rows, best_at) in zip(panels, shown.values(), strict=True):
     ends = [(i.mean, i.low, i.high) for i in map(over_prompts, rows)]
@@ -1197,23 +1273,35 @@ for axes, (rows, best_at) in zip(panels, shown.values(), strict=True):
     axes.set(xlabel=f"epoch; chosen: {k + 1}", xticks=range(4, 17, 4))
 lesson.show(figure, "Loss, score and grade by epoch; each choice ringed.")
 
+# %% epochs-paired
+liked, graded = (int(np.argmax(np.mean(rows, axis=1)))
+                 for rows in (by_score, by_grade))  # fmt: skip
+for what, rows, one, two in (
+    ("score", by_score, liked, 0),
+    ("judge's grade", by_grade, liked, 0),
+    ("judge's grade", by_grade, graded, liked),
+):
+    d = paired_difference(rows[one], rows[two])
+    print(f"{what}, epoch {one + 1} less epoch {two + 1}: "
+          f"{d.mean:+.2f} [{d.low:+.2f}, {d.high:+.2f}]")  # fmt: skip
+
 # %% desk [markdown]
 r"""
 ## Your turn: rank
 
-Now you are the labeler. Give each of the six completions a rank, equal ones where you can't decide, and save. The desk then
-shows Eq. 1 on *your* ranking under the shipped reward model, to be read against $\log 2$, and how often Tinytown's labelers
-agree with you. Grades and flags (what else the paper's labelers noted, Table 3) are there if you like. A line of JSON is
-saved, of the kind that trained the model.
+Now you are the labeler. Give each of the six completions a rank, equal ones where you can't decide, and save. The prompts
+are those whose samples' grades lie furthest apart: expect more agreement than above. The *labeling desk* then shows Eq. 1
+on *your* ranking under the shipped reward model, to be read against $\log 2$, and how often Tinytown's labelers agree with
+you. Grades and flags (Table 3) are optional.
 """
 
-# %% desk [markdown] lang="zh" of="93f6caf2"
+# %% desk [markdown] lang="zh" of="8c71ae66"
 r"""
 ## 轮到你了：排序
 
-现在你是标注员。给六个回复各定一个名次，分不出高下就给相同的名次，然后保存。标注台会显示随包的奖励模型在*你的*排序上的式 1，
-请对照 $\log 2$ 来读，以及 Tinytown 的标注员有多常与你一致。如果愿意，还可以打分并勾选标记（论文的标注员另外记下的内容，表 3）。
-你保存的是一行 JSON，与训练这个模型的数据同一种格式。
+现在你是标注员。给六个回复各定一个名次，分不出高下就给相同的名次，然后保存。这些提示的样本评分相差最大：一致的时候会比上面多。
+*标注台*随后显示随包的奖励模型在*你的*排序上的式 1，请对照 $\log 2$ 来读，以及 Tinytown 的标注员有多常与你一致。
+如果愿意，还可以打分并勾选标记（表 3）。
 """
 
 # %% labeling
@@ -1252,47 +1340,47 @@ else:
 r"""
 ## Summary
 
-The paper's numbers beside those of this page. They measure other people, models and tasks: compare the order,
-not the digits.
+The paper's numbers beside ours. People, models and tasks differ: compare the order, not the digits.
 """
 
-# %% summary [markdown] lang="zh" of="bd06e0ff"
+# %% summary [markdown] lang="zh" of="47c76e5a"
 r"""
 ## 小结
 
-论文的数字与本页的数字并列如下。两者的人、模型和任务都不同：请比较次序，而不是数位。
+论文的数字与我们的并列如下。两者的人、模型和任务都不同：请比较次序，而不是数位。
 """
 
 # %% beside
 from minirlhf import paper
 
-ours_held = accuracy(ours, labeled).mean
+fewest, most = paper.value("rm.k.min"), paper.value("rm.k.max")
+on_new = percent(accuracy(ours, labeled)).mean
 lesson.table(("", "paper", "here"), [
-    ("completions a prompt", f"{paper.value('rm.k.min')} to "
-     f"{paper.value('rm.k.max')}", f"{min(sizes)} to {max(sizes)}"),
+    ("completions a prompt", f"{fewest} to {most}",
+     f"{min(sizes)} to {max(sizes)}"),
     ("ties", paper.value("rm.ties"), f"{tied:.0%}, dropped"),
-    ("two labelers agree, %", paper.cite("agreement.training"),
-     f"{100 * alike.mean:.1f}"),
-    ("judge finds a labeler's order, %", "–", f"{100 * truth.mean:.1f}"),
-    ("reward model finds it, %", "–", f"{100 * ours_held:.1f}"),
-    ("labelers of training groups, %", paper.cite("rm.accuracy.training"),
-     level["inside"]),
-    ("labelers left out, %", paper.cite("rm.accuracy.held_out"),
+    ("two labelers agree", paper.cite("agreement.training"),
+     f"{percent(agreed).mean:.1f}%"),
+    ("judge orders as a labeler", "–", f"{percent(truth).mean:.1f}%"),
+    ("shipped reward model orders as a labeler", "–", f"{on_new:.1f}%"),
+    ("five folds: labelers of training groups",
+     paper.cite("rm.accuracy.training"), level["inside"]),
+    ("five folds: labelers left out", paper.cite("rm.accuracy.held_out"),
      level["outside"]),
-    ("time, pairs : prompts", "–", f"{guess_cost.result:.1f}"),
-])  # fmt: skip
+    ("pair by pair, a completion is read", f"{fewest - 1} to {most - 1} "
+     "times", f"{guess_cost.result:.1f} times")])  # fmt: skip
 
 # %% three [markdown]
 r"""
 A reward model turns orders into numbers by pushing on differences of scores; its zero is set afterwards, by demonstrations.
-All pairs of a prompt are one batch element, against over-fitting in the paper, and because each completion then passes the
-model once. Its accuracy against a labeler is limited by that labeler's lapses, and what it knows ends where comparisons end,
-those of its starting point included.
+All pairs of a prompt are one batch element: against over-fitting in the paper, which ours didn't show, and because each
+completion then passes the model once. Its accuracy against a labeler is limited by that labeler's lapses, and what it knows
+ends where comparisons end, those of its starting point included.
 """
 
-# %% three [markdown] lang="zh" of="72a32fd1"
+# %% three [markdown] lang="zh" of="ad2996cd"
 r"""
-奖励模型通过推动得分之差，把次序变成数；它的零点是事后由示范定下的。一个提示的所有对作为一个批次元素，在论文中是为了防止过拟合，
+奖励模型通过推动得分之差，把次序变成数；它的零点是事后由示范定下的。一个提示的所有对作为一个批次元素：在论文中是为了防止过拟合（我们的运行中没有看到），
 也因为这样每个回复只需通过模型一次。它对照标注员的准确率受限于那位标注员的疏忽；成对比较（包括它的起点所见的）到哪里为止，它的所知也就到哪里为止。
 """
 
@@ -1312,7 +1400,7 @@ Eq. 1 never compared them, so it doesn't say. The bias fixes a zero for all prom
 
 <details><summary>Answer</summary>
 
-Nothing: no pair is left, and the prompt isn't counted in the mean.
+Nothing. No pair is left; as the mean of none would be zero by zero, the prompt isn't counted.
 
 </details>
 
@@ -1320,8 +1408,7 @@ Nothing: no pair is left, and the prompt isn't counted in the mean.
 
 <details><summary>Answer</summary>
 
-There may be. The second labeler errs too; an order free of errors, the judge's, agrees with the first one more often. That
-is the limit.
+There may be. Two labelers both err; an order without errors, the judge's, meets only one labeler's lapses.
 
 </details>
 
@@ -1329,12 +1416,12 @@ is the limit.
 
 <details><summary>Answer</summary>
 
-Those that don't lower the score: nothing pushes against them. Chapter 06 looks.
+Those that raise the score first; against them and the unseen ones works only step 3's KL penalty.
 
 </details>
 """
 
-# %% questions [markdown] lang="zh" of="cb8dc3cd"
+# %% questions [markdown] lang="zh" of="b4fd48ca"
 r"""
 ## 思考题
 
@@ -1350,7 +1437,7 @@ r"""
 
 <details><summary>答案</summary>
 
-什么也没有：没有剩下任何一对，这个提示也不计入平均。
+什么也没有。没有剩下任何一对；对零对取平均会是零除以零，所以这个提示不计入。
 
 </details>
 
@@ -1358,7 +1445,7 @@ r"""
 
 <details><summary>答案</summary>
 
-未必。第二位标注员也会出错；没有错误的次序，即评判者的次序，与第一位一致的时候更多。那才是上限。
+未必。两位标注员都会出错；没有错误的次序，即评判者的次序，只会碰上一位标注员的疏忽。
 
 </details>
 
@@ -1366,7 +1453,7 @@ r"""
 
 <details><summary>答案</summary>
 
-那些不会压低得分的毛病：没有什么在把它们往下推。第 06 章会去看。
+首先是那些会抬高得分的毛病。对付它们，以及它看不见的那些，只有第 3 步的 KL 惩罚。
 
 </details>
 """
@@ -1378,26 +1465,24 @@ r"""
 - [Exercise 05](../exercises/ex05_reward_model.ipynb): write Eq. 1, the bias and best of n yourself, find a bug, predict the
   ceiling.
 - [Chapter 06](06_reinforcement_learning.ipynb): step 3 trains a policy on these scores.
-  [Chapter 04](04_supervised_fine_tuning.ipynb) made the samples that were ranked.
 
-**A lecture of thirty minutes.** From an order to pairs, five; Eq. 1 with the explorer, eight; the four starting points,
-five; all pairs at once, five; the ceiling, four; the picture of flaws, three.
+**Lecture, thirty minutes.** From an order to pairs, five; Eq. 1 with the explorer, eight; the four starting points, five;
+all pairs at once, five; the ceiling, four; the picture of flaws, three.
 
-**A lab of sixty minutes.** All cells from the top while the live run trains, twenty; five prompts at the labeling desk,
-fifteen; a flaw of your own as another line of `EDITS`, fifteen; the first two exercises, ten.
+**Lab, sixty minutes.** All cells while the live run trains, twenty; five prompts at the labeling desk, fifteen; a flaw of
+your own in `EDITS`, fifteen; the first two exercises, ten.
 """
 
-# %% way-on [markdown] lang="zh" of="0c63112a"
+# %% way-on [markdown] lang="zh" of="68843e3e"
 r"""
 ## 接下来
 
 - [本章的练习](../../exercises/ex05_reward_model.ipynb)：亲手写出式 1、偏置和 n 选一，找出一个错误，预测上限。
 - [第 06 章](../06_reinforcement_learning.ipynb)：第 3 步用这些得分训练策略。
-  [第 04 章](../04_supervised_fine_tuning.ipynb)产生了被排序的样本。
 
-**三十分钟的讲课。** 从次序到成对比较，五分钟；式 1 与探索器，八分钟；四个起点，五分钟；所有对放在一起，五分钟；上限，四分钟；
+**讲课，三十分钟。** 从次序到成对比较，五分钟；式 1 与探索器，八分钟；四个起点，五分钟；所有对放在一起，五分钟；上限，四分钟；
 毛病一图，三分钟。
 
-**六十分钟的实验课。** 从头运行所有单元格，同时让现场训练进行，二十分钟；在标注台排五个提示，十五分钟；
-在 `EDITS` 中加一行你自己的毛病，十五分钟；前两道练习，十分钟。
+**实验课，六十分钟。** 运行所有单元格，同时让现场训练进行，二十分钟；在标注台排五个提示，十五分钟；
+在 `EDITS` 中加一个你自己的毛病，十五分钟；前两道练习，十分钟。
 """

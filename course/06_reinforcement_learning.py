@@ -10,16 +10,15 @@ r"""
 # Chapter 06 · Reinforcement learning
 
 Step 3 of the paper: the policy writes, the reward model scores, and what scored well becomes likelier. How does one
-number at the end of a reply reach each of its tokens? And what happens when the policy learns the reward model's
-weaknesses, too?
+number at the end of a reply reach each of its tokens? And what if the policy learns the reward model's weaknesses?
 
 After this chapter you can
 
 - write Eq. 2, and say what each of its three terms is for;
-- follow a response from the sampled token to the clipped loss, number by number;
+- follow a response from sampled token to clipped loss;
 - train a policy, and say from held-out prompts whether it became better;
 - recognise from two curves a policy that fools its reward model;
-- name what the paper leaves open, and where each missing value comes from.
+- name what the paper leaves open, and who fills it.
 """
 
 # %% bandit [markdown] defines="PPO-ptx"
@@ -27,7 +26,7 @@ r"""
 ## A bandit with one turn (§3.5, Eq. 2)
 
 A prompt comes in, the policy answers, the reward model scores the answer, and the episode is over. The paper calls this
-a *bandit*: the prompt $x$ is the state, one whole response $y$ is the action, and no other state follows. What is to grow is Eq. 2:
+a *bandit*: the prompt $x$ is the state, one whole response $y$ is the action. What is to grow is Eq. 2:
 
 $$
 J(\phi)=\mathbb E_{x,\,y\sim\pi}\Big[\,r_\theta(x,y)-\beta\,\log\frac{\pi(y\mid x)}{\pi^{\rm SFT}(y\mid x)}\Big]
@@ -35,13 +34,13 @@ J(\phi)=\mathbb E_{x,\,y\sim\pi}\Big[\,r_\theta(x,y)-\beta\,\log\frac{\pi(y\mid 
 $$
 
 - $r_\theta(x,y)$, the **score**, pulls the policy towards what the reward model likes.
-- $\beta$ times the log-ratio is the **price** of leaving the reference model $\pi^{\rm SFT}$: $\beta$ for each nat of KL. A reward
-  model can be trusted near the texts it was trained on, hardly further.
+- $\beta$ times the log-ratio is the **price** of leaving the reference model $\pi^{\rm SFT}$: $\beta$ for each nat of KL (logarithms
+  are natural). A reward model can be trusted near the texts it was trained on, hardly further.
 - The last term **rehearses** pretraining text, weighted by $\gamma$. Without it ($\gamma=0$) the paper says PPO, with it
-  *PPO-ptx*. In most books $\gamma$ is a discount; here it never is, and the paper has none.
+  *PPO-ptx*. In most books $\gamma$ is a discount; the paper has none.
 
-The logarithm of a product is a sum. So the price of a response can be charged token by token, while its score comes
-once, at the end.
+The logarithm of a product is a sum. So the price can be charged token by token, while the score comes once, at
+the end. For learning, each token is an action, the text so far its state.
 """
 
 # %% four-models [markdown] defines="value model"
@@ -49,18 +48,17 @@ r"""
 ## Four models at work (C.3, C.4)
 
 - The **policy** starts as the initial model of C.3: in the paper, the base model after {paper:init.epochs} epochs of
-  demonstrations, mixed with {paper:init.pretrain_mix:.0%} pretraining text. It isn't the SFT baseline with its {paper:sft.epochs} epochs.
+  demonstrations, mixed with {paper:init.pretrain_mix:.0%} pretraining text. The paper's SFT baseline, after {paper:sft.epochs}, is another model.
 - The **reference model** is a frozen copy of the same initial model, whatever the name $\pi^{\rm SFT}$ suggests.
 - The **reward model** of step 2 is frozen, too.
 - The **value model** predicts, at each token, the reward that is still to come. It starts as a copy of the reward
   model and learns beside the policy.
 
-In the paper reward and value model have {paper:value.size} parameters, whatever the policy has; in Tinytown all four are
-alike. Of the held-out prompts, the judge passes {run:models.initial.passes:.0%} for our initial model,
-{run:models.sft.passes:.0%} for SFT.
+In the paper reward and value model have {paper:value.size} parameters, whatever the policy has; in Tinytown, our small world, all
+four are alike.
 
-We load them from the shipped run, and as policy we take its *last* one: at the first iteration the policy equals its
-reference, and each log-ratio would be zero.
+We load them from the *shipped run*, a long one in the package. As policy we take its finished one, averaged over
+steps; before training it equals its reference, and each log-ratio would be zero.
 """
 
 # %% load
@@ -93,7 +91,7 @@ r"""
 
 An iteration begins with a *rollout*: one response to each of {paper:ppo.batch} prompts (here, {run:counts.ppo_batch}), sampled
 at temperature {paper:ppo.temperature:.0f}, with each token's log-probability. Then reference, value and reward model read
-what was written. The next cells do that for sixty-four short prompts, with the functions that training uses.
+what was written. The next cells do that for sixty-four short prompts, with training's own functions.
 """
 
 # %% rollout
@@ -133,7 +131,7 @@ How far has the policy moved? For the token that was sampled, the log-ratio answ
 $$k_1=\log\pi(y_t\mid x,y_{<t})-\log\pi^{\rm SFT}(y_t\mid x,y_{<t})$$
 
 Summed over a response it is the log-ratio of Eq. 2. Its *mean* under the policy is the KL divergence, which is never
-negative. A single value may have either sign: below zero, the policy likes the token less than its reference does.
+negative. A single value may be: then the policy likes the token less than its reference does.
 """
 
 # %% k1-guess
@@ -153,21 +151,25 @@ guess_sign.reveal(100 * float((k1[mask] < 0).float().mean()))
 
 # %% k1-look [markdown]
 r"""
-On the left, the log-ratios of all tokens: look at how many lie near zero. On the right, their sums, a dot for each
-response; the line is the mean, an estimate of the KL.
+On the left, the log-ratios of all tokens: look at how many lie near zero, on a logarithmic axis. On the right, their sums,
+sorted, a dot for each response; the line is the mean, an estimate of the KL.
 """
 
 # %% k1-picture
-from minirlhf.plots import INK, MUTED, PALETTE
+import numpy as np
+
+from minirlhf.plots import INK, MUTED, PALETTE, running_mean
 
 of_response = (k1 * mask).sum(-1)
 figure, (tokens, sums) = lesson.panels(
     2, "Log-ratios of one rollout (live)")  # fmt: skip
-tokens.hist(k1[mask], bins=40, color=PALETTE["ppo"], log=True)
-tokens.set(xlabel="log-ratio of a token, nats", ylabel="tokens")
+edges = np.linspace(-1, 1, 41) * float(k1[mask].abs().max())  # one at 0
+tokens.hist(k1[mask], bins=edges, color=PALETTE["ppo"], log=True)
+tokens.axvline(0, color=INK, linewidth=1)
+tokens.set(xlabel="log-ratio of a token, nats", ylabel="tokens (log axis)")
 sums.plot(of_response.sort().values, ".", color=PALETTE["ppo"])
 sums.axhline(of_response.mean(), color=INK, linewidth=1)
-sums.set(xlabel="responses, in order", ylabel="nats a reply")
+sums.set(xlabel="responses, sorted", ylabel="nats a reply")
 sums.annotate(f"KL {of_response.mean():.2f}", (1, of_response.mean()),
     xytext=(0, 4), textcoords="offset points", color=INK)  # fmt: skip
 lesson.show(figure, "Left, a histogram of the tokens' log-ratios. Right, "
@@ -181,8 +183,7 @@ Spread over the tokens, the bracket of Eq. 2 is
 
 $$R_t=-\beta\,\big(\log\pi(y_t)-\log\pi^{\rm SFT}(y_t)\big)+\mathbf 1[t\text{ is the last token}]\;r_\theta(x,y)$$
 
-The first cell prints the package's lines. The second checks that each response's rewards add up to its score minus
-$\beta$ times its log-ratio.
+After the package's lines, a check: a response's rewards add up to its score minus $\beta$ times its log-ratio.
 """
 
 # %% shaped
@@ -206,8 +207,8 @@ print(lines(shaped_rewards))
 given = (episodes.scores, episodes.logprobs, episodes.reference, mask,
          ppo.beta)  # fmt: skip
 rewards = shaped_rewards(*given)
-error = rewards.sum(-1) - (episodes.scores - ppo.beta * of_response)
-print(f"largest difference in a response: {error.abs().max():.0e}")
+gap = rewards.sum(-1) - (episodes.scores - ppo.beta * of_response)
+print(f"largest difference in a response: {gap.abs().max():.0e}")
 print(f"mean over the rollout: {rewards.sum(-1).mean():.3f}")
 print(f"the bracket of Eq. 2:  {rlhf_objective(*given):.3f}")
 
@@ -220,16 +221,13 @@ expects before token $t$ is chosen. If the expectation jumps after a token, that
 
 $$\delta_t=R_t+V_{t+1}-V_t,\qquad \hat A_t=\sum_{k\ge0}\lambda^k\,\delta_{t+k}$$
 
-Our value model is a copy of the reward model here, as at the start of training. It takes an unfinished reply for a poor
-one, so its expectation jumps where the reply ends.
+$\delta_t$ is the surprise at token $t$; after the last one $V$ is zero. $\hat A_t$ is its *advantage*: how much better the token
+turned out than expected, its own surprise and, fading with $\lambda$, the later ones. This is *GAE*, generalised advantage
+estimation. The paper cites it, states that there is no discount, and doesn't state $\lambda$. It is {paper:unstated.gae_lambda} in
+the paper's *ancestors*, the work whose recipe it follows, and one in our runs.
 
-$\delta_t$ is the surprise at token $t$. $\hat A_t$ is its *advantage*: how much better the token turned out than expected,
-its own surprise and, fading with $\lambda$, the later ones. After the last token $V$ is zero. This is *GAE*, generalised
-advantage estimation. The paper cites it, states that there is no discount, and doesn't state $\lambda$; its ancestors have the value in the cell, our
-runs one.
-
-Two ends of one scale: $\lambda=0$ believes the value model entirely, $\lambda=1$ only what came ($\hat A_t+V_t$ is then
-the sum of the rewards from $t$ on).
+Two ends of one scale: $\lambda=0$ trusts the value model, so little noise and all its errors. $\lambda=1$ takes what came, so
+no such errors and much noise; $\hat A_t+V_t$ is then the sum of the rewards from $t$ on.
 """
 
 # %% gae
@@ -246,14 +244,18 @@ fading = 0.95 ** torch.arange(T)
 by_hand = [float((fading[: T - t] * surprise[t:]).sum()) for t in range(T)]
 package = gae(rewards, episodes.values, mask, lam=0.95).advantages[row, :T]
 print(lines(gae))
-error = (package - torch.tensor(by_hand)).abs().max()
-print(f"\nlargest difference to the sum by hand: {error:.0e}")
+apart = (package - torch.tensor(by_hand)).abs().max()
+print(f"\nlargest difference to the sum by hand: {apart:.0e}")
 
 # %% lambda-look [markdown]
 r"""
-One response, twice: on the left, values and rewards, on the right, advantages under three values of $\lambda$. $V_t$ stands
-before token $t$ is known, so a jump shows one token after its cause. Look at the first tokens: the larger $\lambda$, the more of
-what comes at the end has reached them.
+One response, twice: left its values and rewards, right advantages under three values of $\lambda$. $V_t$ stands before token $t$ is
+known, so a jump shows one token after its cause. Look at the first tokens: the larger $\lambda$, the more of what comes at the end
+has reached them.
+
+Our value model is a copy of the reward model here, as at the start of training, never trained on unfinished replies. Where it
+says low until the reply ends, ending looks like merit for $\lambda$ below one: an artefact. So our runs take $\lambda=1$, where a
+wrong $V$ makes noise but favours no token.
 """
 
 # %% lambda-picture
@@ -265,14 +267,14 @@ figure, (left, right) = lesson.panels(2, title, size=(7.2, 3.1))
 left.bar(range(T), R, color=MUTED, width=0.6, label="reward R")
 left.plot(range(T), V, "o-", color=INK, ms=3, label="value V")
 for lam, style in ((0.0, ":"), (0.95, "--"), (1.0, "-")):
-    found = gae(rewards, episodes.values, mask, lam=lam).advantages[row, :T]
-    right.plot(range(T), found, style, color=INK, label=f"λ = {lam:g}")
+    credit = gae(rewards, episodes.values, mask, lam=lam).advantages[row]
+    right.plot(range(T), credit[:T], style, color=INK, label=f"λ = {lam:g}")
 right.set_title("advantage A", fontsize=8.5, fontweight="normal")
 for axes in (left, right):
     axes.set_xticks(range(T), one.tokens, rotation=70, fontsize=7)
     axes.margins(y=0.3)
     axes.legend(fontsize=7, ncols=3, loc="upper center", frameon=False)
-left.set_ylabel("reward")
+left.set_ylabel("units of the reward")
 lesson.show(figure, "Left, rewards as bars and values as a line over the "
     "tokens. Right, advantages under three λ.")  # fmt: skip
 
@@ -281,27 +283,26 @@ r"""
 ### From advantage to loss
 
 First, *whitening*: over all response tokens of the rollout, advantages are shifted to mean zero and scaled to variance
-one. The unit of the reward then no longer sets the size of a step. The paper doesn't say whether it does so; the code of
-its ancestors does.
+one. The unit of the reward then no longer sets the size of a step.
 
-Then PPO, *proximal policy optimization*. The gradient of the bracket in Eq. 2 is the mean of
-$\sum_t\hat A_t\nabla\log\pi(y_t)$: each token becomes likelier by its advantage. Let $\rho_t$ be the ratio of the token's
-probability now to that when it was sampled. At one, $\rho_t\hat A_t$ has that very gradient; beyond the clip range
-$\epsilon$, {paper:ppo.clip}, it ends:
+Then PPO, *proximal policy optimization*. Each token is to become likelier by its advantage:
+$\sum_t\hat A_t\nabla\log\pi(y_t)$. For $\lambda=1$ the mean of this is the gradient of the bracket in Eq. 2; $V$, known before the
+token, changes only the noise. Let $\rho_t$ be the ratio of the token's probability now to that when it was sampled. At one,
+$\rho_t\hat A_t$ has that very gradient. Beyond the clip range $\epsilon$, {paper:ppo.clip}, in the direction that pays, it ends (the
+bar is a mean over tokens):
 
 $$\mathcal L=-\,\overline{\min\big(\rho_t\hat A_t,\ \mathrm{clip}(\rho_t,1-\epsilon,1+\epsilon)\,\hat A_t\big)}$$
 
-The value model learns the returns $\hat A_t+V_t$ by half the squared error, and in the ancestors' code the larger of two:
-once of the value as it is, once of the value held within $\epsilon$ of what it was at sampling.
+The value model learns the returns $\hat A_t+V_t$ by half the squared error; in the ancestors' code, by the larger of that and the
+same with the value held within `value_clip` of what it was at sampling.
 """
 
 # %% losses
 from minirlhf.objectives import policy_loss, value_loss, whiten
 
-found = gae(rewards, episodes.values, mask, lam=ppo.lam)
-white = whiten(found.advantages, mask)
-for name, x in (("advantages", found.advantages), ("whitened", white)):
-    x = x[mask]
+raw = gae(rewards, episodes.values, mask, lam=ppo.lam).advantages
+white = whiten(raw, mask)
+for name, x in (("advantages", raw[mask]), ("whitened", white[mask])):
     print(f"{name:10} mean {x.mean():+.2f}, deviation {x.std():.2f}, "
           f"above zero {(x > 0).float().mean():.0%}")  # fmt: skip
 for function in (whiten, policy_loss, value_loss):
@@ -310,19 +311,19 @@ for function in (whiten, policy_loss, value_loss):
 # %% push-text [markdown]
 r"""
 What does the minimum do? Take four tokens, good or bad, already made likelier or less likely. The last column says where
-the loss pushes their log-probability. Before you look: which two get no push?
+the loss pushes them. Before you look: which two get no push?
 """
 
 # %% push
 A = torch.tensor([[1.0, 1.0, -1.0, -1.0]])
-ratio = torch.tensor([[1.3, 0.7, 1.3, 0.7]])
-new = ratio.log().requires_grad_()
-every = torch.ones(1, 4, dtype=torch.bool)
-policy_loss(new, torch.zeros(1, 4), A, every, clip=ppo.clip).backward()
+ratios = torch.tensor([[1.3, 0.7, 1.3, 0.7]])
+new = ratios.log().requires_grad_()
+counted = torch.ones(1, 4, dtype=torch.bool)  # the mask: all four
+policy_loss(new, torch.zeros(1, 4), A, counted, clip=ppo.clip).backward()
 words = {0: "none: clipped", 1: "up", -1: "down"}
 lesson.table(("advantage", "ratio now", "push"), [
-    (f"{a:+.0f}", f"{ratio:.1f}", words[int(torch.sign(-g))])
-    for a, ratio, g in zip(A[0], ratio[0], new.grad[0], strict=True)
+    (f"{a:+.0f}", f"{rho:.1f}", words[int(torch.sign(-g))])
+    for a, rho, g in zip(A[0], ratios[0], new.grad[0], strict=True)
 ])  # fmt: skip
 
 # %% lens-text [markdown]
@@ -330,7 +331,7 @@ r"""
 A token that has moved far enough in the direction that pays gets no further push; one that moved the wrong way
 is pulled back.
 
-Now go through all of it by yourself. Choose a step, then a token; below the picture its numbers stand in the step's
+The picture shows the first of four steps. With a running kernel, choose a step, then a token: its numbers stand in the step's
 equation. In the last step, move the ratio across the clip. Then sample a response to a prompt of yours.
 """
 
@@ -343,15 +344,16 @@ TokenLens(one, models=models, config=ppo)
 r"""
 ## A run of your own (C.4)
 
-The paper's run has {paper:ppo.episodes} episodes: {paper:ppo.iterations} iterations of {paper:ppo.batch}, each worked off once
-in minibatches of {paper:ppo.minibatch}, {paper:ppo.updates} steps in all. Learning rates rise over {paper:ppo.warmup}
-iterations and then stay. The finished policy is a moving average of the weights (rate {paper:ppo.ema}).
+The paper's run has {paper:ppo.iterations} iterations of {paper:ppo.batch} episodes, {paper:ppo.updates} steps in all. Learning
+rates rise over {paper:ppo.warmup} iterations and then stay. The finished policy is a moving average of the weights
+(rate {paper:ppo.ema}).
 
 Our shipped run has {run:counts.episodes:,} episodes in iterations of {run:counts.ppo_batch}. The next one, live, has a quarter
-of them, so it warms up for three iterations only and averages over fewer steps; all else is as in the shipped run. It trains in
-a process of its own, as if started in a terminal, and writes into a folder, which the desk reads. Run the cell again, and
-it attaches. First, guess what the judge will say afterwards; *no clear change* means that the interval of the difference
-holds zero.
+of them and draws from a third of the prompts. It warms up for three iterations only and averages over fewer steps; all else
+is alike. It trains in a process of its own, whose folder the desk reads.
+
+First, guess what the *judge*, Tinytown's exact grader, will say afterwards. A reply *passes* if nothing in it is wrong or
+missing; *no clear change* means that the interval of the difference holds zero.
 """
 
 # %% run-guess
@@ -372,16 +374,17 @@ job = start(
     prompts=shipped.file("prompts-ppo"),
     episodes=lesson.pick(4096, quick=256),
     warmup=3,
-    ema=0.96,
+    ema=0.96,  # the preset's 0.992 suits four times the steps
     max_response=72,
-    drop_long=True,
+    drop_long=True,  # prompts that are too long, as the shipped run did
 )
 TrainingDesk(job, note="live")
 
 # %% desk-look [markdown]
 r"""
-Watch the reward, which is the reward model's score, and the KL, which begins at zero, since policy and reference begin
-alike. The $\beta$ slider acts on the run in progress. The next cell waits for the end.
+Watch the reward, that is the score, and the KL, which begins at zero. *Clip fraction* is the share of tokens beyond the clip,
+*value fit* how well the value model predicts returns. The $\beta$ slider acts on the run in progress; the next cell waits for its
+end.
 """
 
 # %% wait
@@ -392,8 +395,8 @@ kl_of = job.reader.series("objective/kl")[1]
 k = min(5, len(score_of) // 2)
 print(f"{len(score_of)} iterations; mean over the first and the last {k}:")
 for name, values in (("reward model", score_of), ("KL, nats", kl_of)):
-    first, last = sum(values[:k]) / k, sum(values[-k:]) / k
-    print(f"  {name}: {first:+.2f} to {last:+.2f}")
+    begin, end = sum(values[:k]) / k, sum(values[-k:]) / k
+    print(f"  {name}: {begin:+.2f} to {end:+.2f}")
 
 # %% heldout-text [markdown]
 r"""
@@ -419,8 +422,8 @@ def passed(model):
 
 before, after = passed(initial), passed(load_policy(job.folder / "model"))
 gain = paired_difference(after, before)
-found = [f"{100 * end:+.1f}" for end in (gain.mean, gain.low, gain.high)]
-print("{} held-out prompts: {} points, {} to {}".format(len(asked), *found))
+ends = [f"{100 * end:+.1f}" for end in (gain.mean, gain.low, gain.high)]
+print(f"{gain.n} prompts:", "{} points, 95% {} to {}".format(*ends))
 
 # %% heldout-picture
 figure, (shares, difference) = lesson.panels(
@@ -441,24 +444,24 @@ r"""
 ## Too little β, and too much (§3.5, E.7)
 
 Where the policy moves, the reward model has never been. Some of what it likes there is a mistake, and the policy will
-find it, since finding what scores is its task. *Over-optimisation* is when the reward model's score still rises
+find it: that is its task. *Over-optimisation* is when the reward model's score still rises
 while what it stands for falls. $\beta$ decides how far the policy gets.
 
 The paper tried it (E.7). With a $\beta$ of zero, replies got {paper:fig36.likert.0} of seven points from labelers; with
 {paper:ppo.beta.best.low}, {paper:fig36.likert.0.01}; with {paper:ppo.beta.best.high}, {paper:fig36.likert.0.02}; with two,
 {paper:fig36.likert.2}.
 
-$\beta$ has a unit, reward per nat, so no value carries over from one reward model to the next. Ours is
-{run:counts.ppo_beta}. Five shipped runs differ in nothing but $\beta$. First, a guess on what it costs to be held.
+$\beta$ is reward per nat, so no value carries over from one reward model to the next. Ours is {run:counts.ppo_beta}. Five shipped
+runs differ in nothing but $\beta$; one repeats ours. Their KL is that of training, unaveraged, on prompts of all lengths; above it
+was the finished policy's, on short ones. First, a guess on what it costs to be held.
 """
 
 # %% sweep
-import numpy as np
-
 from minirlhf.widgets.reader import Reader
 
 KL, SCORE, GRADE = "objective/kl", "objective/score", "judge/grade"
 sweep = {row["factor"]: row for row in shipped.read("sweep")}
+# A factor is β in units of the preset's: "beta-1" repeats its run.
 runs = {f: Reader(shipped.run(f"beta-{f:g}")) for f in sweep}
 
 
@@ -479,33 +482,61 @@ guess_kl
 guess_kl.reveal(late(5, KL), "shipped run")
 
 # %% beta-guess
-names = {factor: f"β = {row['beta']:g}" for factor, row in sweep.items()}
+names_by_factor = {f: f"β = {row['beta']:g}" for f, row in sweep.items()}
+smallest, *between, largest = sweep
+places = (names_by_factor[smallest], "one in between",
+          names_by_factor[largest], "can't be told")  # fmt: skip
 guess_beta = Prediction(
     "Which β does the judge grade highest on held-out prompts?",
-    "chapter06.beta", choices=tuple(names.values()))  # fmt: skip
+    "chapter06.beta", choices=places)  # fmt: skip
 guess_beta
 
 # %% beta-answer
-grades = {names[f]: over_prompts(sweep[f]["grade"]) for f in sweep}
-best = max(grades, key=lambda name: grades[name].mean)
-guess_beta.reveal(best, "shipped run")
+grades = {f: np.array(row["grade"]) for f, row in sweep.items()}
+middle = max(between, key=lambda f: grades[f].mean())
+
+
+def beats(factor, *others):
+    """Whether a run's grades lie clearly above those of the others."""
+    return all(paired_difference(grades[factor], grades[o]).low > 0
+               for o in others)  # fmt: skip
+
+
+best = [beats(smallest, middle, largest), beats(middle, smallest, largest),
+        beats(largest, smallest, middle), True]  # fmt: skip
+guess_beta.reveal(places[best.index(True)], "shipped run")
 
 # %% sweep-look [markdown]
 r"""
-Here are all five with their intervals. Do reward model and judge agree on the order? The table after the picture
-compares each run with the preset's, prompt by prompt: where an interval holds zero, these prompts don't tell the two apart. No
-interval knows another seed, and our $\beta$ was chosen with such results in sight.
+Here are all five. The grade, from one to seven, also counts how rich a reply is; passing doesn't. In the
+shipped run, the initial model has a score of {run:models.initial.score:.2f}, a grade of {run:models.initial.grade:.2f}, and
+{run:models.initial.passes:.1%} pass. Do reward model and judge agree on the order? The cell after the picture says.
 """
 
 # %% sweep-picture
-figure, (proxy, graded) = lesson.panels(
-    2, "Five values of β, held-out prompts (shipped run)",
-    size=(7.2, 3.0), titles=("Reward model", "Judge"))  # fmt: skip
-scored = {names[f]: over_prompts(sweep[f]["score"]) for f in sweep}
-lesson.intervals(proxy, scored, "score", percent=False)
-lesson.intervals(graded, grades, "grade, of seven", percent=False)
-lesson.show(figure, "For each β a dot with its interval: left the reward "
-    "model's score, right the judge's grade.")  # fmt: skip
+figure, panels = lesson.panels(
+    3, "Five values of β, held-out prompts (shipped run)", size=(7.2, 3.0),
+    titles=("Reward model", "Judge: grade", "Judge: passes"))  # fmt: skip
+kinds = {"score": "score", "grade": "of seven", "passes": "% of replies"}
+for axes, (kind, unit) in zip(panels, kinds.items(), strict=True):
+    lesson.intervals(axes, {
+        name: over_prompts(sweep[f][kind])
+        for f, name in names_by_factor.items()
+    }, unit, percent=kind == "passes")  # fmt: skip
+    axes.tick_params(axis="y", labelleft=axes is panels[0])
+lesson.show(figure, "For each β a dot with its interval: the reward "
+    "model's score, the judge's grade, the share that passes.")  # fmt: skip
+
+# %% sweep-order
+for kind in kinds:
+    order = sorted(sweep, key=lambda f: -np.mean(sweep[f][kind]))
+    print(f"by {kind:7}", " > ".join(names_by_factor[f] for f in order))
+
+# %% order-text [markdown]
+r"""
+The table compares each run with the preset's, prompt by prompt; where an interval holds zero, these prompts don't tell the two
+apart. No interval knows another seed, and our $\beta$ was chosen with such results in sight.
+"""
 
 # %% sweep-table
 OBJECTIVE = "objective/rlhf_reward"  # score - beta * KL
@@ -518,7 +549,7 @@ def against_preset(factor, name):
 
 head = ("shipped run", "KL, nats", "score − β KL", "score", "judge's grade")
 lesson.table(head, [
-    (names[f], f"{late(f, KL):.1f}",
+    (names_by_factor[f], f"{late(f, KL):.1f}",
      f"{np.mean(runs[f].series(OBJECTIVE)[1][:5]):.1f} to "
      f"{late(f, OBJECTIVE):.1f}",
      against_preset(f, "score"), against_preset(f, "grade"))
@@ -526,141 +557,154 @@ lesson.table(head, [
 
 # %% floor-text [markdown]
 r"""
-Look at the third column: with a large $\beta$ the bracket of Eq. 2 *falls* while it is being maximised. The run begins where KL
-is zero, and its learning rate never ends. Our explanation: part of each step is noise, and noise costs KL at any price. If so, a
-policy averaged over steps, as the finished one is, should be nearer. The next cell asks it, and the initial model, on the same prompts.
+Look at the third column: with a large $\beta$ the bracket of Eq. 2 *falls* while it is being maximised. Our guess: part of each
+step is noise, and noise costs KL at any price. Then averaging over steps should help. The next cell shows the averaged policy
+at our $\beta$, on short training prompts. It is no test: that would need the last weights too.
 """
 
 # %% floor
-first = Models(initial, initial, reward, models.value, tokenizer)
-found = []
-for name, which in (("initial model", first), ("PPO, averaged", models)):
+initial_models = Models(initial, initial, reward, models.value, tokenizer)
+two = (("initial model", initial_models), ("PPO, averaged", models))
+brackets = []
+for name, which in two:
     said = rollout(which, rows[: lesson.pick(256, quick=32)])
     nats = (kl_k1(said.logprobs, said.reference) * said.mask).sum(-1).mean()
     r = said.scores.mean()
     bracket = r - ppo.beta * nats
-    found.append((name, f"{r:.2f}", f"{nats:.2f}", f"{bracket:.2f}"))
-lesson.table(("live", "score", "KL, nats", "score − β KL"), found)
+    brackets.append((name, f"{r:.2f}", f"{nats:.2f}", f"{bracket:.2f}"))
+lesson.table(("live", "score", "KL, nats", "score − β KL"), brackets)
 
 # %% frontier-text [markdown]
 r"""
-What do the replies look like? Move the slider through the five runs. On the left stands where each ended by the reward
-model, the *proxy*, and in grey how it got there; on the right, by the judge. Both are of samples in training, before
-averaging, so they differ from the picture above. Which mistakes did the policy find where nothing held it? The table after the
-widget counts the judge's complaints.
+Move the slider through the five runs. Left is the reward model, the *proxy*, with the way there in grey,
+right the judge. Both are of samples in training, before averaging, unlike the picture above.
+
+Which mistakes did the policy find where nothing held it? The table compares two runs' last samples, on the same prompts, in the
+criteria that differ most. *Coherence*: nothing is said twice, and all makes sense. *Source*: nothing is added to the text asked
+about. *Constraint*: what the prompt demands of words or form.
 """
 
 # %% frontier
-from minirlhf.plots import running_mean
-from minirlhf.widgets import Frontier, Point
+from minirlhf.widgets import Frontier
+
+Frontier([shipped.run(f"beta-{f:g}") for f in sweep], source="shipped run")
 
 
-def point(factor):
-    """Where a run ended, and how it got there."""
-    run = runs[factor]
-    return Point(
-        beta=sweep[factor]["beta"], kl=late(factor, KL),
-        proxy=late(factor, SCORE), judge=late(factor, GRADE),
-        samples=run.samples(run.rows[-1]["step"]),
-        path=list(zip(*(running_mean(np.array(run.series(name)[1]), 15)
-                        for name in (KL, SCORE)), strict=True)),
-    )  # fmt: skip
-
-
-Frontier([point(factor) for factor in sweep], source="shipped run")
+# %% points
+def points(d):
+    """A difference of shares with its interval, and what it says."""
+    mean, low, high = (100 * end for end in (d.mean, d.low, d.high))
+    verdict = "no clear difference" if low <= 0 <= high else "clear"
+    return f"{mean:+.1f} ({low:+.1f} to {high:+.1f}), {verdict}"
 
 
 # %% complaints
 def missed(factor):
-    """Of the run's last samples, the share that miss each criterion."""
-    run, shares = runs[factor], {}
-    steps = [row["step"] for row in run.rows[-32:]]
-    texts = [s for step in steps for s in run.samples(step)]
-    for s in texts:
-        verdict = judge(s["prompt"], s["response"])
-        for name, met in verdict.criteria.items():
-            shares[name] = shares.get(name, 0) + (met < 1) / len(texts)
-    return shares
+    """Of the run's last samples, which miss each criterion."""
+    run = runs[factor]
+    texts = [s for row in run.rows[-32:] for s in run.samples(row["step"])]
+    met = [judge(s["prompt"], s["response"]).criteria for s in texts]
+    return {name: np.array([of.get(name, 1) < 1 for of in met])
+            for name in sorted(set().union(*met))}  # fmt: skip
 
 
 zero, preset = missed(0), missed(1)
-most = sorted(zero, key=lambda name: preset.get(name, 0) - zero[name])
-lesson.table(("criterion missed (shipped run)", names[0], names[1]), [
-    (name, f"{zero[name]:.0%}", f"{preset.get(name, 0):.0%}")
-    for name in most[:5]])  # fmt: skip
+more = {name: paired_difference(zero[name], preset[name]) for name in zero}
+most = sorted(more, key=lambda name: -more[name].mean)[:5]
+head = (f"missed, of {more[most[0]].n} replies (shipped run)",
+        names_by_factor[0], names_by_factor[1], "more, points")  # fmt: skip
+lesson.table(head, [
+    (c, f"{zero[c].mean():.0%}", f"{preset[c].mean():.0%}", points(more[c]))
+    for c in most])  # fmt: skip
 
 # %% time-look [markdown]
 r"""
-Now over time, as running means: solid the reward model's score (left axis), dashed the judge's grade of some of the same
-samples (right axis). While both rise, the proxy is worth following. Where solid goes on and dashed turns down,
-that is over-optimisation.
+Now over time, as means over fifteen iterations, with bands for their noise: left the score, right the grade of half the same
+samples. While both rise, the proxy is worth following. Where the left goes on and the right falls by more than its band, that is
+over-optimisation.
 """
 
 # %% time-picture
-ends = (min(sweep), 1, max(sweep))
+ends = (smallest, 1, largest)
 figure, panels = lesson.panels(
-    3, "Solid: score; dashed: judge's grade (shipped run)",
-    titles=[names[f] for f in ends])  # fmt: skip
-for name, style in ((SCORE, "-"), (GRADE, "--")):
-    raw = [np.array(runs[f].series(name)[1]) for f in ends]
-    found = [running_mean(values, 15) for values in raw]
-    low, high = min(map(min, found)), max(map(max, found))
-    sides = panels if name == SCORE else [p.twinx() for p in panels]
-    for side, curve in zip(sides, found, strict=True):
-        side.plot(range(5, len(curve) + 1), curve[4:], style, color=INK)
-        side.set(ylim=(low - 0.1, high + 0.1), xlabel="iterations")
-        side.tick_params(axis="y", labelsize=8)
-        side.spines[:].set_visible(False)
-    sides[0 if name == SCORE else -1].set_ylabel(name.split("/")[1])
-lesson.show(figure, "The score solid, the grade dashed, over a run.")
+    2, "Three runs, running means (shipped run)", size=(7.2, 3.1),
+    titles=("Reward model's score", "Judge's grade"))  # fmt: skip
+for axes, metric in zip(panels, (SCORE, GRADE), strict=True):
+    for factor, style in zip(ends, ("-", "--", ":"), strict=True):
+        each = np.array(runs[factor].series(metric)[1])
+        at = np.arange(1, len(each) + 1)
+        noise = np.diff(each).std() / 2**0.5  # of one iteration
+        reach = 1.96 * noise / np.minimum(at, 15) ** 0.5
+        y, name = running_mean(each, 15), names_by_factor[factor]
+        axes.plot(at[4:], y[4:], style, color=INK, label=name)
+        axes.fill_between(at[4:], (y - reach)[4:], (y + reach)[4:],
+                          color=INK, alpha=0.12, linewidth=0)  # fmt: skip
+    axes.set_xlabel("iterations")
+panels[0].legend(fontsize=8, loc="lower right")
+lesson.show(figure, "Score and grade of three runs over time, with bands.")
 
 # %% ptx-text [markdown] defines="alignment tax"
 r"""
 ## PPO-ptx, a first look (§3.5, Eq. 2, C.4)
 
-What a policy gains on instructions it may lose elsewhere. The paper saw its PPO models fall behind the base model at
-answering questions, reading and translation (§4.2), and calls that the *alignment tax*. A larger $\beta$ didn't win it
-back, even with the base itself as reference and a hundred times the price (E.6).
+What a policy gains on instructions it may lose elsewhere. The paper's PPO models fell behind the base model at answering
+questions, reading and translation (§4.2): the *alignment tax*. A larger $\beta$ didn't win it back (E.6).
 
-The third term of Eq. 2 lessened it. For each minibatch, $\gamma$ times the gradient of the pretraining loss is added to PPO's, and then
-one step is taken. In the paper $\gamma$ is {paper:ptx.gamma}, with {paper:ptx.ratio} documents an episode; here it is
-{run:counts.ptx_gamma}, with one document to four episodes.
+The third term of Eq. 2 lessened it. For each minibatch, $\gamma$ times the gradient of the pretraining loss is added to PPO's. In
+the paper $\gamma$ is {paper:ptx.gamma}, with {paper:ptx.ratio} documents an episode; here it is {run:counts.ptx_gamma}, with one
+document to four episodes.
 
-The next cell gives three models tasks that are no instructions, in the form in which the pretraining corpus has them.
+The next cells give three models *task probes*: texts to continue, in the form in which the pretraining corpus has them.
 Look whether PPO stands left of the base, and where PPO-ptx stands.
 """
 
 # %% probes
 from minirlhf.evaluate.probes import run_probe
+from minirlhf.evaluate.statistics import proportion
 from minirlhf.tinytown.bases import base_folder
 from minirlhf.tinytown.probes import TAX
 
-compared = {
-    "base": load_policy(base_folder("medium")),
-    "ppo": policy,
-    "ppo-ptx": load_policy(shipped.run("ppo-ptx") / "model"),
-}
-title, titles = "Task probes: % right (live)", list(TAX)
-figure, panels = lesson.panels(3, title, size=(7.2, 2.1), titles=titles)
-for axes, task in zip(panels, TAX.values(), strict=True):
+folders = {"base": base_folder("medium")}
+folders |= {m: shipped.run(m) / "model" for m in ("ppo", "ppo-ptx")}
+compared = {name: load_policy(path) for name, path in folders.items()}
+
+
+def right(task):
+    """Which items of a task each model has right: 1 or 0."""
     items = task(lesson.pick(200, quick=20))
+    return {name: run_probe(model, tokenizer, items)
+            for name, model in compared.items()}  # fmt: skip
+
+
+answers = {task: right(TAX[task]) for task in TAX}
+
+# %% probes-picture
+title = "Task probes: % right (live)"
+figure, panels = lesson.panels(3, title, size=(7.2, 2.1), titles=list(TAX))
+for axes, given in zip(panels, answers.values(), strict=True):
     lesson.intervals(axes, {
-        name: over_prompts(run_probe(model, tokenizer, items))
-        for name, model in compared.items()})  # fmt: skip
+        name: proportion(int(was.sum()), len(was))
+        for name, was in given.items()})  # fmt: skip
+    axes.tick_params(axis="y", labelleft=axes is panels[0])
+low = min(axes.get_xlim()[0] for axes in panels)
+for axes in panels:
+    axes.set_xlim(low, 101)
 lesson.show(figure, "Three task probes, a row for each of base, PPO and "
-    "PPO-ptx, with intervals.")  # fmt: skip
+    "PPO-ptx, with intervals on one scale.")  # fmt: skip
+
+# %% probes-differences
+for one, other in (("ppo", "base"), ("ppo-ptx", "ppo")):
+    ours, theirs = (np.concatenate([g[name] for g in answers.values()])
+                    for name in (one, other))  # fmt: skip
+    d = paired_difference(ours, theirs)
+    print(f"{one} minus {other}, points, {d.n} items: {points(d)}")
 
 # %% ptx-figures [markdown]
 r"""
-The shipped run was asked more. Its figures:
-
-| | Base | SFT | PPO | PPO-ptx |
-|---|---|---|---|---|
-| held-out replies that pass | {run:models.base.passes:.0%} | {run:models.sft.passes:.0%} | {run:models.ppo.passes:.0%} | {run:models.ppo-ptx.passes:.0%} |
-| truthful answers | {run:models.base.probes.truthfulness:.0%} | {run:models.sft.probes.truthfulness:.0%} | {run:models.ppo.probes.truthfulness:.0%} | {run:models.ppo-ptx.probes.truthfulness:.0%} |
-
-Of what PPO lost on the three tasks, PPO-ptx won back {run:won_back:.0%}, a ratio of small differences. The loss on corpus text isn't in the table, since
-it would prove nothing: the third term trains on such text.
+In the shipped run, PPO passes on {run:models.ppo.passes:.0%} of the held-out prompts, PPO-ptx on
+{run:models.ppo-ptx.passes:.0%}. Of {run:models.ppo.probes.reading.n} reading items, the base has
+{run:models.base.probes.reading:.1%} right, PPO {run:models.ppo.probes.reading:.1%}: on such tasks PPO lost too little to measure well
+what PPO-ptx won back. The loss on corpus text would prove nothing, since the third term trains on it.
 
 Ask the models something yourself. Words that Tinytown doesn't know are allowed.
 """
@@ -686,7 +730,7 @@ playground
 r"""
 ## What the paper leaves open (C.4)
 
-Nobody can rerun step 3 from the paper alone. What it leaves open, its ancestors say: the code of Ziegler et al. (2019), and
+What the paper leaves open, its ancestors say: the code of Ziegler et al. (2019), and
 Stiennon et al. (2020). We follow them, or say where not.
 """
 
@@ -712,24 +756,30 @@ lesson.table(("not stated", "ancestors", "here"), [
 
 # %% departures-text [markdown]
 r"""
-Nor do the paper's own values all suit models as small as ours. The next table is everything in which Tinytown's preset departs from the
-paper's own, in all stages, with our reason. It is made from the settings that training reads. Of PPO's learning rate the paper
-prints ranges; its preset takes the rate above which runs diverged.
+The next table is everything in which Tinytown's preset departs from our preset `paper`, with the reason; brackets mark what isn't
+the paper's. Reasons that tell an effect are of trials not shown here. `vector_factor` multiplies the learning rate of gains and
+biases. Of PPO's learning rate the paper prints ranges; the preset takes the one above which runs without ptx diverged (E.9).
 """
 
 # %% departures
 from minirlhf.config import DIFFERENCES
 
+filled = {"lam": "ancestors", "vector_factor": "not in the paper",
+          "residual_dropout": "not stated for C.3"}  # fmt: skip
+
 
 def settings(stage, field):
-    """A setting as the paper has it, and ours; None where they agree."""
-    both = [getattr(getattr(PRESETS[p], stage), field, None)
-            for p in ("paper", "tinytown")]  # fmt: skip
-    return both if both[0] != both[1] else None
+    """A setting of preset `paper`, and ours; None where they agree."""
+    theirs, ours = (getattr(getattr(PRESETS[p], stage), field, None)
+                    for p in ("paper", "tinytown"))  # fmt: skip
+    source = "GPT-3" if stage == "pretrain" else filled.get(field, "")
+    shown = f"{theirs} ({source})" if source else theirs
+    return (shown, ours) if theirs != ours else None
 
 
+# %% departures-table
 stages = ("pretrain", "sft", "initial", "reward", "ppo", "ppo_ptx")
-lesson.table(("stage", "setting", "paper", "Tinytown", "why"), [
+lesson.table(("stage", "setting", "preset paper", "Tinytown", "why"), [
     (stage, d.field, *both, d.reason)
     for d in DIFFERENCES for stage in stages
     if d.stage in ("*", stage) and (both := settings(stage, d.field))
@@ -737,15 +787,16 @@ lesson.table(("stage", "setting", "paper", "Tinytown", "why"), [
 
 # %% rivals-text [markdown]
 r"""
-## Is it worth the trouble? (C.4)
+## Is it worth the trouble?
 
-**Best of n** needs no training. By the same reward model, the best of sixteen SFT samples passes in
-{run:models.best-of-n.passes:.0%} of cases, PPO's only sample in {run:models.ppo.passes:.0%}. It is the bar to measure PPO against, at
-the cost of sixteen replies for each one shown.
+**Best of n**, not in this paper, needs no training. In the shipped run, the best of sixteen SFT samples by the same reward model
+passes in {run:models.best-of-n.passes:.0%} of cases (interval from {run:models.best-of-n.passes.low:.0%}), PPO's only sample in
+{run:models.ppo.passes:.0%} (to {run:models.ppo.passes.high:.0%}). It costs sixteen replies for each one shown; PPO costs one
+training run.
 
 **Without the clip?** Each rollout is used once, in four minibatches, so the policy is at most three steps away from the
-one that sampled. The next cell counts the tokens beyond the clip, of which those that moved the wrong way are still pulled back.
-Where so few are, PPO is nearly the plain policy gradient.
+one that sampled. The next cell counts the tokens beyond the clip; those that moved the wrong way are still pulled back. The first
+minibatch has none by construction. Where so few are, the clip hardly acts.
 """
 
 # %% clip
@@ -761,21 +812,18 @@ print(
 r"""
 ## Summary
 
-| | paper | ours |
+| | paper | shipped run |
 |---|---|---|
 | episodes | {paper:ppo.episodes} | {run:counts.episodes:,} |
-| episodes an iteration, a minibatch | {paper:ppo.batch}, {paper:ppo.minibatch} | {run:counts.ppo_batch}, {run:counts.ppo_minibatch} |
-| passes over a rollout; clip range | {paper:ppo.inner_epochs}; {paper:ppo.clip} | {run:counts.ppo_inner}; {run:counts.ppo_clip} |
 | $\beta$, reward per nat | {paper:ppo.beta} | {run:counts.ppo_beta} |
-| $\gamma$ of PPO-ptx | {paper:ptx.gamma} | {run:counts.ptx_gamma} |
 | wins of PPO against SFT of its size | {paper:fig1.175b.ppo} | {run:models.ppo.wins_labelers:.2f} |
 | the same for PPO-ptx | {paper:fig1.175b.ppo-ptx} | {run:models.ppo-ptx.wins_labelers:.2f} |
 
 The paper's win rates are its largest model's (Fig. 1), ours those of held-out labelers.
 
-A score at the end of a response becomes an advantage for each of its tokens, and the clip ends the push on what has moved far enough. $\beta$ sets how
-far the policy may follow the reward model, and only a judge that never trained it can say how far is too far. What
-is unlearned on the way, the third term of Eq. 2 rehearses.
+A score at the end of a response becomes an advantage for each of its tokens, and the clip ends the push on what has moved far
+enough. $\beta$ sets how far the policy may follow the reward model; only a judge outside training can say how far is too far.
+What is unlearned on the way, the third term of Eq. 2 rehearses.
 
 ## Questions
 
@@ -783,8 +831,7 @@ is unlearned on the way, the third term of Eq. 2 rehearses.
 
 <details><summary>Answer</summary>
 
-It is what the policy was trained to raise. It may rise by mistakes of the reward model that hold everywhere; it takes a judge
-whom training never asked.
+The policy was trained to raise it, be it by mistakes of the reward model that hold everywhere. It takes a judge outside training.
 
 </details>
 
@@ -792,7 +839,8 @@ whom training never asked.
 
 <details><summary>Answer</summary>
 
-The policy is still the one that sampled: each ratio is one, and nothing is clipped. Our code stops if it is not so.
+The policy is still the one that sampled: up to rounding each ratio is one, and nothing is clipped. If not, the run stops
+(`check_ratio` in `rollouts.py`).
 
 </details>
 
@@ -800,7 +848,7 @@ The policy is still the one that sampled: each ratio is one, and nothing is clip
 
 <details><summary>Answer</summary>
 
-It is a price in units of the reward, and Eq. 1 gives the reward no unit that two reward models would share.
+It is a price in units of the reward, and chapter 05's Eq. 1 gives the reward no unit that two reward models would share.
 
 </details>
 
@@ -808,19 +856,20 @@ It is a price in units of the reward, and Eq. 1 gives the reward no unit that tw
 
 <details><summary>Answer</summary>
 
-The nearer one has less to be explained by mistakes of the reward model. First measure both by someone outside: judge, labelers, tasks.
+The nearer one: it had less room for the reward model's mistakes. First ask someone outside: judge, labelers, tasks. The two
+smallest $\beta$ above are nearly such a pair: compare KL and grades.
 
 </details>
 
 ## The way on
 
 - [Exercise 06](../exercises/ex06_ppo.ipynb): KL, reward, advantage, both losses, one step of PPO-ptx, and a run that never clips.
-- Back to [the three steps in one picture](00_three_steps.ipynb), where you now know each arrow, or to
+- Back to [the three steps in one picture](00_three_steps.ipynb), or to
   [the reward model](05_reward_model.ipynb), to mend what the policy found.
 
 **A lecture of thirty minutes:** Eq. 2 and the four models (five), one response in the lens (ten), the live run, started
-before the lecture (five), the five values of $\beta$ (ten).
+before (five), the five values of $\beta$ (ten).
 
-**A lab of sixty minutes:** the page with its guesses (thirty), a second run with ten times the $\beta$ through the desk's slider, in a
-folder of its own (fifteen), advantages and the clipped loss in exercise 06 (fifteen).
+**A lab of sixty minutes:** the page with its guesses (thirty), a second run in another folder, with ten times the $\beta$ by the
+desk's slider (fifteen), advantages and clipped loss in exercise 06 (fifteen).
 """

@@ -130,7 +130,7 @@ def intervals(axes, values: Mapping[str, Any], unit: str = "", *, percent: bool 
         axes.plot([scale * value.low, scale * value.high], [place, place], color=color)
         axes.plot([scale * value.mean], [place], "o", color=color)
         axes.annotate(
-            f"{scale * value.mean:.{0 if percent else 2}f}", (scale * value.mean, place),
+            f"{scale * value.mean:.{1 if percent else 2}f}", (scale * value.mean, place),
             xytext=(0, 5), textcoords="offset points", ha="center", fontsize=8,
         )  # fmt: skip
     axes.set_yticks(range(len(values)), [NAMES.get(label, label) for label in values])

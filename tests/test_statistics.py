@@ -141,4 +141,8 @@ def test_what_has_no_interval_is_refused(wrong, says):
 
 
 def test_an_interval_prints_in_one_line():
-    assert str(over_prompts([0.5] * 4)) == "0.500 [0.500, 0.500]"
+    interval = proportion(1, 4)
+    low, high = interval.low, interval.high
+    assert str(interval) == f"0.250 [{low:.3f}, {high:.3f}]"
+    assert f"{interval:.1%}" == f"25.0% [{low:.1%}, {high:.1%}]"
+    assert 100 * interval == type(interval)(25.0, 100 * low, 100 * high, 4)

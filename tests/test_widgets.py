@@ -297,6 +297,7 @@ def test_frontier_reads_folders(tmp_path):
         with (tmp_path / name / "metrics.jsonl").open("w") as log:
             for step in range(1, 21):
                 row = {"step": step, "objective/kl": step * beta, "objective/score": step}
+                row["judge/grade"] = 100 + step
                 log.write(json.dumps(row) + "\n")
         with (tmp_path / name / "samples.jsonl").open("w") as log:
             for step in range(1, 21):
@@ -307,6 +308,7 @@ def test_frontier_reads_folders(tmp_path):
     assert (one.beta, other.beta) == (0.1, 1.0)
     assert (one.kl, one.proxy, one.judge) == pytest.approx((1.55, 15.5, 15.5))
     assert other.kl == pytest.approx(15.5) and len(other.path) == 20
+    assert Frontier([tmp_path / "a"]).points[0].judge == pytest.approx(115.5)  # as it was logged
     with pytest.raises(MinirlhfError, match="isn't the folder of a PPO run"):
         Frontier([tmp_path])
 
@@ -320,7 +322,7 @@ def test_three_steps_fill_column_by_column():
     for number, fill in enumerate(
         (
             lambda: board.first("Write.\n", "Done.", 0.01, 0.6),
-            lambda: board.second(["a", "b", "c"], [2, 1, 2], [0.5, 1.0, -0.5]),
+            lambda: board.second("p", ["a", "b", "c"], [2, 1, 2], [0.5, 1.0, -0.5]),
             lambda: board.third("Write.\n", "Yes.", 0.25, -1.0, 0.5),
         ),
         1,
@@ -335,7 +337,7 @@ def test_three_steps_fill_column_by_column():
 def test_three_steps_take_any_text():
     board = ThreeSteps()
     board.first("漢字 <b>$x$\n" * 20, "", 0.0, 1.0)
-    board.second(["y" * 500] * 9, list(range(1, 10)), [0.0] * 9)
+    board.second("p" * 200, ["y" * 500] * 9, list(range(1, 10)), [0.0] * 9)
     assert board.picture
 
 

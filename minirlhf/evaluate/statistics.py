@@ -24,8 +24,17 @@ class Interval:
     high: float
     n: int
 
+    def __format__(self, spec: str) -> str:
+        """Each number as ``spec`` says: ``f"{share:.1%}"`` is ``49.2% [45.8%, 52.7%]``."""
+        spec = spec or ".3f"
+        return f"{self.mean:{spec}} [{self.low:{spec}}, {self.high:{spec}}]"
+
     def __str__(self) -> str:
-        return f"{self.mean:.3f} [{self.low:.3f}, {self.high:.3f}]"
+        return f"{self}"
+
+    def __rmul__(self, factor: float) -> Interval:
+        """In another unit: ``100 * share`` is in percent. The factor is positive."""
+        return Interval(factor * self.mean, factor * self.low, factor * self.high, self.n)
 
 
 def over_seeds(values: ArrayLike, *, level: float = 0.95) -> Interval:

@@ -96,7 +96,7 @@ def start(stage: str, folder: str | Path, **options: Any) -> Job:
 
     ``stage`` is pretrain, sft, rm or ppo; an option's name has underscores for its dashes. A run
     that is under way is attached to, a finished one is left as it is, an interrupted or stopped one
-    goes on.
+    goes on. Raises `MinirlhfError` if the folder holds a run with another value of an option.
     """
     if stage not in STAGES:
         raise MinirlhfError(f"There is no stage {stage!r}: take {', '.join(STAGES)}.")
@@ -104,6 +104,14 @@ def start(stage: str, folder: str | Path, **options: Any) -> Job:
     for name, value in options.items():
         arguments += _flag(name.replace("_", "-"), value)
     job = Job(folder, arguments)
+    job.reader.look()
+    for name, value in options.items():
+        known = job.reader.config.get(name, value)
+        if known != value and _flag(name, known) != _flag(name, value):
+            raise MinirlhfError(
+                f"{folder} holds a run with {name} = {known}, not {value}: give this one another "
+                "folder, or delete that one."
+            )
     job.start()
     return job
 

@@ -22,6 +22,10 @@ class Curve(NamedTuple):
     unit: str
     beside: str = ""
     """A metric that is drawn as dots: a validation's, once an epoch."""
+    chance: float | None = None
+    """What a model reaches that tells nothing apart."""
+    exact: bool = False
+    """Whether it has no noise that a running mean would take out."""
 
 
 CURVES = {
@@ -37,11 +41,11 @@ CURVES = {
     "sft": (
         Curve("Loss", "loss", "nats a token", "validation/loss"),
         Curve("Gradient norm", "gradient_norm", "before clipping"),
-        Curve("Learning rate", "learning_rate", ""),
+        Curve("Learning rate", "learning_rate", "", exact=True),
     ),
     "reward": (
-        Curve("Loss (Eq. 1)", "loss", "nats a pair", "validation/loss"),
-        Curve("Accuracy", "accuracy", "share of pairs", "validation/accuracy"),
+        Curve("Loss (Eq. 1)", "loss", "nats a pair", "validation/loss", math.log(2)),
+        Curve("Accuracy", "accuracy", "share of pairs", "validation/accuracy", 0.5),
         Curve("Gradient norm", "gradient_norm", "before clipping"),
     ),
 }
@@ -57,7 +61,9 @@ def draw_curves(reader: Reader, now: int, title: str) -> tuple[Figure, list[str]
     found = [curve for curve in curves(reader) if reader.series(curve.metric)[0]][:MOST]
     columns = min(max(len(found), 1), 3)
     rows = math.ceil(max(len(found), 1) / columns)
-    figure, grid = canvas(0.35 + 1.75 * rows, rows, columns, squeeze=False)
+    figure, grid = canvas(0.35 + 1.85 * rows, rows, columns, squeeze=False)
+    if any(_is_smoothed(curve, reader) for curve in found):
+        title += " · pale: each step, strong: running mean"
     figure.suptitle(drawable(title), x=0.01, ha="left", fontsize=8.5, color=MUTED, fontfamily=FONT)
     for axes, curve in zip(grid.ravel(), found, strict=False):
         _draw(axes, curve, reader, now)
@@ -92,18 +98,27 @@ def turns(reader: Reader) -> list[tuple[int, str]]:
     return found
 
 
+def _is_smoothed(curve: Curve, reader: Reader) -> bool:
+    return not curve.exact and len(reader.series(curve.metric)[0]) > SMOOTHED
+
+
 def _draw(axes: Axes, curve: Curve, reader: Reader, now: int) -> None:
     color, place = _color(reader), axes.get_subplotspec()
     steps, values = map(np.asarray, reader.series(curve.metric))
     dots = {"marker": "o", "markersize": 2.5} if len(steps) <= SMOOTHED else {}
-    if len(values) > SMOOTHED:
+    if curve.chance is not None:
+        axes.axhline(curve.chance, color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)))
+        note(axes, (1.0, curve.chance), "chance", xytext=(0, 2), textcoords="offset points",
+             xycoords=axes.get_yaxis_transform(), fontsize=7, color=MUTED, ha="right")  # fmt: skip
+    if _is_smoothed(curve, reader):
         axes.plot(*thinned(steps, values), color=color, alpha=0.25, linewidth=0.8)
         values = running_mean(values, max(3, len(values) // 25))
     axes.plot(*thinned(steps, values), color=color, alpha=0.3, linewidth=1.4, **dots)
     past = steps <= now
     if past.any():
         axes.plot(*thinned(steps[past], values[past]), color=color, linewidth=1.6, **dots)
-        axes.plot(steps[past][-1:], values[past][-1:], color=color, marker="o", markersize=4.5)
+        end = steps[past][-1:], values[past][-1:]
+        axes.plot(*end, color=color, marker="o", markersize=4.5, clip_on=False, zorder=5)
     beside = reader.series(curve.beside) if curve.beside else ([], [])
     if beside[0]:
         axes.plot(
@@ -113,7 +128,7 @@ def _draw(axes: Axes, curve: Curve, reader: Reader, now: int) -> None:
         note(axes, (beside[0][-1], beside[1][-1]), "held out", xytext=(-4, 7), ha="right",
              textcoords="offset points", fontsize=7.5)  # fmt: skip
     unit = "iterations" if reader.stage == "ppo" else "steps"
-    dress(axes, curve.title, unit if place.is_last_row() else "", curve.unit, integers=True)
+    dress(axes, curve.title, unit, curve.unit, integers=True)
     axes.set_xlim(steps[0] - 0.5, max(steps[-1], steps[0] + 1) + 0.5)
     for step, words in turns(reader):
         axes.axvline(step - 0.5, color=MUTED, linewidth=0.9, linestyle=(0, (3, 2)))

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from minirlhf.errors import MinirlhfError
-from minirlhf.plots import GRID, INK, running_mean
+from minirlhf.plots import GRID, INK, MUTED, running_mean
 from minirlhf.widgets.base import (
     PAPER,
     Board,
@@ -56,11 +56,14 @@ class Point:
 
 
 class Frontier(Board):
-    """Proxy and judge against KL over several runs; the slider picks one and shows its texts.
+    """Proxy and judge against KL over several runs.
+
+    The slider picks one run, and shows the way it took and its texts.
 
     ``runs`` are PPO folders or `Point`s (or dicts with a point's fields). Of a folder the last
-    iterations are averaged; ``judge``, a function of a prompt and a response that returns a number
-    or a verdict with ``overall``, grades the folder's own samples.
+    iterations are averaged. The judge's grades are those in its log (``judge/grade``), unless
+    ``judge``, a function of a prompt and a response that returns a number or a verdict with
+    ``overall``, is given: it grades the folder's own samples.
     """
 
     def __init__(
@@ -88,12 +91,12 @@ class Frontier(Board):
         return self.points[self.choice.value]
 
     def draw(self) -> tuple[Figure, str]:
-        """Two panels over one KL axis: the reward model's score, solid; the judge's, dashed."""
+        """Two panels over one KL axis: the reward model's score left, the judge's grade right."""
         judged = any(point.judge is not None for point in self.points)
-        figure, grid = canvas(2.9, 1, 1 + judged, squeeze=False)
-        self._draw(grid[0, 0], "proxy", "Reward model (proxy)", "score", "-")
+        figure, grid = canvas(2.9, 1, 1 + judged, squeeze=False, sharex=True)
+        self._draw(grid[0, 0], "proxy", "Reward model (proxy)", "score")
         if judged:
-            self._draw(grid[0, 1], "judge", "Judge", "grade", (0, (4, 2)))
+            self._draw(grid[0, 1], "judge", "Judge", "grade")
         self.said.value = self._texts()
         point = self.chosen
         graded = "" if point.judge is None else say("frontier.judge", grade=f"{point.judge:.2f}")
@@ -101,17 +104,15 @@ class Frontier(Board):
                     proxy=f"{point.proxy:+.2f}")  # fmt: skip
         return figure, f"{words} {graded}".strip()
 
-    def _draw(self, axes: Axes, name: str, title: str, unit: str, style: Any) -> None:
+    def _draw(self, axes: Axes, name: str, title: str, unit: str) -> None:
         shown = [point for point in self.points if getattr(point, name) is not None]
-        if name == "proxy":
-            for point in shown:
-                if len(point.path) > 1:
-                    axes.plot(*zip(*point.path, strict=True), color=GRID, linewidth=1, zorder=1)
+        if name == "proxy" and len(self.chosen.path) > 1:
+            axes.plot(*zip(*self.chosen.path, strict=True), color=MUTED, linewidth=0.9, zorder=1)
         along = sorted(shown, key=lambda point: point.kl)
         kls, values = (
             np.array([getattr(point, field) for point in along]) for field in ("kl", name)
         )
-        axes.plot(kls, values, color=INK, linewidth=1.4, linestyle=style, zorder=2)
+        axes.plot(kls, values, color=GRID, linewidth=1.4, zorder=0)
         axes.scatter(kls, values, s=26, color=INK, zorder=3)
         dress(axes, title, "KL to the reference, nats a reply", unit)
         axes.margins(x=0.12, y=0.18)
@@ -126,7 +127,7 @@ class Frontier(Board):
                 labelled.append(at)
                 note(axes, place, f"β {point.beta:g}", xytext=(7, -4), ha="left", va="top",
                      textcoords="offset points", fontsize=7.5,
-                     fontweight="bold" if chosen else "normal", bbox=CLEAR)  # fmt: skip
+                     fontweight="bold" if chosen else "normal", bbox=CLEAR, zorder=2.5)  # fmt: skip
 
     def texts(self) -> list[tuple[str, str]]:
         """The samples of the chosen run."""
@@ -159,11 +160,11 @@ def _point(run: Any, judge: Callable[[str, str], Any] | None) -> Point:
     if not kls or not scores:
         raise MinirlhfError(f"{run} isn't the folder of a PPO run with a log: check the path.")
     last = reader.rows[-WINDOW:]
-    steps = range(last[0]["step"], last[-1]["step"] + 1)
-    samples = [
-        sample for step in steps for sample in reader.samples(step) if sample["step"] == step
-    ]
-    grades = [_grade(judge(s["prompt"], s["response"])) for s in samples] if judge else []
+    grades = reader.series("judge/grade")[1][-WINDOW:]
+    if judge:
+        steps = range(last[0]["step"], last[-1]["step"] + 1)
+        samples = [s for step in steps for s in reader.samples(step) if s["step"] == step]
+        grades = [_grade(judge(s["prompt"], s["response"])) for s in samples]
     return Point(
         beta=last[-1].get("objective/beta", reader.config["beta"]),
         kl=float(np.mean(kls[-WINDOW:])),

@@ -19,6 +19,7 @@ from minirlhf.folder import written_whole
 from minirlhf.plots import GRID, INK, PALETTE
 from minirlhf.widgets.base import (
     GOOD,
+    PAPER,
     Board,
     alert,
     button,
@@ -287,14 +288,14 @@ class LabelingDesk(Board):
         axes.barh(np.arange(len(shares)), shares, height=0.7, color=PALETTE["sft"])
         axes.set_yticks([])
         axes.set_ylabel(f"{len(shares)} labelers")
-        axes.set_xlim(0, 108)
+        axes.set(xlim=(0, 108), ylim=(-1.6, len(shares) + 0.6))  # below and above: the labels
         axes.axvline(50, color=GRID, linewidth=1, zorder=0)
-        for share, label, low in (
-            (float(shares.mean()), "with you", True),
-            (100 * (compared.others or np.nan), "with one another", False),
+        for share, label, place, style in (
+            (float(shares.mean()), "with you", -1.0, "-"),
+            (100 * (compared.others or np.nan), "with one another", len(shares), (0, (3, 2))),
         ):
             if np.isfinite(share):
-                axes.axvline(share, color=INK, lw=1.1, linestyle="-" if low else (0, (3, 2)))
-                note(axes, (share, 0.02 if low else 0.9), f"{label} {share:.0f} ", ha="right",
-                     xycoords=axes.get_xaxis_transform(), fontsize=7.5,
-                     bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})  # fmt: skip
+                axes.axvline(share, color=INK, lw=1.1, linestyle=style)
+                note(axes, (share, place), f" {label} {share:.0f} ", va="center", fontsize=7.5,
+                     ha="right" if share > 50 else "left",
+                     bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0})  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from textwrap import wrap
+from textwrap import shorten, wrap
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -16,15 +16,16 @@ from minirlhf.widgets.base import MONO, Board, canvas, note, say
 
 STEPS = (
     ("Step 1 · demonstrations teach", PALETTE["sft"],
-     ("A prompt is drawn.", "A labeler writes a reply.", "The policy learns to.")),
+     ("A prompt is drawn.", "A labeler writes a reply.", "The policy learns to reply so.")),
     ("Step 2 · rankings teach", INK,
-     ("The policy replies, often.", "A labeler ranks the replies.", "The reward model learns.")),
+     ("The policy replies several times.", "A labeler ranks the replies.",
+      "The reward model learns.")),
     ("Step 3 · the reward teaches", PALETTE["ppo"],
      ("A new prompt is drawn.", "The policy replies.", "The score moves the policy.")),
 )  # fmt: skip
 """Of each column its title, its colour and what happens in its boxes."""
-_LINE, _LINES = 32, 8
-"""Characters of a line, and lines of a box."""
+_LINE, _LINES, _REPLY = 32, 10, 60
+"""Characters of a line, lines of a box, and characters of one reply of several."""
 
 
 class ThreeSteps(Board):
@@ -44,27 +45,33 @@ class ThreeSteps(Board):
         return self._fill(0, prompt, demonstration, f"requests done:\n{before:.0%} → {after:.0%}")
 
     def second(
-        self, completions: Sequence[str], ranks: Sequence[int], scores: Sequence[float]
+        self,
+        prompt: str,
+        completions: Sequence[str],
+        ranks: Sequence[int],
+        scores: Sequence[float],
     ) -> ThreeSteps:
         """Step 2: replies to one prompt, a labeler's ranks, and the reward model's scores."""
         names = "ABCDEFGHI"[: len(completions)]
         replies = zip(names, completions, strict=True)
         said = "\n".join(f"{name} {_short(reply)}" for name, reply in replies)
-        scored = "\n".join(f"{n} {score:+.2f}" for n, score in zip(names, scores, strict=True))
+        scored = "\n".join(f"{n} {score:+z.2f}" for n, score in zip(names, scores, strict=True))
         right, pairs = pairs_in_order(ranks, scores)
         ranked = " ".join(order(ranks, names))
-        return self._fill(1, said, ranked, f"{scored}\n{right} of {pairs} pairs in order")
+        return self._fill(
+            1, f"{prompt.strip()}\n{said}", ranked, f"{scored}\n{right} of {pairs} pairs in order"
+        )
 
     def third(
         self, prompt: str, response: str, score: float, before: float, after: float
     ) -> ThreeSteps:
         """Step 3: a reply with its score, and the mean score before and after."""
-        learned = f"score {score:+.2f}\nmean score:\n{before:+.2f} → {after:+.2f}"
+        learned = f"score {score:+z.2f}\nmean score:\n{before:+z.2f} → {after:+z.2f}"
         return self._fill(2, prompt, response, learned)
 
     def draw(self) -> tuple[Figure, str]:
         """Empty boxes say what will stand in them."""
-        figure, columns = canvas(4.4, 1, 3)
+        figure, columns = canvas(4.9, 1, 3)
         figure.get_layout_engine().set(w_pad=0.03, wspace=0.0)
         for step, axes in enumerate(columns):
             _column(axes, *STEPS[step], self.filled.get(step, ("", "", "")))
@@ -95,7 +102,7 @@ def _column(
         axes.add_patch(box)
         note(axes, (0.05, row + 0.12), caption, va="top", color=MUTED, fontsize=7.5)
         for place, line in enumerate(_wrapped(content)):
-            at = 0.05, row + 0.27 + 0.078 * place
+            at = 0.05, row + 0.25 + 0.07 * place
             note(axes, at, line, va="top", fontsize=6.4, fontfamily=MONO, in_layout=False)
         if row:
             axes.plot([0.5], [row + 0.01], marker="v", color=color, ms=6, clip_on=False)
@@ -106,6 +113,5 @@ def _wrapped(content: str) -> list[str]:
     return lines[:_LINES] + ["…"] * (len(lines) > _LINES)
 
 
-def _short(reply: str, most: int = 58) -> str:
-    flat = " ".join(reply.split())
-    return flat if len(flat) <= most else flat[: most - 1] + "…"
+def _short(reply: str) -> str:
+    return shorten(reply, _REPLY, placeholder=" …")

@@ -152,15 +152,33 @@ class Playground(Board):
 
     def texts(self) -> list[tuple[str, str]]:
         """What was asked, and every model's answer."""
-        said = [(NAMES.get(name, name), reply.text) for name, reply in self.replies.items()]
+        said = [
+            (" · ".join([NAMES.get(name, name), *self._marks(reply)]), reply.text)
+            for name, reply in self.replies.items()
+        ]
         return [(self.asked, ""), *said] if said else []
+
+    @staticmethod
+    def _marks(reply: Reply) -> list[str]:
+        """A reply's score, and what the judge says of it."""
+        marks = [f"score {reply.scores[reply.best]:+z.2f}"] if reply.scores else []
+        if reply.verdict is None:
+            return marks
+        grade = getattr(reply.verdict, "overall", reply.verdict)
+        marks.append(f"grade {grade:.1f}" if isinstance(grade, (int, float)) else str(grade))
+        if missed := _missed(reply.verdict):
+            marks.append("misses " + ", ".join(missed))
+        return marks
 
     def draw(self) -> tuple[Figure, str]:
         """The scores of all samples by model, the one shown ringed; else the judge's grades."""
         names, measured = list(self.models), self._measured()
         graded = self.score is None and bool(measured)
         figure, axes = canvas(0.32 * len(names) + 1.0)
-        title = "Score of every sample; the one shown is ringed"
+        several = any(len(reply.texts) > 1 for reply in self.replies.values())
+        title = (
+            "Score of every sample; the one shown is ringed" if several else "Score of the reply"
+        )
         unit = "the judge's grade" if graded else "reward model's score"
         dress(axes, "Grade of the reply shown" if graded else title, unit, "")
         axes.set_yticks(range(len(names)), [drawable(NAMES.get(name, name)) for name in names])
@@ -177,9 +195,12 @@ class Playground(Board):
         for place, (name, (values, shown)) in enumerate(measured.items()):
             color = self._color(name)
             axes.scatter(values, [place] * len(values), s=26, color=color, alpha=0.55, linewidths=0)
-            axes.scatter(values[shown], place, s=110, facecolor="none", edgecolor=INK, zorder=3)
+            if several:
+                axes.scatter(values[shown], place, s=110, facecolor="none", edgecolor=INK, zorder=3)
             words.append(f"{NAMES.get(name, name)} {values[shown]:{'.1f' if graded else '+.2f'}}")
         axes.margins(x=0.08)
+        if graded and all(hasattr(reply.verdict, "overall") for reply in self.replies.values()):
+            axes.set(xlim=(0.8, 7.2), xticks=range(1, 8))  # Table 3's scale
         key = "playground.grades" if graded else "playground.words"
         return figure, say(key, models=", ".join(words))
 
@@ -203,6 +224,11 @@ def _verdict(verdict: Any) -> str:
         return chip(str(verdict))
     passes = getattr(verdict, "passes", None)
     colors = NEUTRAL if passes is None else GOOD if passes else BAD
-    failed = [name for name, met in getattr(verdict, "criteria", {}).items() if met < 1.0]
+    missed = _missed(verdict)
     marks = chip(say("playground.judge", grade=f"{verdict.overall:.1f}"), colors)
-    return marks + (chip(say("playground.fails", names=", ".join(failed)), BAD) if failed else "")
+    return marks + (chip(say("playground.fails", names=", ".join(missed)), BAD) if missed else "")
+
+
+def _missed(verdict: Any) -> list[str]:
+    """The criteria that a judge finds unmet, if it names any."""
+    return [name for name, met in getattr(verdict, "criteria", {}).items() if met < 1.0]

@@ -9,6 +9,7 @@ import ipywidgets as parts
 from matplotlib.figure import Figure
 
 from minirlhf.errors import MinirlhfError
+from minirlhf.evaluate.statistics import Interval
 from minirlhf.plots import INK, MUTED, PALETTE
 from minirlhf.widgets.base import Board, alert, canvas, dress, note, say, text
 
@@ -30,6 +31,7 @@ class Prediction(Board):
         self.heading = question
         self.choices = tuple(choices)
         self.result: float | str | None = None
+        self.interval: Interval | None = None
         entered = _entered.get(name, "")
         options = {"description": say("prediction.label"), "style": {"description_width": "110px"}}
         if choices:
@@ -54,12 +56,15 @@ class Prediction(Board):
         except ValueError:
             return None
 
-    def reveal(self, result: float | str, source: str = "live") -> Prediction:
+    def reveal(self, result: float | str | Interval, source: str = "live") -> Prediction:
         """Draw what came out beside what was predicted; returns itself, to be displayed again.
 
-        ``source`` says where the result comes from, such as "shipped run". The copy that a saved
-        page keeps where the question was asked stays as it was.
+        An `Interval` is drawn with its ends. ``source`` says where the result comes from, such as
+        "shipped run". The copy that a saved page keeps where the question was asked stays as it
+        was.
         """
+        self.interval = result if isinstance(result, Interval) else None
+        result = result.mean if isinstance(result, Interval) else result
         if self.choices and result not in self.choices:
             raise MinirlhfError(f"{result!r} isn't one of {', '.join(self.choices)}.")
         self.result, self.source = result if self.choices else float(result), source
@@ -84,13 +89,17 @@ class Prediction(Board):
         axes.tick_params(axis="y", labelcolor=INK, labelsize=9)
         axes.set_ylim(1.5, -0.5)
         numbers = [value for value in shown.values() if isinstance(value, float)]
+        ends = [] if self.interval is None else [self.interval.low, self.interval.high]
         if not numbers:
-            axes.set_xticks([])
-            axes.set_xlim(0, 1)
+            axes.set(xticks=[], xlim=(0, 1))
+            axes.spines["bottom"].set_visible(False)
         for place, (name, value) in enumerate(shown.items()):
             if isinstance(value, float):
                 axes.barh(place, value, height=0.6, color=colors[name])
-                note(axes, (value, place), f" {value:.3g}", va="center", fontsize=9,
+                reach = ends if name == "measured" else []
+                axes.plot(reach, [place] * len(reach), color=MUTED, linewidth=2.5, marker="|")
+                end = max([value, *reach]) if value >= 0 else min([value, *reach])
+                note(axes, (end, place), f" {value:.3g} ", va="center", fontsize=9,
                      ha="left" if value >= 0 else "right")  # fmt: skip
             else:
                 words = value or ("not yet" if name == "measured" else "nothing entered")
@@ -105,7 +114,7 @@ class Prediction(Board):
                 )
         if numbers:
             axes.axvline(0, color=MUTED, linewidth=0.6)
-            low, high = min([*numbers, 0.0]), max([*numbers, 0.0])
+            low, high = min([*numbers, *ends, 0.0]), max([*numbers, *ends, 0.0])
             span = (high - low) or 1.0
             axes.set_xlim(low - 0.2 * span * (low < 0), high + 0.15 * span)
         return figure, self._words()
@@ -116,6 +125,8 @@ class Prediction(Board):
             "predicted": absent["predicted"] if self.value is None else _written(self.value),
             "measured": absent["measured"] if self.result is None else _written(self.result),
         }
+        if self.interval is not None:
+            shown["measured"] += f" [{self.interval.low:.3g}, {self.interval.high:.3g}]"
         return say("prediction.words", **shown)
 
 

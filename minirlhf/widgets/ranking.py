@@ -15,12 +15,11 @@ from matplotlib.patches import Rectangle
 
 from minirlhf import objectives
 from minirlhf.errors import MinirlhfError
-from minirlhf.plots import GRID, INK, PALETTE
+from minirlhf.plots import GRID, INK
 from minirlhf.widgets.base import FONT, Board, canvas, dress, note, row, say, slider, small
 
 REACH = 4.0
 """Scores run from minus to plus this much."""
-UP, DOWN = PALETTE["sft"], PALETTE["ppo"]
 
 
 class RankingExplorer(Board):
@@ -111,9 +110,9 @@ class RankingExplorer(Board):
                 axes.annotate(
                     "", (scores[place] + 2.4 * pull / max(longest, 0.25), place),
                     (scores[place], place), zorder=2, fontsize=10,
-                    arrowprops={"arrowstyle": "-|>", "color": UP if pull > 0 else DOWN, "lw": 2.2},
+                    arrowprops={"arrowstyle": "-|>", "color": INK, "lw": 2.0},
                 )  # fmt: skip
-        dress(axes, "Scores, and where a step would push them", "score", "")
+        dress(axes, "Scores; arrows: a step's direction (not to scale)", "score", "")
         axes.set_yticks(y, [f"y{k + 1} · rank {rank}" for k, rank in enumerate(ranks)])
         axes.tick_params(axis="y", labelcolor=INK)
         axes.grid(visible=False)
@@ -129,8 +128,8 @@ class RankingExplorer(Board):
         for w, l in zip(*np.nonzero(wins), strict=True):
             loss = float(np.logaddexp(0.0, scores[l] - scores[w]))
             strength = min(loss / 3.0, 1.0)
-            axes.add_patch(_square(l, w, DOWN, 0.12 + 0.88 * strength))
-            ink = "#ffffff" if strength > 0.55 else INK
+            axes.add_patch(_square(l, w, INK, 0.06 + 0.84 * strength))
+            ink = "#ffffff" if strength > 0.45 else INK
             size = 8 if len(ranks) <= 6 else 6.5
             note(axes, (l, w), f"{loss:.2f}", ha="center", va="center", color=ink, fontsize=size)
         names = [f"y{k + 1}" for k in range(len(ranks))]

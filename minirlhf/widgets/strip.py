@@ -35,8 +35,9 @@ def draw_tokens(axes: Axes, lines: Lines, values: np.ndarray, chosen: int) -> No
             options = {"ha": "center", "va": "center", "color": _ink(ground), "parse_math": False}
             middle = left + len(words) / 2 + 0.25
             axes.text(middle, line + 0.31, words, fontsize=8.5, family=MONO, **options)
-            number = f"{values[at]:+.2f}".replace("-0.00", "+0.00")
-            axes.text(middle, line + 0.68, number, fontsize=5.5, family=FONT, **options)
+            axes.text(
+                middle, line + 0.68, f"{values[at]:+z.2f}", fontsize=5.5, family=FONT, **options
+            )
     axes.set(xlim=(-0.3, _LINE + 0.3), ylim=(len(lines), -0.05))
     axes.set_axis_off()
 
