@@ -330,7 +330,9 @@ DIFFERENCES: tuple[Difference, ...] = (
     Difference("ppo", "episodes", "What two cores do in some minutes."),
     Difference("ppo", "rollout_batch", "More iterations from as many episodes."),
     Difference("ppo", "minibatch", "More updates from as many episodes."),
-    Difference("ppo", "vector_factor", "In our trials PPO gained more with it from as many episodes."),
+    Difference(
+        "ppo", "vector_factor", "In our trials PPO gained more with it from as many episodes."
+    ),
     Difference("ppo", "lam", "With .95, early errors of the value model make replies short here."),
     Difference("ppo", "beta", "β is in units of the reward, which no two reward models share."),
     Difference("ppo", "value_learning_rate", "Small networks take, and need, far larger steps."),

@@ -42,7 +42,7 @@ class ThreeSteps(Board):
 
     def first(self, prompt: str, demonstration: str, before: float, after: float) -> ThreeSteps:
         """Step 1: a demonstration, and the share of requests done before and after (0 to 1)."""
-        return self._fill(0, prompt, demonstration, f"requests done:\n{before:.0%} → {after:.0%}")
+        return self._fill(0, prompt, demonstration, f"requests done:\n{before:.1%} → {after:.1%}")
 
     def second(
         self,

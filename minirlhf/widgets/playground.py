@@ -194,7 +194,14 @@ class Playground(Board):
         words = []
         for place, (name, (values, shown)) in enumerate(measured.items()):
             color = self._color(name)
-            axes.scatter(values, [place] * len(values), s=26, color=color, alpha=0.55, linewidths=0)
+            axes.scatter(
+                values,
+                [place] * len(values),
+                s=26,
+                color=color,
+                linewidths=0,
+                alpha=0.55 if several else 1.0,
+            )
             if several:
                 axes.scatter(values[shown], place, s=110, facecolor="none", edgecolor=INK, zorder=3)
             words.append(f"{NAMES.get(name, name)} {values[shown]:{'.1f' if graded else '+.2f'}}")
