@@ -329,7 +329,7 @@ def test_three_steps_fill_column_by_column():
     ):
         changes(board, lambda fill=fill: fill() is board or pytest.fail("not shown again"))
         assert board.words.endswith("1, 2, 3"[: 3 * number - 2] + ".")
-    assert board.filled[0][2] == "requests done:\n1% → 60%"
+    assert board.filled[0][2] == "requests done:\n1.0% → 60.0%"
     assert board.filled[1][1] == "B > A = C" and "2 of 2 pairs" in board.filled[1][2]
     assert "score +0.25" in board.filled[2][2]
 
