@@ -20,7 +20,7 @@ import platform
 import shutil
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,14 @@ def held(folder: Path) -> Iterator[None]:
         key.release()
 
 
+def differing(
+    found: Mapping[str, Any], wanted: Mapping[str, Any], names: Iterable[str]
+) -> str | None:
+    """The first of ``names`` found otherwise than wanted; those in `FREE_FIELDS` may be."""
+    unlike = (n for n in names if found.get(n) != wanted.get(n) and n not in FREE_FIELDS)
+    return next(unlike, None)
+
+
 class RunFolder:
     """The folder of one stage, for the process that may write to it."""
 
@@ -117,12 +125,12 @@ class RunFolder:
     def _compare(self, wanted: dict[str, Any]) -> None:
         before = read_json(self.path / "config.json")
         found = {"stage": before["stage"], **before["config"], **before["data"]}
-        for name in ["stage", *sorted(found.keys() | wanted.keys())]:
-            if found.get(name) != wanted.get(name) and name not in FREE_FIELDS:
-                raise MinirlhfError(
-                    f"{self.path} was made with {name} = {found.get(name)!r}, now it is "
-                    f"{wanted.get(name)!r}: give the run another folder, or remove this one."
-                )
+        name = differing(found, wanted, ["stage", *sorted(found.keys() | wanted.keys())])
+        if name is not None:
+            raise MinirlhfError(
+                f"{self.path} was made with {name} = {found.get(name)!r}, now it is "
+                f"{wanted.get(name)!r}: give the run another folder, or remove this one."
+            )
 
     def release(self, *, failed: bool = False) -> None:
         """Let others write here.

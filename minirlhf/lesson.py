@@ -124,13 +124,12 @@ def intervals(axes, values: Mapping[str, Any], unit: str = "", *, percent: bool 
     """
     from minirlhf.plots import INK, NAMES, PALETTE
 
-    scale = 100 if percent else 1
     for place, (label, value) in enumerate(values.items()):
-        color = PALETTE.get(label, INK)
-        axes.plot([scale * value.low, scale * value.high], [place, place], color=color)
-        axes.plot([scale * value.mean], [place], "o", color=color)
+        color, shown = PALETTE.get(label, INK), 100 * value if percent else value
+        axes.plot([shown.low, shown.high], [place, place], color=color)
+        axes.plot([shown.mean], [place], "o", color=color)
         axes.annotate(
-            f"{scale * value.mean:.{1 if percent else 2}f}", (scale * value.mean, place),
+            f"{shown.mean:.{1 if percent else 2}f}", (shown.mean, place),
             xytext=(0, 5), textcoords="offset points", ha="center", fontsize=8,
         )  # fmt: skip
     axes.set_yticks(range(len(values)), [NAMES.get(label, label) for label in values])

@@ -294,6 +294,7 @@ def test_start_attaches_stops_and_goes_on(tmp_path, files):
     shown.close()
     assert shown.state == "finished" and [row["step"] for row in log_of(folder)] == [*range(1, 7)]
     assert start("ppo", folder, **files).is_live is False
+    assert start("ppo", folder, **{**files, "log_every": 5}).is_live is False  # as one likes
     with pytest.raises(MinirlhfError, match=r"holds a run with beta = .*, not 7: give this one"):
         start("ppo", folder, **{**files, "beta": 7})
 

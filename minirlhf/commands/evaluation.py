@@ -192,6 +192,4 @@ def as_text(everyone: list[Answers], prompts: list[str], show: int) -> str:
 
 def brief(interval: Interval | None) -> str:
     """An interval in the width of a column."""
-    if interval is None:
-        return "-"
-    return f"{interval.mean:.2f} [{interval.low:.2f}, {interval.high:.2f}]"
+    return "-" if interval is None else f"{interval:.2f}"

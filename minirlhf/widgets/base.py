@@ -183,6 +183,11 @@ def cards(contents: list[str]) -> str:
     return f'<div class="minirlhf-cards">{inner}</div>' if contents else ""
 
 
+def grade(verdict: Any) -> Any:
+    """What a judge gives: its verdict itself, or the verdict's ``overall``."""
+    return getattr(verdict, "overall", verdict)
+
+
 def alert(error: MinirlhfError | str) -> str:
     """What went wrong, as HTML that a screen reader reads out."""
     return f'<div role="alert">{chip("!", BAD)} {html.escape(str(error))}</div>'

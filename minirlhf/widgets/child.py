@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from minirlhf.errors import MinirlhfError
+from minirlhf.folder import differing
 from minirlhf.widgets.kernel import handle_messages
 from minirlhf.widgets.reader import LIVE, Reader
 
@@ -105,13 +106,15 @@ def start(stage: str, folder: str | Path, **options: Any) -> Job:
         arguments += _flag(name.replace("_", "-"), value)
     job = Job(folder, arguments)
     job.reader.look()
-    for name, value in options.items():
-        known = job.reader.config.get(name, value)
-        if known != value and _flag(name, known) != _flag(name, value):
-            raise MinirlhfError(
-                f"{folder} holds a run with {name} = {known}, not {value}: give this one another "
-                "folder, or delete that one."
-            )
+    known = job.reader.config
+    wanted = {name: options[name] for name in options if name in known}
+    # a command line is words: "3" is 3
+    alike = {n: known[n] for n, value in wanted.items() if _flag(n, known[n]) == _flag(n, value)}
+    if name := differing(known, wanted | alike, wanted):
+        raise MinirlhfError(
+            f"{folder} holds a run with {name} = {known[name]}, not {options[name]}: give this one "
+            "another folder, or delete that one."
+        )
     job.start()
     return job
 

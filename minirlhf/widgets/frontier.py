@@ -22,6 +22,7 @@ from minirlhf.widgets.base import (
     cards,
     chip,
     dress,
+    grade,
     note,
     say,
     slider,
@@ -164,7 +165,7 @@ def _point(run: Any, judge: Callable[[str, str], Any] | None) -> Point:
     if judge:
         steps = range(last[0]["step"], last[-1]["step"] + 1)
         samples = [s for step in steps for s in reader.samples(step) if s["step"] == step]
-        grades = [_grade(judge(s["prompt"], s["response"])) for s in samples]
+        grades = [float(grade(judge(s["prompt"], s["response"]))) for s in samples]
     return Point(
         beta=last[-1].get("objective/beta", reader.config["beta"]),
         kl=float(np.mean(kls[-WINDOW:])),
@@ -173,7 +174,3 @@ def _point(run: Any, judge: Callable[[str, str], Any] | None) -> Point:
         samples=reader.samples(last[-1]["step"]),
         path=list(zip(*(running_mean(np.array(v), WINDOW) for v in (kls, scores)), strict=True)),
     )
-
-
-def _grade(verdict: Any) -> float:
-    return float(getattr(verdict, "overall", verdict))

@@ -26,6 +26,7 @@ from minirlhf.widgets.base import (
     chip,
     drawable,
     dress,
+    grade,
     note,
     row,
     say,
@@ -164,8 +165,8 @@ class Playground(Board):
         marks = [f"score {reply.scores[reply.best]:+z.2f}"] if reply.scores else []
         if reply.verdict is None:
             return marks
-        grade = getattr(reply.verdict, "overall", reply.verdict)
-        marks.append(f"grade {grade:.1f}" if isinstance(grade, (int, float)) else str(grade))
+        given = grade(reply.verdict)
+        marks.append(f"grade {given:.1f}" if isinstance(given, (int, float)) else str(given))
         if missed := _missed(reply.verdict):
             marks.append("misses " + ", ".join(missed))
         return marks
@@ -215,12 +216,9 @@ class Playground(Board):
         """Each model's numbers and which of them is the shown reply's; empty if there are none."""
         if self.score is not None:
             return {name: (reply.scores, reply.best) for name, reply in self.replies.items()}
-        grades = {
-            name: getattr(reply.verdict, "overall", reply.verdict)
-            for name, reply in self.replies.items()
-        }
-        numbers = all(isinstance(grade, (int, float)) for grade in grades.values())
-        return {name: ([float(grade)], 0) for name, grade in grades.items()} if numbers else {}
+        grades = {name: grade(reply.verdict) for name, reply in self.replies.items()}
+        numbers = all(isinstance(given, (int, float)) for given in grades.values())
+        return {name: ([float(given)], 0) for name, given in grades.items()} if numbers else {}
 
 
 def _verdict(verdict: Any) -> str:

@@ -121,14 +121,10 @@ class Prediction(Board):
 
     def _words(self) -> str:
         absent = {"predicted": say("prediction.none"), "measured": say("prediction.later")}
-        shown = {
-            "predicted": absent["predicted"] if self.value is None else _written(self.value),
-            "measured": absent["measured"] if self.result is None else _written(self.result),
-        }
-        if self.interval is not None:
-            shown["measured"] += f" [{self.interval.low:.3g}, {self.interval.high:.3g}]"
-        return say("prediction.words", **shown)
+        shown = {"predicted": self.value, "measured": self.interval or self.result}
+        written = {n: absent[n] if v is None else _written(v) for n, v in shown.items()}
+        return say("prediction.words", **written)
 
 
-def _written(value: float | str) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else value
+def _written(value: float | str | Interval) -> str:
+    return value if isinstance(value, str) else f"{value:.3g}"
