@@ -323,6 +323,7 @@ said = "; ".join(f"{n}: {100 * ended[n].mean():.0f}% end, "
     f"{100 * right[n].mean():.0f}% pass" for n in compared)  # fmt: skip
 lesson.show(figure, said)
 
+
 # %% three-ways-differences
 def finding(difference):
     """What an interval of a difference says."""

@@ -1,41 +1,19 @@
 """Decoding: what follows one more token of every row, and the cache of keys and values beneath it.
 
-A step of a small model is hardly any arithmetic: most of it is Python walking through modules. So
-on a CPU the step is recorded once and replayed; the recording is checked against the model itself
-at another batch and width, and where it differs, or can't be made, the model is simply called. What
-happens on CUDA is in `minirlhf.graphs`.
+On a CPU the step is a recording (`minirlhf.recordings`), on CUDA a graph (`minirlhf.graphs`).
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
-from weakref import WeakKeyDictionary
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from transformers.cache_utils import Cache, DynamicLayer
 
 from minirlhf.graphs import StaticLayer, StaticStep, static_step
-from minirlhf.models import position_arguments, quiet
-
-AGREE = 1e-4
-"""By how much the logits of a recorded step may differ from the model's."""
-
-
-def next_logits(policy, ids: Tensor, mask: Tensor, positions: Tensor, cache: Cache) -> Tensor:
-    """Append tokens ``[B, n]`` to the cache: the logits ``[B, V]`` of what comes after them.
-
-    ``mask`` bool ``[B, W]`` is False on the left padding of the cache with the new tokens in it.
-    """
-    return policy(
-        input_ids=ids,
-        attention_mask=mask,
-        past_key_values=cache,
-        use_cache=True,
-        logits_to_keep=1,
-        **position_arguments(policy, positions),
-    ).logits[:, -1]
+from minirlhf.models import next_logits
+from minirlhf.recordings import Recording, recording
 
 
 class Decoder:
@@ -46,7 +24,7 @@ class Decoder:
 
     def __init__(self, policy):
         self.policy = policy
-        self.recording: nn.Module | None = None
+        self.recording: Recording | None = None
         self.static: StaticStep | None = None
 
     def settle(self, cache: Cache, left: int) -> Cache:
@@ -60,7 +38,7 @@ class Decoder:
         if device == "cpu" and not torch.is_autocast_enabled("cpu"):
             self.recording = recording(self.policy, cache)
         elif device == "cuda":
-            self.static = static_step(self.policy, next_logits, cache, left)
+            self.static = static_step(self.policy, cache, left)
         return self.static.load(cache) if self.static is not None else cache
 
     def __call__(self, ids: Tensor, length: Tensor, cache: Cache) -> Tensor:
@@ -73,85 +51,7 @@ class Decoder:
         if self.recording is None:
             return next_logits(self.policy, ids, mask, positions, cache)
         filled = [view for layer in cache.layers for view in layer.extend()]
-        with torch.jit.optimized_execution(False):  # it would specialise on every width
-            return self.recording(ids, mask, positions, *filled)
-
-
-# -------------------------------------------------------------------------------- the recorded step
-
-
-class Step(nn.Module):
-    """`next_logits` of one token as a function of tensors alone, which is what can be recorded."""
-
-    def __init__(self, policy):
-        super().__init__()
-        self.policy = policy
-
-    def forward(self, ids: Tensor, mask: Tensor, positions: Tensor, *filled: Tensor) -> Tensor:
-        pairs = zip(filled[::2], filled[1::2], strict=True)
-        cache = Cache(layers=[LastColumn(keys, values) for keys, values in pairs])
-        return next_logits(self.policy, ids, mask, positions, cache)
-
-
-_recordings: WeakKeyDictionary[nn.Module, tuple[list[int], nn.Module | None]] = WeakKeyDictionary()
-"""Each policy's recording, or None where there can be none, with the weights it was made for."""
-
-
-def recording(policy, cache: Cache) -> nn.Module | None:
-    """The recorded step of a policy; None where the model itself has to be called."""
-    weights = [parameter.data_ptr() for parameter in policy.parameters()]
-    known, recorded = _recordings.get(policy, (None, None))
-    if known != weights:
-        recorded = record(policy, cache)
-        _recordings[policy] = weights, recorded
-    return recorded
-
-
-def record(policy, cache: Cache) -> nn.Module | None:
-    """Record the step on one batch and width, and try it on another."""
-    step = Step(policy)
-    try:
-        with warnings.catch_warnings(), quiet():  # it looks at every attribute, even at a loss
-            warnings.simplefilter("ignore")  # deprecated, and of Python numbers that become fixed
-            recorded = torch.jit.trace(step, _rehearsal(policy, cache, 2, 5), check_trace=False)
-            with torch.jit.optimized_execution(False):
-                again = recorded(*_rehearsal(policy, cache, 3, 9))
-    except Exception:  # whatever an architecture does that can't be recorded
-        return None
-    same = torch.allclose(again, step(*_rehearsal(policy, cache, 3, 9)), atol=AGREE)
-    return recorded if same else None
-
-
-def _rehearsal(policy, cache: Cache, rows: int, width: int) -> tuple[Tensor, ...]:
-    """Arguments of a `Step` with made-up contents, the first row padded on the left."""
-    draw = torch.Generator().manual_seed(0)
-    mask = torch.ones(rows, width, dtype=torch.bool)
-    mask[0, :2] = False
-    ids = torch.arange(rows)[:, None]
-    filled = [
-        torch.randn((rows, view.shape[1], width, view.shape[3]), generator=draw).to(view.dtype)
-        for layer in cache.layers
-        for view in (layer.keys, layer.values)
-    ]
-    return ids, mask, mask.sum(-1, keepdim=True) - 1, *filled
-
-
-class LastColumn(DynamicLayer):
-    """A layer whose new token belongs into the last column of the tensors it is given."""
-
-    def __init__(self, keys: Tensor, values: Tensor):
-        super().__init__()
-        self.keys, self.values, self.is_initialized = keys, values, True
-        self.dtype, self.device = keys.dtype, keys.device
-
-    def update(self, key_states: Tensor, value_states: Tensor, *args, **kwargs):
-        """Put keys and values ``[B, H, 1, d]`` into their place; return all."""
-        self.keys[:, :, -1:].copy_(key_states)
-        self.values[:, :, -1:].copy_(value_states)
-        return self.keys, self.values
-
-    def get_seq_length(self) -> int:
-        return self.keys.shape[2] - 1
+        return self.recording(ids, mask, positions, *filled)
 
 
 # ---------------------------------------------------------------------------------- key-value cache

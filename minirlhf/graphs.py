@@ -8,7 +8,6 @@ rounded up, and which column a new token goes into is a number on the device.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from contextlib import nullcontext
 from weakref import WeakKeyDictionary
 
@@ -16,12 +15,12 @@ import torch
 from torch import Tensor, nn
 from transformers.cache_utils import Cache, DynamicLayer
 
+from minirlhf.models import next_logits
+
 ROOM = 64
 """The cache's room is a multiple of this many columns."""
 AGREE = 0.25
 """By how much the logits of a graph may differ from the model's, in half precision."""
-
-NextLogits = Callable[[nn.Module, Tensor, Tensor, Tensor, Cache], Tensor]
 
 
 class StaticLayer(DynamicLayer):
@@ -60,9 +59,9 @@ class StaticLayer(DynamicLayer):
 class StaticStep:
     """`next_logits` of one token on tensors that stay where they are; on CUDA, as a graph."""
 
-    def __init__(self, next_logits: NextLogits, cache: Cache, rows: int, room: int):
+    def __init__(self, cache: Cache, rows: int, room: int):
         device = cache.layers[0].keys.device
-        self.next_logits, self.rows, self.room = next_logits, rows, room
+        self.rows, self.room = rows, room
         self.column = torch.zeros(1, dtype=torch.long, device=device)
         self.ids = torch.zeros((rows, 1), dtype=torch.long, device=device)
         self.positions = torch.zeros((rows, 1), dtype=torch.long, device=device)
@@ -100,7 +99,7 @@ class StaticStep:
         # a graph must not hold half-precision weights that autocast lets go
         context = torch.autocast(device, cache_enabled=False) if half else nullcontext()
         with context:
-            self.logits = self.next_logits(policy, self.ids, self.mask, self.positions, self.cache)
+            self.logits = next_logits(policy, self.ids, self.mask, self.positions, self.cache)
 
     def capture(self, policy) -> None:
         """Record the step; from now on it is replayed."""
@@ -124,7 +123,7 @@ _steps: WeakKeyDictionary[nn.Module, dict[tuple, StaticStep | None]] = WeakKeyDi
 """Each policy's steps by rows, room, precision and weights; None where there can be no graph."""
 
 
-def static_step(policy, next_logits: NextLogits, cache: Cache, left: int) -> StaticStep | None:
+def static_step(policy, cache: Cache, left: int) -> StaticStep | None:
     """A captured step with room for a cache and ``left`` more tokens; None, said aloud, if none."""
     rows, _, width, _ = cache.layers[0].keys.shape
     rows = 1 << (rows - 1).bit_length()
@@ -135,7 +134,7 @@ def static_step(policy, next_logits: NextLogits, cache: Cache, left: int) -> Sta
         del known[key]  # the model has got other weights: its graphs read freed memory
     key = (rows, room, torch.is_autocast_enabled("cuda"), weights)
     if key not in known:
-        step = StaticStep(next_logits, cache, rows, room)
+        step = StaticStep(cache, rows, room)
         known[key] = captured(step, policy) if policy.device.type == "cuda" else step
     return known[key]
 

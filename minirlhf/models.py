@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +26,9 @@ from minirlhf.fingerprints import of_vocabulary
 from minirlhf.kernels import use_fast_kernels
 from minirlhf.objectives import token_logprobs
 from minirlhf.randomness import generator
+
+if TYPE_CHECKING:
+    from transformers.cache_utils import Cache
 
 # ---------------------------------------------------------------------------------- loading, saving
 
@@ -256,6 +260,21 @@ def response_logprobs(
         logits = model(input_ids=batch.tokens[:, :-1], use_cache=False).logits[0]
     logits = process_logits(logits, temperature, suppress)
     return batch.spread(token_logprobs(logits, batch.response_tokens))
+
+
+def next_logits(policy, ids: Tensor, mask: Tensor, positions: Tensor, cache: Cache) -> Tensor:
+    """Append tokens ``[B, n]`` to the cache: the logits ``[B, V]`` of what comes after them.
+
+    ``mask`` bool ``[B, W]`` is False on the left padding of the cache with the new tokens in it.
+    """
+    return policy(
+        input_ids=ids,
+        attention_mask=mask,
+        past_key_values=cache,
+        use_cache=True,
+        logits_to_keep=1,
+        **position_arguments(policy, positions),
+    ).logits[:, -1]
 
 
 @contextmanager

@@ -17,14 +17,15 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from transformers.cache_utils import Cache, DynamicCache
 
 from minirlhf.data.batching import Ids, cut, pad_left
 from minirlhf.data.encoding import check_tokenizer, decode, encode_prompts
-from minirlhf.decoding import Decoder, can_be_joined, join, next_logits
+from minirlhf.decoding import Decoder, can_be_joined, join
 from minirlhf.errors import MinirlhfError
-from minirlhf.models import check_model, never_sampled, position_ids, process_logits
+from minirlhf.models import check_model, never_sampled, next_logits, position_ids, process_logits
 from minirlhf.randomness import generator
 
 PART, KEEP = 4, 0.75
@@ -68,10 +69,11 @@ def sample(
     """
     policy.eval()
     device, (total, steps) = policy.device, uniforms.shape
-    uniforms = uniforms.to(device)
-    # one column more than there are tokens: rows that have ended write there until they leave
-    responses = torch.full((total, steps + 1), pad_token_id, device=device)
-    logprobs = torch.zeros((total, steps + 1), device=device)
+    # flat, with a column to spare: there, or after EOS, rows that have ended write until they leave
+    width = steps + 1
+    uniforms = F.pad(uniforms.to(device), (0, 1)).flatten()
+    responses = torch.full((total * width,), pad_token_id, device=device)
+    logprobs = torch.zeros(total * width, device=device)
     lengths = torch.zeros(total, dtype=torch.long, device=device)
     pieces = cut(range(total), list(map(len, prompts)), max(rows // PART, 1), device)
     waiting = deque(reversed(pieces))
@@ -79,24 +81,28 @@ def sample(
     decoder = Decoder(policy)
 
     def begin(piece: list[int]) -> Work:
-        return prefill(policy, piece, [prompts[row] for row in piece], pad_token_id)
+        first = torch.tensor(piece, device=device) * width
+        return prefill(policy, first, steps, [prompts[row] for row in piece], pad_token_id)
 
-    while work := refill(work, waiting, rows, begin, decoder, steps):
-        for _ in range(LOOK_EVERY):
-            logits = process_logits(work.logits, temperature or 1.0, suppress)
-            at = torch.where(work.running, work.sampled, steps)
-            u = uniforms[work.row, at.clamp(max=steps - 1)] if temperature else None
-            tokens, logprobs[work.row, at] = draw(logits, u)
-            responses[work.row, at] = tokens
-            work = step(decoder, work, tokens, eos_token_id, steps)
-        lengths[work.row] = work.sampled
-        if progress is not None:
-            left = sum(map(len, waiting)) + int(work.running.sum())
-            progress(total - left, total)
+    # small models are bound by what torch does around its kernels, and in this mode it does less;
+    # not on CUDA, whose graphs' tensors outlive this call
+    with torch.inference_mode(device.type == "cpu"):
+        while work := refill(work, waiting, rows, begin, decoder):
+            for _ in range(LOOK_EVERY):
+                logits = process_logits(work.logits, temperature or 1.0, suppress)
+                u = uniforms.index_select(0, work.slot) if temperature else None
+                tokens, chosen = draw(logits, u)
+                responses.index_copy_(0, work.slot, tokens)
+                logprobs.index_copy_(0, work.slot, chosen)
+                work = step(decoder, work, tokens, eos_token_id)
+            lengths[work.end // width] = steps - (work.end - work.slot)
+            if progress is not None:
+                left = sum(map(len, waiting)) + int(work.running.sum())
+                progress(total - left, total)
 
     mask = torch.arange(steps, device=device) < lengths[:, None]
-    responses = torch.where(mask, responses[:, :steps], pad_token_id)
-    logprobs = torch.where(mask, logprobs[:, :steps], 0.0)
+    responses = torch.where(mask, responses.view(total, width)[:, :steps], pad_token_id)
+    logprobs = torch.where(mask, logprobs.view(total, width)[:, :steps], 0.0)
     if not logprobs.isfinite().all():
         raise MinirlhfError(
             "The policy's log-probs are NaN or infinite: its training diverged (lower the learning "
@@ -111,14 +117,14 @@ def draw(logits: Tensor, uniforms: Tensor | None) -> tuple[Tensor, Tensor]:
     The token is the first whose cumulative probability exceeds u: an id of probability 0 never is.
     ``None`` for the uniforms takes the likeliest.
     """
-    logprobs = torch.log_softmax(logits, -1)
+    probabilities = logits.softmax(-1)
     if uniforms is None:
-        tokens = logprobs.argmax(-1, keepdim=True)
+        tokens = probabilities.argmax(-1, keepdim=True)
     else:
-        cdf = logprobs.exp().cumsum(-1)
+        cdf = probabilities.cumsum(-1)
         tokens = torch.searchsorted(cdf, uniforms.to(cdf)[:, None] * cdf[:, -1:], right=True)
         tokens = tokens.clamp(max=logits.shape[-1] - 1)  # NaN falls off the end
-    return tokens.squeeze(-1), logprobs.gather(-1, tokens).squeeze(-1)
+    return tokens.squeeze(-1), probabilities.gather(-1, tokens).squeeze(-1).log()
 
 
 # --------------------------------------------------------------------------------- the rows in work
@@ -127,30 +133,29 @@ def draw(logits: Tensor, uniforms: Tensor | None) -> tuple[Tensor, Tensor]:
 class Work(NamedTuple):
     """The ``n`` rows in work. All end in the cache's last column, however long they are."""
 
-    row: Tensor  # int64 [n], which row of the result
+    slot: Tensor  # int64 [n], where in the flat result the next token goes
+    end: Tensor  # int64 [n], the slot where a row is full
     length: Tensor  # int64 [n], tokens in the cache
-    sampled: Tensor  # int64 [n], how many of those are sampled
     running: Tensor  # bool [n], False after EOS or the last token
     logits: Tensor  # [n, V], of the next token
     cache: Cache
 
 
-def prefill(policy, rows: list[int], prompts: Sequence[Ids], pad_token_id: int) -> Work:
-    """Take prompts of similar length into work."""
+def prefill(policy, slots: Tensor, most: int, prompts: Sequence[Ids], pad_token_id: int) -> Work:
+    """Take prompts of similar length into work; ``most`` tokens each, from these slots on."""
     ids, mask = (tensor.to(policy.device) for tensor in pad_left(prompts, pad_token_id))
     cache = DynamicCache(config=policy.config)
     logits = next_logits(policy, ids, mask, position_ids(mask), cache)
-    row = torch.tensor(rows, device=policy.device)
-    running = torch.ones_like(row, dtype=torch.bool)
-    return Work(row, mask.sum(-1), torch.zeros_like(row), running, logits, cache)
+    running = torch.ones_like(slots, dtype=torch.bool)
+    return Work(slots, slots + most, mask.sum(-1), running, logits, cache)
 
 
-def step(decoder: Decoder, work: Work, tokens: Tensor, eos_token_id: int, most: int) -> Work:
+def step(decoder: Decoder, work: Work, tokens: Tensor, eos_token_id: int) -> Work:
     """Append the sampled tokens and compute what follows them; ended rows only tread water."""
-    sampled, length = work.sampled + work.running, work.length + work.running
-    running = work.running & (tokens != eos_token_id) & (sampled < most)
+    slot, length = work.slot + work.running, work.length + work.running
+    running = work.running & (tokens != eos_token_id) & (slot < work.end)
     logits = decoder(tokens[:, None], length, work.cache)
-    return Work(work.row, length, sampled, running, logits, work.cache)
+    return Work(slot, work.end, length, running, logits, work.cache)
 
 
 def refill(
@@ -159,29 +164,28 @@ def refill(
     rows: int,
     begin: Callable[[list[int]], Work],
     decoder: Decoder,
-    most: int,
 ) -> Work | None:
     """Let ended rows leave and waiting prompts move up; None if all is done.
 
     That copies the cache, so it waits until enough rows have ended.
     """
     going = work.running.nonzero().squeeze(-1) if work is not None else ()
-    if work is not None and len(going) > KEEP * len(work.row):
+    if work is not None and len(going) > KEEP * len(work.slot):
         return work
     parts = [(work, going)] if len(going) else []
     while waiting and sum(len(part) for _, part in parts) + len(waiting[0]) <= rows:
         if parts and not can_be_joined(parts[0][0].cache):
             break
         fresh = begin(waiting.popleft())
-        parts.append((fresh, torch.arange(len(fresh.row), device=fresh.row.device)))
+        parts.append((fresh, torch.arange(len(fresh.slot), device=fresh.slot.device)))
     if not parts:
         return None
     columns = (torch.cat([part[i][keep] for part, keep in parts]) for i in range(5))
-    row, length, sampled, *others = columns
-    left = most - int(sampled.min()) + LOOK_EVERY
+    slot, end, length, *others = columns
+    left = int((end - slot).max()) + LOOK_EVERY
     cache = join([(part.cache, keep) for part, keep in parts], int(length.max()), left)
     cache = decoder.settle(cache, left)
-    return Work(row, length, sampled, *others, cache)
+    return Work(slot, end, length, *others, cache)
 
 
 # --------------------------------------------------------------------------------------------- text

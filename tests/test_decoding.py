@@ -10,8 +10,8 @@ from torch import nn
 from transformers.cache_utils import DynamicCache
 from transformers.utils import logging
 
-from minirlhf import decoding, graphs
-from minirlhf.decoding import Decoder, next_logits
+from minirlhf import decoding, graphs, recordings
+from minirlhf.decoding import Decoder
 from minirlhf.graphs import StaticStep
 
 
@@ -30,7 +30,7 @@ def filled_cache(model):
 
 
 def recorded(model):
-    return decoding._recordings[model][1]
+    return recordings._recordings[model][1]
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -47,14 +47,72 @@ def test_a_recording_follows_the_weights(monkeypatch):
     before = rollout(model)
     first = recorded(model)
     with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.mul_(1.3)  # in place, as an optimizer does
+        for number, parameter in enumerate(model.parameters()):
+            parameter.mul_(1 + number / 50)  # in place, as an optimizer does, each in its own way
     after = rollout(model)
     assert recorded(model) is first and not torch.equal(after.responses, before.responses)
     assert torch.equal(after.responses, eager(monkeypatch, model).responses)
     model.resize_token_embeddings(300, mean_resizing=False)
     rollout(model)
     assert recorded(model) is not first
+
+
+class Shifted(nn.Module):
+    """Uses a weight that it computes from the one it has, as some norms do."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner, self.less = inner, nn.Parameter(torch.zeros(32))
+
+    def forward(self, x):
+        return self.inner(x) * (1 + self.less)
+
+
+def test_a_recording_follows_what_is_computed_from_weights(monkeypatch):
+    """Flattened, it would keep the sum of the day it was made."""
+    model = policy("gpt2")
+    model.transformer.h[0].ln_1 = Shifted(model.transformer.h[0].ln_1)
+    before = rollout(model)
+    with torch.no_grad():
+        model.transformer.h[0].ln_1.less.uniform_(-3, 3)
+    after = rollout(model)
+    assert recorded(model) is not None
+    assert not torch.equal(after.logprobs, before.logprobs)
+    assert torch.allclose(after.logprobs, eager(monkeypatch, model).logprobs, atol=1e-5)
+
+
+@pytest.mark.parametrize("heads", [1, 2, 4])
+@pytest.mark.parametrize("scaling", [None, 0.3])
+def test_attention_of_one_token_is_torchs(heads, scaling):
+    query = torch.randn(3, 4, 1, 8)
+    key, value = (torch.randn(3, heads, 9, 8)[:, :, :7] for _ in range(2))  # as in a roomy cache
+    look = torch.rand(3, 1, 1, 7) < 0.7
+    look[..., -1] = True
+    mask = torch.zeros(look.shape).masked_fill(~look, torch.finfo(torch.float32).min)
+    for masks in ((None, None), (mask, look)):
+        ours, _ = recordings.attend(None, query, key, value, masks[0], scaling=scaling)
+        theirs = nn.functional.scaled_dot_product_attention(
+            query, key, value, attn_mask=masks[1], scale=scaling, enable_gqa=True
+        )
+        assert torch.allclose(ours, theirs.transpose(1, 2), atol=1e-6)
+
+
+def test_a_model_with_attention_of_its_own_keeps_it(monkeypatch):
+    """What `recordings.attend` doesn't know of shows in the logits."""
+
+    def other(module, query, key, value, mask, **_):
+        return torch.zeros_like(query).transpose(1, 2), None
+
+    model = policy("gpt2")
+    monkeypatch.setattr(recordings, "attend", other)  # one that is wrong for it
+    result = rollout(model)
+    assert recorded(model) is not None and model.config._attn_implementation == "sdpa"
+    assert torch.equal(result.responses, eager(monkeypatch, model).responses)
+
+
+def test_a_rollout_can_be_learned_from():
+    """Tensors made in torch's inference mode can't; see `sampling.sample`."""
+    assert not any(tensor.is_inference() for tensor in rollout(policy()))
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -66,7 +124,7 @@ def test_static_shapes_give_what_the_model_gives(monkeypatch, architecture, rows
     expected = eager(monkeypatch, model, prompts=prompts, steps=20, rows=rows)
 
     def settle(self, cache, left):
-        self.static = graphs.static_step(self.policy, next_logits, cache, left)
+        self.static = graphs.static_step(self.policy, cache, left)
         return self.static.load(cache)
 
     monkeypatch.setattr(Decoder, "settle", settle)
@@ -86,7 +144,7 @@ def test_without_a_graph_it_says_so():
 
     model = policy()
     with pytest.warns(UserWarning, match="without a CUDA graph, which is slower: operation not"):
-        step = graphs.captured(Uncapturable(next_logits, filled_cache(model), 2, 64), model)
+        step = graphs.captured(Uncapturable(filled_cache(model), 2, 64), model)
     assert step is None
 
 
@@ -119,7 +177,7 @@ def test_what_cannot_be_recorded_is_called(monkeypatch):
 def test_recordings_and_static_steps_go_with_their_models():
     model = policy()
     rollout(model)
-    graphs.static_step(model, next_logits, filled_cache(model), 5)
+    graphs.static_step(model, filled_cache(model), 5)
     gone = weakref.ref(model)
     del model
     gc.collect()

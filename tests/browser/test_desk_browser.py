@@ -106,14 +106,14 @@ def test_reload_without_a_save_and_a_second_run_all(lab, page, folder, reference
     run = folder / "unsaved"
     notebook = Notebook(lab, page, run.name, [*cells(run.name), DRAWS])
     notebook.run_all()
-    pause(notebook, run)
+    done = pause(notebook, run)
     notebook.reload()
     assert notebook.page.locator(".minirlhf").count() == 0
     notebook.run_all()
     assert "paused" in notebook.board.inner_text() and workers(run) == 1
     notebook.button("Resume").click()
     notebook.run_all()
-    assert workers(run) == 1 and 0 < rows(run) < STEPS  # it trained while that cell drew
+    assert workers(run) <= 1 and rows(run) > done  # it trained while that cell drew
     finish(notebook, run)
     steps = notebook.ask("[row['step'] for row in desk.reader.rows]")
     assert steps == list(range(1, STEPS + 1))
