@@ -11,6 +11,7 @@ import multiprocessing
 import sys
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -173,11 +174,9 @@ def _shown(event: Event, names: Iterable[str]) -> dict[str, str]:
 
 def _keep_lines_until(path: Path, step: int) -> None:
     kept = []
-    for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
-        try:
+    for line in path.read_bytes().split(b"\n"):  # in a text, more signs than this end a line
+        with suppress(ValueError, KeyError, TypeError):  # the line a kill tore
             if json.loads(line)["step"] <= step:
-                kept.append(line)
-        except (json.JSONDecodeError, KeyError):  # the line a kill tore
-            continue
+                kept.append(line + b"\n")
     with written_whole(path) as beside:
-        beside.write_text("".join(kept), encoding="utf-8")
+        beside.write_bytes(b"".join(kept))

@@ -150,8 +150,12 @@ def trouble(error: BaseException) -> str | None:
         return f"{place}: permission denied; choose another place, or change its permissions."
     if code in (errno.ENOTDIR, errno.EEXIST):
         return f"{place}: a file is in the way of a folder; choose another place."
-    if type(error).__name__ == "OutOfMemoryError" or isinstance(error, MemoryError):
-        return "memory is full: lower --micro-batch; that never changes the numbers."
+    full = type(error).__name__ == "OutOfMemoryError" or isinstance(error, MemoryError)
+    if full or "can't allocate memory" in str(error):
+        return (
+            "memory is full: train with a lower --micro-batch and, in ppo, --rollout-rows (neither "
+            "changes the numbers but by rounding), or take a smaller model or shorter texts."
+        )
     if isinstance(error, ModuleNotFoundError) and not str(error.name).startswith("minirlhf"):
         return f"{error.name} is not installed: minirlhf doctor says what is missing."
     if error.__context__ is not None:

@@ -35,8 +35,8 @@ class StageConfig:
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     """Of forward passes; weights stay float32. auto: bf16 by compute capability, fp32 on a CPU."""
     micro_batch: int | None = None
-    """Rows per forward pass, to save memory; never changes the numbers, but for the masks of SFT's
-    dropout (None: the whole batch)."""
+    """Rows per forward pass, to save memory (None: as many as 8192 tokens, in the reward model 16
+    prompts); never changes the numbers, but for the masks of SFT's dropout."""
     log_every: int = 1
     """Steps between two logged ones."""
     checkpoint_seconds: float = 30.0
@@ -200,7 +200,7 @@ class PPOConfig(StageConfig):
     normalization: Literal["token", "sequence"] = "token"
     """Policy and ptx loss: mean over tokens, or sum within a sequence and mean over sequences."""
     rollout_rows: int = 128
-    """Rows per forward pass outside of updates; never changes the numbers."""
+    """Most rows of a forward pass that samples or scores; never changes the numbers."""
     samples: int = 4
     """Responses written to samples.jsonl at every iteration."""
 

@@ -19,8 +19,11 @@ from minirlhf.models import next_logits
 
 ROOM = 64
 """The cache's room is a multiple of this many columns."""
-AGREE = 0.25
-"""By how much the logits of a graph may differ from the model's, in half precision."""
+AGREE, AGREE_HALF = 1e-3, 0.25
+"""By how much a graph's logits may differ from the model's, in standard deviations of these: in
+float32, and in half precision."""
+SHARE = 0.25
+"""How much of the GPU's memory the caches of recorded steps may take."""
 
 
 class StaticLayer(DynamicLayer):
@@ -109,14 +112,35 @@ class StaticStep:
             self.run(policy)
             self.run(policy)
         torch.cuda.current_stream().wait_stream(stream)
-        expected = self.logits.clone()
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        self.graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self.graph):
             self.run(policy)
-        graph.replay()
-        if not torch.allclose(self.logits, expected, atol=AGREE):
-            raise RuntimeError("the graph's logits are not the model's")
-        self.graph = graph
+
+    def check(self, policy) -> None:
+        """Refuse a step that doesn't give what the model gives with a cache of its own."""
+        filled = 5
+        draw = torch.Generator(self.column.device).manual_seed(0)
+        layers = []
+        for layer in self.cache.layers:
+            rows, heads, _, size = layer.all_keys.shape
+            keys, values = (
+                torch.randn((rows, heads, filled, size), generator=draw, device=draw.device)
+                for _ in range(2)
+            )
+            layers.append(DynamicLayer())
+            layers[-1].update(keys.to(layer.dtype), values.to(layer.dtype))
+        cache = Cache(layers=layers)
+        ids = torch.arange(self.rows, device=draw.device)[:, None]
+        mask = torch.ones((self.rows, filled + 1), dtype=torch.bool, device=draw.device)
+        mask[0, :2] = False
+        positions = mask.sum(-1, keepdim=True) - 1
+        self.load(cache)
+        ours = self(policy, ids, mask, positions).float()
+        theirs = next_logits(policy, ids, mask, positions, cache).float()
+        half = layers[0].keys.dtype != torch.float32
+        error = float((ours - theirs).abs().max() / theirs.std())
+        if not error <= (AGREE_HALF if half else AGREE):
+            raise RuntimeError(f"its logits are {error:.2g} standard deviations off the model's")
 
 
 _steps: WeakKeyDictionary[nn.Module, dict[tuple, StaticStep | None]] = WeakKeyDictionary()
@@ -134,15 +158,30 @@ def static_step(policy, cache: Cache, left: int) -> StaticStep | None:
         del known[key]  # the model has got other weights: its graphs read freed memory
     key = (rows, room, torch.is_autocast_enabled("cuda"), weights)
     if key not in known:
-        step = StaticStep(cache, rows, room)
-        known[key] = captured(step, policy) if policy.device.type == "cuda" else step
+        make_room(known, cache, rows * room)
+        known[key] = captured(policy, cache, rows, room)
+    known[key] = known.pop(key)  # the latest comes last
     return known[key]
 
 
-def captured(step: StaticStep, policy) -> StaticStep | None:
-    """The step with its graph; None, with a warning, if there can be none."""
+def make_room(known: dict[tuple, StaticStep | None], cache: Cache, tokens: int) -> None:
+    """Forget the steps that are longest unused, until there is room for one of so many tokens."""
+    layer = cache.layers[0].keys
+    if layer.device.type != "cuda":
+        return
+    size = 2 * len(cache.layers) * layer.shape[1] * layer.shape[3] * layer.element_size()
+    budget = SHARE * torch.cuda.get_device_properties(layer.device).total_memory / size
+    while known and tokens + sum(key[0] * key[1] for key in known) > budget:
+        del known[next(iter(known))]
+
+
+def captured(policy, cache: Cache, rows: int, room: int) -> StaticStep | None:
+    """A step with its graph; None, with a warning, if there can be none."""
     try:
-        step.capture(policy)
+        step = StaticStep(cache, rows, room)
+        if policy.device.type == "cuda":
+            step.capture(policy)
+        step.check(policy)
     except Exception as error:  # whatever an architecture does that can't be captured
         name = type(policy).__name__
         warnings.warn(

@@ -75,6 +75,7 @@ class Learner:
         )
         fp16 = run.accelerator.mixed_precision == "fp16"
         self.scaler = torch.amp.GradScaler(run.device.type, enabled=fp16)
+        self.scaler.scale(torch.zeros((), device=run.device))  # a process may have no rows to scale
         self.average = [p.detach().clone() for p in self.parameters] if ema else None
         self.stashed: list[Tensor] | None = None
 
@@ -98,8 +99,13 @@ class Learner:
         return norm
 
     def step(self, rate: float) -> Tensor:
-        """One optimizer step at learning rate ``rate``; the gradient norm before clipping."""
-        self.stash()
+        """One optimizer step at learning rate ``rate``; the gradient norm before clipping.
+
+        It takes what was stashed; where nothing was, the gradients as they are.
+        """
+        if self.stashed is None:
+            self.stash()
+        assert all(p.grad is None for p in self.parameters), "the last part has to be stashed, too"
         for parameter, gradient in zip(self.parameters, self.stashed, strict=True):
             parameter.grad = gradient
         self.stashed = None

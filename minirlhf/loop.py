@@ -267,6 +267,8 @@ class Run:
         if self.is_main:
             try:
                 config = json.loads(json.dumps(dataclasses.asdict(self.config)))
+                if "precision" in config:  # "auto" may be another one where the run goes on
+                    config["precision"] = PRECISIONS[self.accelerator.mixed_precision]
                 self.files.claim(self.stage, config, data)
             except Exception as error:
                 failure = error
@@ -285,13 +287,15 @@ class Run:
 
     def _obey_control(self) -> None:
         """Read ``control.json`` (pause, stop, beta, ptx_gamma); wait while it says pause."""
-        control = self.files.read_control() if self.is_main else {}
-        if control.get("pause") and not control.get("stop"):
-            self.checkpoint()  # whoever pauses may leave
-        while control.get("pause") and not control.get("stop"):
+        before, paused = self._control, False
+        while True:  # all processes together: one that waits for another gives up after a while
+            self._control = self.from_main(self.files.read_control() if self.is_main else {})
+            if not self.setting("pause", False) or self.setting("stop", False):
+                break
+            if not paused:
+                self.checkpoint()  # whoever pauses may leave
+            paused = True
             time.sleep(0.2)
-            control = self.files.read_control()
-        before, self._control = self._control, self.from_main(control)
         if _steering(before) != _steering(self._control):
             self.checkpoint()  # a run that goes on later doesn't do the steps so far once more
 
@@ -301,12 +305,16 @@ def _steering(control: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in control.items() if name not in ("pause", "stop")}
 
 
+PRECISIONS = {"no": "fp32", "bf16": "bf16", "fp16": "fp16"}
+"""What accelerate calls them, and what we do."""
+
+
 def make_accelerator(precision: str):
     """An `Accelerator`; "auto" is bf16 where the GPU has it, else fp16, float32 on a CPU."""
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState, PartialState
 
-    cpu = not torch.accelerator.is_available()  # said aloud, or several processes aren't seen there
+    cpu = not torch.cuda.is_available()  # said aloud, or several processes aren't seen there
     if precision == "auto":
         device = PartialState(cpu=cpu).device
         precision = "fp32"

@@ -18,7 +18,7 @@ import torch
 from minirlhf.evaluate.preference import agreement, labeler_verdicts, preferred_by_panel
 from minirlhf.evaluate.probes import Item, run_probe
 from minirlhf.evaluate.statistics import Interval, over_prompts, paired_difference, proportion
-from minirlhf.models import load_policy
+from minirlhf.models import first_device, load_policy
 from minirlhf.steps import Row, Steps
 from minirlhf.tinytown import probes
 from minirlhf.tinytown.judge import TIE, better, judge
@@ -134,7 +134,7 @@ def probe(steps: Steps, name: str) -> dict[str, Any]:
     """Task probes (T = 0), truthfulness and toxicity (T = 1) of one model: ``figures``, and of each
     task the scores of its items.
     """
-    policy = load_policy(model_folder(steps, name), steps.tokenizer)
+    policy = load_policy(model_folder(steps, name), steps.tokenizer).to(first_device())
     seed = steps.config.seed
 
     def scores(items: Sequence[Item], **options: Any) -> np.ndarray:
@@ -157,17 +157,17 @@ def probe(steps: Steps, name: str) -> dict[str, Any]:
 @torch.no_grad()
 def corpus_loss(policy, steps: Steps) -> dict[str, float]:
     """Mean negative log-likelihood per token of unseen pretraining documents."""
-    from minirlhf.data.batching import pad_right
     from minirlhf.data.encoding import encode_documents
+    from minirlhf.objectives import token_logprobs
     from minirlhf.tinytown.bases import CONTEXT, VALIDATION_SEED, corpus
 
     policy.eval()
     texts = [row["text"] for row in corpus(PROBE_ITEMS, VALIDATION_SEED)]
     losses = []
     for ids in encode_documents(steps.tokenizer, texts, CONTEXT):
-        tokens, _ = pad_right([ids], steps.tokenizer.pad_token_id)
-        logprobs = policy(input_ids=tokens).logits[0, :-1].log_softmax(-1)
-        losses.append(-float(logprobs.gather(-1, tokens[0, 1:, None]).mean()))
+        tokens = torch.tensor([[*ids]], device=policy.device)
+        logits = policy(input_ids=tokens, use_cache=False).logits
+        losses.append(-float(token_logprobs(logits[:, :-1], tokens[:, 1:]).mean()))
     return shown(over_prompts(losses))
 
 

@@ -13,8 +13,10 @@ from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from minirlhf import hub
@@ -31,6 +33,11 @@ if TYPE_CHECKING:
     from transformers.cache_utils import Cache
 
 # ---------------------------------------------------------------------------------- loading, saving
+
+
+def first_device() -> torch.device:
+    """The first GPU, or the CPU where there is none: where models go that aren't trained."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def load_tokenizer(name: str | Path, *, pad_token: str | None = None):
@@ -169,7 +176,8 @@ def _check_reachable(name: str) -> bool:
             return False
     raise MinirlhfError(
         f"{name!r} is neither a folder nor in the local cache, and the hub can't be asked "
-        f"({trouble}): fetch it where there is a network (hf download {name}) and bring it here."
+        f"({trouble}): fetch it where there is a network (hf download {name}) and bring it here; "
+        "where the network is slow, fetch it first."
     )
 
 
@@ -183,11 +191,75 @@ def position_ids(mask: Tensor) -> Tensor:
 
 def packed_logprobs(model, batch: PackedRows) -> Tensor:
     """Log π of every token but the first of each packed row: float32 ``[B, T - 1]``."""
+    if not obeys_masks(model):
+        return _unpacked_logprobs(model, batch)
     mask = attention_mask(model, block_diagonal_mask(batch.documents))
     logits = model(
         input_ids=batch.tokens, attention_mask=mask, position_ids=batch.positions, use_cache=False
     ).logits
     return token_logprobs(logits[:, :-1], batch.tokens[:, 1:])
+
+
+def _unpacked_logprobs(model, batch: PackedRows) -> Tensor:
+    """The same with each document in a row of its own."""
+    first = batch.positions.eq(0) & batch.documents.gt(0)
+    number = first.flatten().cumsum(0).view_as(first)  # of the document, from 1
+    starts = batch.documents.gt(0).flatten().nonzero().squeeze(-1)
+    owner, column = number.flatten()[starts] - 1, batch.positions.flatten()[starts]
+    tokens = batch.tokens.new_zeros(int(number.max()), int(column.max()) + 1)
+    tokens[owner, column] = batch.tokens.flatten()[starts]
+    logits = model(input_ids=tokens, use_cache=False).logits
+    apart = F.pad(token_logprobs(logits[:, :-1], tokens[:, 1:]), (1, 0))
+    flat = apart.new_zeros(batch.tokens.numel()).index_put((starts,), apart[owner, column])
+    return flat.view_as(batch.tokens)[:, 1:]
+
+
+_obedient: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()
+
+
+def obeys_masks(model) -> bool:
+    """Whether a mask and positions of ours decide alone which token sees which, and how far off.
+
+    Not where layers have windows or states, or distance is measured in columns. Found out once per
+    model, from its config and by two made-up documents in one row.
+    """
+    backbone = model.base_model
+    if backbone not in _obedient:
+        _obedient[backbone] = _sees_everything(backbone) and _keeps_documents_apart(backbone)
+    return _obedient[backbone]
+
+
+def _sees_everything(backbone) -> bool:
+    from transformers.cache_utils import DynamicCache, DynamicLayer
+
+    config = backbone.config
+    cache = DynamicCache(config=config)
+    plain = all(type(layer) is DynamicLayer for layer in cache.layers)
+    local = "local" in (getattr(config, "attention_layers", None) or ())  # GPT-Neo's windows
+    return plain and not local and config._attn_implementation in ("sdpa", "eager")
+
+
+@torch.no_grad()
+def _keeps_documents_apart(backbone) -> bool:
+    if not _takes_positions(type(backbone)):
+        return False
+    was, device = backbone.training, backbone.device
+    backbone.eval()
+    ids = torch.arange(8, device=device)[None] % backbone.get_input_embeddings().num_embeddings
+    documents = torch.tensor([[1] * 4 + [2] * 4], device=device)
+    positions = torch.arange(4, device=device).repeat(2)[None]
+    try:
+        with torch.autocast(device.type, enabled=False):
+            mask = attention_mask(backbone, block_diagonal_mask(documents))
+            together = backbone(
+                input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False
+            ).last_hidden_state[:, 4:]
+            alone = backbone(input_ids=ids[:, 4:], use_cache=False).last_hidden_state
+    except (ValueError, RuntimeError, TypeError):  # it takes no such mask
+        return False
+    finally:
+        backbone.train(was)
+    return torch.allclose(together, alone, atol=1e-3 * float(alone.abs().max()))
 
 
 def attention_mask(model, mask: Tensor) -> Tensor:
@@ -221,7 +293,7 @@ class ExactOutput(nn.Linear):
     def forward(self, x: Tensor) -> Tensor:
         """As ``nn.Linear``."""
         with torch.autocast(x.device.type, enabled=False):
-            return nn.functional.linear(x.to(self.weight.dtype), self.weight, self.bias)
+            return F.linear(x.to(self.weight.dtype), self.weight, self.bias)
 
 
 def exact_logits(model) -> None:
@@ -243,7 +315,8 @@ def never_sampled(tokenizer, model) -> Tensor:
     width = model.get_output_embeddings().weight.shape[0]
     suppress = torch.zeros(width, dtype=torch.bool)
     suppress[len(tokenizer) :] = True
-    suppress[[token for token in tokenizer.all_special_ids if token < width]] = True
+    added = [token for token, kind in tokenizer.added_tokens_decoder.items() if kind.special]
+    suppress[[t for t in {*tokenizer.all_special_ids, *added} if t < width]] = True
     suppress[tokenizer.eos_token_id] = False
     return suppress.to(model.device)
 
@@ -321,6 +394,7 @@ class ScalarModel(nn.Module):
         super().__init__()
         self.classifier = classifier
         use_fast_kernels(classifier)
+        self.head.__class__ = ExactOutput  # bf16 would round scores of 2 to 4 to 64ths
         bias = getattr(classifier.config, "reward_bias", 0.0) if bias is None else bias
         self.register_buffer("bias", torch.tensor(float(bias)))
 
@@ -333,7 +407,15 @@ class ScalarModel(nn.Module):
         config.num_labels, config.pad_token_id = 1, tokenizer.pad_token_id
         config.architectures, config.vocabulary = None, of_vocabulary(tokenizer)
         with torch.random.fork_rng(devices=[]):  # its random weights are all replaced
-            classifier = AutoModelForSequenceClassification.from_config(config)
+            try:
+                classifier = AutoModelForSequenceClassification.from_config(config)
+            except ValueError:
+                classifier = None
+        if not isinstance(getattr(classifier, "score", None), nn.Linear):
+            raise MinirlhfError(
+                f"transformers has no {type(policy).__name__} with a scalar head, so it can't "
+                "become a reward model: start from another architecture."
+            )
         classifier.base_model.load_state_dict(policy.base_model.state_dict())
         model = cls(classifier, bias=0.0)
         with torch.no_grad():
@@ -390,9 +472,8 @@ class ScalarModel(nn.Module):
 
     @property
     def shares_prompts(self) -> bool:
-        """Whether `score_branches` works: the network takes positions and a mask of our own."""
-        implementation = self.classifier.config._attn_implementation
-        return implementation in ("sdpa", "eager") and _takes_positions(type(self.classifier))
+        """Whether `score_branches` gives what rows of their own would."""
+        return obeys_masks(self.classifier)
 
     def score_branches(self, batch: Branches) -> Tensor:
         """r(x, y) of completions that share their prompts' rows: float32 ``[N]``."""

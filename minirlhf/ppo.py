@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from minirlhf import objectives
 from minirlhf.callbacks import Callback
 from minirlhf.config import PPOConfig
-from minirlhf.data.batching import micro_batches
+from minirlhf.data.batching import PIECE_TOKENS, micro_batches
 from minirlhf.data.encoding import check_tokenizer, encode_documents
 from minirlhf.data.packing import collate_packed, pack
 from minirlhf.data.records import Record, check_pretraining, check_records, fingerprint
@@ -56,10 +56,6 @@ from minirlhf.rollouts import (
     samples,
     score,
 )
-
-RATIO, RATIO_HALF = 1e-3, 0.25
-"""By how much the first ratio may be off 1: in float32 (a sharp policy has been off by 1.1e-4), and
-in bf16 or fp16 (in bf16, 36 minibatches of Tinytown's base were off by .06 at most)."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +89,8 @@ def train_ppo(
     the moving average of the weights; the raw ones stay in ``checkpoint/``.
     """
     check_tokenizer(tokenizer)
-    check_model(policy, tokenizer, longest=config.max_prompt + config.max_response)
     models = Models(policy, reference, reward_model, value_model, tokenizer, config.temperature)
+    models.check(longest=config.max_prompt + config.max_response)
     records = check_records(prompts, "prompts")
     start = {"policy": policy, "reference": reference, "reward": reward_model, "value": value_model}
     data = {"prompts": fingerprint(records, "prompts"), **starts_from(folder, tokenizer, **start)}
@@ -106,6 +102,7 @@ def train_ppo(
                 f"ptx_gamma = {config.ptx_gamma:g}, but ptx_examples_per_episode = 0, so there is "
                 "nothing to weigh: raise that (paper: 8), or set ptx_gamma to 0."
             )
+        check_model(policy, tokenizer, longest=config.ptx_context)
     with Run(folder, "ppo", config, data=data, callback=callback) as run:
         if run.result is None:
             _train(run, models, records, pretraining)
@@ -220,7 +217,7 @@ class Trainer:
             self.policy.backward(loss)
             logprobs = logprobs.detach()
             if first:
-                check_ratio(logprobs, old, mask, RATIO if run.exact else RATIO_HALF)
+                check_ratio(logprobs, old, mask, run.exact)
             clipped = objectives.clip_fraction(logprobs, old, mask, config.clip, tokens)
             moved = objectives.approx_kl(logprobs, old, mask, tokens)
             stats += torch.stack([loss.detach(), clipped, moved])
@@ -247,7 +244,8 @@ class Trainer:
         tokens = sum(len(ids) - 1 for ids in documents)
         count = tokens if config.normalization == "token" else number
         total = torch.zeros((), device=run.device)
-        for micro in micro_batches(run.share(rows), config.micro_batch):
+        size = config.micro_batch or max(PIECE_TOKENS // config.ptx_context, 1)
+        for micro in micro_batches(run.share(rows), size):
             packed = collate_packed(
                 [[documents[i] for i in row] for row in micro], self.models.tokenizer.pad_token_id
             ).to(run.device)

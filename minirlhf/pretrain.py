@@ -15,7 +15,7 @@ import torch
 from minirlhf import objectives
 from minirlhf.callbacks import Callback
 from minirlhf.config import PretrainConfig
-from minirlhf.data.batching import micro_batches
+from minirlhf.data.batching import PIECE_TOKENS, micro_batches
 from minirlhf.data.encoding import check_tokenizer, encode_documents
 from minirlhf.data.packing import PackedRows, collate_packed, pack
 from minirlhf.data.records import Record, check_records, fingerprint
@@ -85,6 +85,7 @@ def _train(
         "model",
         Learner(run, model, betas=config.betas, decay=config.weight_decay, clip=config.grad_clip),
     )
+    size = config.micro_batch or max(PIECE_TOKENS // config.context, 1)
     steps_per_epoch = -(-len(corpus) // config.batch)
     total = min(steps_per_epoch * config.epochs, config.max_steps or float("inf"))
 
@@ -98,7 +99,7 @@ def _train(
         model.train()
         loss = torch.zeros((), device=run.device)
         with seeded_dropout(config.seed, "dropout", step, run.rank):  # if the model has any
-            for micro in micro_batches(run.share(rows), config.micro_batch):
+            for micro in micro_batches(run.share(rows), size):
                 piece = packed_loss(run, model, corpus.batch(micro), count)
                 learner.backward(piece)
                 loss += piece.detach()

@@ -59,6 +59,9 @@ def recording(policy, cache: Cache) -> Recording | None:
 def record(policy, cache: Cache) -> Recording | None:
     """Record the step on one batch and width, and try it on another."""
     step, other = Step(policy), _rehearsal(policy, cache, 3, 9)
+    rope = str(getattr(policy.config.get_text_config(), "rope_parameters", None))
+    if "dynamic" in rope or "longrope" in rope:  # beyond some length they compute something else
+        return None
     for attention in (ONE_TOKEN, policy.config._attn_implementation):
         with suppress(Exception):  # whatever an architecture does that can't be recorded
             with attending(policy, attention):
@@ -100,13 +103,15 @@ def traced(step: Step, example: tuple[Tensor, ...]) -> Recording:
 
 def attend(
     module, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None,
-    scaling: float | None = None, **_,
+    scaling: float | None = None, **others,
 ) -> tuple[Tensor, None]:  # fmt: skip
     """Attention of one token a row, ``[B, H, 1, d]``, to ``[B, G, W, d]``: two batched products.
 
     torch's own kernel is made for many queries and takes twice as long to set up. Heads that share
     their keys are one product's rows. Returns ``[B, 1, H, d]``, as transformers wants it.
     """
+    if any(others.get(name) is not None for name in ("softcap", "s_aux", "position_bias")):
+        raise NotImplementedError("attention with more to it than scores and values")
     rows, heads, _, size = query.shape
     groups = key.shape[1]
     query = query.reshape(rows * groups, heads // groups, size)

@@ -21,7 +21,12 @@ from minirlhf.callbacks import Callback
 from minirlhf.config import RewardConfig
 from minirlhf.data.batching import Ids, by_length, collate, cut, micro_batches
 from minirlhf.data.branches import branch
-from minirlhf.data.encoding import check_tokenizer, encode_completions, encode_prompts
+from minirlhf.data.encoding import (
+    check_tokenizer,
+    encode_completions,
+    encode_demonstrations,
+    encode_prompts,
+)
 from minirlhf.data.records import Record, as_rankings, check_records, fingerprint
 from minirlhf.errors import MinirlhfError
 from minirlhf.fingerprints import starts_from
@@ -99,6 +104,7 @@ def _train(
     """The loop, and the bias."""
     config = run.config
     items = encode_rankings(tokenizer, rankings, config.max_length)
+    examples = encode_demonstrations(tokenizer, demonstrations, config.max_length)
     held_out = []
     if validation is not None:
         held_out = encode_rankings(tokenizer, as_rankings(validation), config.max_length)
@@ -138,12 +144,8 @@ def _train(
             run.memory["metrics"] = {**run.memory.get("metrics", {}), **metrics}
 
     model.bias.zero_()
-    scores = score_texts(
-        model,
-        tokenizer,
-        [record["prompt"] for record in demonstrations],
-        [record["completion"] for record in demonstrations],
-    )
+    with torch.no_grad():
+        scores = score_ids(model, *zip(*examples, strict=True), tokenizer.pad_token_id)
     model.bias.copy_(objectives.reward_bias(scores))
     run.check(total, {"bias": float(model.bias)})
     run.save_folder("model", lambda path: model.save(path, tokenizer))

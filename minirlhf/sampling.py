@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import NamedTuple
 
 import torch
@@ -75,7 +76,8 @@ def sample(
     responses = torch.full((total * width,), pad_token_id, device=device)
     logprobs = torch.zeros(total * width, device=device)
     lengths = torch.zeros(total, dtype=torch.long, device=device)
-    pieces = cut(range(total), list(map(len, prompts)), max(rows // PART, 1), device)
+    part = PART if can_be_joined(DynamicCache(config=policy.config)) else 1
+    pieces = cut(range(total), list(map(len, prompts)), max(rows // part, 1), device)
     waiting = deque(reversed(pieces))
     work: Work | None = None
     decoder = Decoder(policy)
@@ -85,8 +87,8 @@ def sample(
         return prefill(policy, first, steps, [prompts[row] for row in piece], pad_token_id)
 
     # small models are bound by what torch does around its kernels, and in this mode it does less;
-    # not on CUDA, whose graphs' tensors outlive this call
-    with torch.inference_mode(device.type == "cpu"):
+    # not on a GPU, where the tensors of graphs outlive this call
+    with torch.inference_mode() if device.type == "cpu" else nullcontext():
         while work := refill(work, waiting, rows, begin, decoder):
             for _ in range(LOOK_EVERY):
                 logits = process_logits(work.logits, temperature or 1.0, suppress)

@@ -20,12 +20,7 @@ from minirlhf import objectives
 from minirlhf.callbacks import Callback
 from minirlhf.config import SFTConfig
 from minirlhf.data.batching import collate
-from minirlhf.data.encoding import (
-    check_tokenizer,
-    encode_completions,
-    encode_documents,
-    encode_prompts,
-)
+from minirlhf.data.encoding import check_tokenizer, encode_demonstrations, encode_documents
 from minirlhf.data.records import Record, check_pretraining, check_records, fingerprint
 from minirlhf.errors import MinirlhfError
 from minirlhf.fingerprints import starts_from
@@ -116,7 +111,7 @@ def _train(
         raise MinirlhfError(
             "pretrain_mix leaves no room for demonstrations: lower it or raise batch."
         )
-    if config.residual_dropout and not set_residual_dropout(policy, config.residual_dropout):
+    if not set_residual_dropout(policy, config.residual_dropout) and config.residual_dropout:
         warnings.warn(
             f"{type(policy).__name__} has no residual dropout: it trains without.", stacklevel=2
         )
@@ -167,26 +162,6 @@ def _train(
     run.finish(run.memory["metrics"])
 
 
-def encode_demonstrations(tokenizer, records: Sequence[Record], max_length: int) -> list[Example]:
-    """Prompt and completion ids of each demonstration that fits into ``max_length`` tokens."""
-    prompts = encode_prompts(tokenizer, [record["prompt"] for record in records])
-    completions = encode_completions(tokenizer, [record["completion"] for record in records])
-    pairs = zip(prompts, completions, strict=True)
-    examples = [(p, c) for p, c in pairs if len(p) + len(c) <= max_length]
-    left_out = len(records) - len(examples)
-    if not examples:
-        raise MinirlhfError(
-            f"No demonstration fits into max_length = {max_length} tokens: raise it."
-        )
-    if left_out:
-        warnings.warn(
-            f"{left_out} of {len(records)} demonstrations exceed max_length = {max_length} tokens "
-            "and are left out.",
-            stacklevel=3,
-        )
-    return examples
-
-
 def accumulate_loss(
     run: Run,
     policy,
@@ -224,15 +199,16 @@ def set_residual_dropout(model: nn.Module, rate: float) -> int:
     Returns the number of places; 0 where the architecture has none (Llama's kin). In C.1 it is .2.
     """
     places = 0
-    for name, module in model.named_modules():
-        if hasattr(module, "attention_dropout") and isinstance(module.attention_dropout, float):
-            module.attention_dropout = 0.0
+    for path, module in model.named_modules():
+        in_a_layer = re.search(r"\.\d+(\.|$)", path) is not None
+        name = path.split(".")[-1]
         if isinstance(module, nn.Dropout):
-            in_a_layer = re.search(r"\.\d+\.", name) is not None
-            residual = in_a_layer and name.split(".")[-1] not in {
-                "attn_dropout",
-                "attention_dropout",
-            }
+            residual = in_a_layer and name not in {"attn_dropout", "attention_dropout"}
             module.p = rate if residual else 0.0
             places += residual
+        for field, value in list(vars(module).items()):  # dropout that is no module of its own
+            if "dropout" in field and isinstance(value, float):
+                added = field == "hidden_dropout" or (field == "dropout" and "att" not in name)
+                setattr(module, field, rate if in_a_layer and added else 0.0)
+                places += in_a_layer and added
     return places

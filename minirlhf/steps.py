@@ -22,7 +22,7 @@ import torch
 from minirlhf.callbacks import Callback
 from minirlhf.config import PRESETS, PPOConfig, Preset
 from minirlhf.folder import kept
-from minirlhf.models import ScalarModel, load_policy, load_tokenizer
+from minirlhf.models import ScalarModel, first_device, load_policy, load_tokenizer
 from minirlhf.ppo import train_ppo
 from minirlhf.reward import score_texts, train_reward
 from minirlhf.sampling import complete
@@ -257,7 +257,7 @@ class Steps:
     # ------------------------------------------------------------------------------- the replies
 
     def sample(self, model: Path, asked: Sequence[str], *, seed: int, n: int = 1) -> list[str]:
-        policy = load_policy(model, self.tokenizer)
+        policy = load_policy(model, self.tokenizer).to(first_device())
         return complete(
             policy, self.tokenizer, asked, max_new_tokens=self.config.max_response, n=n,
             seed=1000 * self.config.seed + seed, batch_size=256,

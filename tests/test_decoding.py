@@ -137,15 +137,29 @@ def test_static_shapes_give_what_the_model_gives(monkeypatch, architecture, rows
     )
 
 
-def test_without_a_graph_it_says_so():
-    class Uncapturable(StaticStep):
-        def capture(self, policy):
-            raise RuntimeError("operation not permitted when stream is capturing")
+def test_without_a_graph_it_says_so(monkeypatch):
+    def fail(self, policy):
+        raise RuntimeError("operation not permitted when stream is capturing")
 
     model = policy()
+    monkeypatch.setattr(StaticStep, "check", fail)
     with pytest.warns(UserWarning, match="without a CUDA graph, which is slower: operation not"):
-        step = graphs.captured(Uncapturable(filled_cache(model), 2, 64), model)
-    assert step is None
+        assert graphs.captured(model, filled_cache(model), 2, 64) is None
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_static_step_that_differs_is_refused(monkeypatch, architecture):
+    model = policy(architecture)
+    cache = filled_cache(model)
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert graphs.captured(model, cache, 2, 64) is not None
+    monkeypatch.setattr(graphs.StaticLayer, "get_seq_length", lambda self: 0)
+    monkeypatch.setattr(
+        graphs.StaticLayer, "update", lambda self, *_: (self.all_keys, self.all_values)
+    )  # it forgets the new token
+    with torch.no_grad(), pytest.warns(UserWarning, match="standard deviations off the model's"):
+        assert graphs.captured(model, cache, 2, 64) is None
 
 
 class Moody(nn.Module):

@@ -317,3 +317,33 @@ def test_control_stops_and_steers(tmp_path):
     (tmp_path / "steered" / "control.json").write_text('{"beta": 0.5}')
     for _ in run.steps(1):
         assert run.setting("beta", 0.1) == 0.5 and run.setting("ptx_gamma", 0.3) == 0.3
+
+
+def test_a_run_goes_on_in_the_precision_it_began_with(tmp_path):
+    """With "auto", another GPU may mean another one."""
+    work(tmp_path / "run", stop=2, config=replace(CONFIG, precision="auto"))
+    with pytest.raises(MinirlhfError, match="made with precision = 'fp32', now it is 'bf16'"):
+        work(tmp_path / "run", config=replace(CONFIG, precision="bf16"))
+    work(tmp_path / "run", config=replace(CONFIG, precision="fp32"))
+
+
+def test_a_log_keeps_what_a_text_holds_and_drops_what_a_kill_tore(tmp_path):
+    texts = ["a\u2028b\u0085c", "é"]
+    whole = "".join(
+        json.dumps({"step": 1, "response": text}, ensure_ascii=False) + "\n" for text in texts
+    ).encode()
+    (tmp_path / "samples.jsonl").write_bytes(whole + whole[:-3])  # cut within é
+    callbacks.JsonlLog(tmp_path, step=1, elapsed=0.0).close()
+    kept = (tmp_path / "samples.jsonl").read_bytes().split(b"\n")
+    assert [json.loads(line)["response"] for line in kept if line] == [*texts, texts[0]]
+
+
+def test_gradients_after_the_last_stash_are_refused(tmp_path):
+    with Run(tmp_path / "run", "pretrain", CONFIG, callback=()) as run:
+        model = torch.nn.Linear(2, 1)
+        learner = Learner(run, model)
+        learner.backward(model(torch.ones(2)).sum())
+        learner.stash()
+        learner.backward(model(torch.ones(2)).sum())
+        with pytest.raises(AssertionError, match="stashed, too"):
+            learner.step(0.1)

@@ -1,13 +1,33 @@
+import copy
 import math
 import time
 
 import pytest
 import torch
-from tiny import ARCHITECTURES, BOS, EOS, PAD, lower_logits, policy, same_weights, tokenizer
-from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
+from tiny import (
+    ARCHITECTURES,
+    BOS,
+    EOS,
+    PAD,
+    SHARED,
+    lower_logits,
+    policy,
+    same_weights,
+    tokenizer,
+)
+from tokenizers import AddedToken
+from transformers import (
+    AutoModelForCausalLM,
+    AutoModelForSequenceClassification,
+    BloomConfig,
+    CodeGenConfig,
+    GPTNeoConfig,
+    MistralConfig,
+)
 
 from minirlhf import hub
 from minirlhf.data.batching import collate
+from minirlhf.data.packing import collate_packed
 from minirlhf.errors import MinirlhfError
 from minirlhf.models import (
     ScalarModel,
@@ -17,11 +37,15 @@ from minirlhf.models import (
     load_tokenizer,
     load_weights,
     never_sampled,
+    obeys_masks,
+    packed_logprobs,
     position_ids,
     process_logits,
     response_logprobs,
     save_model,
 )
+from minirlhf.objectives import token_logprobs
+from minirlhf.reward import score_ids
 
 PROMPTS = [[BOS, 40, 41, 42, 43], [BOS, 50]]
 RESPONSES = [[60, 61, EOS], [70, 71, 72, 73, EOS]]
@@ -237,3 +261,72 @@ def test_a_pad_token_can_be_added(folder):
     loaded = load_tokenizer(folder, pad_token="<|new|>")
     assert loaded.pad_token_id == 259 != loaded.eos_token_id
     assert load_policy(folder, loaded).get_input_embeddings().num_embeddings == 260
+
+
+OTHERS = {
+    "mistral": MistralConfig(
+        hidden_size=32, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
+        intermediate_size=64, sliding_window=6, max_position_embeddings=64, **SHARED,
+    ),
+    "gpt-neo": GPTNeoConfig(
+        hidden_size=32, num_layers=2, num_heads=4, attention_types=[[["global", "local"], 1]],
+        window_size=6, max_position_embeddings=64, **SHARED,
+    ),
+    "bloom": BloomConfig(hidden_size=32, n_layer=2, n_head=4, **SHARED),
+}  # fmt: skip
+"""Windows of columns, and distances that are counted in columns."""
+
+
+def other(name):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return AutoModelForCausalLM.from_config(OTHERS[name]).eval()
+
+
+@pytest.mark.parametrize("name", [*ARCHITECTURES, *OTHERS])
+def test_packed_documents_are_what_each_is_alone(name):
+    model = policy(name) if name in ARCHITECTURES else other(name)
+    assert obeys_masks(model) is (name in ARCHITECTURES)
+    documents = [[BOS, *range(40, 49), EOS], [BOS, *range(60, 68), EOS], [BOS, 7, EOS]]
+    batch = collate_packed([documents[:2], documents[2:]], PAD)
+    with torch.no_grad():
+        packed = torch.nn.functional.pad(packed_logprobs(model, batch), (1, 0))
+        for row, start, ids in ((0, 0, documents[0]), (0, 11, documents[1]), (1, 0, documents[2])):
+            tokens = torch.tensor([ids])
+            alone = token_logprobs(model(tokens).logits[:, :-1], tokens[:, 1:])[0]
+            found = packed[row, start + 1 : start + len(ids)]
+            assert torch.allclose(found, alone, atol=1e-5)
+
+
+def test_a_window_sees_the_prompt_in_a_row_of_its_own():
+    """Seven completions behind one prompt: in a shared row the last could not look back to it."""
+    reward = ScalarModel.from_policy(other("mistral"), tokenizer())
+    prompts, completions = [PROMPTS[0]] * 7, [[60 + i, 61, 62, EOS] for i in range(7)]
+    together = score_ids(reward, prompts, completions, PAD)
+    for row in range(7):
+        alone = score_ids(reward, prompts[:1], [completions[row]], PAD)
+        assert torch.allclose(together[row], alone[0], atol=1e-5)
+
+
+def test_added_special_tokens_are_never_sampled():
+    known = copy.deepcopy(tokenizer())
+    known.add_tokens([AddedToken("<|header|>", special=True), "word"])
+    model = policy()
+    model.resize_token_embeddings(270, mean_resizing=False)
+    never = never_sampled(known, model).nonzero().squeeze(-1).tolist()
+    assert never == [PAD, BOS, 259, *range(261, 270)]
+
+
+def test_scores_and_values_are_exact_where_the_rest_is_bf16():
+    reward = ScalarModel.from_policy(policy(), tokenizer())
+    batch = collate(PROMPTS, RESPONSES, PAD)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        for found in (reward.score(batch), reward.values(batch)[batch.response_mask]):
+            assert found.dtype == torch.float32
+            assert not torch.equal(found, found.bfloat16().float())
+
+
+def test_an_architecture_without_a_scalar_head_is_a_sentence():
+    config = CodeGenConfig(n_embd=32, n_layer=1, n_head=4, rotary_dim=4, **SHARED)
+    with pytest.raises(MinirlhfError, match="no CodeGenForCausalLM with a scalar head"):
+        ScalarModel.from_policy(AutoModelForCausalLM.from_config(config), tokenizer())

@@ -348,7 +348,7 @@ def test_no_phase_has_dropout(tmp_path):
     for training in (False, True):
         model = policy("gpt2", scale=2.0).train(training)
         value = ScalarModel.from_policy(model, tokenizer()).train(training)
-        others = copy.deepcopy((model, value, value))
+        others = (copy.deepcopy(network) for network in (model, value, value))
         config = replace(CONFIG, episodes=16)
         options = {"folder": tmp_path / str(training), "callback": ()}
         train_ppo(config, model, *others, tokenizer(), PROMPTS, **options)
@@ -437,3 +437,41 @@ def test_two_processes_sample_and_score_what_one_does(tmp_path):
             assert torch.allclose(getattr(half, name), getattr(one, name), atol=1e-5), name
     assert other.responses != one.responses  # every iteration has draws of its own
     assert len(set(one.responses)) > 5  # and so has every row
+
+
+def test_one_network_in_two_places_is_refused(tmp_path):
+    model = policy(scale=2.0)
+    value = ScalarModel.from_policy(model, tokenizer())
+    options = {"folder": tmp_path, "callback": ()}
+    for networks in ((model, model, vowels, value), (model, copy.deepcopy(model), value, value)):
+        with pytest.raises(MinirlhfError, match=r"are one object, .*: pass a copy"):
+            train_ppo(CONFIG, *networks, tokenizer(), PROMPTS, **options)
+
+
+@pytest.mark.parametrize("score", [lambda p, r: torch.tensor(0.5), lambda p, r: [0.5] * 3])
+def test_a_scorer_has_to_score_every_response(tmp_path, score):
+    with pytest.raises(MinirlhfError, match=r"The scorer returned shape \[3?\] for \d+ responses"):
+        train(tmp_path, reward=score)
+
+
+def test_every_model_has_to_read_the_longest_row(tmp_path):
+    config = replace(CONFIG, ptx_gamma=1.0, ptx_examples_per_episode=1.0, ptx_context=500)
+    with pytest.raises(MinirlhfError, match="500 tokens don't fit the model's 128 positions"):
+        train(tmp_path, config, pretraining=DOCUMENTS)
+    short = policy(scale=2.0)
+    short.config.max_position_embeddings = 20
+    reward = ScalarModel.from_policy(short, tokenizer())
+    with pytest.raises(MinirlhfError, match="34 tokens don't fit the model's 20 positions"):
+        train(tmp_path, reward=reward)
+
+
+def test_half_precision_is_judged_by_its_mean():
+    """Among many tokens one is always far off; all of them are where something is wrong."""
+    old, mask = torch.zeros(2, 500), torch.ones(2, 500, dtype=torch.bool)
+    one = old.clone()
+    one[0, 7] = 0.4
+    rollouts.check_ratio(one, old, mask, exact=False)
+    with pytest.raises(MinirlhfError, match=r"off 1 by 0\.49 \(allowed: 0\.001\)"):
+        rollouts.check_ratio(one, old, mask)
+    with pytest.raises(MinirlhfError, match=r"on average off 1 by 0\.11 \(allowed: 0\.05\)"):
+        rollouts.check_ratio(old + 0.1, old, mask, exact=False)

@@ -124,3 +124,12 @@ def test_nothing_but_ties_is_refused(tmp_path):
     mixed = [*RANKINGS, *ties[:2], {**RANKINGS[0], "completions": ["x" * 99] * 4}]
     with pytest.warns(UserWarning, match="Of 28 rankings, 1 exceed .* and 2 hold nothing but ties"):
         train(CONFIG, tmp_path / "long", mixed)
+
+
+def test_a_demonstration_that_is_too_long_is_left_out_before_anything_is_trained(tmp_path):
+    long = [*DEMONSTRATIONS, {"prompt": "p", "completion": "x" * 500}]
+    with pytest.warns(UserWarning, match="1 of 26 demonstrations exceed max_length"):
+        train(CONFIG, tmp_path / "one", RANKINGS[:8], demonstrations=long)
+    with pytest.raises(MinirlhfError, match="No demonstration fits"):
+        train(CONFIG, tmp_path / "none", RANKINGS[:8], demonstrations=long[-1:])
+    assert not (tmp_path / "none").exists()

@@ -3,8 +3,17 @@ from dataclasses import replace
 
 import pytest
 import torch
-from tiny import ARCHITECTURES, DEMONSTRATIONS, DOCUMENTS, EOS, policy, same_weights, tokenizer
-from transformers import AutoModelForCausalLM
+from tiny import (
+    ARCHITECTURES,
+    DEMONSTRATIONS,
+    DOCUMENTS,
+    EOS,
+    SHARED,
+    policy,
+    same_weights,
+    tokenizer,
+)
+from transformers import AutoModelForCausalLM, BloomConfig, OPTConfig
 
 from minirlhf.config import PretrainConfig, SFTConfig
 from minirlhf.errors import MinirlhfError
@@ -174,3 +183,35 @@ def test_too_long_demonstrations(tmp_path):
         train(replace(SFT, max_length=22, epochs=1), tmp_path / "a")
     with pytest.raises(MinirlhfError, match="No demonstration fits into max_length = 5"):
         train(replace(SFT, max_length=5), tmp_path / "b")
+
+
+def test_without_dropout_there_is_none(tmp_path):
+    """GPT-2 comes with .1 of it everywhere."""
+    config = replace(SFT, residual_dropout=0.0, epochs=1)
+    one, other = (policy("gpt2", scale=1.0) for _ in range(2))
+    assert other.transformer.h[0].mlp.dropout.p == 0.1
+    for module in other.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+    trained = [
+        train_sft(config, model, tokenizer(), DEMONSTRATIONS, folder=tmp_path / name, callback=())
+        for name, model in (("one", one), ("other", other))
+    ]
+    assert same_weights(trained[0].policy, trained[1].policy)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        OPTConfig(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, ffn_dim=64, **SHARED),
+        BloomConfig(hidden_size=32, n_layer=2, n_head=4, **SHARED),
+    ],
+    ids=["opt", "bloom"],
+)
+def test_dropout_that_is_no_module_is_set_too(config):
+    model = AutoModelForCausalLM.from_config(config)
+    assert set_residual_dropout(model, 0.2) >= 2
+    ids = torch.arange(40, 60)[None]
+    assert not torch.equal(model.train()(ids).logits, model.eval()(ids).logits)
+    set_residual_dropout(model, 0.0)
+    assert torch.equal(model.train()(ids).logits, model.eval()(ids).logits)

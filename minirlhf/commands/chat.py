@@ -75,10 +75,14 @@ class Conversation:
 
     def __init__(self, command: Chat):
         from minirlhf.commands.files import open_policy, open_reward
+        from minirlhf.models import first_device
 
         self.command, self.temperature = command, command.temperature
         self.policy, self.tokenizer = open_policy(command.model, command.pad_token)
-        self.reward = open_reward(command.reward) if command.reward else None
+        self.policy.to(first_device())
+        self.reward = open_reward(command.reward, command.pad_token) if command.reward else None
+        if self.reward is not None:
+            self.reward[0].to(first_device())
         self.prompt, self.turn = "", 0
         self.best = self.checked_best(command.best)
 

@@ -80,9 +80,12 @@ def evaluate(arguments: Sequence[str]) -> None:
 
     from minirlhf.commands.files import open_reward, read_jsonl
     from minirlhf.folder import write_json
+    from minirlhf.models import first_device
 
     prompts = [r["prompt"] for r in read_jsonl(command.prompts, "prompts")][: command.count]
-    reward = open_reward(command.reward) if command.reward else None
+    reward = open_reward(command.reward, command.pad_token) if command.reward else None
+    if reward is not None:
+        reward[0].to(first_device())
     everyone = [Answers(model, responses(command, model, prompts)) for model in command.models]
     for answers in everyone:
         measure(answers, everyone[0], prompts, reward, command)
@@ -99,9 +102,11 @@ def responses(command: Evaluate, model: str, prompts: list[str]) -> list[str]:
     from tqdm.auto import tqdm
 
     from minirlhf.commands.files import open_policy, refuse_long
+    from minirlhf.models import first_device
     from minirlhf.sampling import complete
 
     policy, tokenizer = open_policy(model, command.pad_token)
+    policy.to(first_device())
     positions = getattr(policy.config.get_text_config(), "max_position_embeddings", None)
     if positions is not None:
         advice = f"{model} has {positions} positions; shorten the prompt or lower --max-response."

@@ -44,7 +44,8 @@ def open_tokenizer(name: str | Path, pad_token: str | None = None):
     try:
         check_tokenizer(tokenizer)
     except MinirlhfError as error:
-        raise MinirlhfError(f"{name}: {error} Here: --pad-token '<|pad|>'.") from None
+        here = " Here: --pad-token '<|pad|>'." if "pad token" in str(error) else ""
+        raise MinirlhfError(f"{name}: {error}{here}") from None
     return tokenizer
 
 
@@ -55,19 +56,16 @@ def open_policy(name: str, pad_token: str | None = None):
     return finite(load_policy(place, tokenizer), place), tokenizer
 
 
-def open_reward(name: str, policy_tokenizer=None):
-    """A reward model and its tokenizer, which has to be the policy's where one is given."""
+def open_reward(name: str, pad_token: str | None = None):
+    """A reward model and its tokenizer."""
     place = locate(name)
-    model, tokenizer = finite(ScalarModel.load(place), place), open_tokenizer(place)
-    if policy_tokenizer is not None:
-        same_vocabulary(name, tokenizer, policy_tokenizer)
-    return model, tokenizer
+    return finite(ScalarModel.load(place), place), open_tokenizer(place, pad_token)
 
 
 def open_reward_start(name: str, seed: int, pad_token: str | None = None):
     """What a reward model starts from: a policy with a new head, or a reward model as it is."""
     if is_reward_model(locate(name)):
-        return open_reward(name)
+        return open_reward(name, pad_token)
     policy, tokenizer = open_policy(name, pad_token)
     return ScalarModel.from_policy(policy, tokenizer, seed), tokenizer
 

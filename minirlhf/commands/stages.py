@@ -166,6 +166,8 @@ class PPO(Stage):
     """JSONL with `text`, for the ptx term."""
     drop_long: bool = False
     """Leave out prompts beyond --max-prompt, as App. C does; otherwise they are an error."""
+    pad_token: str | None = None
+    """Pad token to add to tokenizers that have none."""
     settings: OmitArgPrefixes[PPOConfig]
     """Episodes, optimization, sampling."""
 
@@ -290,10 +292,11 @@ def ppo(arguments: Sequence[str]) -> None:
 
     prompts = read_jsonl(command.prompts, "prompts")
     pretraining = command.pretraining and read_jsonl(command.pretraining, "documents")
-    policy, tokenizer = open_policy(command.model)
-    reference, its_tokenizer = open_policy(command.reference or command.model)
-    same_vocabulary(command.reference or command.model, its_tokenizer, tokenizer)
-    reward, _ = open_reward(command.reward, tokenizer)
+    policy, tokenizer = open_policy(command.model, command.pad_token)
+    reference, of_reference = open_policy(command.reference or command.model, command.pad_token)
+    reward, of_reward = open_reward(command.reward, command.pad_token)
+    same_vocabulary(command.reference or command.model, of_reference, tokenizer)
+    same_vocabulary(command.reward, of_reward, tokenizer)
     if not command.drop_long:
         bare = [{"prompt": record["prompt"]} for record in prompts]
         advice = "shorten it, raise --max-prompt, or leave long prompts out with --drop-long."

@@ -12,6 +12,7 @@ from array import array
 from collections.abc import Sequence
 from functools import partial
 
+from minirlhf.data.records import Record
 from minirlhf.errors import MinirlhfError
 
 Ids = list[int]
@@ -56,6 +57,28 @@ def encode_completions(tokenizer, completions: Sequence[str]) -> list[Ids]:
         return []
     ids = tokenizer(list(completions), add_special_tokens=False)["input_ids"]
     return [[*completion, tokenizer.eos_token_id] for completion in ids]
+
+
+def encode_demonstrations(
+    tokenizer, records: Sequence[Record], max_length: int
+) -> list[tuple[Ids, Ids]]:
+    """Prompt and completion ids of each demonstration that fits into ``max_length`` tokens."""
+    prompts = encode_prompts(tokenizer, [record["prompt"] for record in records])
+    completions = encode_completions(tokenizer, [record["completion"] for record in records])
+    pairs = zip(prompts, completions, strict=True)
+    examples = [(p, c) for p, c in pairs if len(p) + len(c) <= max_length]
+    left_out = len(records) - len(examples)
+    if not examples:
+        raise MinirlhfError(
+            f"No demonstration fits into max_length = {max_length} tokens: raise it."
+        )
+    if left_out:
+        warnings.warn(
+            f"{left_out} of {len(records)} demonstrations exceed max_length = {max_length} tokens "
+            "and are left out.",
+            stacklevel=3,
+        )
+    return examples
 
 
 def encode_documents(
