@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import errno
 import importlib
+import io
 import os
 import signal
 import sys
@@ -40,6 +41,9 @@ RESUMABLE = {"run", "pretrain", "sft", "rm", "ppo"}
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdin, sys.stdout, sys.stderr):  # § and π where only ASCII is known, say
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     name = arguments[0] if arguments else None
     if name in (None, "-h", "--help"):
         print(usage())
@@ -148,6 +152,8 @@ def trouble(error: BaseException) -> str | None:
         )
     if code in (errno.EACCES, errno.EPERM, errno.EROFS) or "os error 13" in str(error):
         return f"{place}: permission denied; choose another place, or change its permissions."
+    if code == errno.EISDIR:
+        return f"{place}: that is a folder, where a file is meant; choose another name."
     if code in (errno.ENOTDIR, errno.EEXIST):
         return f"{place}: a file is in the way of a folder; choose another place."
     full = type(error).__name__ == "OutOfMemoryError" or isinstance(error, MemoryError)

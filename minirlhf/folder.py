@@ -193,13 +193,14 @@ class RunFolder:
                 time.sleep(0.05)
         else:
             control = None
-        if not isinstance(control, dict) or not all(map(_is_setting, control.values())):
+        if not isinstance(control, dict) or not all(map(is_setting, control.values())):
             warnings.warn(f"{path} isn't a JSON object of numbers, and is ignored.", stacklevel=2)
             return {}
         return control
 
 
-def _is_setting(value: Any) -> bool:
+def is_setting(value: Any) -> bool:
+    """Whether ``control.json`` may say so: a number that isn't NaN or infinite, true or false."""
     return isinstance(value, (bool, int, float)) and math.isfinite(value)
 
 

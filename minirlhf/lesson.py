@@ -86,7 +86,9 @@ def workspace(*parts: str) -> Path:
     if root is None:
         here = Path.cwd()
         clone = (folder for folder in (here, *here.parents) if (folder / "course").is_dir())
-        root = next((f for f in clone if (f / "minirlhf").is_dir()), here) / "work"
+        clone = next((folder for folder in clone if (folder / "minirlhf").is_dir()), None)
+        # without a clone, a notebook that lies in work/ is at home there
+        root = here if clone is None and here.name == "work" else (clone or here) / "work"
     path = Path(root, *parts)
     (path.parent if parts else path).mkdir(parents=True, exist_ok=True)
     return path

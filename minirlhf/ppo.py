@@ -102,7 +102,6 @@ def train_ppo(
                 f"ptx_gamma = {config.ptx_gamma:g}, but ptx_examples_per_episode = 0, so there is "
                 "nothing to weigh: raise that (paper: 8), or set ptx_gamma to 0."
             )
-        check_model(policy, tokenizer, longest=config.ptx_context)
     with Run(folder, "ppo", config, data=data, callback=callback) as run:
         if run.result is None:
             _train(run, models, records, pretraining)
@@ -123,6 +122,7 @@ def _train(
     if config.ptx_gamma:
         texts = [document["text"] for document in pretraining]
         trainer.documents = encode_documents(tokenizer, texts, config.ptx_context)
+        check_model(models.policy, tokenizer, longest=max(map(len, trainer.documents)))
     encoded = encode(tokenizer, records, config.max_prompt)
     total = -(-config.episodes // config.rollout_batch)
 

@@ -3,10 +3,11 @@
 import inspect
 import io
 import json
+import os
 import shlex
 import subprocess
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from types import ModuleType
 
@@ -296,3 +297,44 @@ def test_missing_package(monkeypatch, capsys):
     monkeypatch.delitem(sys.modules, "minirlhf.commands.parsing")
     assert cli.main(["presets"]) == 2
     assert "tyro is not installed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("chat @base --best 0", "--best 0: it has to be a number, at least 1"),
+        ("chat @base --temperature nan", "--temperature nan: it has to be a number"),
+        ("chat @base --max-response 0", "--max-response 0"),
+        ("evaluate --models @base --prompts @demos.jsonl --count -5", "--count -5"),
+        ("evaluate --models @base --prompts @demos.jsonl --temperature -1", "--temperature -1"),
+        ("evaluate --models @base --prompts @demos.jsonl --output .", "--output . is a folder"),
+    ],
+)
+def test_numbers_and_places_out_of_range(line, said, world, capsys):
+    assert cli.main([word.replace("@", f"{world}/") for word in shlex.split(line)]) == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["ppo", "--help"], ["ppo", "--bets", "3"]])
+def test_a_terminal_that_knows_ascii_alone(arguments):
+    done = subprocess.run(
+        [sys.executable, "-m", "minirlhf.cli", *arguments], capture_output=True, text=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr
+    if "--help" in arguments:
+        assert done.returncode == 0 and "--beta" in done.stdout
+    else:
+        assert done.returncode == 2 and "----" not in done.stderr and "--bets" in done.stderr
+
+
+def test_a_pipe_that_is_no_utf8(world):
+    done = subprocess.run(
+        [sys.executable, "-m", "minirlhf.cli", "chat", str(world / "base"), "--max-response", "4"],
+        input=b"say \xff red\n", capture_output=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_model_of_ppo_may_lack_a_pad_token():
+    assert "pad_token" in {field.name for field in fields(stages.PPO)}

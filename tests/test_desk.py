@@ -17,9 +17,9 @@ from minirlhf.data.records import write_jsonl
 from minirlhf.errors import MinirlhfError
 from minirlhf.models import ScalarModel, save_model
 from minirlhf.ppo import train_ppo
-from minirlhf.widgets import TrainingDesk, desk, start
+from minirlhf.widgets import Frontier, TrainingDesk, child, desk, start
 from minirlhf.widgets.curves import turns
-from minirlhf.widgets.kernel import Pulse, handle_messages
+from minirlhf.widgets.kernel import Cell, Pulse, handle_messages
 from minirlhf.widgets.reader import Reader
 
 SAMPLES = [{"prompt": "<b>p</b>", "response": "said", "score": 0.5, "finished": False}]
@@ -172,17 +172,26 @@ def test_a_thread_keeps_the_desk_moving_and_never_prints(tmp_path, capfd):
     assert out.out == "" and out.err == ""
 
 
-def test_a_cell_that_is_run_again_lets_its_old_desk_go(tmp_path, monkeypatch):
-    write(tmp_path / "run", 3)
-    monkeypatch.setattr(desk, "cell", lambda: "cell-1")
-    old, new = (TrainingDesk(tmp_path / "run", interval=0.02) for _ in range(2))
-    old._ipython_display_()
-    thread = old.pulse._thread
-    assert thread.is_alive()
-    new._ipython_display_()
-    thread.join(5)
-    assert not thread.is_alive() and new.pulse._thread.is_alive()
-    new.close()
+@pytest.mark.parametrize("name", ["one", None])
+def test_a_cell_that_is_run_again_lets_its_old_desks_go(tmp_path, monkeypatch, name):
+    """One cell shows the desks of a and b, and then, run again, that of b; without a name for the
+    cell, the desk of the same folder is the old one.
+    """
+    monkeypatch.setattr(desk, "_shown", [])
+    shown = []
+    for folder, run in (("a", 1), ("b", 1), ("b", 2)):
+        write(tmp_path / folder, 3)
+        monkeypatch.setattr(desk, "cell", lambda run=run: Cell(name, run))
+        shown.append(TrainingDesk(tmp_path / folder, interval=0.02))
+        shown[-1]._ipython_display_()
+        if run == 1:
+            assert all(one.pulse._thread.is_alive() for one in shown)
+    gone = shown[:2] if name else shown[1:2]
+    for one in gone:
+        one.pulse._thread.join(5)
+    assert [one.pulse._thread.is_alive() for one in shown] == [name is None, False, True]
+    for one in shown:
+        one.close()
 
 
 def _until(test, seconds=20.0):
@@ -357,3 +366,65 @@ def test_pulse_ends_when_it_is_told():
     pulse.start()
     _until(lambda: not pulse._thread.is_alive())
     assert len(beats) == 3
+
+
+def test_a_dead_process_says_how_it_ended(tmp_path, files, monkeypatch):
+    job = start("ppo", tmp_path / "run", **files)
+    child._started[job.folder.resolve()].kill()
+    with pytest.raises(MinirlhfError, match=r"ended from outside \(signal 9\).*memory"):
+        job.wait(30)
+    job.log.unlink()
+    assert "signal 9" in job.error
+
+
+def test_a_folder_of_another_stage_is_refused(tmp_path, files):
+    write(tmp_path / "run", 3, done=True)
+    with pytest.raises(MinirlhfError, match="holds a run of ppo, not of sft"):
+        start("sft", tmp_path / "run", model="medium")
+    job = start("ppo", tmp_path / "run", pretraining=None, beta=0.1)
+    assert "--pretraining" not in job.command and not job.is_live
+
+
+def test_texts_of_any_kind_are_read(tmp_path):
+    write(tmp_path / "run", 2, done=True)
+    said = {**SAMPLES[0], "step": 2, "response": "a\u2028b\u0085é"}
+    whole = (json.dumps(said, ensure_ascii=False) + "\n").encode()
+    (tmp_path / "run" / "samples.jsonl").write_bytes(whole + whole[:-20])
+    shown = TrainingDesk(tmp_path / "run")
+    assert [s["response"] for s in shown.reader.samples(2)] == [said["response"]]
+    with (tmp_path / "run" / "samples.jsonl").open("ab") as file:  # cut within é: the line is lost
+        file.write(b'\n{"step": 2, "response": "\xc3')
+    assert shown.reader.look()
+
+
+def test_folders_by_hand_or_of_another_version(tmp_path):
+    folder = tmp_path / "run"
+    write(folder, 3)
+    (folder / "config.json").write_text('{"stage": "ppo", "config": {}}')
+    with (folder / "metrics.jsonl").open("a") as log:
+        log.write('3\n{"time": 1}\n{"step": "x"}\n')
+    (folder / "control.json").write_text('{"beta": null, "pause": "yes"}')
+    shown = TrainingDesk(folder)
+    assert len(shown.reader.rows) == 3 and shown.reader.total is None
+    assert shown.reader.control() == {}
+    with pytest.raises(MinirlhfError, match="isn't the folder of a PPO run"):
+        Frontier([folder])
+
+
+def test_gamma_can_be_steered_where_kl_costs_nothing(tmp_path):
+    write(tmp_path / "run", 3, beta=0.0, ptx_gamma=0.2)
+    shown = TrainingDesk(tmp_path / "run")
+    assert shown.levers.layout.display != "none" and shown.beta.layout.display == "none"
+    assert shown.gamma.layout.display != "none"
+
+
+def test_the_slider_follows_a_folder_that_begins_anew(tmp_path):
+    write(tmp_path / "run", 30)
+    shown = TrainingDesk(tmp_path / "run")
+    rows = [json.dumps({"step": step, "time": 1.0, "loss": 1.0}) for step in (40, 50)]
+    (tmp_path / "run" / "metrics.jsonl").write_text("\n".join(rows) + "\n")
+    shown.look()
+    assert (shown.step.min, shown.step.max) == (40, 50)
+    write(tmp_path / "run", 2)
+    shown.look()
+    assert (shown.step.min, shown.step.max) == (1, 2)

@@ -28,7 +28,7 @@ def workspace(monkeypatch, tmp_path):
 @pytest.fixture
 def unwatched(monkeypatch):
     """The bank's own wrong answers stand on the package, which a student's may not."""
-    monkeypatch.setattr(trial, "watched", lambda question: contextlib.nullcontext([]))
+    monkeypatch.setattr(trial, "watched", lambda *_: contextlib.nullcontext([]))
 
 
 def pairs():
@@ -133,7 +133,7 @@ def right(scores):
         (lambda s: 1 / 0, "exception", "ZeroDivisionError: division by zero, at: (lambda s: 1"),
         (lambda: 3, "exception", "TypeError"),
         (lambda s: undefined, "exception", "NameError"),  # noqa: F821
-        (lambda s: float(right(s)), "type", "float"),
+        (lambda s: float(right(s)), "number", "float"),
         (lambda s: (right(s), right(s)), "count", "2"),
         (lambda s: right(s)[None], "shape", "[1]"),
         (lambda s: right(s).double(), "dtype", "float64"),
@@ -320,3 +320,88 @@ def test_a_workspace_that_cannot_be_written_costs_no_points(monkeypatch, tmp_pat
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("MINIRLHF_WORK", str(tmp_path / "file"))
     assert check("rm.bias", right).right
+
+
+def test_progress_says_where_nothing_can_be_kept(monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("MINIRLHF_WORK", str(tmp_path / "file"))
+    board = progress()
+    assert board.points == 0 and "Nothing can be kept in" in repr(board)
+    assert "MINIRLHF_WORK" in board._repr_html_()
+    monkeypatch.setenv("MINIRLHF_WORK", str(tmp_path / "work"))
+    (tmp_path / "work" / "progress.json").mkdir(parents=True)
+    assert check("rm.bias", right).right and "Nothing can be kept" in repr(progress())
+
+
+# ------------------------------------------------------------------------ whatever an answer does
+
+
+def in_place(logprobs, old_logprobs, advantages, mask, clip):
+    ratio = torch.exp(logprobs - old_logprobs)
+    gain = ratio * advantages
+    ratio.clamp_(1 - clip, 1 + clip)
+    return -torch.where(mask, gain, 0.0).sum() / mask.sum()
+
+
+def learns_by_itself(logprobs, old_logprobs, advantages, mask, clip):
+    loss = -(torch.exp(logprobs - old_logprobs) * advantages)[mask].mean()
+    loss.backward()
+    return loss
+
+
+@pytest.mark.parametrize(
+    ("key", "answer", "mistake"),
+    [
+        ("ppo.policy_loss", in_place, "exception"),
+        ("ppo.policy_loss", learns_by_itself, "exception"),
+        ("ppo.k1", lambda p, q: exit(), "exception"),
+        ("ppo.k1", lambda p, q: (p - q).to_sparse(), "type"),
+        ("ppo.k1", lambda p, q: (p - q) + 0j, "type"),
+        ("ppo.k1", lambda p, q: (p - q).to("meta"), "type"),
+        ("ppo.k1", lambda p, q: iter([p, q]), "type"),
+        ("ppo.k1", lambda p, q: 0.5, "number"),
+        ("rm.ceiling", 10**400, "no-number"),
+        ("rm.ceiling", math.inf, "no-number"),
+    ],
+)
+def test_a_check_never_raises(key, answer, mistake):
+    assert check(key, answer, 1).mistake == mistake
+
+
+def test_what_a_cell_has_set_in_torch_does_not_matter():
+    dtype = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    torch.set_grad_enabled(False)
+    try:
+        assert check("ppo.k1", lambda p, q: p - q).right
+        assert check("ppo.k1", lambda p, q: (p - q).detach()).mistake == "detached"
+
+        def switches_off(p, q):
+            torch.set_grad_enabled(False)
+            return p - q
+
+        assert not check("ppo.k1", switches_off).right
+        assert torch.get_default_dtype() == torch.float64 and not torch.is_grad_enabled()
+    finally:
+        torch.set_default_dtype(dtype)
+        torch.set_grad_enabled(True)
+
+
+def test_the_package_may_be_patched_with_an_answer(monkeypatch):
+    """As one does to train with it; the references stay what they were."""
+
+    def k1(logprobs, reference):
+        return logprobs - reference
+
+    monkeypatch.setattr(objectives, "kl_k1", k1)
+    assert check("ppo.k1", k1).right and objectives.kl_k1 is k1
+    monkeypatch.setattr(objectives, "kl_k1", lambda p, q: q - p)
+    assert check("ppo.k1", lambda p, q: -(p - q)).mistake == "sign"
+
+
+def test_the_banks_own_helpers_are_no_answer():
+    from minirlhf.grading.bank import ex05
+
+    assert check("rm.ranking_loss", lambda s, r, v: ex05._of_all_pairs(s, r, v)).mistake == (
+        "borrowed"
+    )

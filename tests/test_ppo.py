@@ -455,9 +455,9 @@ def test_a_scorer_has_to_score_every_response(tmp_path, score):
 
 
 def test_every_model_has_to_read_the_longest_row(tmp_path):
-    config = replace(CONFIG, ptx_gamma=1.0, ptx_examples_per_episode=1.0, ptx_context=500)
-    with pytest.raises(MinirlhfError, match="500 tokens don't fit the model's 128 positions"):
-        train(tmp_path, config, pretraining=DOCUMENTS)
+    config = replace(CONFIG, ptx_gamma=1.0, ptx_examples_per_episode=1.0, ptx_context=200)
+    with pytest.raises(MinirlhfError, match="200 tokens don't fit the model's 128 positions"):
+        train(tmp_path, config, pretraining=[*DOCUMENTS, {"text": "a" * 300}])
     short = policy(scale=2.0)
     short.config.max_position_embeddings = 20
     reward = ScalarModel.from_policy(short, tokenizer())

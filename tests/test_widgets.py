@@ -8,6 +8,7 @@ import matplotlib
 import numpy as np
 import pytest
 import torch
+from ipywidgets.widgets import widget
 from PIL import Image
 from tiny import DEMONSTRATIONS, policy, tokenizer
 
@@ -215,6 +216,37 @@ def test_labeling_desk_saves_rankings_with_ties(tmp_path):
     assert len(read_jsonl(desk.path)) == 1  # the later ranking of a prompt replaces the earlier
 
 
+def alive() -> int:
+    """Parts that the kernel and the page keep; ipywidgets 8 and 7 count them in their own way."""
+    return len(getattr(widget, "_instances", None) or widget.Widget.widgets)
+
+
+def test_labeling_desks_share_a_file_and_let_old_parts_go(tmp_path):
+    path = tmp_path / "mine.jsonl"
+    tasks = [{"prompt": "p\n", "completions": texts} for texts in (["a", "b"], ["ccc", "d"])]
+    path.touch()  # an empty file holds no ranking yet
+
+    def length(prompts, replies):
+        return torch.tensor([float(len(reply)) for reply in replies])
+
+    desk = LabelingDesk(tasks, path, score=length)
+    before = alive()
+    for at in (1, 0, 1, 0):
+        desk.open(at)
+    assert alive() <= before + 5
+    other = LabelingDesk([{"prompt": "q\n", "completions": ["x", "y"]}], path)
+    for shown in (desk, other):
+        for part, rank in zip(shown.ranks, (1, 2), strict=True):
+            part.value = rank
+        shown.save.click()
+    assert len(read_jsonl(path)) == 2  # neither wrote over the other's
+    desk.open(1)
+    for part, rank in zip(desk.ranks, (1, 2), strict=True):
+        part.value = rank
+    desk.save.click()
+    assert desk.compare().scores == [3.0, 1.0]  # of these completions, not the other task's
+
+
 def test_agreement_counts_what_neither_ties():
     assert agreement([1, 2, 3], [1, 2, 3]) == 1.0 and agreement([1, 2, 3], [3, 2, 1]) == 0.0
     assert agreement([1, 1, 2], [1, 2, 2]) == 1.0  # of three pairs one alone counts
@@ -356,6 +388,9 @@ def test_prediction_may_stay_empty_and_is_kept():
     changes(guess, lambda: guess.reveal(72.6))
     assert "60" in guess.words and "72.6" in guess.words
     assert guess.reveal(50) is guess  # a notebook shows it again
+    for entered, value in {"inf": None, "nan": None, "1e999": None, "1,000": 1000.0}.items():
+        guess.entry.value = entered
+        assert guess.value == value and Prediction("How often?", "test.number").value == value
     empty = Prediction("How often?", "test.other")
     changes(empty, lambda: empty.reveal(1.0))
     choice = Prediction("Which?", "test.choice", choices=["up", "down"])

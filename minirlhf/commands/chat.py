@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tyro.conf import Positional
 
-from minirlhf.commands.parsing import parse
+from minirlhf.commands.parsing import parse, refuse_below
 from minirlhf.errors import MinirlhfError
 
 
@@ -77,6 +77,8 @@ class Conversation:
         from minirlhf.commands.files import open_policy, open_reward
         from minirlhf.models import first_device
 
+        refuse_below(1, best=command.best, max_response=command.max_response)
+        refuse_below(0, temperature=command.temperature)
         self.command, self.temperature = command, command.temperature
         self.policy, self.tokenizer = open_policy(command.model, command.pad_token)
         self.policy.to(first_device())

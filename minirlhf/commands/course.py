@@ -49,6 +49,7 @@ def copy(name: str) -> tuple[Path, bool]:
     Raises `MinirlhfError` for an exercise that doesn't exist.
     """
     from minirlhf import languages, lesson
+    from minirlhf.folder import written_whole
 
     found = exercises()
     stem = next((stem for stem in found if name in (stem, stem.partition("_")[0])), None)
@@ -58,14 +59,14 @@ def copy(name: str) -> tuple[Path, bool]:
     translated = found[stem].parent / languages.language() / found[stem].name
     source = translated if translated.is_file() else found[stem]
     path = lesson.workspace(source.name)
-    ignore = path.with_name(".gitignore")
-    if not ignore.exists():
-        ignore.write_text("*\n", "utf-8")
-    try:
-        with source.open("rb") as whole, path.open("xb") as file:
-            shutil.copyfileobj(whole, file)
-    except FileExistsError:
+    if path.exists():
         return path, False
+    ignore = path.with_name(".gitignore")
+    ours = path.parent.name == "work" or not any(path.parent.iterdir())
+    if ours and not ignore.exists():
+        ignore.write_text("*\n", "utf-8")
+    with written_whole(path) as beside:
+        shutil.copyfile(source, beside)
     return path, True
 
 

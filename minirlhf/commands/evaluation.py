@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from minirlhf.commands import tables
-from minirlhf.commands.parsing import parse
+from minirlhf.commands.parsing import parse, refuse_below
 from minirlhf.errors import MinirlhfError
 
 if TYPE_CHECKING:
@@ -77,6 +77,10 @@ def evaluate(arguments: Sequence[str]) -> None:
     command = parse(Evaluate, "evaluate", arguments)
     if not command.models:
         raise MinirlhfError("--models names no model: give it one or more folders.")
+    refuse_below(1, count=command.count, max_response=command.max_response)
+    refuse_below(0, temperature=command.temperature, show=command.show)
+    if command.output.is_dir() or not command.output.name:
+        raise MinirlhfError(f"--output {command.output} is a folder: name a file in it.")
 
     from minirlhf.commands.files import open_reward, read_jsonl
     from minirlhf.folder import write_json

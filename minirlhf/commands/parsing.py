@@ -38,6 +38,14 @@ def parse(command: type[T], name: str, arguments: Sequence[str], **defaults: Any
         raise MinirlhfError(f"{sentence(page.getvalue())} (see minirlhf {name} --help)") from None
 
 
+def refuse_below(least: float, **options: float | None) -> None:
+    """Refuse an option that is less than it may be, or no number."""
+    for name, value in options.items():
+        if value is not None and not least <= value < float("inf"):
+            flag = name.replace("_", "-")
+            raise MinirlhfError(f"--{flag} {value}: it has to be a number, at least {least}.")
+
+
 def preset(arguments: Sequence[str], stage: str) -> Any:
     """The settings of one stage in the preset that ``--preset`` names, Tinytown's without it.
 
@@ -62,8 +70,12 @@ def option(arguments: Sequence[str], flag: str) -> str | None:
 def sentence(box: str) -> str:
     """What tyro's framed page of errors says, in one sentence."""
     said = []
-    inside = "\n".join(line.strip("│").rstrip() for line in box.splitlines() if line[:1] == "│")
-    for block in re.split(r"^ *─+$", inside, flags=re.MULTILINE):
+    lines = box.splitlines()
+    framed = [line.strip("│").rstrip() for line in lines if line[:1] == "│"]
+    inside = "\n".join(
+        framed or lines[2:]
+    )  # where there are no frames, title and a line come first
+    for block in re.split(r"^ *[─-]+ *$", inside, flags=re.MULTILINE):
         lines = [line for line in block.splitlines() if not line.startswith(" " * 8)]  # helptext
         text = " ".join(" ".join(lines).split()).rstrip(".")
         if text and not text.startswith(("For full helptext", "Argument helptext")):

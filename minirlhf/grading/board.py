@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 import json
 import os
+import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,16 +22,14 @@ def place() -> Path:
 
 
 def record(verdict: Verdict) -> None:
-    """Note an attempt; the best one counts. What can't be written is not worth an error."""
-    try:
+    """Note an attempt; the best one counts. What can't be written is said by `progress`."""
+    with suppress(OSError):
         kept = load()
         entry = kept.get(verdict.key, {"points": 0, "attempts": 0})
         points = max(entry["points"], verdict.points)
         kept[verdict.key] = {"points": points, "attempts": entry["attempts"] + 1}
         with written_whole(place(), shared=True) as beside:
             beside.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
-    except OSError:
-        pass
 
 
 def load() -> dict[str, dict[str, int]]:
@@ -41,7 +41,7 @@ def load() -> dict[str, dict[str, int]]:
                 for key, entry in kept.items()}  # fmt: skip
     except FileNotFoundError:
         return {}
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         os.replace(path, path.with_suffix(".damaged.json"))
         return {}
 
@@ -54,6 +54,8 @@ class Board:
     path: Path
     lost: bool
     """Whether the place is gone when the session ends."""
+    trouble: str = ""
+    """Why nothing can be kept there."""
 
     @property
     def points(self) -> int:
@@ -75,6 +77,8 @@ class Board:
         ]  # fmt: skip
 
     def _where(self) -> str:
+        if self.trouble:
+            return say("board.trouble", path=self.path, reason=self.trouble)
         kept = say("board.kept", path=self.path)
         return f"{kept} {say('board.colab')}" if self.lost else kept
 
@@ -111,4 +115,10 @@ class Board:
 
 def progress() -> Board:
     """What is done, what is left, and where that is kept."""
-    return Board(load(), place(), lost=lesson.on_colab())
+    lost = lesson.on_colab()
+    try:
+        kept, path = load(), place()
+        with tempfile.TemporaryFile(dir=path.parent):
+            return Board(kept, path, lost)
+    except OSError as error:
+        return Board({}, Path(error.filename or "work"), lost, error.strerror or str(error))

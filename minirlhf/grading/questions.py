@@ -8,10 +8,12 @@ wrong answers by name, with a message of their own in ``messages.toml``.
 from __future__ import annotations
 
 import html
+import math
 import numbers
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -116,8 +118,6 @@ class FunctionQuestion(Question):
     """Wrong answers by name; ``zero`` is known to every question."""
     differentiable: tuple[str, ...] = ()
     """Arguments by which the answer is differentiated too."""
-    view: Callable[[Inputs, torch.Tensor], torch.Tensor] = field(default=lambda _, result: result)
-    """What of a result counts."""
     cases: int = 6
 
     @property
@@ -187,6 +187,7 @@ class MeasuredQuestion(Question):
 def _number(value: Any) -> float | None:
     if isinstance(value, torch.Tensor) and value.numel() == 1:
         value = value.item()
-    if isinstance(value, numbers.Real) and not isinstance(value, bool) and value == value:
-        return float(value)
+    if isinstance(value, numbers.Real) and not isinstance(value, bool):
+        with suppress(OverflowError):  # an integer may be longer
+            return float(value) if math.isfinite(value) else None
     return None

@@ -11,12 +11,14 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import CodeType
+from pathlib import Path
+from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, allclose
 
+from minirlhf import models, objectives
 from minirlhf.randomness import generator
 
 if TYPE_CHECKING:
@@ -26,6 +28,12 @@ Inputs = dict[str, Any]
 """The arguments of one case: tensors, numbers, functions."""
 Result = tuple[Tensor, ...]
 RELATIVE, ABSOLUTE = 1e-4, 1e-5
+BANK = str(Path(__file__).parent / "bank")
+SHIPPED = {
+    module: {name: f for name, f in vars(module).items() if isinstance(f, FunctionType)}
+    for module in (objectives, models)
+}
+"""The package's functions as they are imported: a reader may put others in their place."""
 
 
 @dataclass(frozen=True)
@@ -50,35 +58,38 @@ def diagnose(question: FunctionQuestion, answer: Any) -> tuple[str, dict[str, ob
     """The name of the mistake, or an empty one; and what its message has to tell."""
     if not callable(answer):
         return "not-a-function", {"got": type(answer).__name__}
+    with as_shipped(), torch_as_it_starts():
+        return _diagnose(question, answer)
+
+
+def _diagnose(question: FunctionQuestion, answer: Callable) -> tuple[str, dict[str, object]]:
     cases = [question.inputs(generator(n, question.key)) for n in range(question.cases)]
-    right = [run(question, question.reference, case) for case in cases]
     try:
-        with watched(question) as borrowed:
+        with watched(question, cases) as borrowed:
             tried = [run(question, answer, case) for case in cases]
-        if borrowed:
-            return "borrowed", {"name": borrowed[0]}
     except RefusedError as refused:
         return refused.name, refused.fields
+    if borrowed:
+        return "borrowed", {"name": borrowed[0]}
+    right = [run(question, question.reference, case) for case in cases]
     for trial, wanted in zip(tried, right, strict=True):
         if trial.modified:
             return "modified", {"name": trial.modified}
         if len(trial.results) != len(wanted.results):
             return "count", {"wanted": len(wanted.results), "got": len(trial.results)}
-    values_right = all(
-        same(question, case, trial, wanted)
-        for case, trial, wanted in zip(cases, tried, right, strict=True)
-    )
+    values_right = all(same(*pair) for pair in zip(tried, right, strict=True))
     if values_right and all(same_gradients(*pair) for pair in zip(tried, right, strict=True)):
         return dtype_mistake(tried, right)
     if name := known(question, cases, tried, by_value=not values_right):
         return name, {}
     if values_right:
         return gradient_mistake(tried)
-    return value_mistake(question, cases, tried, right)
+    return value_mistake(cases, tried, right)
 
 
 def run(question: FunctionQuestion, function: Callable, case: Inputs) -> Trial:
     """Call a function on copies of a case. Raises `RefusedError` for what isn't a result."""
+    _reset_torch()
     leaves, given = {}, {}
     for name, value in case.items():
         if isinstance(value, Tensor):
@@ -87,20 +98,18 @@ def run(question: FunctionQuestion, function: Callable, case: Inputs) -> Trial:
             value = leaf.clone()  # no leaf, so that even an edit in place is allowed
         given[name] = value
     try:
-        returned = function(*given.values())
-    except Exception as error:
+        results = as_results(function(*given.values()))
+        modified = next((name for name in leaves if not _alike(given[name], case[name])), "")
+        gradients = gradients_of(results, [leaves[name] for name in question.differentiable])
+    except RefusedError:
+        raise
+    except (Exception, SystemExit) as error:
         raise RefusedError("exception", error=told(error)) from None
-    results = as_results(returned)
-    modified = next(
-        (
-            name
-            for name in leaves
-            if given[name].shape != case[name].shape or not torch.equal(given[name], case[name])
-        ),
-        "",
-    )
-    gradients = gradients_of(results, [leaves[name] for name in question.differentiable])
     return Trial(tuple(result.detach() for result in results), gradients, modified)
+
+
+def _alike(one: Tensor, other: Tensor) -> bool:
+    return one.shape == other.shape and torch.equal(one, other)
 
 
 def as_results(returned: Any) -> Result:
@@ -110,7 +119,11 @@ def as_results(returned: Any) -> Result:
     results = tuple(returned) if isinstance(returned, (tuple, list)) else (returned,)
     for result in results:
         if not isinstance(result, Tensor):
-            raise RefusedError("type", got=type(result).__name__)
+            number = isinstance(result, (int, float)) and not isinstance(result, bool)
+            raise RefusedError("number" if number else "type", got=type(result).__name__)
+        if result.device.type != "cpu" or result.layout != torch.strided or result.is_complex():
+            got = f"a {result.dtype} tensor, {result.layout}, on {result.device}"
+            raise RefusedError("type", got=got.replace("torch.", ""))
     return results
 
 
@@ -124,7 +137,44 @@ def gradients_of(results: Result, leaves: list[Tensor]) -> tuple[Tensor | None, 
     return torch.autograd.grad(sum(attached), leaves, allow_unused=True)
 
 
-def told(error: Exception) -> str:
+def _reset_torch() -> None:
+    torch.set_grad_enabled(True)
+    torch.set_default_dtype(torch.float32)
+    torch.set_default_device(None)
+
+
+@contextmanager
+def torch_as_it_starts() -> Iterator[None]:
+    """Within, torch is as it starts, whatever cells before or the answer have set."""
+    before = torch.is_grad_enabled(), torch.get_default_dtype(), torch.get_default_device()
+    _reset_torch()
+    try:
+        yield
+    finally:
+        torch.set_grad_enabled(before[0])
+        torch.set_default_dtype(before[1])
+        torch.set_default_device(before[2] if before[2].type != "cpu" else None)
+
+
+@contextmanager
+def as_shipped() -> Iterator[None]:
+    """Within, the package has its own functions: the references stand on them."""
+    patched = [
+        (module, name, getattr(module, name))
+        for module, functions in SHIPPED.items()
+        for name, function in functions.items()
+        if getattr(module, name, None) is not function
+    ]
+    for module, name, _ in patched:
+        setattr(module, name, SHIPPED[module][name])
+    try:
+        yield
+    finally:
+        for module, name, function in patched:
+            setattr(module, name, function)
+
+
+def told(error: BaseException) -> str:
     """An exception in a line, with the student's own line where that is known."""
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename != __file__]
     line = f", at: {frames[0].line}" if frames and frames[0].line else ""
@@ -133,20 +183,24 @@ def told(error: Exception) -> str:
 
 
 @contextmanager
-def watched(question: FunctionQuestion) -> Iterator[list[str]]:
-    """Note every call of a function that an answer may not stand on: the package's, or ours."""
-    own = "minirlhf.grading"
-    forbidden = {_code(f): own for f in (question.reference, *question.wrong.values())}
-    if question.symbol:
-        module, name = question.symbol.rsplit(".", 1)
-        function = getattr(sys.modules.get(f"minirlhf.{module}"), name, None)
-        forbidden[_code(function)] = f"minirlhf.{question.symbol}"
-    forbidden.pop(None, None)
+def watched(question: FunctionQuestion, cases: list[Inputs]) -> Iterator[list[str]]:
+    """Note every call of a function that an answer may not stand on: the package's, or ours.
+
+    Of the bank's own code an answer may call the functions that it is given.
+    """
+    name = question.symbol.rpartition(".")[2]
+    symbols = [_code(functions.get(name)) for functions in SHIPPED.values()]
+    given = {_code(value) for case in cases for value in case.values()}
     found: list[str] = []
 
     def note(frame, event, _argument):
-        if event == "call" and frame.f_code in forbidden:
-            found.append(forbidden[frame.f_code])
+        if event != "call":
+            return
+        code, caller = frame.f_code, frame.f_back.f_code.co_filename if frame.f_back else ""
+        if code in symbols:
+            found.append(f"minirlhf.{question.symbol}")
+        elif code.co_filename.startswith(BANK) and not (code in given or caller.startswith(BANK)):
+            found.append("minirlhf.grading")
 
     before = sys.getprofile()
     sys.setprofile(note)
@@ -164,17 +218,13 @@ def close(one: Tensor, other: Tensor) -> bool:
     """Whether two results agree in shape and values; NaN and infinities at the same places do."""
     if one.shape != other.shape:
         return False
-    return torch.allclose(
-        one.double(), other.double(), rtol=RELATIVE, atol=ABSOLUTE, equal_nan=True
-    )
+    return allclose(one.double(), other.double(), rtol=RELATIVE, atol=ABSOLUTE, equal_nan=True)
 
 
-def same(question: FunctionQuestion, case: Inputs, one: Trial, other: Trial) -> bool:
+def same(one: Trial, other: Trial) -> bool:
     if len(one.results) != len(other.results):
         return False
-    pairs = zip(one.results, other.results, strict=True)
-    return all(a.shape == b.shape and close(*(question.view(case, r) for r in (a, b)))
-               for a, b in pairs)  # fmt: skip
+    return all(close(a, b) for a, b in zip(one.results, other.results, strict=True))
 
 
 def same_gradients(one: Trial, other: Trial) -> bool:
@@ -192,10 +242,10 @@ def known(
     """The first known-wrong answer that this one agrees with on every case."""
     for name, function in {"zero": zero(question), **question.wrong}.items():
         wrong = [run(question, function, case) for case in cases]
-        triples = list(zip(cases, tried, wrong, strict=True))
-        if not all(same(question, *triple) for triple in triples):
+        pairs = list(zip(tried, wrong, strict=True))
+        if not all(same(*pair) for pair in pairs):
             continue
-        if by_value or all(same_gradients(a, b) for _, a, b in triples):
+        if by_value or all(same_gradients(*pair) for pair in pairs):
             return name
     return ""
 
@@ -226,14 +276,10 @@ def gradient_mistake(tried: list[Trial]) -> tuple[str, dict[str, object]]:
 
 
 def value_mistake(
-    question: FunctionQuestion, cases: list[Inputs], tried: list[Trial], right: list[Trial]
+    cases: list[Inputs], tried: list[Trial], right: list[Trial]
 ) -> tuple[str, dict[str, object]]:
     """The mistake has no name of its own: say what differs, on the smallest case that shows it."""
-    off = [
-        triple
-        for triple in zip(cases, tried, right, strict=True)
-        if not same(question, *triple)
-    ]  # fmt: skip
+    off = [triple for triple in zip(cases, tried, right, strict=True) if not same(*triple[1:])]
     for _, trial, wanted in off:
         for result, model in zip(trial.results, wanted.results, strict=True):
             if result.shape != model.shape:
@@ -243,7 +289,7 @@ def value_mistake(
     place = next(
         n
         for n, (a, b) in enumerate(zip(trial.results, wanted.results, strict=True))
-        if not close(question.view(case, a), question.view(case, b))
+        if not close(a, b)
     )
     fields = {
         "case": ", ".join(f"{name} = {brief(v)}" for name, v in case.items() if not callable(v)),

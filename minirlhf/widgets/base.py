@@ -183,13 +183,25 @@ def cards(contents: list[str]) -> str:
     return f'<div class="minirlhf-cards">{inner}</div>' if contents else ""
 
 
+def close_all(part: parts.Widget) -> None:
+    """Let a part and all within it go: the kernel and the page keep what isn't closed."""
+    for inner in getattr(part, "children", ()):
+        close_all(inner)
+    for own in ("layout", "style"):
+        if isinstance(getattr(part, own, None), parts.Widget):
+            getattr(part, own).close()
+    part.close()
+
+
 def grade(verdict: Any) -> Any:
     """What a judge gives: its verdict itself, or the verdict's ``overall``."""
     return getattr(verdict, "overall", verdict)
 
 
-def alert(error: MinirlhfError | str) -> str:
+def alert(error: Exception | str) -> str:
     """What went wrong, as HTML that a screen reader reads out."""
+    if isinstance(error, Exception) and not isinstance(error, MinirlhfError):
+        error = f"{type(error).__name__}: {error}"
     return f'<div role="alert">{chip("!", BAD)} {html.escape(str(error))}</div>'
 
 

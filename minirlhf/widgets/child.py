@@ -82,9 +82,18 @@ class Job:
         process = _started.get(self.folder.resolve())
         if process is None or not process.poll() or self.reader.state in {"stopped", "finished"}:
             return ""
-        lines = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        lines = []
+        if self.log.exists():
+            lines = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         sentences = [line for line in lines if line.startswith("error: ")]
-        return sentences[-1].removeprefix("error: ") if sentences else "\n".join(lines[-3:])
+        if sentences:
+            return sentences[-1].removeprefix("error: ")
+        if process.returncode < 0:
+            return (
+                f"The run's process was ended from outside (signal {-process.returncode}); where "
+                "it wasn't you, memory was probably full. Run the cell again to go on."
+            )
+        return "\n".join(lines[-3:]) or f"The run's process ended with {process.returncode}."
 
     @property
     def log(self) -> Path:
@@ -97,15 +106,22 @@ def start(stage: str, folder: str | Path, **options: Any) -> Job:
 
     ``stage`` is pretrain, sft, rm or ppo; an option's name has underscores for its dashes. A run
     that is under way is attached to, a finished one is left as it is, an interrupted or stopped one
-    goes on. Raises `MinirlhfError` if the folder holds a run with another value of an option.
+    goes on. An option that is None isn't given. Raises `MinirlhfError` if the folder holds a run of
+    another stage, or with another setting.
     """
     if stage not in STAGES:
         raise MinirlhfError(f"There is no stage {stage!r}: take {', '.join(STAGES)}.")
     arguments = [stage, "--folder", str(folder)]
+    options = {name: value for name, value in options.items() if value is not None}
     for name, value in options.items():
         arguments += _flag(name.replace("_", "-"), value)
     job = Job(folder, arguments)
     job.reader.look()
+    if job.reader.stage not in ("", "reward" if stage == "rm" else stage):
+        raise MinirlhfError(
+            f"{folder} holds a run of {job.reader.stage}, not of {stage}: give this one another "
+            "folder."
+        )
     known = job.reader.config
     wanted = {name: options[name] for name in options if name in known}
     # a command line is words: "3" is 3

@@ -38,8 +38,8 @@ from minirlhf.widgets.kernel import Pulse, cell, stay
 from minirlhf.widgets.reader import LIVE, Reader
 
 ENDED = {"finished": GOOD, "interrupted": BAD, "stopped": BAD}
-_shown: dict[tuple, TrainingDesk] = {}
-"""The desk that a cell shows of a folder: running the cell again replaces it."""
+_shown: list[TrainingDesk] = []
+"""The desks on the page: running a cell again replaces those that it showed."""
 
 
 class TrainingDesk(Board):
@@ -133,9 +133,12 @@ class TrainingDesk(Board):
         rows = self.reader.rows
         if not rows:
             return
+        low, high = rows[0]["step"], max(rows[-1]["step"], rows[0]["step"])
         for part in (self.step, self.play):
-            part.max = max(rows[-1]["step"], rows[0]["step"])
-            part.min = rows[0]["step"]
+            if low > part.max:
+                part.max = high
+            part.min = low
+            part.max = high
         if self._follows or self.step.value > self.step.max:
             self.step.value = self.step.max
         self._show_texts()
@@ -166,7 +169,8 @@ class TrainingDesk(Board):
         _set(self.hold, disabled=not again and state not in ("running", "paused"))
         _set(self.stop, disabled=state not in ("running", "paused"))
         beta, gamma = config.get("beta"), config.get("ptx_gamma")
-        _set(self.levers.layout, display="" if beta else "none")
+        _set(self.levers.layout, display="" if beta or gamma else "none")
+        _set(self.beta.layout, display="" if beta else "none")
         _set(self.gamma.layout, display="" if gamma else "none")
         if beta:
             middle = math.log10(beta)
@@ -231,10 +235,16 @@ class TrainingDesk(Board):
     # -------------------------------------------------------------------------------------- display
 
     def _ipython_display_(self, **options: Any) -> None:
-        key = cell(), self.reader.folder.resolve()
-        if key in _shown and _shown[key] is not self:
-            _shown[key].close()
-        _shown[key] = self
+        self.shown_in, folder = cell(), self.reader.folder.resolve()
+        for other in [desk for desk in _shown if desk is not self]:
+            same_folder = other.reader.folder.resolve() == folder
+            same_cell = other.shown_in.name == self.shown_in.name
+            run_again = self.shown_in.name is not None and other.shown_in.run != self.shown_in.run
+            if same_cell and (same_folder or run_again):
+                other.close()
+                _shown.remove(other)
+        if self not in _shown:
+            _shown.append(self)
         self.look()
         super()._ipython_display_(**options)
         if on_colab():

@@ -158,16 +158,17 @@ def _point(run: Any, judge: Callable[[str, str], Any] | None) -> Point:
     reader = Reader(run)
     reader.look()
     kls, scores = (reader.series(f"objective/{name}")[1] for name in ("kl", "score"))
-    if not kls or not scores:
-        raise MinirlhfError(f"{run} isn't the folder of a PPO run with a log: check the path.")
     last = reader.rows[-WINDOW:]
+    beta = last[-1].get("objective/beta", reader.config.get("beta")) if last else None
+    if not kls or not scores or beta is None:
+        raise MinirlhfError(f"{run} isn't the folder of a PPO run with a log: check the path.")
     grades = reader.series("judge/grade")[1][-WINDOW:]
     if judge:
         steps = range(last[0]["step"], last[-1]["step"] + 1)
         samples = [s for step in steps for s in reader.samples(step) if s["step"] == step]
         grades = [float(grade(judge(s["prompt"], s["response"]))) for s in samples]
     return Point(
-        beta=last[-1].get("objective/beta", reader.config["beta"]),
+        beta=beta,
         kl=float(np.mean(kls[-WINDOW:])),
         proxy=float(np.mean(scores[-WINDOW:])),
         judge=float(np.mean(grades)) if grades else None,

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class Pulse:
@@ -37,10 +37,20 @@ class Pulse:
             pass
 
 
-def cell() -> str | None:
-    """The id of the cell that is being run, where the page tells it."""
-    parent = getattr(_shell(), "get_parent", dict)()
-    return parent.get("metadata", {}).get("cellId")
+class Cell(NamedTuple):
+    """A cell that is being run, and the number of the run."""
+
+    name: str | None
+    """Its id, where the page tells it."""
+    run: int
+
+
+def cell() -> Cell:
+    """The cell that is being run."""
+    shell = _shell()
+    parent = getattr(shell, "get_parent", dict)()
+    name = parent.get("metadata", {}).get("cellId")
+    return Cell(name, getattr(shell, "execution_count", 0))
 
 
 def stay(beat: Callable[[], bool], interval: float) -> None:

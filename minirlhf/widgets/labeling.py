@@ -25,6 +25,7 @@ from minirlhf.widgets.base import (
     button,
     canvas,
     chip,
+    close_all,
     dress,
     note,
     row,
@@ -73,9 +74,7 @@ class LabelingDesk(Board):
         if not self.tasks or any(not 2 <= len(t["completions"]) <= 9 for t in self.tasks):
             raise MinirlhfError("The labeling desk needs tasks of two to nine completions each.")
         self.path, self.score, self.labelers = Path(path), score, list(labelers)
-        self.saved: list[dict[str, Any]] = (
-            read_jsonl(path, "rankings") if self.path.exists() else []
-        )
+        self.saved = self._read()
         self.at = 0
         self.prompt, self.status = parts.HTML(), parts.HTML()
         self.back = button(say("labeling.back"), "arrow-left")
@@ -89,7 +88,7 @@ class LabelingDesk(Board):
         self.ranks: list[parts.ToggleButtons] = []
         self.likert: list[parts.Dropdown] = []
         self.flags: list[list[parts.Checkbox]] = []
-        self._compared: dict[str, tuple[list[int], Comparison]] = {}
+        self._compared: dict[tuple[str, ...], tuple[list[int], Comparison]] = {}
         self._fill()
         self.arrange(
             self.prompt, self.samples, row(self.back, self.save, self.on, self.status), self.result,
@@ -114,13 +113,19 @@ class LabelingDesk(Board):
         order = sorted(set(chosen))
         return [order.index(rank) + 1 for rank in chosen]
 
+    def _read(self) -> list[dict[str, Any]]:
+        """What the file holds, whoever wrote it."""
+        if not self.path.exists():
+            return []
+        return read_jsonl(self.path, "rankings", may_be_empty=True)
+
     # ------------------------------------------------------------------------------------ the sheet
 
     def _fill(self) -> None:
         """The parts of one prompt, with what was saved of it."""
         task, K = self.task, len(self.task["completions"])
-        before = self._line() or {}
-        ranks = before.get("ranks") or [None] * K
+        kept = self._line() or {}
+        ranks = kept.get("ranks") or [None] * K
         self.ranks, self.likert, self.flags, rows = [], [], [], []
         for k, completion in enumerate(task["completions"]):
             rank = parts.ToggleButtons(
@@ -130,11 +135,11 @@ class LabelingDesk(Board):
             )  # fmt: skip
             grade = parts.Dropdown(
                 options=[("–", 0), *((str(n), n) for n in range(1, 8))],
-                value=(before.get("likert") or [None] * K)[k] or 0,
+                value=(kept.get("likert") or [None] * K)[k] or 0,
                 description=say("labeling.likert"), style={"description_width": "70px"},
                 layout={"width": "150px"},
             )  # fmt: skip
-            given = (before.get("flags") or [{}] * K)[k]
+            given = (kept.get("flags") or [{}] * K)[k]
             boxes = [
                 parts.Checkbox(
                     value=bool(given.get(flag)),
@@ -153,7 +158,9 @@ class LabelingDesk(Board):
             self.flags.append(boxes)
         for part in self.ranks:
             part.observe(self._count, "value")
-        self.samples.children = rows
+        before, self.samples.children = self.samples.children, rows
+        for part in before:
+            close_all(part)
         number = say("labeling.number", number=self.at + 1, total=len(self.tasks))
         self.prompt.value = f"<b>{html.escape(number)}</b>{text(task['prompt'])}"
         self.back.disabled, self.on.disabled = self.at == 0, self.at == len(self.tasks) - 1
@@ -185,14 +192,15 @@ class LabelingDesk(Board):
         ]
         if any(flags):
             line["flags"] = flags
-        before = self._line()
-        self.saved = [other for other in self.saved if other is not before] + [line]
         try:
+            self.saved = self._read()  # another desk may have saved there meanwhile
+            before = self._line()
+            self.saved = [other for other in self.saved if other is not before] + [line]
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with written_whole(self.path) as beside:
                 write_jsonl(beside, self.saved)
-        except OSError as error:
-            self.status.value = alert(f"{self.path}: {error.strerror}")
+        except (OSError, MinirlhfError) as error:
+            self.status.value = alert(f"{self.path}: {getattr(error, 'strerror', error)}")
             return
         self.status.value = chip(say("labeling.saved", path=self.path.name), GOOD)
         self.refresh()
@@ -204,10 +212,10 @@ class LabelingDesk(Board):
         line = self._line()
         if line is None:
             return None
-        prompt, ranks = line["prompt"], line["ranks"]
-        if prompt not in self._compared or self._compared[prompt][0] != ranks:
-            self._compared[prompt] = ranks, compare(line, self.score, self.labelers)
-        return self._compared[prompt][1]
+        task, ranks = (line["prompt"], *line["completions"]), line["ranks"]
+        if task not in self._compared or self._compared[task][0] != ranks:
+            self._compared[task] = ranks, compare(line, self.score, self.labelers)
+        return self._compared[task][1]
 
     def texts(self) -> list[tuple[str, str]]:
         """The prompt, and its completions with the ranks that were saved."""

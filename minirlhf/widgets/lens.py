@@ -127,7 +127,7 @@ class TokenLens(Board):
             self.config = replace(self.config, seed=self.config.seed + 1)
             self.trace = self._sampled(self.prompt.value.rstrip("\n") + ends)
             self.problem.value = ""
-        except MinirlhfError as error:
+        except Exception as error:  # memory, a scorer of one's own: nobody else would hear of it
             self.problem.value = alert(error)
         finally:
             self.again.disabled = False

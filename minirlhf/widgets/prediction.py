@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +15,8 @@ from minirlhf.evaluate.statistics import Interval
 from minirlhf.plots import INK, MUTED, PALETTE
 from minirlhf.widgets.base import Board, alert, canvas, dress, note, say, text
 
+THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?")
+"""Commas that group digits; any other comma is a decimal one."""
 _entered: dict[str, str] = {}
 """What was entered, by question: running the cell again keeps it."""
 
@@ -51,10 +55,14 @@ class Prediction(Board):
         """The prediction; None while there is none, or it is no number."""
         if self.choices or not self.entry.value.strip():
             return self.entry.value or None
+        entered = self.entry.value.strip().rstrip("%")
+        if THOUSANDS.fullmatch(entered):
+            entered = entered.replace(",", "")
         try:
-            return float(self.entry.value.strip().rstrip("%").replace(",", "."))
+            number = float(entered.replace(",", "."))
         except ValueError:
             return None
+        return number if math.isfinite(number) else None
 
     def reveal(self, result: float | str | Interval, source: str = "live") -> Prediction:
         """Draw what came out beside what was predicted; returns itself, to be displayed again.

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
 import filelock
 
 from minirlhf.errors import MinirlhfError
-from minirlhf.folder import write_json
+from minirlhf.folder import is_setting, write_json
 
 State = Literal["absent", "running", "paused", "stopping", "stopped", "interrupted", "finished"]
 LIVE = {"running", "paused", "stopping"}
@@ -33,17 +34,18 @@ class Reader:
         self._seen: dict[str, tuple] = {}
 
     def look(self) -> bool:
-        """Read what is new; whether the log changed."""
+        """Read what is new; whether the log or the samples changed."""
         if self._changed("config.json"):
             self._config = _read_json(self.folder / "config.json")
-        if self._changed("samples.jsonl"):
+        texts = self._changed("samples.jsonl")
+        if texts:
             self._samples = {}
             for sample in _read_lines(self.folder / "samples.jsonl"):
                 self._samples.setdefault(sample["step"], []).append(sample)
         changed = self._changed("metrics.jsonl")
         if changed:
             self.rows = _read_lines(self.folder / "metrics.jsonl")
-        return changed
+        return changed or texts
 
     @property
     def stage(self) -> str:
@@ -71,7 +73,7 @@ class Reader:
     @property
     def total(self) -> int | None:
         """Steps that the whole run has, where that can be known."""
-        if self.stage == "ppo":
+        if self.stage == "ppo" and {"episodes", "rollout_batch"} <= self.config.keys():
             return -(-self.config["episodes"] // self.config["rollout_batch"])
         if self.rows and self.rows[-1].get("epoch") and self.config.get("epochs"):
             last = self.rows[-1]
@@ -89,8 +91,9 @@ class Reader:
         return self._samples[max(steps)] if steps else []
 
     def control(self) -> dict[str, Any]:
-        """What ``control.json`` says."""
-        return _read_json(self.folder / "control.json")
+        """What ``control.json`` says, as far as a run would obey it."""
+        control = _read_json(self.folder / "control.json")
+        return {name: value for name, value in control.items() if is_setting(value)}
 
     def steer(self, **settings: Any) -> None:
         """Write pause, stop, beta or ptx_gamma for the run to obey; ``None`` takes one back."""
@@ -128,6 +131,8 @@ def is_held(folder: Path) -> bool:
             return False
     except filelock.Timeout:
         return True
+    except OSError:  # somebody else's: it can be watched, not asked
+        return False
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -141,13 +146,15 @@ def _read_json(path: Path) -> dict[str, Any]:
 def _read_lines(path: Path) -> list[dict[str, Any]]:
     """Whole lines alone: the last one may still be being written."""
     try:
-        content = path.read_text(encoding="utf-8")
+        content = path.read_bytes()
     except OSError:
         return []
     lines = []
-    for line in content[: content.rfind("\n") + 1].splitlines():
-        try:
+    for line in content.split(b"\n")[:-1]:
+        with suppress(ValueError):  # torn by a kill; the run drops it when it goes on
             lines.append(json.loads(line))
-        except ValueError:  # torn by a kill; the run drops it when it goes on
-            continue
-    return lines
+    return [line for line in lines if isinstance(line, dict) and _is_number(line.get("step"))]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
