@@ -185,7 +185,7 @@ class Remake:
     precision: Literal["auto", "fp32", "bf16"] = "bf16"
     """Of forward passes."""
     threads: int = 1
-    """Cores that a process uses. The shipped bases were made with one."""
+    """Cores that a process uses. The shipped bases were made with one, large with two."""
 
 
 def make(job: Remake, *names: str) -> None:
