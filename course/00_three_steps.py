@@ -75,25 +75,26 @@ r"""
 
 The paper's models have read much of the internet, and it takes people to say whether a reply is good. Ours have read the
 web of *Tinytown*, a closed world of a few people, places, animals and things. Its encyclopedia is right, its forums often
-aren't, and there are stories, letters, poems and worksheets, all written by a programme.
+aren't, and there are stories, letters, poems and worksheets, all written by a program.
 
 Because we made the world, every sentence in it can be checked. The *judge* does so: it reads a prompt and a reply, and
 says what of the request is met. A reply that meets everything *passes*: its request is *done*. It
-also gives a grade from {paper:likert.min} to {paper:likert.max}. A reply that passes lies in the upper half, the richer the
-higher; one that fails lies in the lower half.
+also gives a grade from {paper:likert.min} to {paper:likert.max}. A reply that passes lies in the upper half, the more detail and
+variety the higher; one that fails lies in the lower half.
 
 The judge is our measuring rod; the paper had none like it. No step asks it directly, but its grade lies beneath the
-labelers' replies, the order they put replies in, and the votes with which step 2 starts.
+labelers' replies and the order they put replies in.
 
 What the paper had is people: its *labelers*, about {paper:intro.labelers:d} of them, hired to write replies and to
-compare them. Tinytown's labelers are programmes. They start from the judge's grade, add a taste, and are always somewhat
-off.
+compare them. Tinytown's labelers are programs. They start from the judge's grade, add a taste (for short replies, say, or cheerful
+ones), and are always somewhat off.
 
-Look at what each reply misses (*language*: sentences that make no sense as a reply). Then change one and
-run the cell again.
+Look at what each reply misses. (*Instruction*: the kind of text that was asked for. *Language*: sentences that make sense as a
+reply. A *constraint* is a demand such as a word, a mood or a number of sentences; a reply of more than six fails by *length*.)
+Then change one and run the cell again.
 """
 
-# %% town [markdown] lang="zh" of="20c9f125"
+# %% town [markdown] lang="zh" of="f6edaddb"
 r"""
 ## 一座可以逐句核对的小镇
 
@@ -101,15 +102,16 @@ r"""
 镇上的百科全书是对的，论坛却常常不对；还有故事、信件、诗歌和练习册，全都由程序写成。
 
 世界是我们造的，所以其中每句话都能核对。做这件事的是*评判者*（judge）：它读入提示和回复，指出要求中哪些做到了。样样做到的回复
-算*通过*，它的要求就算*完成*。评判者还给出一个从 {paper:likert.min} 到 {paper:likert.max} 的评分：通过的回复落在上半段，越丰富越高；
-不通过的落在下半段。
+算*通过*，它的要求就算*完成*。评判者还给出一个从 {paper:likert.min} 到 {paper:likert.max} 的评分：通过的回复落在上半段，细节越多、
+变化越多就越高；不通过的落在下半段。
 
-评判者是我们的量尺，论文没有这样的量尺。三个步骤都不直接问它，但标注员写的回复、他们给回复排的次序，以及第 2 步起点所用的投票，背后都有它的评分。
+评判者是我们的量尺，论文没有这样的量尺。三个步骤都不直接问它，但标注员写的回复、他们给回复排的次序，背后都有它的评分。
 
 论文有的是人，也就是*标注员*（labeler）：约 {paper:intro.labelers:d} 位，受雇来撰写回复、比较回复。Tinytown 的标注员是程序：它们从评判者的评分出发，
-加上自己的口味，而且总会有些偏差。
+加上自己的口味（例如喜欢短的，或者快乐的），而且总会有些偏差。
 
-看看每个回复缺了什么（*language*：不成其为回复的句子）。然后改动其中一个，再运行这一格。
+看看每个回复缺了什么。（*instruction*：所要的那一类文字；*language*：句子作为回复说得通；*constraint* 是对用词、心情或句数之类的要求；
+超过六句的回复，*length* 一项不合格。）然后改动其中一个，再运行这一格。
 """
 
 # %% verdicts
@@ -148,12 +150,12 @@ r"""
 ## A base model continues (§1)
 
 A *base model* has only been pretrained: it predicts the next token of a text. The paper's is GPT-3; ours, a tiny one,
-ships with the package. A model that writes, seen as what chooses each next token, is also called a *policy*.
+ships with the package. Since it chooses each next token, a model that writes is also called a *policy*.
 
 Run the next cell with several values of `seed`. Does a story come?
 """
 
-# %% base [markdown] lang="zh" of="c2ae672b"
+# %% base [markdown] lang="zh" of="7f537667"
 r"""
 ## 基座模型只会续写（§1）
 
@@ -181,12 +183,12 @@ On the web of Tinytown, instructions mostly stand on worksheets, one after the o
 goes on as such pages go on. It isn't broken: it does what it was trained for. To predict the next token of a page from
 the internet is one objective, says §1; to follow a user's instructions helpfully and safely is another.
 
-How many requests does our base do? The next cell gives it prompts by users whom no training set knows, takes one reply
+How many requests does our base do? The next cell gives it prompts by users who are in no training set, takes one reply
 each, and lets the judge count. In brackets stands its interval of ninety-five percent, as everywhere on this page. It covers
 the prompts and the sampled replies, not the choice of users, nor another seed of the training.
 """
 
-# %% why-base [markdown] lang="zh" of="bff145ef"
+# %% why-base [markdown] lang="zh" of="b78063ab"
 r"""
 在 Tinytown 的网络上，指令大多出现在练习册里，一条接一条，没有答案；基座模型就照这类页面的样子往下写。它没有坏，它做的正是训练它去做的事。
 §1 说：预测网页上的下一个词元是一个目标，有益而安全地遵循用户的指令是另一个目标。
@@ -299,14 +301,15 @@ desk
 # %% desk [markdown]
 r"""
 This is a *training desk*. The run is a process of its own, and the desk watches it: curves that move while it learns, a
-button to pause it and one to stop it. Chapters 04 to 06 explain each curve. Running the cell again attaches to the same
-run; to run with another setting, give it another folder name. The next cell waits for the end, and puts the same prompts as
-before to what came out.
+button to pause it and one to stop it. Chapters 04 to 06 explain each curve (losses are natural logarithms, whose unit is the *nat*).
+Running the cell again attaches to the same run; to run with another setting, give it another folder name. The next cell waits for
+the end, and asks the trained model the same prompts as before.
 """
 
-# %% desk [markdown] lang="zh" of="e457ac40"
+# %% desk [markdown] lang="zh" of="5d53f621"
 r"""
-这就是*训练台*。训练是一个独立的进程，训练台在一旁看着它：边学边动的曲线，一个暂停按钮，一个停止按钮。各条曲线在第 04 章到第 06 章解释。
+这就是*训练台*。训练是一个独立的进程，训练台在一旁看着它：边学边动的曲线，一个暂停按钮，一个停止按钮。各条曲线在第 04 章到第 06 章解释
+（损失是自然对数，单位叫 *nat*）。
 再次运行那一格只会接上同一次训练；要换一个设置，就给它换一个文件夹名。下一格等训练结束，然后拿与之前相同的提示去问训练出来的模型。
 """
 
@@ -321,12 +324,12 @@ guess.reveal(100 * shares["sft"])
 
 # %% column-1 [markdown]
 r"""
-The first column: on top a demonstration, at the bottom the share of requests done, before and after.
+The first column: on top a demonstration, which came with the package; at the bottom the share of requests done, before and after.
 """
 
-# %% column-1 [markdown] lang="zh" of="6ce9387e"
+# %% column-1 [markdown] lang="zh" of="77b45926"
 r"""
-第一列：上面是一条示范，下面是训练前后完成要求的比例。
+第一列：上面是一条随包附带的示范，下面是训练前后完成要求的比例。
 """
 
 # %% fill-1
@@ -339,7 +342,7 @@ board.first(shown["prompt"], shown["completion"], before, after)
 
 # %% step-2 [markdown] defines="ranking; comparison"
 r"""
-## Step 2: rankings teach (§3.1)
+## Step 2: from rankings, a reward (§3.1)
 
 A usual reason for this step: judging is easier than writing. In the paper, the policy of step 1 replies to one prompt
 {paper:rm.k.min} to {paper:rm.k.max} times, and a labeler puts the replies in order, ties allowed. Such an order is a
@@ -349,9 +352,9 @@ paper's replies came from policies of step 3: steps 2 and 3 can be repeated.)
 Below are four replies of your model. Which one would you put on top?
 """
 
-# %% step-2 [markdown] lang="zh" of="e6b4d604"
+# %% step-2 [markdown] lang="zh" of="8d1510ad"
 r"""
-## 第 2 步：排序来教（§3.1）
+## 第 2 步：由排序得到奖励（§3.1）
 
 这一步常见的理由是：评判比写作容易。在论文里，第 1 步的策略对同一个提示回复 {paper:rm.k.min} 到 {paper:rm.k.max} 次，由标注员
 把回复排出次序，允许并列。这样的次序叫*排序*（ranking）。其中任意两个不并列的回复构成一个*成对比较*（comparison）：这个比那个更受偏好。
@@ -389,27 +392,28 @@ lesson.table(head, rows)
 
 # %% reward [markdown] defines="reward model"
 r"""
-From rankings learns a *reward model*: a language model that ends in one number, the score of a reply. It is trained to
+A *reward model* is a language model that ends in one number, the score of a reply. From rankings it learns to
 score the preferred reply of each comparison above the other. Then it can score any reply, and no labeler has to look
 (chapter 05). The package also holds a longer run of the three steps, the *shipped run*, with {run:counts.rankings:,}
 rankings of replies of its step 1. We train on some of them; your four replies train nothing.
 
 It doesn't start from nothing. The paper's begins as the model of step 1 (§3.5), or as a GPT-3 tuned on public data sets
-(C.2): the paper says both. Ours begins as a base that was trained to score answers on the town's notice board in the
-order of their votes. Those votes follow the judge's grade, roughly.
+(C.2): the paper says both. Ours has been trained already, on the town's notice board: neighbours answer requests there, answers
+get votes, and it scores them in the order of their votes. These follow the judge's grade, roughly. So it begins as a reward model,
+and rankings may have little left to teach it.
 
 How much does it know before it sees a ranking? On what share of the pairs in rankings of unseen users' prompts does it
 agree with the labeler? A coin would on half of them.
 """
 
-# %% reward [markdown] lang="zh" of="47ab6213"
+# %% reward [markdown] lang="zh" of="5d2da719"
 r"""
 从排序中学习的是*奖励模型*（reward model）：末端只输出一个数的语言模型，这个数就是回复的得分。训练让它给每个成对比较中更受偏好的回复打出
 更高的分。此后它能给任何回复打分，不必再有标注员去看；第 05 章讲的就是它。程序包里还有一次更长的三步运行，即*附带的运行*（shipped run），
 它有 {run:counts.rankings:,} 个排序，排的是它自己第 1 步的回复。我们用其中一部分来训练；你的四个回复不参与任何训练。
 
-它不是从零开始的。论文的奖励模型，起点是第 1 步的模型（§3.5），或是在公开数据集上调过的 GPT-3（C.2）：两种说法论文里都有。我们的则从这样一个基座模型开始：
-它受过训练，给镇上布告栏里的回答打分，使次序与票数一致。票数大致跟着评判者的评分走。
+它不是从零开始的。论文的奖励模型，起点是第 1 步的模型（§3.5），或是在公开数据集上调过的 GPT-3（C.2）：两种说法论文里都有。我们的已经在镇上的布告栏受过训练：
+邻居们在那里回答请求，回答得到投票，它打分的次序与票数一致。票数大致跟着评判者的评分走。所以它一开始就是一个奖励模型，留给排序去教的可能不多。
 
 在见到排序之前它已经懂得多少？我们拿训练中从未出现过的用户的提示及其排序来问，有多大比例的对子它与标注员一致？抛硬币能对一半。
 """
@@ -439,18 +443,17 @@ The paper's reward models are right on {paper:rm.accuracy.training} of pairs by 
 {paper:rm.accuracy.held_out} by others (§4.1, E.2). Two of its labelers choose alike on {paper:agreement.training} (§3.4),
 two of ours on {run:comparisons.agreement:.0%}. Ours starts in that range; the pairs differ, so compare no closer.
 
-Now it is trained. Its desk shows the loss, and the share of pairs that it puts in order in each batch before it learns from
-them. Where the loss falls and that share stays level, the scale of the scores changes, not how well they
-order.
+Now it is trained. Its desk shows the loss (chapter 05 has its equation), and the share of pairs that it puts in order in each batch
+before it learns from them. Where the loss falls and that share stays level, the scores' scale changes, not their order.
 """
 
-# %% near [markdown] lang="zh" of="16a8aab9"
+# %% near [markdown] lang="zh" of="fe79bd1f"
 r"""
 请与论文比较：论文的奖励模型，对参与训练的标注员的对子排对 {paper:rm.accuracy.training}，对其他标注员的对子排对 {paper:rm.accuracy.held_out}
 （§4.1, E.2）。论文的两位标注员在 {paper:agreement.training} 的对子上选择相同（§3.4），我们的两位则是 {run:comparisons.agreement:.0%}。
 我们的起点就在这个范围里；两边的对子不同，不宜比得更细。
 
-现在来训练它。训练台显示损失，以及每一批中在学习之前就已排对的对子的比例。如果损失下降而这个比例不变，变的就是得分的尺度，排得并没有更好。
+现在来训练它。训练台显示损失（方程见第 05 章），以及每一批中在学习之前就已排对的对子的比例。如果损失下降而这个比例不变，变的就是得分的尺度，而不是次序。
 """
 
 # %% train-2
@@ -470,15 +473,15 @@ desk
 # %% wait-2 [markdown]
 r"""
 The next cell waits for its end, puts the same pairs to the new reward model, and subtracts, prompt by prompt. If the
-interval of the difference holds zero, these pairs can't tell whether the rankings helped or hurt the order. We go on with
-this model all the same: step 3 needs scores, and the share in order says how far to trust them. Chapter 05 looks at what
-rankings add, with votes and without.
+interval of the difference holds zero, these pairs can't tell whether the rankings helped or hurt the order. Then it is the votes
+that step 3 will live on. We train all the same: it is the paper's step, and it sets the scale and the zero of the scores. Chapter 05
+starts without votes as well, and there rankings teach a good deal.
 """
 
-# %% wait-2 [markdown] lang="zh" of="fa490811"
+# %% wait-2 [markdown] lang="zh" of="59b59d6f"
 r"""
 下一格等它结束，用同样的对子考一考新的奖励模型，再逐个提示相减。差的区间若包含零，这些对子就看不出排序对次序是有益还是有害。
-我们照样用这个模型往下走：第 3 步需要得分，而排对的比例说明得分有几分可信。排序究竟增添了什么，有投票和没有投票时各如何，第 05 章会看。
+那么第 3 步靠的就是投票。我们照样训练它：这是论文的一步，它还定下得分的尺度和零点。第 05 章也从没有投票的地方开始，在那里排序教会的东西不少。
 """
 
 # %% test-2
@@ -494,26 +497,27 @@ learned = score_rankings(score, heldout)
 now, then = (shares_in_order(s, given) for s in (learned, voted))
 has_pairs = np.isfinite(now) & np.isfinite(then)  # some prompts tie all
 change = 100 * paired_difference(now[has_pairs], then[has_pairs])
-right = accuracy(learned, given)
-print(f"Pairs in the labeler's order, after: {right:.1%}")
+ordered = [accuracy(scored, given) for scored in (voted, learned)]
+print(f"Pairs in the labeler's order, after: {ordered[1]:.1%}")
 print(f"After minus before, in points: {change:+.1f}")
 
 # %% column-2 [markdown]
 r"""
 The second column holds your four replies: on top what the policy said, then the labeler's order (`=` is a tie), at the
-bottom the new scores, and how many of the untied pairs they put in that order. Compare scores on one prompt only, and of
-one reward model; zero is where demonstrations lie on average.
+bottom the new scores, how many of the untied pairs they put in that order, and the shares measured above. Compare scores on one
+prompt only, and of one reward model; zero is where demonstrations lie on average.
 """
 
-# %% column-2 [markdown] lang="zh" of="627a50c0"
+# %% column-2 [markdown] lang="zh" of="b5397bfb"
 r"""
-第二列放的是你的四个回复：上面是策略说的话，中间是标注员的次序（`=` 表示并列），下面是新的得分，以及在不并列的对子中有几个与该次序相符。
+第二列放的是你的四个回复：上面是策略说的话，中间是标注员的次序（`=` 表示并列），下面是新的得分，在不并列的对子中有几个与该次序相符，以及刚才测得的比例。
 得分只宜在同一个提示、同一个奖励模型之内比较；零点是示范得分的平均值。
 """
 
 # %% fill-2
 scores = score([prompt] * len(four), four).tolist()
-board.second(prompt, four, ranks, scores)
+before, after = (share.mean for share in ordered)
+board.second(prompt, four, ranks, scores, before, after)
 
 # %% step-3 [markdown] defines="PPO; reference model; KL divergence"
 r"""
@@ -524,23 +528,23 @@ score moves the policy: what scored better than a helper network (chapter 06) ex
 likely. The method is *PPO*, proximal policy optimization. Prompt, reply and score together are an episode.
 
 The scores come from a model, and a model can be fooled. So a frozen copy of the policy's start, the *reference model*,
-is kept beside it, and moving away from it costs. How far it moved is the *KL divergence* of the policy from the reference, in
-nats, and $\beta$ is the price of a nat: {paper:ppo.beta} in the paper, {run:counts.ppo_beta} here, each in units of its
-own reward model's score. Here PPO starts from your step 1, in chapter 06 from one of its own (C.3).
+is kept beside it, and moving away from it costs. Take a reply that the policy wrote, and ask how many times as likely it is under
+the policy as under the reference; the logarithm of that, on average over replies, is the *KL divergence*, in nats. $\beta$ is the
+price of a nat: {paper:ppo.beta} in the paper, {run:counts.ppo_beta} here, each in units of its own reward model's score. Here PPO starts from your step 1, in chapter 06 from one of its own (C.3).
 
 **Predict.** The score is what step 3 is after; the judge isn't asked. By how many percentage points will the share of
 requests done differ from that after step 1? A minus means fewer.
 """
 
-# %% step-3 [markdown] lang="zh" of="e10345fb"
+# %% step-3 [markdown] lang="zh" of="e270e416"
 r"""
 ## 第 3 步：奖励来教（§3.1）
 
 现在没有人写，也没有人排。抽一个新提示，策略作出回复，奖励模型给回复打分，得分再去推动策略：得分好于一个辅助网络（见第 06 章）所预期的变得更可能，其余的变得更不可能。
 这个方法叫*近端策略优化*（proximal policy optimization，PPO）。提示、回复和得分合起来是一个回合。
 
-得分出自一个模型，而模型是可以被糊弄的。所以旁边留着策略起点的一个冻结副本，即*参考模型*（reference model），离开它要付出代价：走了多远，用策略对参考模型的
-*KL 散度*（KL divergence）来量，单位是 nat；$\beta$ 是每个 nat 的价格，论文取 {paper:ppo.beta}，这里取 {run:counts.ppo_beta}，各以自己的奖励模型的
+得分出自一个模型，而模型是可以被糊弄的。所以旁边留着策略起点的一个冻结副本，即*参考模型*（reference model），离开它要付出代价。取策略写的一个回复，问它在策略之下的概率是在参考模型之下的多少倍；
+这个倍数的对数，对回复取平均，就是 *KL 散度*（KL divergence），单位是 nat。$\beta$ 是每个 nat 的价格，论文取 {paper:ppo.beta}，这里取 {run:counts.ppo_beta}，各以自己的奖励模型的
 得分为单位。在第 06 章，PPO 从专门的一个第 1 步出发（C.3），这里就从你的模型出发。
 
 **先猜一猜。** 第 3 步追求的是得分，并不去问评判者。与第 1 步之后相比，完成要求的比例会相差几个百分点？变少就填负数。
@@ -575,17 +579,17 @@ desk
 # %% wait-3 [markdown]
 r"""
 Watch two of the curves; chapter 06 explains the others. *Reward* is the mean score of each batch of replies; *KL* is how far
-the policy has gone from where it began, in nats a reply. Under the curves stand replies of the step that the slider points
-to: is what they say true? The slider of $\beta$ acts on the run in progress.
+the policy has gone from where it began, in nats a reply. Under the curves stand replies of the iteration that the slider points
+to: do they do what was asked? The slider of $\beta$ acts on the run in progress.
 
 The next cell waits for the end and compares the first four batches with the last four. The interval of the difference covers
 prompts and sampled replies.
 """
 
-# %% wait-3 [markdown] lang="zh" of="1a706c74"
+# %% wait-3 [markdown] lang="zh" of="d32603d0"
 r"""
 请看其中两条曲线，其余的在第 06 章解释。*Reward* 是每批回复的平均得分；*KL* 是策略离出发点有多远，单位是每个回复多少 nat。
-曲线下方是滑块所指那一步的回复：它们说的是真的吗？$\beta$ 的滑块对正在进行的训练立即起作用。
+曲线下方是滑块所指那一次迭代的回复：它们做到了所要求的吗？$\beta$ 的滑块对正在进行的训练立即起作用。
 
 下一格等训练结束，比较最初四批与最后四批；差的区间涵盖提示和抽到的回复。
 """
@@ -604,8 +608,8 @@ rise = ttest_ind(scored[-4:], scored[:4], equal_var=False)
 low, high = rise.confidence_interval()  # Welch's, of the difference
 print(f"Mean score: first batches {first:+.2f}, last {last:+.2f}")
 print(f"Last minus first: {last - first:+.2f} [{low:+.2f}, {high:+.2f}]")
-times = f"typically {np.exp(moved):.1f} times as likely as at the start"
-print(f"KL, last batches: {moved:.2f} nats; a reply is {times}")
+times = f"typically {np.exp(moved):.1f} times as likely as before"
+print(f"KL, last batches: {moved:.2f} nats; a reply it writes is {times}")
 
 # %% trust [markdown]
 r"""
@@ -625,7 +629,7 @@ r"""
 ppo = load_policy(step_3 / "model")
 measure("ppo", ppo)
 gain = 100 * paired_difference(passed["ppo"], passed["sft"])
-print(f"After step 3 minus after step 1, in points: {gain:+.1f}")
+print(f"After step 3 minus after step 1, points unrounded: {gain:+.1f}")
 clear = gain.low > 0 or gain.high < 0
 verdict = "tell" if clear else "can't tell"
 print(f"So these prompts {verdict} the two apart.")
@@ -637,16 +641,16 @@ guess.reveal(gain)
 r"""
 Mind the measure: the same grade lies beneath votes and rankings. That is a kinder test than people would be.
 
-Of the episodes stored with the last four batches, those with examples in the prompt apart, the third column shows the one
-whose score is nearest to the mean. This is the paper's Fig. 2 with your run in it, but for the demonstrations and the
+Of the few episodes stored with each of the last ten batches, the third column shows the one whose score is nearest to the mean
+(those with examples in the prompt left out); below it, what was trained on and what was measured. This is the paper's Fig. 2 with your run in it, but for the demonstrations and the
 rankings that trained: those were shipped.
 """
 
-# %% column-3 [markdown] lang="zh" of="cc2a1ae9"
+# %% column-3 [markdown] lang="zh" of="fa4b4013"
 r"""
 请留意这把尺子：投票和排序的背后就是同一个评分。与由人来评相比，这是一场较宽松的考试。
 
-第三列放上最后四批所存的一个回合：在提示里不带例子的回合中，取得分最接近平均值的那个。这就是论文的图 2，装着你的这次运行。
+第三列放上最后十批各自存下的少数回合中的一个：在提示里不带例子的回合中，取得分最接近平均值的那个；下面是训练所用的数和测得的数。这就是论文的图 2，装着你的这次运行。
 但并非样样出自你：示范和用来训练的排序都是随包附带的。
 """
 
@@ -654,27 +658,28 @@ r"""
 from minirlhf.exhibits import is_plain
 
 kept = []
-for batch in batches[-4:]:
+for batch in batches[-10:]:
     kept += desk.reader.samples(batch)
 plain = [row for row in kept if is_plain(row)] or kept
 episode = min(plain, key=lambda row: abs(row["score"] - last))
 asks, says = episode["prompt"], episode["response"]
-board.third(asks, says, episode["score"], first, last)
+done = shares["sft"].mean, shares["ppo"].mean
+board.third(asks, says, episode["score"], (first, last), done)
 
 # %% three [markdown]
 r"""
 ## One prompt, three models
 
 The *playground* puts one prompt to all three models and shows each reply with its score and what the judge misses in it.
-Is the happy story happy? One reply each proves nothing: ask again, or type a prompt of your own. Of requests from
-outside the town the judge understands nothing.
+Is the happy story happy? Where the higher score has the lower grade, the reward model was fooled. One reply each proves nothing:
+ask again, or type a prompt of your own. Of requests from outside the town the judge understands nothing.
 """
 
-# %% three [markdown] lang="zh" of="b2cadaa4"
+# %% three [markdown] lang="zh" of="40fd119b"
 r"""
 ## 一个提示，三个模型
 
-*游乐场*把一个提示交给三个模型，并列出各自的回复、得分，以及评判者认为缺了什么。快乐的故事真的快乐吗？
+*游乐场*把一个提示交给三个模型，并列出各自的回复、得分，以及评判者认为缺了什么。快乐的故事真的快乐吗？得分较高而评分较低的地方，奖励模型就是被糊弄了。
 每个模型只有一个回复，什么也证明不了：请再问一次，或者输入你自己的提示。镇外的要求，评判者看不懂。
 """
 
@@ -706,43 +711,44 @@ lesson.show(figure, f"Requests done, with intervals: {', '.join(said)}")
 
 # %% longer [markdown]
 r"""
-Your run is a short one. The shipped run used all its rankings and {run:counts.episodes:,} episodes. It answered as many
-prompts, with other samples even from the base:
+Your run is a short one. The shipped run used all its rankings and {run:counts.episodes:,} episodes. Its models answered as many
+prompts, with samples of their own:
 
 | shipped run | requests done |
 |---|---|
 | base | {run:models.base.passes:.1%} |
-| base, examples in the prompt | {run:models.prompted.passes:.1%} |
+| base, with three answered requests before the prompt | {run:models.prompted.passes:.1%} |
 | after step 1 | {run:models.sft.passes:.1%} [{run:models.sft.passes.low:.1%}, {run:models.sft.passes.high:.1%}] |
-| start of its step 3 (C.3) | {run:models.initial.passes:.1%} |
+| what its step 3 starts from: a step 1 with pretraining text mixed in (C.3) | {run:models.initial.passes:.1%} |
 | after step 3 | {run:models.ppo.passes:.1%} [{run:models.ppo.passes.low:.1%}, {run:models.ppo.passes.high:.1%}] |
 
-Examples alone bring the base near step 1: the difference is {run:models.prompted.gain:+.1%}
-[{run:models.prompted.gain.low:+.1%}, {run:models.prompted.gain.high:+.1%}] of the prompts. So demonstrations may bring
-out a skill more than they teach it. Chapter 06 replays step 3, at other prices $\beta$ too.
+Examples less step 1 comes to {run:models.prompted.gain:+.1%} of the prompts [{run:models.prompted.gain.low:+.1%},
+{run:models.prompted.gain.high:+.1%}]: these prompts hardly tell the two apart. So here demonstrations may bring out a skill more than
+they teach it. Chapter 06 replays step 3, at other prices $\beta$ too.
 
-In the paper's Fig. 1 (read off the plot) all models meet the largest SFT model. The smallest GPT-3 wins {paper:fig1.1.3b.gpt:.0%} of the
-time, with examples {paper:fig1.1.3b.prompted:.0%}, after step 1 {paper:fig1.1.3b.sft:.0%}, after PPO
-{paper:fig1.1.3b.ppo:.0%}; a bare one of over a hundred times its size {paper:fig1.175b.gpt:.0%}.
+The paper's Fig. 1 (read off the plot) tells how often labelers prefer a model's reply to that of the largest SFT model. The smallest
+GPT-3 wins {paper:fig1.1.3b.gpt:.0%} of the time, with examples {paper:fig1.1.3b.prompted:.0%}, after step 1
+{paper:fig1.1.3b.sft:.0%}, after PPO {paper:fig1.1.3b.ppo:.0%}. There step 1 is clearly more than examples. The largest GPT-3, over a
+hundred times its size, wins {paper:fig1.175b.gpt:.0%} as it is.
 """
 
-# %% longer [markdown] lang="zh" of="c7d1b193"
+# %% longer [markdown] lang="zh" of="3f9e8b79"
 r"""
-你的这次运行很短。附带的运行用了它的全部排序和 {run:counts.episodes:,} 个回合。提示的数目相同，抽到的是另外的样本，基座模型也是如此：
+你的这次运行很短。附带的运行用了它的全部排序和 {run:counts.episodes:,} 个回合。它的模型回答同样数目的提示，样本是各自抽的：
 
 | 附带的运行 | 完成的要求 |
 |---|---|
 | 基座模型 | {run:models.base.passes:.1%} |
-| 基座模型，提示里放上例子 | {run:models.prompted.passes:.1%} |
+| 基座模型，提示前放三个已回答的请求 | {run:models.prompted.passes:.1%} |
 | 第 1 步之后 | {run:models.sft.passes:.1%} [{run:models.sft.passes.low:.1%}, {run:models.sft.passes.high:.1%}] |
-| 它的第 3 步的起点（C.3） | {run:models.initial.passes:.1%} |
+| 它的第 3 步的起点：混入预训练文本的另一个第 1 步（C.3） | {run:models.initial.passes:.1%} |
 | 第 3 步之后 | {run:models.ppo.passes:.1%} [{run:models.ppo.passes.low:.1%}, {run:models.ppo.passes.high:.1%}] |
 
-单靠例子，基座模型就接近第 1 步：差是全部提示的 {run:models.prompted.gain:+.1%} [{run:models.prompted.gain.low:+.1%}, {run:models.prompted.gain.high:+.1%}]。可见示范也许与其说教会了一种本领，
+放例子减去第 1 步，差是全部提示的 {run:models.prompted.gain:+.1%} [{run:models.prompted.gain.low:+.1%}, {run:models.prompted.gain.high:+.1%}]：这些提示几乎分不清两者。可见在这里，示范也许与其说教会了一种本领，
 不如说把它引了出来。第 06 章会重放第 3 步，也取其他价格 $\beta$。
 
-在论文的图 1（从图上读出）中，所有模型都与最大的 SFT 模型对阵。最小的 GPT-3 胜率为 {paper:fig1.1.3b.gpt:.0%}，放上例子为
-{paper:fig1.1.3b.prompted:.0%}，第 1 步之后为 {paper:fig1.1.3b.sft:.0%}，PPO 之后为 {paper:fig1.1.3b.ppo:.0%}。
+论文的图 1（从图上读出）说的是，标注员有多少次更喜欢某个模型的回复，而不是最大的 SFT 模型的。最小的 GPT-3 胜率为 {paper:fig1.1.3b.gpt:.0%}，放上例子为
+{paper:fig1.1.3b.prompted:.0%}，第 1 步之后为 {paper:fig1.1.3b.sft:.0%}，PPO 之后为 {paper:fig1.1.3b.ppo:.0%}。在那里，第 1 步明显胜过放例子。
 比它大上百倍、一步也没走的 GPT-3 为 {paper:fig1.175b.gpt:.0%}。
 """
 
@@ -750,13 +756,13 @@ r"""
 r"""
 ## Paper and course
 
-| in the paper | is about | here |
-|---|---|---|
-| §1, §3.1 | the idea, the three steps | this chapter |
-| §3.5, C.1 | step 1, supervised fine-tuning | [chapter 04](04_supervised_fine_tuning.ipynb) |
-| §3.5, C.2, E.2 | step 2, the reward model | [chapter 05](05_reward_model.ipynb) |
-| §3.5, C.3, C.4, E.7 | step 3, PPO | [chapter 06](06_reinforcement_learning.ipynb) |
-| §2, §3.2–§3.4, §3.6, §4, §5 | all else | not written yet |
+| in the paper | is about | here | exercises | code, in `minirlhf/` |
+|---|---|---|---|---|
+| §1, §3.1 | the idea, the three steps | this chapter | | `pipeline.py` |
+| §3.5, C.1 | step 1, supervised fine-tuning | [chapter 04](04_supervised_fine_tuning.ipynb) | [ex04](../exercises/ex04_sft.ipynb) | `sft.py` |
+| §3.5, C.2, E.2 | step 2, the reward model | [chapter 05](05_reward_model.ipynb) | [ex05](../exercises/ex05_reward_model.ipynb) | `reward.py` |
+| §3.5, C.3, C.4, E.7 | step 3, PPO | [chapter 06](06_reinforcement_learning.ipynb) | [ex06](../exercises/ex06_ppo.ipynb) | `ppo.py` |
+| §2, §3.2–§3.4, §3.6, §4, §5 | all else | not written yet | | |
 
 Each chapter runs alone. [The map](../course/MAP.md) goes further: from each section to the code that implements it, its
 tests and the exercises.
@@ -771,17 +777,17 @@ tests and the exercises.
   into `work/`, where no update overwrites it. `progress()` says what is done and where that is kept:
 """
 
-# %% map [markdown] lang="zh" of="82e2e23a"
+# %% map [markdown] lang="zh" of="f46408a3"
 r"""
 ## 论文与课程
 
-| 论文中 | 内容 | 这里 |
-|---|---|---|
-| §1, §3.1 | 想法，三个步骤 | 本章 |
-| §3.5, C.1 | 第 1 步，监督微调 | [第 04 章](../04_supervised_fine_tuning.ipynb)（英文） |
-| §3.5, C.2, E.2 | 第 2 步，奖励模型 | [第 05 章](../05_reward_model.ipynb)（英文） |
-| §3.5, C.3, C.4, E.7 | 第 3 步，PPO | [第 06 章](../06_reinforcement_learning.ipynb)（英文） |
-| §2, §3.2–§3.4, §3.6, §4, §5 | 其余各节 | 尚未写成 |
+| 论文中 | 内容 | 这里 | 练习 | 代码，在 `minirlhf/` |
+|---|---|---|---|---|
+| §1, §3.1 | 想法，三个步骤 | 本章 | | `pipeline.py` |
+| §3.5, C.1 | 第 1 步，监督微调 | [第 04 章](../04_supervised_fine_tuning.ipynb)（英文） | [ex04](../../exercises/ex04_sft.ipynb) | `sft.py` |
+| §3.5, C.2, E.2 | 第 2 步，奖励模型 | [第 05 章](05_reward_model.ipynb) | [ex05](../../exercises/ex05_reward_model.ipynb) | `reward.py` |
+| §3.5, C.3, C.4, E.7 | 第 3 步，PPO | [第 06 章](../06_reinforcement_learning.ipynb)（英文） | [ex06](../../exercises/ex06_ppo.ipynb) | `ppo.py` |
+| §2, §3.2–§3.4, §3.6, §4, §5 | 其余各节 | 尚未写成 | | |
 
 每一章都能单独运行。[这张地图](../../course/MAP.md)走得更远：从论文的每一节，到实现它的代码，到测试，再到练习。
 
@@ -839,7 +845,7 @@ lesson.table(("", "paper", "this page, live"), rows)
 # %% end [markdown]
 r"""
 A base model continues text, and an instruction is to it a text like any other. Three steps are to turn it into a model that
-does what is asked: demonstrations show it how, rankings are to teach a second model what people prefer (ours began with
+does what is asked: demonstrations show it how, rankings are to teach a second model what people prefer (ours had learned it from
 votes), and PPO writes for that model's score, held near its start. What was trained on can't be the measure. Our judge is
 one step removed: no step asks it, but its grade lies beneath labelers and votes.
 
@@ -874,8 +880,7 @@ Six: every reply with every other one.
 <details><summary>Answer</summary>
 
 Its replies please the reward model more. Whether they are better takes another measure, on prompts that no training has
-seen. Here that is the judge, a kind one: its grade lies beneath votes and rankings. In the paper it is labelers, mostly those
-who had also made the training data; others, who hadn't, were a check (Fig. 3).
+seen. Here that is the judge, a kind one: its grade lies beneath votes and rankings. In the paper it is labelers.
 
 </details>
 
@@ -889,7 +894,7 @@ The policy may go wherever the score is high, also where the reward model is wro
 
 ### The way on
 
-Next comes [chapter 04](04_supervised_fine_tuning.ipynb). The exercises begin with
+Next comes [chapter 04](04_supervised_fine_tuning.ipynb); those between aren't written yet. The exercises begin with
 [exercise 04](../exercises/ex04_sft.ipynb).
 
 **A lecture of thirty minutes.** Run everything before class. Seven minutes for the base and the first guess; eight for
@@ -902,7 +907,7 @@ minutes before the end, each pair says which number moved, and whether the inter
 training seed would add to it.
 """
 
-# %% end [markdown] lang="zh" of="55843c97"
+# %% end [markdown] lang="zh" of="981f4f2b"
 r"""
 基座模型续写文本，指令在它眼里不过是又一段文本。三个步骤要把它变成会照要求去做的模型：示范告诉它怎么做；排序要教另一个模型懂得人偏好什么（我们的从投票起步）；
 PPO 为那个模型的得分而写，同时被拴在起点附近。训练用过的东西不能再当尺子。我们的评判者隔着一层：没有哪一步问它，但标注员和投票的背后有它的评分。
@@ -938,7 +943,7 @@ PPO 为那个模型的得分而写，同时被拴在起点附近。训练用过�
 <details><summary>答案</summary>
 
 它的回复更讨奖励模型喜欢。是否更好，要在训练没见过的提示上用另一把尺子来量。在这里是评判者，它比较宽松：投票和排序的背后就有它的评分；
-在论文里是标注员，多半就是制作训练数据的那些人，没有参与过的另一些人则用来核对（图 3）。
+在论文里是标注员。
 
 </details>
 
@@ -952,7 +957,7 @@ PPO 为那个模型的得分而写，同时被拴在起点附近。训练用过�
 
 ### 接下来
 
-下一章是[第 04 章](../04_supervised_fine_tuning.ipynb)。练习从[ex04](../../exercises/ex04_sft.ipynb)开始。
+下一章是[第 04 章](../04_supervised_fine_tuning.ipynb)，其间各章尚未写成。练习从[ex04](../../exercises/ex04_sft.ipynb)开始。
 
 **三十分钟的讲课。** 课前全部运行一遍。七分钟讲基座模型，并做第一个猜测；八分钟讲第 1、2 步，
 让全班当场给四个回复排序；十分钟讲第 3 步，评判者开口之前先举手表决；最后五分钟用游乐场。

@@ -27,7 +27,7 @@ r"""
 ## What a base does with an instruction (§3.5)
 
 Tinytown's base model has about a million weights and has read the town's web: stories, letters, notices, lists of
-questions. Below are prompts by users that no training set has, and what the base writes next. Each token is drawn with its
+questions. Below are prompts by users who are in no training set, and what the base writes next. Each token is drawn with its
 probability under the model (temperature one). Is it an answer, or more of what might stand on the same page?
 
 (*Live* is computed as you read. A *shipped run* was made beforehand: a main run, whose SFT has four epochs; an SFT of
@@ -81,8 +81,9 @@ lesson.table(
 # %% judge-says [markdown] defines="judge"
 r"""
 How often does a reply do what was asked? Tinytown's *judge* reads a prompt and a reply and grades it. The reply *passes* if
-every criterion is met, from the language to a constraint such as *use exactly two sentences*. No model that answers on this
-page is trained on the judge.
+every criterion is met: it is the kind of text asked for (*instruction*), keeps to the topic, the length and each constraint such as
+*use exactly two sentences*, hangs together (*coherence*), says nothing false of the town, and is worded as a reply (*language*; a
+worksheet's question isn't). No model that answers on this page is trained on the judge.
 
 Is the base ignorant, or does it fail only because it goes on? Let the judge read each reply twice: whole, and cut at its
 first empty line.
@@ -106,15 +107,15 @@ def cut(replies):
 passed = {"base": passes(replies["base"])}
 passed["base cut"] = passes(cut(replies["base"]))
 whole, shorter = (passed[name].mean() for name in ("base", "base cut"))
-print(f"Of {len(asked)} prompts pass: {whole:.1%}; cut, {shorter:.1%}.")
+print(f"Of {len(asked)} replies, {whole:.1%} pass; cut, {shorter:.1%}.")
 
 # %% knows [markdown] defines="reward model"
 r"""
 In the main shipped run the same weights, with three answered prompts set before each new one and
 replies cut likewise, pass {run:models.prompted.passes:.0%} of prompts [{run:models.prompted.passes.low:.0%},
 {run:models.prompted.passes.high:.0%}]. (Brackets hold the interval: nineteen times in twenty it covers the true value.) The
-paper calls this baseline *GPT-3 prompted* (§3.5). There and here, what is set before is the best of four by the score of a
-*reward model*, a network that grades completions as labelers would (chapter 05).
+paper calls this baseline *GPT-3 prompted* (§3.5). There and here, four sets of examples were tried, and the one kept with which
+replies scored best by a *reward model*, a network that grades completions as labelers would (chapter 05).
 
 So much of the ability is there before any fine-tuning: into Tinytown's web we put a few pages of answered requests, and more
 of unanswered ones. What is lacking is the habit of using it. Stopping is part of that; how large a part, the cut can't quite
@@ -127,9 +128,9 @@ r"""
 
 The paper trained on {paper:table6.sft.train} demonstrations, {paper:table6.sft.train.labeler} of them to prompts that
 labelers had written themselves, the others to customers' (Table 6); of ours, most are to customers' (table's head). In
-Tinytown a labeler is a programme, which writes richly or plainly by nature, and now and then hands in a first draft. To each
-demonstration we append an end token. The share that passes is what a perfect imitator would reach on prompts like these: a
-labeler skips those for which it finds no right reply.
+Tinytown a labeler is a program, which writes richly or plainly by nature, and now and then hands in a first draft. To each
+demonstration we append an end token. A perfect imitator would pass as often as they do on prompts like these; of others nobody
+knows, for labelers skip those to which they find no right reply.
 """
 
 # %% demonstrations-table
@@ -149,7 +150,8 @@ lesson.table(
 r"""
 ## What counts: the prompt mask (§3.5, C.1)
 
-A demonstration goes into the model as one row of tokens $z$: the prompt $x$, the completion $y$, an end token, padding.
+A demonstration goes into the model as one row of tokens $z$: a start token, the prompt $x$, the completion $y$, an end token (in
+code, `y` holds it, too), padding.
 Which of its tokens should the model be trained to predict? The paper doesn't say. The common choice, and ours, is the
 *prompt mask*: only the completion's tokens count, **its end token among them**.
 
@@ -161,8 +163,8 @@ Here $\pi$ is the model, $z_{i,t}$ token $t$ of row $i$ of the batch, and $m_{i,
 or is its end token, else zero. So within a batch every token weighs the same.
 
 The picture shows $-\log\pi$ of each token of one demonstration under the base: how surprised it is, in *nats* (natural
-logarithms). Pale: the prompt, as far as its newline (⏎). Nothing predicts the row's first token, so it has no bar. Where is
-the base surprised most: at the words, or at the last token?
+logarithms). Pale: the prompt, as far as its newline (⏎). The start token isn't drawn, for nothing predicts it; where the base is
+sure, the bar is too low to see. Where is it surprised most: at the words, or at the last token?
 """
 
 # %% surprise
@@ -236,7 +238,7 @@ tokens?
 from minirlhf.widgets import Prediction
 
 ends_guess = Prediction(
-    "End token left out of the loss: how many % of the replies end?",
+    "End token left out of the loss: what percentage of replies end?",
     "chapter04.ends", unit="% of replies that end",
 )  # fmt: skip
 ends_guess
@@ -290,7 +292,8 @@ ends_guess.reveal(percent(ended["completion without end"]))
 # %% three-ways-look [markdown]
 r"""
 For the base and each copy: the share of replies that end, that pass, and that pass if cut at the first empty line. Look at
-the last row, then at the base's. Under the picture, two are compared prompt by prompt: their *paired difference*.
+the last row, then at the base's. Under the picture, two are compared prompt by prompt, by their *paired difference*: what makes a
+prompt hard is hard for both and drops out, so it tells more than two intervals side by side.
 """
 
 # %% three-ways-picture
@@ -361,7 +364,8 @@ lesson.table(
 # %% mask-why [markdown]
 r"""
 In the third way nothing rewards ending, and every word that is learned pushes END down. What ends are left come from
-pretraining: the base has learned where pages end, not answers. So END surprised it above, and yet some of its replies end.
+pretraining: the base has learned where pages end, be it now and then after an answer. Nor does cutting help: this copy goes on
+after a single line break, where nothing is cut.
 
 Whether the *prompt* counts is a quieter matter, and one run of each is little. An argument for the mask: nobody will ask the
 model to write prompts, and without it the loss is largely about them (next cell). Against it: prompts are more text of the
@@ -390,13 +394,13 @@ Now the package's own SFT stage, in a process of its own: twice the steps of the
 dropout and clipping, so it needn't agree with the first copy. A language model that writes completions is called a
 *policy* from here on: at each place, it chooses the next token.
 
-**Predict.** How many out of a hundred prompts, by users it never met, will the policy pass after {run:counts.demonstrations}
-demonstrations?
+**Predict.** After {run:counts.demonstrations} demonstrations, how many of its replies to a hundred prompts, by users it never met,
+will pass?
 """
 
 # %% predict-passes
 pass_guess = Prediction(
-    "How many % of new prompts does the policy pass after SFT?",
+    "What percentage of the policy's replies pass after SFT?",
     "chapter04.passes", unit="% of prompts that pass",
 )  # fmt: skip
 pass_guess
@@ -431,7 +435,7 @@ pass_guess.reveal(percent(passed["sft"]))
 
 # %% after-look [markdown]
 r"""
-How far might a dot move if other prompts of the same kind were drawn? As far as its line. A
+Each dot has its interval: how far might it move with other prompts of the same kind? A
 harder rival is the base prompted with three examples, {run:models.prompted.passes:.0%} in the shipped run; the summary sets
 it against SFT.
 """
@@ -474,8 +478,7 @@ lesson.table(
 # %% change [markdown]
 r"""
 Grades run from one to seven. A reply that passes gets four or more: the more detail, variety and
-aptness, the higher. One that fails gets less than four, by the weighted share of criteria that it meets. True is what is
-true in Tinytown.
+aptness, the higher. One that fails gets less than four, by the weighted share of criteria that it meets.
 
 Where did the loss fall? Here is the completion from above once more, which neither model was trained on. (No bar: a loss
 near zero.) Compare the first token and the end. And has SFT made each word in between more likely?
@@ -490,7 +493,7 @@ axes.bar(place - 0.2, before, 0.38, color=PALETTE["base"], label="Base")
 axes.bar(place + 0.2, now, 0.38, color=PALETTE["sft"], label="SFT")
 axes.set_xticks(place, said, rotation=60, ha="right", color=INK)
 axes.set(ylabel="loss of the token, in nats")
-axes.legend(fontsize=8, frameon=False)
+axes.legend(fontsize=8, framealpha=1, edgecolor="none")
 higher = (now > before + 0.1).tolist()
 risen = [word.strip() for word, up in zip(said, higher, strict=True) if up]
 axes.set_title(
@@ -595,7 +598,7 @@ curve.
 
 # %% epochs [markdown]
 r"""
-## Sixteen epochs: who says that they pay? (§3.5, C.1)
+## Sixteen epochs: do they pay off, and who says so? (§3.5, C.1)
 
 The paper's SFT models overfit, by the loss on held-out demonstrations, after *one* epoch. It trained them for
 {paper:sft.epochs} all the same: more epochs still raised the reward model's scores, and the ratings that people gave. So
@@ -607,8 +610,8 @@ reward model; and people, whose place the judge takes here.
 
 The shipped run of sixteen epochs, on the same demonstrations, kept every epoch. Each answered {run:epochs.first.passes.n}
 validation prompts, other ones than above, on which no model was trained. The reward model is the main run's. It learned
-from rankings of replies by the *last* epoch of the four-epoch SFT, so no choice went before it. Demonstrations score zero on
-average.
+from rankings of the *last* epoch's replies: no epoch had been chosen before there was a reward model to choose it. Demonstrations
+score zero on average.
 
 **Predict.** Which epoch gets the judge's best mean grade?
 """
@@ -641,7 +644,7 @@ epoch_guess.reveal(str(1 + chosen["judge"]), "shipped run")
 
 # %% epochs-look [markdown]
 r"""
-The ring marks the epoch that each would choose; bands are intervals over prompts. (The judge is dashed everywhere. The loss
+The ring marks the epoch that each would choose; bands are intervals over prompts. (The judge's curve is dashed. The loss
 has no band: its log keeps one mean an epoch.) Is there a trend, and where does it end? All answered the same prompts,
 so the tables below compare epochs by paired differences, not by bands.
 """
@@ -696,9 +699,9 @@ lesson.show(figure, "How often each epoch is chosen, by the reward model "
 # %% worth [markdown]
 r"""
 And what is a choice worth? Measured on the replies by which it chose, a chooser flatters itself. So each chooses on one
-half of the prompts and is measured on the other, both ways round. Where a row has two epochs that differ, half the prompts
-moved the choice. The judge chooses by grade; the table counts passes. The last row is the live run of four epochs, on the
-same prompts.
+half of the prompts and is measured on the other, both ways round. A row names both choices; neither need be the ring's, which all
+prompts chose together. The judge chooses by grade; the table counts passes. The last row is the live run of four epochs, on these
+prompts, not those above.
 """
 
 # %% worth-choose
@@ -749,7 +752,7 @@ lesson.table(
 # %% verdict [markdown]
 r"""
 An interval above zero is a gain; one that holds zero doesn't tell the two apart. One interval in twenty misses by chance, and
-here are nine, of one training run. So, did the paper's finding come back, and by which epoch?
+here are nine differences, of two training runs. So, did the paper's finding come back, and by which epoch?
 """
 
 # %% verdict-spans
@@ -784,8 +787,8 @@ lesson.table(
 
 # %% epochs-read [markdown]
 r"""
-The paper's finding is *last less first*; the rows above it say when. The first epoch was taken near the peak of the learning
-rate, so a rise after it mixes more epochs with a falling rate.
+The paper's finding is *last less first*; the rows above it say when. A rise before the fourth epoch comes of more epochs, for until
+then the rate has hardly fallen; a later one would mix them with smaller steps.
 
 With a fixed budget you would compare whole runs, as the last row does: an early epoch of a long run is not a short run. When
 the judges are people, grading every epoch costs too much.
@@ -844,9 +847,9 @@ lesson.show(figure, "Pass rates of the run on fewer demonstrations and of "
 # %% more-read [markdown]
 r"""
 One run each: the intervals are about prompts, not about what another seed would give. And the other way? In the shipped run
-on four times as many demonstrations, at as many epochs, the pass rate is higher by {run:models.sft-4x.gain:.1%}
-[{run:models.sft-4x.gain.low:.1%}, {run:models.sft-4x.gain.high:.1%}], in percentage points. That is four times the
-updates, too, so it doesn't tell which of the two helped.
+on four times as many demonstrations, at as many epochs, {run:models.sft-4x.passes:.1%} of replies pass where the main run has
+{run:models.sft.passes:.1%}: more by {run:models.sft-4x.gain:.1%} of the prompts [{run:models.sft-4x.gain.low:.1%},
+{run:models.sft-4x.gain.high:.1%}]. That is four times the updates, too, so it doesn't tell which of the two helped.
 """
 
 # %% padding [markdown]
@@ -944,9 +947,10 @@ r"""
 | base, prompted | {paper:fig1.1.3b.prompted} | {run:models.prompted.passes:.1%} |
 | SFT | {paper:fig1.1.3b.sft} | {run:models.sft.passes:.1%} |
 
-In the paper SFT is well ahead of the prompted base. Ours, prompted less SFT over the same prompts, in percentage points:
-{run:models.prompted.gain:.1%} [{run:models.prompted.gain.low:.1%}, {run:models.prompted.gain.high:.1%}]. If that holds
-zero, it doesn't tell them apart.
+In the paper SFT is well ahead of the prompted base. Ours, prompted less SFT over the same prompts, differ by
+{run:models.prompted.gain:.1%} of them [{run:models.prompted.gain.low:.1%}, {run:models.prompted.gain.high:.1%}]: an interval that
+holds zero says that {run:models.sft.passes.n} prompts don't tell SFT from three examples. Where figures of live and shipped runs
+agree, that is chance: epochs and prompts differ.
 
 SFT gives a base the habit of answering; three examples in the prompt show how much of the ability was there before. Which
 epoch to keep depends on whom you ask. Redrawn prompts show how far that hangs on them; another seed may move it further.
@@ -993,7 +997,8 @@ may part them, too.
 - [Exercises 04](../exercises/ex04_sft.ipynb): the masked loss, position ids, a model that never stops, a model that knows
   nothing.
 - [Chapter 05](05_reward_model.ipynb): the reward model, which has chosen an epoch here already.
-- [Chapter 06](06_reinforcement_learning.ipynb): reinforcement learning, which starts from a cousin of this model (C.3).
+- [Chapter 06](06_reinforcement_learning.ipynb): reinforcement learning, which starts from a model trained likewise, with some
+  pretraining text mixed in (C.3).
 
 **A lecture of thirty minutes.** The base's table (five); the picture of one demonstration and the three ways, with guesses
 (ten); before and after (five); the three choosers, to their last table (ten).

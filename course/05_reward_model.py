@@ -17,13 +17,13 @@ comparable within a prompt.
 After this chapter you can
 
 - turn an order of completions into the pairs of Eq. 1, write its loss, and say which completion it pushes where;
-- train a model that scores completions, and say what its start and its batches bring;
+- train a model that scores completions, and say what its starting point and its batches contribute;
 - set the zero of its scores, and name the ceiling of its accuracy;
 - find out what it has learned, where it is fooled, and put it to use;
 - rank completions yourself, and measure the model on your order.
 """
 
-# %% title [markdown] lang="zh" of="a3db8dc3"
+# %% title [markdown] lang="zh" of="10f36498"
 r"""
 # 第 05 章 · 奖励模型
 
@@ -48,20 +48,20 @@ The paper's *labelers* ({paper:intro.labelers} people) saw between {paper:rm.k.m
 {paper:rm.k.max} completions of one prompt at a time and put them in order, ties allowed. Such an order is a
 *ranking*.
 
-In Tinytown, our small made-up world, a labeler is a programme. It sees how well a completion does what was asked, has
-tastes of its own, and has *lapses*: it errs now and then. Here is one at work. Rank one is best; equal ranks are a
-tie.
+In Tinytown, our small made-up world, a labeler is a program. It starts from the grade of the *judge*, an exact grader that this
+world has, adds tastes of its own, and has *lapses*, errors by chance, and not few of them. Here is one at work. Rank one is best;
+equal ranks are a tie.
 """
 
-# %% from-order [markdown] lang="zh" of="f787f7d7"
+# %% from-order [markdown] lang="zh" of="6ec0476a"
 r"""
 ## 从次序到成对比较（§3.5）
 
 论文的*标注员*（labeler，人数 {paper:intro.labelers}）每次看到同一提示的 {paper:rm.k.min} 到
 {paper:rm.k.max} 个回复，把它们排出次序，允许并列。这样的次序叫*排序*（ranking）。
 
-Tinytown 是我们编造的一个小世界，那里的标注员是一个程序。它看得出回复在多大程度上完成了要求，有自己的口味，也有*疏忽*：偶尔会出错。
-下面就让其中一位来排一次。第一名最好；名次相同就是并列。
+Tinytown 是我们编造的一个小世界，那里的标注员是一个程序。它从*评判者*（judge，这个世界的精确评分器）的评分出发，加上自己的口味，
+还有*疏忽*，即并不少见的偶然出错。下面就让其中一位来排一次。第一名最好；名次相同就是并列。
 """
 
 # %% rank
@@ -82,13 +82,13 @@ for k in sorted(range(K), key=given.__getitem__):
 
 # %% comparisons [markdown] defines="comparison"
 r"""
-A ranking of $K$ completions holds $\binom K2$ *comparisons*: two completions, and which of them is preferred. A tie
-prefers neither. The paper drops ties from training (C.2), and so do we.
+A ranking of $K$ completions holds $\binom K2$ *comparisons*: two completions, and which of them is preferred; in a tie, neither
+is. The paper drops ties from training (C.2), and so do we.
 
 `ranked_pairs` marks the rest in a square: in row $w$, column $l$, whether completion $w$ beats completion $l$.
 """
 
-# %% comparisons [markdown] lang="zh" of="3e2c2fce"
+# %% comparisons [markdown] lang="zh" of="7371a70a"
 r"""
 对 $K$ 个回复的一次排序含有 $\binom K2$ 个*成对比较*（comparison）：两个回复，以及其中哪个更受偏好。并列则不偏好任何一个。
 论文在训练时舍去并列的对（C.2），我们也照此处理。
@@ -103,7 +103,7 @@ from minirlhf import lesson
 from minirlhf.objectives import ranked_pairs
 
 ranks = torch.tensor([given])  # one prompt: shape [1, K]
-wins = ranked_pairs(ranks, valid=ranks > 0)
+wins = ranked_pairs(ranks, valid=ranks > 0)  # valid: no padding
 names = [f"y{k + 1}" for k in range(K)]
 marks = [["beats" if won else "–" for won in row] for row in wins[0]]
 header = (f"{wins.sum()} of {K * (K - 1) // 2} pairs", *names)
@@ -113,15 +113,15 @@ lesson.table(header, [[n, *m] for n, m in zip(names, marks, strict=True)])
 r"""
 How much is lost with the ties? Our *shipped run*, made beforehand and part of the package, trained on
 {run:counts.rankings:,} rankings, each by one labeler; here are some of them. Every prompt was sampled {run:counts.k.min} to
-{run:counts.k.max} times; alike samples are ranked once. (The paper's step 2
-had {paper:data.prompts.rm} prompts; most completions came from SFT policies, some from PPO, §3.1.)
+{run:counts.k.max} times; identical samples are ranked once. (The paper's step 2
+had {paper:data.prompts.rm} prompts; most completions came from step 1's models, *SFT* policies, some from step 3's, §3.1.)
 """
 
-# %% ties [markdown] lang="zh" of="5479c7d6"
+# %% ties [markdown] lang="zh" of="12ace4f7"
 r"""
 舍去并列会损失多少？我们的*随包运行*（shipped run）是事先做好、随程序包附带的，它训练时用了 {run:counts.rankings:,} 个排序，
 每个出自一位标注员；下面是其中一部分。每个提示采样 {run:counts.k.min} 到 {run:counts.k.max} 次；内容相同的样本只排一次。
-（论文的第 2 步有 {paper:data.prompts.rm} 个提示；被排序的回复大多来自 SFT 策略，一部分来自 PPO，§3.1。）
+（论文的第 2 步有 {paper:data.prompts.rm} 个提示；被排序的回复大多来自第 1 步的模型，即 *SFT* 策略，一部分来自第 3 步的模型，§3.1。）
 """
 
 # %% tied
@@ -154,10 +154,10 @@ probability is the loss of the pair. The loss of a prompt is the mean over its p
 prompts.
 
 With ties dropped, fewer than $\binom K2$ pairs are left. We divide by their number, $|P_x|$: our reading, so that a tie
-doesn't make its prompt count less. Two prompts are never compared.
+doesn't make its prompt count less; a prompt without any pair isn't counted. Two prompts are never compared.
 """
 
-# %% equation [markdown] lang="zh" of="b9994fc7"
+# %% equation [markdown] lang="zh" of="f4044e47"
 r"""
 ## 一次排序的损失（式 1）
 
@@ -171,7 +171,7 @@ $$
 请由内向外读。逻辑函数 $\sigma$ 把两个得分之差变成 $y_w$ 更受偏好的概率（布拉德利–特里模型）；得分差为一，胜负之比就是 $e$ 比一。
 这个概率的负对数就是这一对的损失。一个提示的损失是它各对损失的平均，$\mathbb E_x$ 再对提示取平均。
 
-舍去并列之后，剩下的对少于 $\binom K2$ 个。我们除以剩下的对数 $|P_x|$：这是我们的读法，免得并列使一个提示的分量变轻。
+舍去并列之后，剩下的对少于 $\binom K2$ 个。我们除以剩下的对数 $|P_x|$：这是我们的读法，免得并列使一个提示的分量变轻；一对也不剩的提示不计入。
 不同的提示之间从不比较。
 """
 
@@ -194,16 +194,16 @@ r"""
 ### Where it pushes
 
 What a loss teaches is its gradient. On the left, each dot is one pair: *y1>y3* says that the labeler prefers y1. Right of
-zero the order is right, and the curve low and flat. The more wrong a pair is, the more it costs
+zero the order is right; the further right, the lower and flatter the curve. The more wrong a pair is, the more it costs
 and the harder it pulls: by $\sigma\big(r_\theta(x,y_l)-r_\theta(x,y_w)\big)/|P_x|$, never more than $1/|P_x|$. On the
 right, all pulls add up to one push for each completion, the best rank at the top.
 """
 
-# %% push [markdown] lang="zh" of="99465216"
+# %% push [markdown] lang="zh" of="a53d7540"
 r"""
 ### 它往哪里推
 
-损失教给模型的，是它的梯度。左图中每个点是一对：*y1>y3* 表示标注员更喜欢 y1。零的右边次序正确，曲线低而平。
+损失教给模型的，是它的梯度。左图中每个点是一对：*y1>y3* 表示标注员更喜欢 y1。零的右边次序正确，越往右曲线越低、越平。
 一对错得越厉害，代价越高，拉力也越大：拉力是 $\sigma\big(r_\theta(x,y_l)-r_\theta(x,y_w)\big)/|P_x|$，不会超过 $1/|P_x|$。
 右图把各对的拉力加起来，得到对每个回复的一个推力，名次最好的在最上面。
 """
@@ -300,11 +300,11 @@ RankingExplorer(scores[0].tolist(), given, replies)
 
 # %% explored [markdown]
 r"""
-The right order with differences near zero costs nearly $\log 2$; no finite difference costs nothing, so Eq. 1 goes on asking
-for more. Tied completions don't pull on each other.
+The right order with differences near zero costs nearly $\log 2$; every finite difference costs something, so Eq. 1 goes on
+asking for more. Tied completions don't pull on each other.
 """
 
-# %% explored [markdown] lang="zh" of="2b0e1a57"
+# %% explored [markdown] lang="zh" of="764ef01e"
 r"""
 次序全对而差接近零，损失仍近于 $\log 2$；任何有限的差都不会使损失为零，所以式 1 总在要求更多。并列的回复互不拉扯。
 """
@@ -365,12 +365,20 @@ does, on which the paper builds: mean zero, standard deviation $1/\sqrt{d+1}$. A
 fact from a GPT-3 ({paper:rm.size}) tuned on public datasets, and that the choice made
 little difference.
 
-Here we deviate. Our shipped reward model starts from the *voted base*, a reward model already, head and all: Eq. 1 has
-trained it on Tinytown's *notice board*, the answers of *neighbours* in the order of votes. The votes go by the grade of the judge, Tinytown's exact grader. So do the labelers' rankings, with tastes and lapses on top. How much do
-rankings teach without the votes? We train one from the *plain base*, which has only read Tinytown's web, with a new head.
+Here we deviate. On Tinytown's *notice board*, *neighbours* answer requests, and answers get votes, which follow the judge's grade.
+Eq. 1 on these votes makes a reward model before any labeler has ranked: the *voted base*. Ours starts there.
+
+| model on this page | starts from | Eq. 1 on |
+|---|---|---|
+| plain base, new head | a base that has read Tinytown's web | – |
+| live model | plain base, new head | labelers' rankings |
+| voted base | plain base, new head | neighbours' answers, by votes |
+| shipped reward model | voted base | labelers' rankings |
+
+How much do rankings teach without the votes? We train one from the plain base to see.
 """
 
-# %% start [markdown] lang="zh" of="b2df1b0c"
+# %% start [markdown] lang="zh" of="d4b52d34"
 r"""
 ### 从哪里开始
 
@@ -378,9 +386,17 @@ r"""
 凡是头为新的，我们也这样做。其余部分呢？§3.5 说：取自 SFT 模型。C.2 则说：实际上取自在公开数据集上调过的 GPT-3
 （{paper:rm.size}），而且选哪个差别不大。
 
-这里我们与论文不同。随包的奖励模型从*投票基座*开始，它连同头已经是一个奖励模型：式 1 已在 Tinytown 的*公告栏*上训练过它，
-那里是*邻居们*的回答，按得票排出次序。这些投票依据的是评判者（judge）的评分，即 Tinytown 的精确评分器。标注员的排序也是如此，
-只是还加上口味和疏忽。没有投票，排序能教会多少？我们从*普通基座*（只读过 Tinytown 的网络）和新的头开始训练一个。
+这里我们与论文不同。在 Tinytown 的*公告栏*上，*邻居们*回答请求，回答会得到投票，投票依据评判者的评分。
+用式 1 学这些投票，在任何标注员排序之前就得到一个奖励模型，即*投票基座*。我们的奖励模型从它开始。
+
+| 本页的模型 | 从哪里开始 | 式 1 用于 |
+|---|---|---|
+| 普通基座，新的头 | 读过 Tinytown 网络的基座 | – |
+| 现场模型 | 普通基座，新的头 | 标注员的排序 |
+| 投票基座 | 普通基座，新的头 | 邻居们的回答，按投票 |
+| 随包奖励模型 | 投票基座 | 标注员的排序 |
+
+没有投票，排序能教会多少？我们从普通基座开始训练一个来看看。
 """
 
 # %% plain
@@ -445,15 +461,16 @@ r"""
 One pass over the rankings, as in the paper. The start isn't the only difference from the shipped run: this one takes two
 thousand of its {run:counts.rankings:,} rankings, in smaller batches, at five times the learning rate. (The paper:
 {paper:rm.batch_prompts} prompts a batch, so at most {paper:rm.pairs_per_batch.max} pairs, at {paper:rm.lr}.) The *training
-desk* shows the run, and can pause or stop it. Single batches scatter: compare the strong
-line, a running mean, with the price of a coin toss.
+desk* shows the run, and can pause or stop it. A new head gives random scores, not equal ones, and at first that costs more than a
+coin toss. Single batches scatter: compare the strong line, a running mean, with the coin's price.
 """
 
-# %% live [markdown] lang="zh" of="66958bf5"
+# %% live [markdown] lang="zh" of="ce8c5267"
 r"""
 像论文一样，把排序过一遍。与随包运行的差别不只在起点：这次只用它 {run:counts.rankings:,} 个排序中的两千个，批次较小，学习率是五倍。
 （论文：{paper:rm.batch_prompts} 个提示一批，即至多 {paper:rm.pairs_per_batch.max} 对，学习率 {paper:rm.lr}。）
-*训练台*显示这次训练，也能暂停或停止它。单个批次起伏很大：请用深色的线（滑动平均）与抛硬币的代价比较。
+*训练台*显示这次训练，也能暂停或停止它。新的头给出的得分是随机的，而不是相等的，起初的代价比抛硬币还高。
+单个批次起伏很大：请用深色的线（滑动平均）与抛硬币的代价比较。
 """
 
 # %% train
@@ -486,12 +503,13 @@ guess_live.reveal(percent(after))
 # %% start-why [markdown]
 r"""
 All four side by side. Below the picture, what rankings bring, prompt by prompt; an interval that holds zero leaves the
-sign open.
+sign open. The two runs differ in data and settings, too, so the picture isn't about the start alone.
 """
 
-# %% start-why [markdown] lang="zh" of="4a1c3917"
+# %% start-why [markdown] lang="zh" of="cf15142a"
 r"""
 四个模型放在一起。图下逐个提示地测出排序带来了什么；区间若包含零，正负就还没有定论。
+两次训练的数据和设置也不同，所以这张图说的不只是起点。
 """
 
 
@@ -616,9 +634,6 @@ print("pair by pair beside prompt by prompt, seed by seed:")
 by_seed("points held out", lambda p, w: 100 * (p["heldout"] - w["heldout"]),
         "+.1f")  # fmt: skip
 by_seed("times as long", lambda p, w: p["seconds"] / w["seconds"], ".1f")
-dot = percent(accuracy(ours, labeled))
-print(f"With other held-out prompts, a dot would move by about "
-      f"{(dot.high - dot.low) / 2:.1f} points.")  # fmt: skip
 
 # %% ways-said [markdown]
 r"""
@@ -641,15 +656,16 @@ r"""
 ## What zero means (§3.5)
 
 Eq. 1 leaves the zero free. Step 3 will use the score as a reward, so the paper fixes it after training: a constant, the
-*reward bias*, is added so that the labelers' demonstrations score zero on average. A constant leaves the best policy of Eq. 2 unchanged; it sets a readable level, and step 3 starts more easily.
+*reward bias*, is added so that the labelers' *demonstrations*, the replies that they wrote for step 1, score zero on average. A
+constant changes no preference; it sets a readable level, and step 3 starts more easily.
 """
 
-# %% bias [markdown] lang="zh" of="f850e8e7"
+# %% bias [markdown] lang="zh" of="38436f49"
 r"""
 ## 零意味着什么（§3.5）
 
 式 1 没有规定零点。第 3 步要把得分当作奖励，所以论文在训练之后把它定下来：加上一个常数，即*奖励偏置*（reward bias），
-使标注员的示范平均得分为零。加一个常数不改变式 2 的最优策略；它定出一个读得懂的水平，也使第 3 步更容易起步。
+使标注员的*示范*（他们为第 1 步写的回复）平均得分为零。加一个常数不改变任何偏好；它定出一个读得懂的水平，也使第 3 步更容易起步。
 """
 
 # %% bias-check
@@ -669,18 +685,18 @@ print(f"with it: {abs(of_demos.mean()):.2f}")
 # %% bias-why [markdown]
 r"""
 Above zero now means: above the *mean* demonstration, and those answer other prompts. A prompt's scores may be shifted as a
-whole, so zero needn't be the level of its own demonstration: look back at the five gifts' scores. How many samples of the
+whole, so a score far below zero, as of all five gifts, may say something of the replies or of the prompt. How many samples of the
 SFT model, on held-out prompts, get above zero?
 """
 
-# %% bias-why [markdown] lang="zh" of="47b6fa98"
+# %% bias-why [markdown] lang="zh" of="81284239"
 r"""
 得分大于零，现在意味着：高于示范的*平均*得分，而那些示范回答的是别的提示。一个提示的得分可以整体移动，
-所以零未必是它自己的示范的水平：请回头看那五份礼物的得分。SFT 模型在留出提示上的样本有多少能超过零？
+所以远低于零的得分（那五份礼物都是）说的也许是回复，也许是提示。SFT 模型在留出提示上的样本有多少能超过零？
 """
 
 # %% guess-zero
-guess_zero = Prediction("Which share of the SFT model's samples scores "
+guess_zero = Prediction("What share of the SFT model's samples scores "
     "above zero, in %?", "05.zero", unit="%")  # fmt: skip
 guess_zero
 
@@ -690,12 +706,13 @@ guess_zero.reveal(100 * float((of_samples > 0).mean()), "shipped run")
 
 # %% zero-picture [markdown]
 r"""
-Compare where the two heaps lie, and the two shares above zero: the bias fixes the demonstrations' mean, not their share.
+Compare where the two heaps lie, and the two shares above zero: the bias fixes the demonstrations' mean, not their share. (Their
+prompts differ, so the distance isn't a measure of quality.)
 """
 
-# %% zero-picture [markdown] lang="zh" of="ed3b6dc1"
+# %% zero-picture [markdown] lang="zh" of="3925196c"
 r"""
-请比较两堆的位置，以及两个大于零的比例：偏置定下的是示范的平均值，而不是这个比例。
+请比较两堆的位置，以及两个大于零的比例：偏置定下的是示范的平均值，而不是这个比例。（两堆的提示不同，所以距离不是质量的尺度。）
 """
 
 # %% zero-heaps
@@ -758,15 +775,15 @@ guess_ceiling.reveal(percent(agreed))
 
 # %% truth [markdown]
 r"""
-Now the reward model beside that, against a labeler and the judge. The judge doesn't err: it grades from one to seven by
-criteria such as instruction, truth and language; a reply *passes* that meets them all. In the labeler's rows, a tie of the
-second labeler or the judge counts one half: so all three are marked on the same pairs.
+Now the reward model beside that, against a labeler and the judge. The judge has no lapses: it grades from one to seven by criteria
+such as instruction, truth and language; a reply that meets them all *passes*. In the labeler's rows, a tie of the second labeler or
+the judge counts one half: so all three are marked on the same pairs, and the second labeler's row is lower than the agreement above.
 """
 
-# %% truth [markdown] lang="zh" of="830e06ba"
+# %% truth [markdown] lang="zh" of="32f285b5"
 r"""
-现在把奖励模型放到旁边，对照标注员，也对照评判者。评判者不会出错：它依据指令、真实、语言等准则给回复打一到七分；满足全部准则的回复*合格*。
-在标注员的几行中，第二位标注员或评判者的并列算作一半：这样三者是在同样的对上衡量的。
+现在把奖励模型放到旁边，对照标注员，也对照评判者。评判者没有疏忽：它依据指令、真实、语言等准则给回复打一到七分；满足全部准则的回复*合格*。
+在标注员的几行中，第二位标注员或评判者的并列算作一半：这样三者是在同样的对上衡量的，第二位标注员那一行也因此低于上面的一致率。
 """
 
 # %% tie-half
@@ -811,24 +828,24 @@ print(f"""rankings move the voted base
 
 # %% gaps [markdown]
 r"""
-Not even the judge finds all of a labeler's order, which holds lapses: tastes aside, the judge's row is the limit. A second
-labeler's row isn't, since both err. Against the judge the limit is a hundred; the voted base's row says how much came from
-the votes. Rankings teach tastes and lapses too, and may lead away from the judge. We go on all the same: with labelers
-alone, as in the paper, nobody could tell.
+Not even the judge finds all of a labeler's order, which holds lapses: tastes aside, the judge's row is the **ceiling** of accuracy
+against a labeler. A second labeler's row isn't, since both err. Against the judge the ceiling is a hundred; the voted base's row
+says how much came from the votes. So rankings made our shipped model no better: towards labelers the gain isn't clear, and from the
+judge they led away, for they teach lapses too. With labelers alone, as in the paper, one would see only the first.
 
 Where are the hard pairs? The table sorts all by how far apart the judge's grades are; ties count as above. Where even the
 judge does little better than a coin, there is little to learn. Where it does better than the model, the failure is the
-model's own. The model may still beat a single labeler: it averages the lapses of many.
+model's own.
 """
 
-# %% gaps [markdown] lang="zh" of="acf7b703"
+# %% gaps [markdown] lang="zh" of="21dab4f8"
 r"""
-一位标注员的次序里有疏忽，所以连评判者也不能全部给出：对照标注员时，评判者那一行（口味除外）就是上限。第二位标注员那一行不是，因为两人都会出错。
-对照评判者，上限是一百；这一次序中有多少来自投票，看投票基座那一行。排序也教会它口味和疏忽，可能使它远离评判者。
-我们仍然用这个模型：像论文那样只有标注员的时候，谁也看不出这一点。
+一位标注员的次序里有疏忽，所以连评判者也不能全部给出：对照标注员时，评判者那一行（口味除外）就是准确率的**上限**。第二位标注员那一行不是，因为两人都会出错。
+对照评判者，上限是一百；这一次序中有多少来自投票，看投票基座那一行。所以排序没有让随包的模型变好：向标注员靠近多少，并不清楚；
+离评判者却远了，因为排序也教会它疏忽。像论文那样只有标注员的时候，人们只会看到前一半。
 
 难分的对在哪里？下表按评判者打分的差距给所有的对分类；并列的算法同上。凡是评判者也不比抛硬币好多少的地方，没有多少可学。
-凡是评判者比模型好的地方，失误就是模型自己的。模型仍可能胜过单个标注员：它把许多人的疏忽平均掉了。
+凡是评判者比模型好的地方，失误就是模型自己的。
 """
 
 # %% by-gap
@@ -1021,6 +1038,12 @@ for name, triples in broken.items():
             if z and not judge(x, z).passes]  # fmt: skip
     broken[name] = kept[: lesson.pick(200, quick=20)]
 
+# %% broken-examples
+shown = {name: min(triples, key=lambda t: len(t[0]) + len(t[2]))
+         for name, triples in broken.items()}  # fmt: skip
+lesson.table(("flaw", "prompt", "the reply, broken"), [
+    (name, x.strip(), z.strip()) for name, (x, _, z) in shown.items()])
+
 # %% seen
 from minirlhf.evaluate.statistics import proportion
 
@@ -1066,20 +1089,20 @@ r"""
 Only an interval of the difference tells two rows apart; the answer above tests the lowest two. Compare the three kinds of
 falsehood, equally false, and sentences of one form. On the notice board, careless neighbours tell the popular ones, beside
 the truth; the made-up ones nobody tells on purpose. So the rows fit one reading, without proving it: a reward model knows
-what comparisons have shown it; truth as such is in none. Where open and filled dots lie together, and above one half, the
-votes had taught it.
+what comparisons have shown it; none says *why* a text was preferred. Where open and filled dots lie together, rankings added
+nothing to what was there before them.
 
-Does it take length for quality, as reward models elsewhere do? Longer replies may well be better; a bias is the correlation
-left at equal grade.
+Does it take length for quality, as reward models elsewhere do? Longer replies may well be better; what would be wrong is a
+correlation left at equal grade.
 """
 
-# %% flaws-said [markdown] lang="zh" of="856466b2"
+# %% flaws-said [markdown] lang="zh" of="08fb226f"
 r"""
 要区分两行，得看差的区间；上面的答案检验的是最低两行之差。请比较三种错误说法，它们同样是错的，句式也相同。在公告栏上，粗心的邻居会说出流行的错误说法，
 旁边就有真话；编造的说法则没有人有意去说。因此这几行符合一种读法，尽管并不证明它：
-奖励模型只知道成对比较让它看到过的东西；真实本身不在任何一次比较之中。空心点与实心点在一处、且高于一半的地方，教会它的是投票。
+奖励模型只知道成对比较让它看到过的东西；没有哪次比较说出一段文字*为什么*更受偏好。空心点与实心点在一处的地方，排序没有给原有的东西添上什么。
 
-它会像别处的奖励模型那样，把长度当作质量吗？较长的回复也可能确实更好；评分相等时仍剩下的相关，才是偏差。
+它会像别处的奖励模型那样，把长度当作质量吗？较长的回复也可能确实更好；评分相等时仍剩下相关，那才不对。
 """
 
 
@@ -1119,13 +1142,14 @@ lesson.table(
 
 # %% worst [markdown]
 r"""
-Here its favourite falls furthest behind the judge's. The judge reads the town's grammar only, in which cheese may be fresh
-but not new. A sentence that it can't read fails `language`; a reply with no readable sentence left gets the lowest grade.
+Of all held-out prompts, here is the one whose reward model's favourite lies furthest below the best grade. Whose mistake is it? The
+judge reads the town's grammar only, in which cheese may be fresh but not new. A sentence that it can't read fails `language`; a
+reply with no readable sentence left gets the lowest grade.
 """
 
-# %% worst [markdown] lang="zh" of="6c53653e"
+# %% worst [markdown] lang="zh" of="e371d339"
 r"""
-在这个提示上，它最喜欢的回复落后评判者最喜欢的回复最多。评判者只读小镇的语法，例如奶酪可以是 fresh，却不能是 new。
+在所有留出的提示中，奖励模型在这一个上最喜欢的回复，离最高评分最远。这是谁的错？评判者只读小镇的语法，例如奶酪可以是 fresh，却不能是 new。
 它读不懂的句子不满足 `language`；没有剩下一句读得懂的回复，得最低分。
 """
 
@@ -1151,11 +1175,11 @@ r"""
 ## What it is good for (§3.5)
 
 One use of the scores trains nothing: *best of n* samples $n$ completions and keeps the one
-that the reward model likes best. Here the samples are those of the held-out rankings, up to six a prompt. Alike ones were
+that the reward model likes best. Here the samples are those of the held-out rankings, up to six a prompt. Identical ones were
 dropped, so they vary more than independent ones.
 """
 
-# %% best [markdown] lang="zh" of="4db6106a"
+# %% best [markdown] lang="zh" of="3e2d2fde"
 r"""
 ## 它有什么用（§3.5）
 
@@ -1168,7 +1192,7 @@ passes = [[judge(row["prompt"], y).passes for y in row["completions"]]
           for row in heldout]  # fmt: skip
 first = np.mean([row[0] for row in passes])
 guess_best = Prediction(f"The judge passes {first:.0%} of single samples. "
-    "How many of the best of six, in %?", "05.best", unit="%")  # fmt: skip
+    "How many of the best of up to six, in %?", "05.best", unit="%")
 guess_best
 
 # %% best-of
@@ -1189,13 +1213,13 @@ guess_best.reveal(percent(best[6][1]), "shipped run")
 # %% best-picture [markdown]
 r"""
 Left, what choosing by score does to the score; right, to what we want. No choice beats the dashed line, where *any* of the
-n samples passes. Do both level off alike?
+n samples passes. Where does each level off?
 """
 
-# %% best-picture [markdown] lang="zh" of="1ba80c92"
+# %% best-picture [markdown] lang="zh" of="511bc550"
 r"""
 左图：按得分挑选，得分会怎样；右图：我们真正想要的东西会怎样。没有哪种挑选能超过虚线，它是 n 个样本中*任何一个*合格的比例。
-两者变平的快慢一样吗？
+两者各在哪里变平？
 """
 
 # %% best-curves
@@ -1241,16 +1265,17 @@ r"""
 ### Choosing an epoch (C.1)
 
 Which of sixteen SFT epochs to take (chapter 04)? The paper took the one whose samples its reward model
-liked best. Rings mark what validation loss, reward model and judge would choose. Bands are intervals over prompts. But epochs share prompts: only paired differences,
-below, compare two, and the best of sixteen is partly luck.
+liked best. Rings mark what validation loss, reward model and judge would choose. Bands are intervals over prompts. But epochs share prompts: only paired differences, below, compare two, and one that holds zero
+doesn't tell the reward model's choice from the judge's. And the best of sixteen is partly luck.
 """
 
-# %% epoch [markdown] lang="zh" of="e865ed94"
+# %% epoch [markdown] lang="zh" of="3d21b203"
 r"""
 ### 选择一个轮次（C.1）
 
 十六轮 SFT，该取哪一轮（第 04 章）？论文取的是奖励模型最喜欢其样本的那一轮。
-圆圈标出验证损失、奖励模型和评判者各会选哪一轮。色带是对提示的区间。但各轮用的是同样的提示：只有下面的成对差才能比较两轮，而且十六轮中的最好一轮有几分靠运气。
+圆圈标出验证损失、奖励模型和评判者各会选哪一轮。色带是对提示的区间。但各轮用的是同样的提示：只有下面的成对差才能比较两轮，
+包含零的差分不清奖励模型与评判者的选择。而且十六轮中的最好一轮有几分靠运气。
 """
 
 # %% epochs
@@ -1350,25 +1375,32 @@ r"""
 论文的数字与我们的并列如下。两者的人、模型和任务都不同：请比较次序，而不是数位。
 """
 
+# %% orders
+found = {
+    "a second labeler": tie_half(others, labeled),
+    "the judge": truth,
+    "shipped reward model": accuracy(ours, labeled),
+}
+orders = {who: 100 * share.mean for who, share in found.items()}
+
 # %% beside
 from minirlhf import paper
 
 fewest, most = paper.value("rm.k.min"), paper.value("rm.k.max")
-on_new = percent(accuracy(ours, labeled)).mean
 lesson.table(("", "paper", "here"), [
     ("completions a prompt", f"{fewest} to {most}",
      f"{min(sizes)} to {max(sizes)}"),
     ("ties", paper.value("rm.ties"), f"{tied:.0%}, dropped"),
-    ("two labelers agree", paper.cite("agreement.training"),
-     f"{percent(agreed).mean:.1f}%"),
-    ("judge orders as a labeler", "–", f"{percent(truth).mean:.1f}%"),
-    ("shipped reward model orders as a labeler", "–", f"{on_new:.1f}%"),
+    ("two labelers agree, where neither ties",
+     paper.cite("agreement.training"), f"{percent(agreed).mean:.1f}%"),
+    *((f"{who} orders as a labeler, ties one half", "–", f"{x:.1f}%")
+      for who, x in orders.items()),
     ("five folds: labelers of training groups",
      paper.cite("rm.accuracy.training"), level["inside"]),
     ("five folds: labelers left out", paper.cite("rm.accuracy.held_out"),
      level["outside"]),
-    ("pair by pair, a completion is read", f"{fewest - 1} to {most - 1} "
-     "times", f"{guess_cost.result:.1f} times")])  # fmt: skip
+    ("pair by pair, a completion is read K − 1 times",
+     f"{fewest - 1} to {most - 1}", f"{guess_cost.result:.1f}")])
 
 # %% three [markdown]
 r"""
@@ -1408,7 +1440,7 @@ Nothing. No pair is left; as the mean of none would be zero by zero, the prompt 
 
 <details><summary>Answer</summary>
 
-There may be. Two labelers both err; an order without errors, the judge's, meets only one labeler's lapses.
+There may be. Two labelers have lapses both. The judge has none, so it agrees with a labeler more often than a second one does.
 
 </details>
 
@@ -1416,12 +1448,13 @@ There may be. Two labelers both err; an order without errors, the judge's, meets
 
 <details><summary>Answer</summary>
 
-Those that raise the score first; against them and the unseen ones works only step 3's KL penalty.
+Those that raise the score, and those that it doesn't see. The reward model won't hold the policy back from them; what may is step
+3's price on leaving the start (chapter 06).
 
 </details>
 """
 
-# %% questions [markdown] lang="zh" of="b4fd48ca"
+# %% questions [markdown] lang="zh" of="238b2d48"
 r"""
 ## 思考题
 
@@ -1445,7 +1478,7 @@ r"""
 
 <details><summary>答案</summary>
 
-未必。两位标注员都会出错；没有错误的次序，即评判者的次序，只会碰上一位标注员的疏忽。
+未必。两位标注员都有疏忽。评判者没有，所以它与一位标注员一致的时候，比第二位标注员更多。
 
 </details>
 
@@ -1453,7 +1486,7 @@ r"""
 
 <details><summary>答案</summary>
 
-首先是那些会抬高得分的毛病。对付它们，以及它看不见的那些，只有第 3 步的 KL 惩罚。
+那些会抬高得分的毛病，以及它看不见的那些。奖励模型拦不住策略；能拦住的也许是第 3 步为离开起点所定的价格（第 06 章）。
 
 </details>
 """

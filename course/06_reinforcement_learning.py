@@ -26,21 +26,23 @@ r"""
 ## A bandit with one turn (§3.5, Eq. 2)
 
 A prompt comes in, the policy answers, the reward model scores the answer, and the episode is over. The paper calls this
-a *bandit*: the prompt $x$ is the state, one whole response $y$ is the action. What is to grow is Eq. 2:
+a *bandit*: the prompt $x$ is the state, one whole response $y$ is the action. With $\phi$ for the policy's weights and $\theta$ for the
+reward model's, what is to grow is Eq. 2:
 
 $$
 J(\phi)=\mathbb E_{x,\,y\sim\pi}\Big[\,r_\theta(x,y)-\beta\,\log\frac{\pi(y\mid x)}{\pi^{\rm SFT}(y\mid x)}\Big]
 +\gamma\,\mathbb E_{x\sim D_{\rm pretrain}}\big[\log\pi(x)\big]
 $$
 
-- $r_\theta(x,y)$, the **score**, pulls the policy towards what the reward model likes.
+- $r_\theta(x,y)$, the **score**, pulls the policy towards what the reward model likes. Zero is what demonstrations score on
+  average (chapter 05).
 - $\beta$ times the log-ratio is the **price** of leaving the reference model $\pi^{\rm SFT}$: $\beta$ for each nat of KL (logarithms
   are natural). A reward model can be trusted near the texts it was trained on, hardly further.
 - The last term **rehearses** pretraining text, weighted by $\gamma$. Without it ($\gamma=0$) the paper says PPO, with it
   *PPO-ptx*. In most books $\gamma$ is a discount; the paper has none.
 
 The logarithm of a product is a sum. So the price can be charged token by token, while the score comes once, at
-the end. For learning, each token is an action, the text so far its state.
+the end. For learning, each token is an action, the text so far its state. A prompt with its response and score is an *episode*.
 """
 
 # %% four-models [markdown] defines="value model"
@@ -151,8 +153,8 @@ guess_sign.reveal(100 * float((k1[mask] < 0).float().mean()))
 
 # %% k1-look [markdown]
 r"""
-On the left, the log-ratios of all tokens: look at how many lie near zero, on a logarithmic axis. On the right, their sums,
-sorted, a dot for each response; the line is the mean, an estimate of the KL.
+Left, the log-ratios of all tokens: look how many lie near zero. Right, their sums, a dot for each
+response; the line is their mean, an estimate of the KL.
 """
 
 # %% k1-picture
@@ -224,7 +226,7 @@ $$\delta_t=R_t+V_{t+1}-V_t,\qquad \hat A_t=\sum_{k\ge0}\lambda^k\,\delta_{t+k}$$
 $\delta_t$ is the surprise at token $t$; after the last one $V$ is zero. $\hat A_t$ is its *advantage*: how much better the token
 turned out than expected, its own surprise and, fading with $\lambda$, the later ones. This is *GAE*, generalised advantage
 estimation. The paper cites it, states that there is no discount, and doesn't state $\lambda$. It is {paper:unstated.gae_lambda} in
-the paper's *ancestors*, the work whose recipe it follows, and one in our runs.
+the paper's *ancestors*, the work whose recipe it follows.
 
 Two ends of one scale: $\lambda=0$ trusts the value model, so little noise and all its errors. $\lambda=1$ takes what came, so
 no such errors and much noise; $\hat A_t+V_t$ is then the sum of the rewards from $t$ on.
@@ -253,9 +255,10 @@ One response, twice: left its values and rewards, right advantages under three v
 known, so a jump shows one token after its cause. Look at the first tokens: the larger $\lambda$, the more of what comes at the end
 has reached them.
 
-Our value model is a copy of the reward model here, as at the start of training, never trained on unfinished replies. Where it
-says low until the reply ends, ending looks like merit for $\lambda$ below one: an artefact. So our runs take $\lambda=1$, where a
-wrong $V$ makes noise but favours no token.
+Our value model is a copy of the reward model here, as at the start of training, and was never trained on unfinished replies; the
+policy is a finished one. No iteration has such a pair, but it shows the mechanism: for $\lambda$ below one, a token is credited
+with the jump of $V$ after it, be that jump right or wrong. With $\lambda=1$ a wrong $V$ makes noise, as this one reply shows, and
+on average over replies favours no token. So our runs take $\lambda=1$.
 """
 
 # %% lambda-picture
@@ -269,8 +272,8 @@ left.plot(range(T), V, "o-", color=INK, ms=3, label="value V")
 for lam, style in ((0.0, ":"), (0.95, "--"), (1.0, "-")):
     credit = gae(rewards, episodes.values, mask, lam=lam).advantages[row]
     right.plot(range(T), credit[:T], style, color=INK, label=f"λ = {lam:g}")
-right.set_title("advantage A", fontsize=8.5, fontweight="normal")
-for axes in (left, right):
+for axes, what in ((left, "reward R, value V"), (right, "advantage A")):
+    axes.set_title(what, fontsize=8.5, fontweight="normal")
     axes.set_xticks(range(T), one.tokens, rotation=70, fontsize=7)
     axes.margins(y=0.3)
     axes.legend(fontsize=7, ncols=3, loc="upper center", frameon=False)
@@ -285,11 +288,19 @@ r"""
 First, *whitening*: over all response tokens of the rollout, advantages are shifted to mean zero and scaled to variance
 one. The unit of the reward then no longer sets the size of a step.
 
-Then PPO, *proximal policy optimization*. Each token is to become likelier by its advantage:
-$\sum_t\hat A_t\nabla\log\pi(y_t)$. For $\lambda=1$ the mean of this is the gradient of the bracket in Eq. 2; $V$, known before the
-token, changes only the noise. Let $\rho_t$ be the ratio of the token's probability now to that when it was sampled. At one,
-$\rho_t\hat A_t$ has that very gradient. Beyond the clip range $\epsilon$, {paper:ppo.clip}, in the direction that pays, it ends (the
-bar is a mean over tokens):
+Sampling has no derivative; its probability has one. With $R$ for all that a response brings and $\nabla$ by the policy's weights
+$\phi$,
+
+$$\nabla\,\mathbb E_{y\sim\pi}[R]=\sum_y R\,\nabla\pi(y)=\mathbb E_{y\sim\pi}\big[R\,\nabla\log\pi(y)\big],
+\qquad\text{since }\nabla\pi=\pi\,\nabla\log\pi.$$
+
+A constant in place of $R$ gives zero, for probabilities add up to one whatever $\phi$ is. Hence one may subtract what was known
+before a token was drawn: the rewards so far, and $V_t$. That changes only the noise. What is left for token $t$, at $\lambda=1$, is
+$\hat A_t$: each token is to become likelier by its advantage, $\sum_t\hat A_t\nabla\log\pi(y_t)$.
+
+Then PPO, *proximal policy optimization*. Let $\rho_t$ be the ratio of the token's probability now to that when it was sampled. At
+one, $\rho_t\hat A_t$ has that very gradient. Beyond the clip range $\epsilon$, {paper:ppo.clip}, in the direction that pays, it
+ends (the bar is a mean over tokens):
 
 $$\mathcal L=-\,\overline{\min\big(\rho_t\hat A_t,\ \mathrm{clip}(\rho_t,1-\epsilon,1+\epsilon)\,\hat A_t\big)}$$
 
@@ -382,9 +393,9 @@ TrainingDesk(job, note="live")
 
 # %% desk-look [markdown]
 r"""
-Watch the reward, that is the score, and the KL, which begins at zero. *Clip fraction* is the share of tokens beyond the clip,
-*value fit* how well the value model predicts returns. The $\beta$ slider acts on the run in progress; the next cell waits for its
-end.
+Watch the reward, that is the score, and the KL, which begins at zero. *Entropy* is how undecided the policy still is, *clip
+fraction* the share of tokens beyond the clip; *value fit* is one where every return is predicted, zero where a constant would do
+as well. The $\beta$ slider acts on the run in progress; the next cell waits for its end.
 """
 
 # %% wait
@@ -445,14 +456,15 @@ r"""
 
 Where the policy moves, the reward model has never been. Some of what it likes there is a mistake, and the policy will
 find it: that is its task. *Over-optimisation* is when the reward model's score still rises
-while what it stands for falls. $\beta$ decides how far the policy gets.
+while what it stands for falls. A small $\beta$ lets the policy go far.
 
-The paper tried it (E.7). With a $\beta$ of zero, replies got {paper:fig36.likert.0} of seven points from labelers; with
+The paper tried it (E.7, with the third term of Eq. 2; read off a plot). With a $\beta$ of zero, replies got {paper:fig36.likert.0} of seven points from labelers; with
 {paper:ppo.beta.best.low}, {paper:fig36.likert.0.01}; with {paper:ppo.beta.best.high}, {paper:fig36.likert.0.02}; with two,
 {paper:fig36.likert.2}.
 
-$\beta$ is reward per nat, so no value carries over from one reward model to the next. Ours is {run:counts.ppo_beta}. Five shipped
-runs differ in nothing but $\beta$; one repeats ours. Their KL is that of training, unaveraged, on prompts of all lengths; above it
+$\beta$ is reward per nat. A difference of scores is the log-odds of a preference (Eq. 1), so there is a unit; but how far scores
+spread depends on how sure of itself a reward model is, and no value of $\beta$ carries over to another. Ours is
+{run:counts.ppo_beta}. Five shipped runs differ in nothing but $\beta$; one repeats ours. Their KL is that of training, unaveraged, on prompts of all lengths; above it
 was the finished policy's, on short ones. First, a guess on what it costs to be held.
 """
 
@@ -510,7 +522,8 @@ guess_beta.reveal(places[best.index(True)], "shipped run")
 r"""
 Here are all five. The grade, from one to seven, also counts how rich a reply is; passing doesn't. In the
 shipped run, the initial model has a score of {run:models.initial.score:.2f}, a grade of {run:models.initial.grade:.2f}, and
-{run:models.initial.passes:.1%} pass. Do reward model and judge agree on the order? The cell after the picture says.
+{run:models.initial.passes:.1%} pass. Do reward model and judge agree on the order? The cell after the picture says; ~ stands
+between what isn't told apart.
 """
 
 # %% sweep-picture
@@ -528,13 +541,24 @@ lesson.show(figure, "For each β a dot with its interval: the reward "
     "model's score, the judge's grade, the share that passes.")  # fmt: skip
 
 # %% sweep-order
-for kind in kinds:
+def ordered(kind):
+    """From high to low; ~ where prompt by prompt nothing is clear."""
     order = sorted(sweep, key=lambda f: -np.mean(sweep[f][kind]))
-    print(f"by {kind:7}", " > ".join(names_by_factor[f] for f in order))
+    said = names_by_factor[order[0]]
+    for above, below in zip(order, order[1:], strict=False):
+        d = paired_difference(sweep[above][kind], sweep[below][kind])
+        said += f" {'>' if d.low > 0 else '~'} {names_by_factor[below]}"
+    return said
+
+
+for kind in kinds:
+    print(f"by {kind:7}", ordered(kind))
 
 # %% order-text [markdown]
 r"""
-The table compares each run with the preset's, prompt by prompt; where an interval holds zero, these prompts don't tell the two
+Whether $\beta=0$ did harm depends on the measure: by passes it ends below the initial model, by grade it doesn't.
+
+The table compares each run with our usual one, prompt by prompt; where an interval holds zero, these prompts don't tell the two
 apart. No interval knows another seed, and our $\beta$ was chosen with such results in sight.
 """
 
@@ -547,7 +571,9 @@ def against_preset(factor, name):
     return f"{d.mean:+.2f} ({d.low:+.2f} to {d.high:+.2f})"
 
 
-head = ("shipped run", "KL, nats", "score − β KL", "score", "judge's grade")
+ours = names_by_factor[1]
+head = ("shipped run", "KL, nats", "score − β KL, start to end",
+        f"score, less that of {ours}", "grade, likewise")  # fmt: skip
 lesson.table(head, [
     (names_by_factor[f], f"{late(f, KL):.1f}",
      f"{np.mean(runs[f].series(OBJECTIVE)[1][:5]):.1f} to "
@@ -557,9 +583,11 @@ lesson.table(head, [
 
 # %% floor-text [markdown]
 r"""
-Look at the third column: with a large $\beta$ the bracket of Eq. 2 *falls* while it is being maximised. Our guess: part of each
-step is noise, and noise costs KL at any price. Then averaging over steps should help. The next cell shows the averaged policy
-at our $\beta$, on short training prompts. It is no test: that would need the last weights too.
+Look at the third column: with a large $\beta$ the bracket of Eq. 2 *falls* while it is being maximised, below that of a policy that
+never moved. So the two largest $\beta$ don't show a policy that is held; they show steps that don't suit them. Our guess: whitening
+makes all steps alike in size, and with a large $\beta$ most of an advantage is chance, which costs KL at any price. Averaging over
+steps should help: the next cell shows the averaged policy at our $\beta$, on short training prompts. It is no test: that would need
+the last weights, and a larger $\beta$.
 """
 
 # %% floor
@@ -576,12 +604,13 @@ lesson.table(("live", "score", "KL, nats", "score − β KL"), brackets)
 
 # %% frontier-text [markdown]
 r"""
-Move the slider through the five runs. Left is the reward model, the *proxy*, with the way there in grey,
-right the judge. Both are of samples in training, before averaging, unlike the picture above.
+Move the slider through the five runs. Left is the reward model, the *proxy*, right the judge; a pale line joins the runs, the
+darker one is the chosen run's way. Both are of samples in training, before averaging, unlike the picture above.
 
 Which mistakes did the policy find where nothing held it? The table compares two runs' last samples, on the same prompts, in the
-criteria that differ most. *Coherence*: nothing is said twice, and all makes sense. *Source*: nothing is added to the text asked
-about. *Constraint*: what the prompt demands of words or form.
+five criteria that differ most; picked so, some differ by luck. *Coherence*: nothing is said twice, and all makes sense.
+*Source*: nothing is added to the text asked about. *Constraint*: what the prompt demands of words or form. *Truth*: nothing said of
+the town is false. *Instruction*: it is the kind of text that was asked for.
 """
 
 # %% frontier
@@ -610,7 +639,7 @@ def missed(factor):
 
 zero, preset = missed(0), missed(1)
 more = {name: paired_difference(zero[name], preset[name]) for name in zero}
-most = sorted(more, key=lambda name: -more[name].mean)[:5]
+most = sorted(more, key=lambda name: -abs(more[name].mean))[:5]
 head = (f"missed, of {more[most[0]].n} replies (shipped run)",
         names_by_factor[0], names_by_factor[1], "more, points")  # fmt: skip
 lesson.table(head, [
@@ -620,8 +649,8 @@ lesson.table(head, [
 # %% time-look [markdown]
 r"""
 Now over time, as means over fifteen iterations, with bands for their noise: left the score, right the grade of half the same
-samples. While both rise, the proxy is worth following. Where the left goes on and the right falls by more than its band, that is
-over-optimisation.
+samples. While both rise, the proxy is worth following. Where the left goes on and the right falls by more than its band and stays
+down, that is over-optimisation. All runs have the same prompts in the same iteration: a dip that they share is the prompts'.
 """
 
 # %% time-picture
@@ -655,7 +684,7 @@ the paper $\gamma$ is {paper:ptx.gamma}, with {paper:ptx.ratio} documents an epi
 document to four episodes.
 
 The next cells give three models *task probes*: texts to continue, in the form in which the pretraining corpus has them.
-Look whether PPO stands left of the base, and where PPO-ptx stands.
+Look where PPO and PPO-ptx stand beside the base, above all in reading: the other two are easy for all.
 """
 
 # %% probes
@@ -688,23 +717,27 @@ for axes, given in zip(panels, answers.values(), strict=True):
     axes.tick_params(axis="y", labelleft=axes is panels[0])
 low = min(axes.get_xlim()[0] for axes in panels)
 for axes in panels:
-    axes.set_xlim(low, 101)
+    axes.set_xlim(low, 103)
 lesson.show(figure, "Three task probes, a row for each of base, PPO and "
     "PPO-ptx, with intervals on one scale.")  # fmt: skip
 
 # %% probes-differences
-for one, other in (("ppo", "base"), ("ppo-ptx", "ppo")):
-    ours, theirs = (np.concatenate([g[name] for g in answers.values()])
-                    for name in (one, other))  # fmt: skip
-    d = paired_difference(ours, theirs)
-    print(f"{one} minus {other}, points, {d.n} items: {points(d)}")
+lesson.table(("points (live)", "PPO less base", "PPO-ptx less PPO"), [
+    (task, points(paired_difference(was["ppo"], was["base"])),
+     points(paired_difference(was["ppo-ptx"], was["ppo"])))
+    for task, was in answers.items()])  # fmt: skip
 
 # %% ptx-figures [markdown]
 r"""
-In the shipped run, PPO passes on {run:models.ppo.passes:.0%} of the held-out prompts, PPO-ptx on
-{run:models.ppo-ptx.passes:.0%}. Of {run:models.ppo.probes.reading.n} reading items, the base has
-{run:models.base.probes.reading:.1%} right, PPO {run:models.ppo.probes.reading:.1%}: on such tasks PPO lost too little to measure well
-what PPO-ptx won back. The loss on corpus text would prove nothing, since the third term trains on it.
+In the shipped run, PPO passes on {run:models.ppo.passes:.0%} of the held-out prompts
+[{run:models.ppo.passes.low:.0%}, {run:models.ppo.passes.high:.0%}], PPO-ptx on {run:models.ppo-ptx.passes:.0%}
+[{run:models.ppo-ptx.passes.low:.0%}, {run:models.ppo-ptx.passes.high:.0%}]. Measured on {run:models.ppo.probes.reading.n} reading
+items, the base has {run:models.base.probes.reading:.1%} right
+[{run:models.base.probes.reading.low:.1%}, {run:models.base.probes.reading.high:.1%}], PPO {run:models.ppo.probes.reading:.1%}
+[{run:models.ppo.probes.reading.low:.1%}, {run:models.ppo.probes.reading.high:.1%}], PPO-ptx
+{run:models.ppo-ptx.probes.reading:.1%} [{run:models.ppo-ptx.probes.reading.low:.1%},
+{run:models.ppo-ptx.probes.reading.high:.1%}]: PPO lost too little to measure well what PPO-ptx won back. The loss on corpus text
+would prove nothing, since the third term trains on it.
 
 Ask the models something yourself. Words that Tinytown doesn't know are allowed.
 """
@@ -730,12 +763,11 @@ playground
 r"""
 ## What the paper leaves open (C.4)
 
-What the paper leaves open, its ancestors say: the code of Ziegler et al. (2019), and
-Stiennon et al. (2020). We follow them, or say where not.
+Its ancestors filled these gaps; so do we, or say where not.
 """
 
 # %% open
-from minirlhf.paper import value
+from minirlhf.paper import cite
 
 names_of = {
     "λ of GAE": ("gae_lambda", ppo.lam),
@@ -748,31 +780,39 @@ names_of = {
     "ε of Adam": ("rl_adam_epsilon", ppo.eps),
     "where the score falls": ("reward_token", "the same"),
     "score of a reply cut short": ("unfinished_score", "as it is"),
-    "learning rate, smallest model": ("ppo.lr.1.3b", ppo.learning_rate),
+    "final learning rate, 1.3B": ("ppo.lr.1.3b", ppo.learning_rate),
 }
-lesson.table(("not stated", "ancestors", "here"), [
-    (words, value(f"unstated.{key}"), ours)
-    for words, (key, ours) in names_of.items()])  # fmt: skip
+
+# %% open-table
+found = [(words, cite(f"unstated.{key}"), ours)
+         for words, (key, ours) in names_of.items()]  # fmt: skip
+lesson.table(("not stated", "ancestors", "whose", "here"), [
+    (words, number.value, number.where.partition("; ")[2], ours)
+    for words, number, ours in found])  # fmt: skip
 
 # %% departures-text [markdown]
 r"""
 The next table is everything in which Tinytown's preset departs from our preset `paper`, with the reason; brackets mark what isn't
 the paper's. Reasons that tell an effect are of trials not shown here. `vector_factor` multiplies the learning rate of gains and
-biases. Of PPO's learning rate the paper prints ranges; the preset takes the one above which runs without ptx diverged (E.9).
+biases. Of PPO's learning rate the paper prints the ranges that it tried; the preset takes the one above which runs without ptx
+diverged (E.9).
 """
 
 # %% departures
 from minirlhf.config import DIFFERENCES
 
 filled = {"lam": "ancestors", "vector_factor": "not in the paper",
-          "residual_dropout": "not stated for C.3"}  # fmt: skip
+          "residual_dropout": "not stated for C.3",
+          ("ppo", "learning_rate"): "E.9's bound",
+          ("ppo_ptx", "learning_rate"): "E.9's bound"}  # fmt: skip
 
 
 def settings(stage, field):
     """A setting of preset `paper`, and ours; None where they agree."""
     theirs, ours = (getattr(getattr(PRESETS[p], stage), field, None)
                     for p in ("paper", "tinytown"))  # fmt: skip
-    source = "GPT-3" if stage == "pretrain" else filled.get(field, "")
+    source = "GPT-3" if stage == "pretrain" else filled.get(
+        field, filled.get((stage, field), ""))  # fmt: skip
     shown = f"{theirs} ({source})" if source else theirs
     return (shown, ours) if theirs != ours else None
 
@@ -790,13 +830,14 @@ r"""
 ## Is it worth the trouble?
 
 **Best of n**, not in this paper, needs no training. In the shipped run, the best of sixteen SFT samples by the same reward model
-passes in {run:models.best-of-n.passes:.0%} of cases (interval from {run:models.best-of-n.passes.low:.0%}), PPO's only sample in
-{run:models.ppo.passes:.0%} (to {run:models.ppo.passes.high:.0%}). It costs sixteen replies for each one shown; PPO costs one
-training run.
+passes in {run:models.best-of-n.passes:.0%} of cases [{run:models.best-of-n.passes.low:.0%},
+{run:models.best-of-n.passes.high:.0%}], PPO's only sample in {run:models.ppo.passes:.0%} [{run:models.ppo.passes.low:.0%},
+{run:models.ppo.passes.high:.0%}]. It costs sixteen replies for each one shown;
+PPO costs one training run.
 
 **Without the clip?** Each rollout is used once, in four minibatches, so the policy is at most three steps away from the
 one that sampled. The next cell counts the tokens beyond the clip; those that moved the wrong way are still pulled back. The first
-minibatch has none by construction. Where so few are, the clip hardly acts.
+minibatch has none by construction (`check_ratio` in `rollouts.py` stops a run where it has). Where so few are, the clip hardly acts.
 """
 
 # %% clip
@@ -816,14 +857,15 @@ r"""
 |---|---|---|
 | episodes | {paper:ppo.episodes} | {run:counts.episodes:,} |
 | $\beta$, reward per nat | {paper:ppo.beta} | {run:counts.ppo_beta} |
-| wins of PPO against SFT of its size | {paper:fig1.175b.ppo} | {run:models.ppo.wins_labelers:.2f} |
-| the same for PPO-ptx | {paper:fig1.175b.ppo-ptx} | {run:models.ppo-ptx.wins_labelers:.2f} |
+| wins of PPO against SFT of its size | {paper:fig1.175b.ppo} | {run:models.ppo.wins_labelers:.2f} [{run:models.ppo.wins_labelers.low:.2f}, {run:models.ppo.wins_labelers.high:.2f}] |
+| the same for PPO-ptx | {paper:fig1.175b.ppo-ptx} | {run:models.ppo-ptx.wins_labelers:.2f} [{run:models.ppo-ptx.wins_labelers.low:.2f}, {run:models.ppo-ptx.wins_labelers.high:.2f}] |
 
-The paper's win rates are its largest model's (Fig. 1), ours those of held-out labelers.
+The paper's win rates are its largest model's, read off Fig. 1; ours are the verdict of labelers, programs here, who took no part in
+training.
 
 A score at the end of a response becomes an advantage for each of its tokens, and the clip ends the push on what has moved far
-enough. $\beta$ sets how far the policy may follow the reward model; only a judge outside training can say how far is too far.
-What is unlearned on the way, the third term of Eq. 2 rehearses.
+enough. With too small a $\beta$ the policy ran after the reward model's mistakes, with too large a one it didn't learn; only a judge
+outside training can tell. The third term of Eq. 2 rehearses what may be unlearned; here too little was to show it.
 
 ## Questions
 
@@ -839,8 +881,7 @@ The policy was trained to raise it, be it by mistakes of the reward model that h
 
 <details><summary>Answer</summary>
 
-The policy is still the one that sampled: up to rounding each ratio is one, and nothing is clipped. If not, the run stops
-(`check_ratio` in `rollouts.py`).
+The policy is still the one that sampled: up to rounding each ratio is one, and nothing is clipped.
 
 </details>
 
@@ -848,11 +889,21 @@ The policy is still the one that sampled: up to rounding each ratio is one, and 
 
 <details><summary>Answer</summary>
 
-It is a price in units of the reward, and chapter 05's Eq. 1 gives the reward no unit that two reward models would share.
+It is reward per nat. Scores are log-odds of a preference, but their spread depends on how sure the reward model is, which labels,
+data and training decide. Another reward model, another price.
 
 </details>
 
-4. Two runs reach the same score, one at two nats of KL, one at twelve. Which one would you ship, and what would you measure first?
+4. A reply has ten tokens, and policy and reference give each the same probability. What is the shaped reward of its first token,
+and of its last?
+
+<details><summary>Answer</summary>
+
+Zero, and the score. Where no token was moved, nothing is charged.
+
+</details>
+
+5. Two runs reach the same score, one at two nats of KL, one at twelve. Which one would you ship, and what would you measure first?
 
 <details><summary>Answer</summary>
 

@@ -334,7 +334,7 @@ DIFFERENCES: tuple[Difference, ...] = (
         "ppo", "vector_factor", "In our trials PPO gained more with it from as many episodes."
     ),
     Difference("ppo", "lam", "With .95, early errors of the value model make replies short here."),
-    Difference("ppo", "beta", "β is in units of the reward, which no two reward models share."),
+    Difference("ppo", "beta", "Reward per nat; how far scores spread is each reward model's own."),
     Difference("ppo", "value_learning_rate", "Small networks take, and need, far larger steps."),
     Difference("ppo", "max_prompt", "Prompt and response share a context of 320 tokens."),
     Difference("ppo", "max_response", "Tinytown's replies are a sentence or a few lines."),

@@ -25,6 +25,8 @@ from minirlhf import hub
 from minirlhf.errors import MinirlhfError
 
 PACKAGE = Path(__file__).parent
+GROUP = Path("/sys/fs/cgroup")
+"""A container may be allowed less memory than the machine has."""
 BASE_SIZES = ("small", "medium", "large")
 REINSTALL = "install the tested set: pip install -r requirements-tested.txt"
 GIB = 2**30
@@ -205,10 +207,11 @@ def available_memory() -> int:
         available = psutil.virtual_memory().available
     except ImportError:
         available = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    group = Path("/sys/fs/cgroup")  # a container may be allowed less than the machine has
     try:
-        limit = int((group / "memory.max").read_text())
-        return min(available, limit - int((group / "memory.current").read_text()))
+        limit, taken = (int((GROUP / f"memory.{n}").read_text()) for n in ("max", "current"))
+        stat = dict(line.split() for line in (GROUP / "memory.stat").read_text().splitlines())
+        # files that were read count as taken until somebody else needs the room
+        return min(available, limit - taken + int(stat.get("inactive_file", 0)))
     except (OSError, ValueError):  # no such file, or the limit is "max"
         return available
 

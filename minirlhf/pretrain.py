@@ -126,6 +126,7 @@ def _train(
             run.log(step + 1, metrics)
             run.memory["metrics"] = {**run.memory.get("metrics", {}), **metrics}
 
+    model.eval()
     run.save_folder("model", lambda path: save_model(model, tokenizer, path))
     run.finish(run.memory["metrics"])
 

@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 import torch
 
+from minirlhf import objectives
 from minirlhf.callbacks import Callback
 from minirlhf.config import PRESETS, PPOConfig, Preset
 from minirlhf.folder import kept
@@ -309,4 +310,5 @@ class Steps:
         n = self.config.best_of
         replies = self.sample(self.sft, asked, seed=300, n=n)
         scores = self.score([prompt for prompt in asked for _ in range(n)], replies).view(-1, n)
-        return [replies[row * n + int(best)] for row, best in enumerate(scores.argmax(1))]
+        best = objectives.best_of_n(scores).tolist()
+        return [replies[row * n + k] for row, k in enumerate(best)]

@@ -200,3 +200,17 @@ def test_hub_behind_a_proxy(code, words, way, silent_server, monkeypatch):
 def test_hub_that_refuses(silent_server):
     silent_server.close()
     assert "refused" in hub.obstacle().lower()
+
+
+def test_a_containers_limit_counts_and_files_that_were_read_do_not(tmp_path, monkeypatch):
+    monkeypatch.setattr(doctor, "GROUP", tmp_path)
+    free = doctor.available_memory()  # no limit is set there
+    for name, content in {
+        "max": "1000",
+        "current": "900",
+        "stat": "anon 5\ninactive_file 300",
+    }.items():
+        (tmp_path / f"memory.{name}").write_text(content + "\n")
+    assert doctor.available_memory() == 400 < free
+    (tmp_path / "memory.max").write_text("max\n")
+    assert doctor.available_memory() > 400

@@ -354,22 +354,24 @@ def test_three_steps_fill_column_by_column():
     for number, fill in enumerate(
         (
             lambda: board.first("Write.\n", "Done.", 0.01, 0.6),
-            lambda: board.second("p", ["a", "b", "c"], [2, 1, 2], [0.5, 1.0, -0.5]),
-            lambda: board.third("Write.\n", "Yes.", 0.25, -1.0, 0.5),
+            lambda: board.second("p", ["a", "b", "c"], [2, 1, 2], [0.5, 1.0, -0.5], 0.5, 0.7),
+            lambda: board.third("Write.\n", "Yes.", 0.25, (-1.0, 0.5), (0.6, 0.65)),
         ),
         1,
     ):
         changes(board, lambda fill=fill: fill() is board or pytest.fail("not shown again"))
         assert board.words.endswith("1, 2, 3"[: 3 * number - 2] + ".")
-    assert board.filled[0][2] == "requests done:\n1.0% → 60.0%"
+    assert board.filled[0][2] == "requests done (measured):\n1.0% → 60.0%"
     assert board.filled[1][1] == "B > A = C" and "2 of 2 pairs" in board.filled[1][2]
-    assert "score +0.25" in board.filled[2][2]
+    assert "unseen pairs in order (measured):\n50.0% → 70.0%" in board.filled[1][2]
+    assert "score +0.25\nmean score (trained on):\n-1.00 → +0.50" in board.filled[2][2]
+    assert "requests done (measured):\n60.0% → 65.0%" in board.filled[2][2]
 
 
 def test_three_steps_take_any_text():
     board = ThreeSteps()
     board.first("漢字 <b>$x$\n" * 20, "", 0.0, 1.0)
-    board.second("p" * 200, ["y" * 500] * 9, list(range(1, 10)), [0.0] * 9)
+    board.second("p" * 200, ["y" * 500] * 9, list(range(1, 10)), [0.0] * 9, 0.0, 1.0)
     assert board.picture
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import html
 import io
 import threading
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from textwrap import wrap
@@ -181,6 +182,13 @@ def cards(contents: list[str]) -> str:
     """Cards of HTML side by side, as many as the page has room for."""
     inner = "".join(f'<div class="minirlhf-card">{content}</div>' for content in contents)
     return f'<div class="minirlhf-cards">{inner}</div>' if contents else ""
+
+
+def card(sample: Mapping[str, Any]) -> str:
+    """A sampled text as HTML: ``prompt``, ``response``, ``score``, and whether it ``finished``."""
+    ends = chip(say("desk.unfinished"), BAD) if sample.get("finished") is False else ""
+    score = chip(say("desk.score", score=f"{sample['score']:+.2f}")) if "score" in sample else ""
+    return small(sample["prompt"]) + text(sample["response"]) + score + ends
 
 
 def close_all(part: parts.Widget) -> None:

@@ -24,13 +24,12 @@ from minirlhf.widgets.base import (
     Board,
     alert,
     button,
+    card,
     cards,
     chip,
     row,
     say,
     slider,
-    small,
-    text,
 )
 from minirlhf.widgets.child import Job
 from minirlhf.widgets.curves import draw_curves
@@ -182,13 +181,8 @@ class TrainingDesk(Board):
 
     def _show_texts(self) -> None:
         shown = self.reader.samples(self.step.value)
-        contents = []
-        for sample in shown:
-            ends = "" if sample["finished"] else chip(say("desk.unfinished"), BAD)
-            score = chip(say("desk.score", score=f"{sample['score']:+.2f}"))
-            contents.append(small(sample["prompt"]) + text(sample["response"]) + score + ends)
         title = f"<b>{html.escape(say('desk.samples', step=shown[0]['step']))}</b>" if shown else ""
-        _set(self.said, value=title + cards(contents))
+        _set(self.said, value=title + cards([card(sample) for sample in shown]))
         _set(self.replay.layout, display="" if len(self.reader.rows) > 1 else "none")
 
     # --------------------------------------------------------------------------- the reader's side

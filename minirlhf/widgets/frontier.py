@@ -19,15 +19,13 @@ from minirlhf.widgets.base import (
     PAPER,
     Board,
     canvas,
+    card,
     cards,
-    chip,
     dress,
     grade,
     note,
     say,
     slider,
-    small,
-    text,
 )
 from minirlhf.widgets.reader import Reader
 
@@ -136,16 +134,7 @@ class Frontier(Board):
 
     def _texts(self) -> str:
         point = self.chosen
-        contents = [
-            small(sample["prompt"])
-            + text(sample["response"])
-            + (
-                chip(say("desk.score", score=f"{sample['score']:+.2f}"))
-                if "score" in sample
-                else ""
-            )
-            for sample in point.samples
-        ]
+        contents = [card(sample) for sample in point.samples]
         title = html.escape(say("frontier.samples", beta=f"{point.beta:g}"))
         return (f"<b>{title}</b>" + cards(contents)) if contents else ""
 

@@ -17,9 +17,9 @@ from minirlhf.widgets.base import MONO, Board, canvas, note, say
 STEPS = (
     ("Step 1 · demonstrations teach", PALETTE["sft"],
      ("A prompt is drawn.", "A labeler writes a reply.", "The policy learns to reply so.")),
-    ("Step 2 · rankings teach", INK,
+    ("Step 2 · from rankings, a reward", INK,
      ("The policy replies several times.", "A labeler ranks the replies.",
-      "The reward model learns.")),
+      "A reward model scores them.")),
     ("Step 3 · the reward teaches", PALETTE["ppo"],
      ("A new prompt is drawn.", "The policy replies.", "The score moves the policy.")),
 )  # fmt: skip
@@ -42,7 +42,7 @@ class ThreeSteps(Board):
 
     def first(self, prompt: str, demonstration: str, before: float, after: float) -> ThreeSteps:
         """Step 1: a demonstration, and the share of requests done before and after (0 to 1)."""
-        return self._fill(0, prompt, demonstration, f"requests done:\n{before:.1%} → {after:.1%}")
+        return self._fill(0, prompt, demonstration, _measured("requests done", before, after))
 
     def second(
         self,
@@ -50,24 +50,37 @@ class ThreeSteps(Board):
         completions: Sequence[str],
         ranks: Sequence[int],
         scores: Sequence[float],
+        before: float,
+        after: float,
     ) -> ThreeSteps:
-        """Step 2: replies to one prompt, a labeler's ranks, and the reward model's scores."""
+        """Step 2: replies to one prompt, a labeler's ranks, the reward model's scores, and what
+        share of unseen pairs it had in order before and after its training.
+        """
         names = "ABCDEFGHI"[: len(completions)]
         replies = zip(names, completions, strict=True)
         said = "\n".join(f"{name} {_short(reply)}" for name, reply in replies)
         scored = "\n".join(f"{n} {score:+z.2f}" for n, score in zip(names, scores, strict=True))
         right, pairs = pairs_in_order(ranks, scores)
         ranked = " ".join(order(ranks, names))
-        return self._fill(
-            1, f"{prompt.strip()}\n{said}", ranked, f"{scored}\n{right} of {pairs} pairs in order"
-        )
+        measured = _measured("unseen pairs in order", before, after)
+        learned = f"{scored}\n{right} of {pairs} pairs in order\n{measured}"
+        return self._fill(1, f"{prompt.strip()}\n{said}", ranked, learned)
 
     def third(
-        self, prompt: str, response: str, score: float, before: float, after: float
+        self,
+        prompt: str,
+        response: str,
+        score: float,
+        trained_on: tuple[float, float],
+        measured: tuple[float, float],
     ) -> ThreeSteps:
-        """Step 3: a reply with its score, and the mean score before and after."""
-        learned = f"score {score:+z.2f}\nmean score:\n{before:+z.2f} → {after:+z.2f}"
-        return self._fill(2, prompt, response, learned)
+        """Step 3: a reply with its score; before and after, the mean score, which was trained on,
+        and the share of requests done, which wasn't.
+        """
+        low, high = trained_on
+        learned = f"score {score:+z.2f}\nmean score (trained on):\n{low:+z.2f} → {high:+z.2f}"
+        done = _measured("requests done", *measured)
+        return self._fill(2, prompt, response, f"{learned}\n{done}")
 
     def draw(self) -> tuple[Figure, str]:
         """Empty boxes say what will stand in them."""
@@ -111,6 +124,10 @@ def _column(
 def _wrapped(content: str) -> list[str]:
     lines = [line for part in content.strip().split("\n") for line in wrap(part, _LINE)]
     return lines[:_LINES] + ["…"] * (len(lines) > _LINES)
+
+
+def _measured(what: str, before: float, after: float) -> str:
+    return f"{what} (measured):\n{before:.1%} → {after:.1%}"
 
 
 def _short(reply: str) -> str:

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from minirlhf.errors import MinirlhfError
 from minirlhf.evaluate.statistics import Interval
 from minirlhf.plots import INK, MUTED, PALETTE
-from minirlhf.widgets.base import Board, alert, canvas, dress, note, say, text
+from minirlhf.widgets.base import PAPER, Board, alert, canvas, dress, note, say, text
 
 THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?")
 """Commas that group digits; any other comma is a decimal one."""
@@ -105,9 +105,12 @@ class Prediction(Board):
             if isinstance(value, float):
                 axes.barh(place, value, height=0.6, color=colors[name])
                 reach = ends if name == "measured" else []
-                axes.plot(reach, [place] * len(reach), color=MUTED, linewidth=2.5, marker="|")
+                at = [place] * len(reach)
+                axes.plot(reach, at, color=PAPER, linewidth=4.5)  # on the bar and beyond it
+                axes.plot(reach, at, color=MUTED, linewidth=2, marker="|")
                 end = max([value, *reach]) if value >= 0 else min([value, *reach])
-                note(axes, (end, place), f" {value:.3g} ", va="center", fontsize=9,
+                said = _written(self.interval if reach else value)
+                note(axes, (end, place), f" {said} ", va="center", fontsize=9,
                      ha="left" if value >= 0 else "right")  # fmt: skip
             else:
                 words = value or ("not yet" if name == "measured" else "nothing entered")
@@ -124,7 +127,10 @@ class Prediction(Board):
             axes.axvline(0, color=MUTED, linewidth=0.6)
             low, high = min([*numbers, *ends, 0.0]), max([*numbers, *ends, 0.0])
             span = (high - low) or 1.0
-            axes.set_xlim(low - 0.2 * span * (low < 0), high + 0.15 * span)
+            room = 0.5 if ends else 0.2  # for the numbers beside the bars
+            axes.set_xlim(
+                low - room * span * (low < 0), high + room * span * (high > 0 or low == 0)
+            )
         return figure, self._words()
 
     def _words(self) -> str:
