@@ -63,7 +63,7 @@ def course(folder: Path, dropout: float = 0.2) -> None:
     config |= {"max_response": 8, "warmup": 2, **OFTEN}
     ptx = {"ptx_gamma": 0.5, "ptx_examples_per_episode": 0.5, "ptx_context": 32}
     for name, extra in (("ppo", {}), ("ppo-ptx", ptx)):
-        models = copy.deepcopy((initial, initial, reward, reward.value_model()))
+        models = [copy.deepcopy(n) for n in (initial, initial, reward, reward.value_model())]
         options = {"pretraining": DOCUMENTS, "folder": folder / name, **quiet}
         train_ppo(PPOConfig(**config, **extra), *models, tok, DEMONSTRATIONS, **options)
 
