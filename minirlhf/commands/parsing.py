@@ -72,9 +72,7 @@ def sentence(box: str) -> str:
     said = []
     lines = box.splitlines()
     framed = [line.strip("│").rstrip() for line in lines if line[:1] == "│"]
-    inside = "\n".join(
-        framed or lines[2:]
-    )  # where there are no frames, title and a line come first
+    inside = "\n".join(framed or lines[2:])  # unframed, it begins with a title and a line
     for block in re.split(r"^ *[─-]+ *$", inside, flags=re.MULTILINE):
         lines = [line for line in block.splitlines() if not line.startswith(" " * 8)]  # helptext
         text = " ".join(" ".join(lines).split()).rstrip(".")
