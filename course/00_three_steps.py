@@ -280,7 +280,7 @@ guess = widgets.Prediction(
     f"After {len(demonstrations)} demonstrations, what share of the "
     "requests will be done?",
     "chapter00.sft", unit="% of requests",
-)  # fmt: skip
+)
 guess
 
 # %% train-1
@@ -294,7 +294,7 @@ step_1 = lesson.workspace("00", f"sft-{len(demonstrations)}")
 job = widgets.start(
     "sft", step_1, model="medium", epochs=lesson.pick(4, quick=1),
     demonstrations=data / "demonstrations.jsonl", keep_epochs=False,
-)  # fmt: skip
+)
 desk = widgets.TrainingDesk(job, note="live")
 desk
 
@@ -466,7 +466,7 @@ job = widgets.start(
     "rm", step_2, model="medium-voted", rankings=data / "rankings.jsonl",
     demonstrations=data / "demonstrations.jsonl",
     micro_batch=4,  # prompts at once: spares memory, changes no number
-)  # fmt: skip
+)
 desk = widgets.TrainingDesk(job, note="live")
 desk
 
@@ -554,7 +554,7 @@ r"""
 guess = widgets.Prediction(
     "Requests done: after step 3 minus after step 1",
     "chapter00.ppo", unit="percentage points",
-)  # fmt: skip
+)
 guess
 
 # %% train-3
@@ -572,7 +572,7 @@ job = widgets.start(
     ema=0.96,  # the weights kept are an average over the last updates
     drop_long=True,  # leave out prompts longer than the run reads
     micro_batch=16, rollout_rows=32,  # rows at once: spares memory
-)  # fmt: skip
+)
 desk = widgets.TrainingDesk(job, note="live")
 desk
 
@@ -688,7 +688,7 @@ models = {"base": base, "sft": sft, "ppo": ppo}
 play = widgets.Playground(
     {name: (model, tokenizer) for name, model in models.items()},
     score=score, judge=judge, prompt=prompt,
-)  # fmt: skip
+)
 play.answer(prompt)
 play
 

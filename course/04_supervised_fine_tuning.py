@@ -64,7 +64,7 @@ def answer(policy):
         policy, encode_prompts(tokenizer, asked), uniforms,
         eos_token_id=END, pad_token_id=PAD,
         suppress=never_sampled(tokenizer, policy),  # such as padding
-    ).ids()  # fmt: skip
+    ).ids()
     return decode(tokenizer, said), np.array([y[-1] == END for y in said])
 
 
@@ -138,13 +138,13 @@ demonstrations = shipped.read("demonstrations")
 ordered = sorted(demonstrations, key=lambda row: len(row["prompt"]))
 shown = ordered[10::25][:4]
 good = np.mean([judge(row["prompt"], row["completion"]).passes
-                for row in demonstrations])  # fmt: skip
+                for row in demonstrations])
 customers = np.mean([row["source"] == "customer" for row in demonstrations])
 lesson.table(
     (f"{len(demonstrations)} prompts ({customers:.0%} customers'), such as",
      f"what a labeler wrote ({good:.1%} of all pass)"),
     [(row["prompt"], row["completion"]) for row in shown],
-)  # fmt: skip
+)
 
 # %% mask [markdown] defines="prompt mask"
 r"""
@@ -200,7 +200,7 @@ axes.set(ylabel="loss of the token, in nats")
 for at, said in ((1.6, "prompt: masked"), (len(x), "completion: counts")):
     axes.annotate(said, (at, 0.9 * max(losses)), fontsize=8.5, color=INK)
 lesson.show(figure, "A bar a token: pale those of the prompt, dark those "
-    "of the completion, its end token last.")  # fmt: skip
+    "of the completion, its end token last.")
 
 # %% by-hand [markdown]
 r"""
@@ -240,7 +240,7 @@ from minirlhf.widgets import Prediction
 ends_guess = Prediction(
     "End token left out of the loss: what percentage of replies end?",
     "chapter04.ends", unit="% of replies that end",
-)  # fmt: skip
+)
 ends_guess
 
 # %% teach
@@ -323,7 +323,7 @@ for axes, hits in zip(panels, (ended, right, stopped), strict=True):
 for axes in panels[1:]:
     axes.set_yticklabels([])
 said = "; ".join(f"{n}: {100 * ended[n].mean():.0f}% end, "
-    f"{100 * right[n].mean():.0f}% pass" for n in compared)  # fmt: skip
+    f"{100 * right[n].mean():.0f}% pass" for n in compared)
 lesson.show(figure, said)
 
 
@@ -354,12 +354,12 @@ Two replies of the third copy:
 # %% runs-on-table
 did_end = ended["completion without end"]
 picked = [min(by_length, key=lambda i: did_end[i]),
-          max(by_length, key=lambda i: did_end[i])]  # fmt: skip
+          max(by_length, key=lambda i: did_end[i])]
 lesson.table(
     ("prompt", "ended?", "trained without end tokens (live)"),
     [(asked[i], "yes" if did_end[i] else "no",
       replies["completion without end"][i]) for i in picked],
-)  # fmt: skip
+)
 
 # %% mask-why [markdown]
 r"""
@@ -380,11 +380,11 @@ of_tokens = sum(n for _, n in found) / sum(len(row) for row, _ in found)
 of_loss = sum(row[:n].sum() for row, n in found)
 of_loss = of_loss / sum(row.sum() for row, _ in found)
 print(f"Prompts are {of_tokens:.0%} of the tokens of these demonstrations, "
-      f"and {of_loss:.0%} of the base's loss on them.")  # fmt: skip
+      f"and {of_loss:.0%} of the base's loss on them.")
 prompt = value("table11.contractor.prompt")
 both = prompt + value("table11.contractor.demonstration")
 print(f"Of the paper's, by labelers: {prompt / both:.0%} of the tokens, by "
-      "Table 11's means.")  # fmt: skip
+      "Table 11's means.")
 
 # %% after [markdown] defines="policy"
 r"""
@@ -402,7 +402,7 @@ will pass?
 pass_guess = Prediction(
     "What percentage of the policy's replies pass after SFT?",
     "chapter04.passes", unit="% of prompts that pass",
-)  # fmt: skip
+)
 pass_guess
 
 # %% run-desk [markdown]
@@ -421,7 +421,7 @@ job = start(
     "sft", lesson.workspace("04", f"sft-{EPOCHS}"), model="medium",
     demonstrations=shipped.file("demonstrations"),
     validation=shipped.file("validation"), epochs=EPOCHS, drop_long=True,
-)  # fmt: skip
+)
 desk = TrainingDesk(job, note="live")
 desk
 
@@ -453,7 +453,7 @@ beyond = points(paired_difference(passed["sft"], passed["base cut"]))
 said = f"gain {gain} points;\nbeyond the base cut, {beyond}"
 axes.set_title(said, fontsize=8.5, loc="left")
 lesson.show(figure, "The pass rates of the base, of the base cut, and of "
-    "SFT, with their intervals and the gain.")  # fmt: skip
+    "SFT, with their intervals and the gain.")
 
 # %% after-texts [markdown]
 r"""
@@ -473,7 +473,7 @@ lesson.table(
         )
         for i, reply in ((i, replies["sft"][i]) for i in shortest)
     ],
-)  # fmt: skip
+)
 
 # %% change [markdown]
 r"""
@@ -499,9 +499,9 @@ risen = [word.strip() for word, up in zip(said, higher, strict=True) if up]
 axes.set_title(
     f"mean {before.mean():.2f} before, {now.mean():.2f} after; up by more "
     f"than 0.1: {', '.join(risen) or 'none'}", fontsize=8.5, loc="left",
-)  # fmt: skip
+)
 lesson.show(figure, "Two bars a token of the completion, the base's and "
-    "SFT's, from the first word to the end token.")  # fmt: skip
+    "SFT's, from the first word to the end token.")
 
 # %% change-read [markdown]
 r"""
@@ -523,15 +523,15 @@ paper, ours = PRESETS["paper"].sft, PRESETS["tinytown"].sft
 stated = (
     "epochs", "batch", "learning_rate", "floor", "residual_dropout",
     "betas", "max_length",
-)  # fmt: skip
+)
 called = {"floor": "floor (last rate, of the first)",
-          "betas": "betas (of Adam)"}  # fmt: skip
+          "betas": "betas (of Adam)"}
 known = [(called.get(f, f), getattr(paper, f), getattr(ours, f))
-         for f in stated]  # fmt: skip
+         for f in stated]
 ours_alone = [(f, "not stated", getattr(ours, f))
-              for f in ("grad_clip", "weight_decay")]  # fmt: skip
+              for f in ("grad_clip", "weight_decay")]
 choice = ("epoch kept", "by reward-model score",
-          "main shipped run: the same; live run: the last")  # fmt: skip
+          "main shipped run: the same; live run: the last")
 head = ("setting of SFT", "paper, 1.3B", "Tinytown")
 lesson.table(head, [*known, *ours_alone, choice])
 
@@ -572,7 +572,7 @@ noisy.train()
 drawn = [loss_of_batch() for _ in range(lesson.pick(40, quick=5))]
 above = sum(loss > without for loss in drawn)
 print(f"{len(drawn)} draws, each a mask at all {places} places; in {above} "
-      f"the loss is above {without:.2f}, that without.")  # fmt: skip
+      f"the loss is above {without:.2f}, that without.")
 
 # %% schedule
 figure, (rates, noise) = lesson.panels(2, "Schedule and dropout (live)")
@@ -588,7 +588,7 @@ noise.axvline(without, color=INK)
 noise.set_title("line: without dropout", fontsize=8.5, loc="left")
 noise.set(xlabel="loss of the batch, in nats a token", ylabel="draws")
 lesson.show(figure, "Left, both rates fall along a cosine, the long run's "
-    "later. Right, the loss under each draw, and without.")  # fmt: skip
+    "later. Right, the loss under each draw, and without.")
 
 # %% noise-read [markdown]
 r"""
@@ -620,7 +620,7 @@ score zero on average.
 epoch_guess = Prediction(
     "Which of the sixteen epochs does the judge choose?",
     "chapter04.epoch", choices=[str(n) for n in range(1, 17)],
-)  # fmt: skip
+)
 epoch_guess
 
 # %% epochs-data
@@ -651,7 +651,7 @@ so the tables below compare epochs by paired differences, not by bands.
 
 # %% epochs-picture
 titles = ("loss held out, nats a token", "reward model's score",
-          "judge's grade")  # fmt: skip
+          "judge's grade")
 title = "Sixteen epochs (shipped run)"
 figure, panels = lesson.panels(3, title, titles=titles)
 numbers = np.arange(1, 1 + len(epoch_rows))
@@ -667,7 +667,7 @@ for axes, curve, best, style in drawn:
     axes.plot(1 + best, curve[best], "o", ms=10, mfc="none", color=INK)
     axes.set(xlabel="epoch", xticks=[1, 4, 8, 12, 16])
 lesson.show(figure, "Loss, score and grade by epoch, each with a ring at "
-    "the epoch that it would choose.")  # fmt: skip
+    "the epoch that it would choose.")
 
 # %% trust [markdown]
 r"""
@@ -694,7 +694,7 @@ for axes, (name, values) in zip(
     axes.set(xlabel="epoch", xticks=[1, 4, 8, 12, 16], ylim=(0, 100))
 panels[0].set_ylabel("% of draws")
 lesson.show(figure, "How often each epoch is chosen, by the reward model "
-    "and by the judge, over redrawn prompts.")  # fmt: skip
+    "and by the judge, over redrawn prompts.")
 
 # %% worth [markdown]
 r"""
@@ -747,7 +747,7 @@ lesson.table(
            for other in beside))
         for name, (at, mine) in measured.items()
     ],
-)  # fmt: skip
+)
 
 # %% verdict [markdown]
 r"""
@@ -769,7 +769,7 @@ for what, values in {"score": score, "grade": grade}.items():
         if span == "last less first":
             theirs = "rises" if what == "score" else "ratings rise"
         row = (f"{what}, {span}", theirs, points(found, 1, 2),
-               finding(found))  # fmt: skip
+               finding(found))
         answers.append(row)
 
 # %% verdict-table
@@ -783,7 +783,7 @@ lesson.table(
         (f"% pass, {len(epoch_rows)} epochs less a run of {EPOCHS} (live)",
          "not stated", points(long_run), finding(long_run)),
     ],
-)  # fmt: skip
+)
 
 # %% epochs-read [markdown]
 r"""
@@ -808,7 +808,7 @@ updates and the same batch, on fewer than a third of the demonstrations, each se
 few_guess = Prediction(
     "Fewer demonstrations, as many updates: beside the run above it is …",
     "chapter04.few", choices=("worse", "no clear difference", "better"),
-)  # fmt: skip
+)
 few_guess
 
 # %% few
@@ -821,7 +821,7 @@ result = train_sft(
     replace(ours, epochs=MORE_EPOCHS, keep_epochs=False),
     load_policy(folder, tokenizer), tokenizer, demonstrations[:FEW],
     folder=lesson.workspace("04", f"few-{FEW}-{MORE_EPOCHS}"),
-)  # fmt: skip
+)
 passed["few"] = passes(answer(result.policy)[0])
 difference = paired_difference(passed["few"], passed["sft"])
 worse, better = difference.high < 0, difference.low > 0
@@ -842,7 +842,7 @@ axes.lines[0].set_linestyle("--")
 said = f"difference {points(difference)} points"
 axes.set_title(said, fontsize=8.5, loc="left")
 lesson.show(figure, "Pass rates of the run on fewer demonstrations and of "
-    "the run on all, with their intervals.")  # fmt: skip
+    "the run on all, with their intervals.")
 
 # %% more-read [markdown]
 r"""
@@ -873,7 +873,7 @@ from minirlhf.models import position_ids
 
 ends = {"bos_token_id": 0, "eos_token_id": tokenizer.eos_token_id}
 shape = GPT2Config(vocab_size=len(tokenizer), n_embd=64, n_layer=3,
-                   n_head=2, n_positions=320, **ends)  # fmt: skip
+                   n_head=2, n_positions=320, **ends)
 torch.manual_seed(0)
 gpt2 = AutoModelForCausalLM.from_config(shape).eval()
 pair = tokenizer([min(asked, key=len), max(asked, key=len)])["input_ids"]
@@ -905,7 +905,7 @@ lesson.table(
     ("what the model is told (live)", "our base", "GPT-2's shape"),
     [(name, moved(base, how), moved(gpt2, how))
      for name, how in told.items()],
-)  # fmt: skip
+)
 
 # %% padding-read [markdown]
 r"""
@@ -925,7 +925,7 @@ from minirlhf.widgets import Playground
 playground = Playground(
     {"base": (base, tokenizer), "sft": (sft, tokenizer)},
     judge=judge, prompt="Give me three ideas for a gift for Ines.", seed=1,
-)  # fmt: skip
+)
 playground.answer(playground.prompt.value)
 playground
 

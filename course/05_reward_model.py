@@ -134,7 +134,7 @@ sizes = [len(row["ranks"]) for row in rankings]
 both = [p for row in rankings for p in combinations(row["ranks"], 2)]
 tied = sum(one == two for one, two in both) / len(both)
 print(f"{len(rankings):,} of the rankings, of {min(sizes)} to {max(sizes)} "
-      f"texts: {len(both):,} pairs, {tied:.0%} of them ties")  # fmt: skip
+      f"texts: {len(both):,} pairs, {tied:.0%} of them ties")
 
 # %% equation [markdown] defines="reward model"
 r"""
@@ -213,7 +213,7 @@ dots = sorted(
     (float(difference[0, w, other]), float(of_each_pair[0, w, other]),
      f"y{w + 1}>y{other + 1}")
     for w, other in wins[0].nonzero().tolist()
-)  # fmt: skip
+)
 
 # %% picture
 from minirlhf.plots import INK, MUTED
@@ -227,7 +227,7 @@ curve.set(xlabel="difference of scores", ylabel="loss of the pair")
 for n, (at, cost, pair) in enumerate(dots):  # named above, below in turn
     curve.plot(at, cost, "o", color=INK, markersize=4)
     curve.annotate(pair, (at, cost), (4, 2) if n % 2 else (-32, -8),
-                   textcoords="offset points", fontsize=7)  # fmt: skip
+                   textcoords="offset points", fontsize=7)
 order = ranks[0].argsort(stable=True).flip(0)
 named = [f"y{k + 1}, rank {given[k]}, {scores[0, k]:+.1f}" for k in order]
 pushes.barh(named, -leaf.grad[0, order], color=INK, height=0.5)
@@ -249,7 +249,7 @@ r"""
 from minirlhf.widgets import Prediction
 
 guess_shift = Prediction("Add three to all five scores. Then the loss …",
-    "05.shift", choices=("rises", "stays", "falls"))  # fmt: skip
+    "05.shift", choices=("rises", "stays", "falls"))
 guess_shift
 
 # %% moved
@@ -273,7 +273,7 @@ r"""
 
 # %% guess-flat
 guess_flat = Prediction("All five scores are equal. What is the loss of "
-    "Eq. 1?", "05.flat", unit="loss")  # fmt: skip
+    "Eq. 1?", "05.flat", unit="loss")
 guess_flat
 
 # %% flat
@@ -354,7 +354,7 @@ lesson.table(
      "pairs in order", "the labeler's rank"),
     [(f"y{k + 1}: {replies[k]}", f"{scored_here[k]:+.2f}", given[k])
      for k in sorted(range(K), key=given.__getitem__)],
-)  # fmt: skip
+)
 
 # %% start [markdown]
 r"""
@@ -453,7 +453,7 @@ print(f"in order: {before.mean:.1f}% [{before.low:.1f}, {before.high:.1f}]")
 
 # %% guess-live
 guess_live = Prediction("After one pass over the rankings: held-out pairs "
-    "in the labeler's order, in %?", "05.live", unit="%")  # fmt: skip
+    "in the labeler's order, in %?", "05.live", unit="%")
 guess_live
 
 # %% live [markdown]
@@ -521,23 +521,23 @@ def coin(axes):
     for number in axes.texts:
         number.set_bbox(white)
     axes.annotate(" a coin", (50, 0.98), color=MUTED, fontsize=8, va="top",
-                  xycoords=("data", "axes fraction"))  # fmt: skip
+                  xycoords=("data", "axes fraction"))
 
 
 # %% starts
 voted = ScalarModel.load(base_folder("medium-voted"))
 ours, by_votes = scored_by(reward), scored_by(voted)
 figure, axes = lesson.panels(1, "Held-out accuracy by starting point "
-    "(live; last row: shipped run)", size=(7.2, 2.4))  # fmt: skip
+    "(live; last row: shipped run)", size=(7.2, 2.4))
 lesson.intervals(axes, {
     "plain base, new head": accuracy(blank, labeled),
     "plain base, rankings": after,
     "voted base": accuracy(by_votes, labeled),
     "voted base, rankings": accuracy(ours, labeled),
-}, "% of pairs in the labeler's order")  # fmt: skip
+}, "% of pairs in the labeler's order")
 coin(axes)
 lesson.show(figure, "Four dots with intervals: plain base before and after "
-    "training on rankings, voted base before and after.")  # fmt: skip
+    "training on rankings, voted base before and after.")
 
 # %% brought
 import numpy as np
@@ -581,7 +581,7 @@ r"""
 # %% guess-cost
 guess_cost = Prediction("Pair by pair, the model reads how many times as "
     "many completions as prompt by prompt?", "05.cost",
-    unit="times")  # fmt: skip
+    unit="times")
 guess_cost
 
 # %% cost
@@ -606,7 +606,7 @@ r"""
 called = {"prompts": "prompt by prompt", "pairs": "pair by pair"}
 lines = [(way, row) for way in ways for row in ways[way]]
 figure, axes = lesson.panels(1, "Accuracy in training and held "
-    "out, by seed (shipped run)", size=(7.2, 2.5))  # fmt: skip
+    "out, by seed (shipped run)", size=(7.2, 2.5))
 for y, (_, row) in enumerate(lines):
     ends = 100 * np.array([row["heldout"], row["train"]])
     axes.plot(ends, [y, y], color=MUTED, zorder=1)
@@ -616,12 +616,12 @@ axes.set_yticks(range(len(lines)), words)
 axes.invert_yaxis()
 axes.set_xlabel("% of pairs in order; filled: held out, open: in training")
 lesson.show(figure, "Lines from held-out to training accuracy, one for "
-    "each seed of the two ways.")  # fmt: skip
+    "each seed of the two ways.")
 
 # %% ways-why
 for way, name in called.items():
     train, out = (100 * np.mean([row[on] for row in ways[way]])
-                  for on in ("train", "heldout"))  # fmt: skip
+                  for on in ("train", "heldout"))
     print(f"{name}: {train:.1f}% in training, {out:.1f}% held out")
 
 
@@ -632,7 +632,7 @@ def by_seed(what, compare, form):
 
 print("pair by pair beside prompt by prompt, seed by seed:")
 by_seed("points held out", lambda p, w: 100 * (p["heldout"] - w["heldout"]),
-        "+.1f")  # fmt: skip
+        "+.1f")
 by_seed("times as long", lambda p, w: p["seconds"] / w["seconds"], ".1f")
 
 # %% ways-said [markdown]
@@ -697,7 +697,7 @@ r"""
 
 # %% guess-zero
 guess_zero = Prediction("What share of the SFT model's samples scores "
-    "above zero, in %?", "05.zero", unit="%")  # fmt: skip
+    "above zero, in %?", "05.zero", unit="%")
 guess_zero
 
 # %% above
@@ -719,7 +719,7 @@ r"""
 from minirlhf.plots import PALETTE
 
 figure, axes = lesson.panels(1, "Scores of demonstrations and of SFT "
-    "samples (shipped run)", size=(7.2, 2.7))  # fmt: skip
+    "samples (shipped run)", size=(7.2, 2.7))
 bins = np.linspace(of_samples.min(), of_samples.max(), 36)
 for values, name, color in (
     (of_samples, "SFT samples", PALETTE["sft"]),
@@ -733,7 +733,7 @@ axes.axvline(0, color=MUTED, linestyle=(0, (4, 3)), linewidth=1)
 axes.set(xlabel="score", ylabel="% of texts")
 axes.legend(loc="upper left", frameon=False, fontsize=8)
 lesson.show(figure, "Two outlines over the score: demonstrations around "
-    "zero, SFT samples with a tail to the left.")  # fmt: skip
+    "zero, SFT samples with a tail to the left.")
 
 # %% ceiling [markdown] defines="agreement"
 r"""
@@ -754,7 +754,7 @@ r"""
 
 # %% guess-ceiling
 guess_ceiling = Prediction("On how many pairs do two labelers of Tinytown "
-    "agree, in %?", "05.ceiling", unit="%")  # fmt: skip
+    "agree, in %?", "05.ceiling", unit="%")
 guess_ceiling
 
 # %% again
@@ -795,7 +795,7 @@ def tie_half(values, ranks):
     shares = []
     for tiny in (1e-6, -1e-6):  # ties go one way, then the other
         split = [np.array(row) + tiny * np.arange(len(row))
-                 for row in values]  # fmt: skip
+                 for row in values]
         shares.append(shares_in_order(split, ranks))
     mean = np.mean(shares, axis=0)
     return over_prompts(mean[np.isfinite(mean)])
@@ -805,11 +805,11 @@ def tie_half(values, ranks):
 from minirlhf.tinytown.judge import judge
 
 grades = [[judge(row["prompt"], y).overall for y in row["completions"]]
-          for row in heldout]  # fmt: skip
+          for row in heldout]
 by_judge = [np.negative(row) for row in grades]
 truth = tie_half(grades, labeled)
 figure, axes = lesson.panels(1, "Who orders held-out pairs alike (live; "
-    "reward model: shipped run)", size=(7.2, 3.3))  # fmt: skip
+    "reward model: shipped run)", size=(7.2, 3.3))
 lesson.intervals(axes, {
     "labeler's order, by a second labeler": tie_half(others, labeled),
     "labeler's order, by the judge": truth,
@@ -817,9 +817,9 @@ lesson.intervals(axes, {
     "judge's order, by the reward model": accuracy(ours, by_judge),
     "judge's order, by the voted base": accuracy(by_votes, by_judge),
     "judge's order, by the live model": accuracy(learned, by_judge),
-}, "% of pairs")  # fmt: skip
+}, "% of pairs")
 lesson.show(figure, "Six dots with intervals: three orders against a "
-    "labeler's, three against the judge's.")  # fmt: skip
+    "labeler's, three against the judge's.")
 
 # %% nearer
 print(f"""rankings move the voted base
@@ -864,9 +864,9 @@ for low, high in pairwise((0, 0.25, 0.5, 1, 2, 6.001)):
     here = alike[(apart >= low) & (apart < high)]
     shares = here.sum(0) / max(len(here), 1)
     rows.append((f"{low:g} to {high:.3g}", len(here),
-                 *(f"{share:.0%}" for share in shares)))  # fmt: skip
+                 *(f"{share:.0%}" for share in shares)))
 lesson.table(("judge's grades apart by", "pairs", "in the labeler's order: "
-    "by a second", "by the judge", "by the model"), rows)  # fmt: skip
+    "by a second", "by the judge", "by the model"), rows)
 
 # %% unseen [markdown]
 r"""
@@ -890,7 +890,7 @@ r"""
 # %% guess-unseen
 guess_unseen = Prediction("Accuracy on labelers left out: how many points "
     "below that on labelers of training groups?", "05.unseen",
-    unit="points")  # fmt: skip
+    unit="points")
 guess_unseen
 
 # %% groups
@@ -905,7 +905,7 @@ guess_unseen.reveal(Interval(*ends, lost.n), "shipped run")
 level = {k: f"{100 * np.mean(v):.1f}%" for k, v in groups.items()}
 print(f"training groups {level['inside']}, left out {level['outside']}; "
       f"the difference lies in [{lost.low:+.1f}, {lost.high:+.1f}] points\n"
-      f"(over {lost.n} folds, which overlap: approximate)")  # fmt: skip
+      f"(over {lost.n} folds, which overlap: approximate)")
 
 # %% lapses [markdown]
 r"""
@@ -928,7 +928,7 @@ def agree(noise):
     for two in zip(pool[:10], pool[10:20], strict=True):
         first, again = (
             [replace(w, noise=noise).rank(r["prompt"], r["completions"])
-             for r in heldout] for w in two)  # fmt: skip
+             for r in heldout] for w in two)
         turned = [[-rank for rank in row] for row in again]
         shares.append(accuracy(turned, first).mean)
         ties += [a == b for r in first for a, b in combinations(r, 2)]
@@ -971,7 +971,7 @@ from minirlhf.tinytown import neighbours, phrases
 from minirlhf.tinytown.requests import parse
 
 right = [(row["prompt"], row["completions"][int(np.argmax(g))])
-         for row, g in zip(heldout, grades, strict=True)]  # fmt: skip
+         for row, g in zip(heldout, grades, strict=True)]
 right = [(x, y.strip()) for x, y in right if judge(x, y).passes]
 EDITS = {
     "another prompt's reply": lambda x, y, draw: draw.choice(right)[1],
@@ -983,7 +983,7 @@ EDITS = {
     "last sentence cut": lambda x, y, draw: y[: y[:-1].rfind(".") + 1],
     "insult at the end": lambda x, y, draw:
         f"{y} {draw.choice(phrases.INSULT_REPLIES).write(draw)}",
-}  # fmt: skip
+}
 
 # %% false-facts [markdown]
 r"""
@@ -1010,19 +1010,19 @@ def told(key, draw):
     false = TOWN.misconceptions.get(key, made_up)
     seed, asked = draw.random(), TOWN.question(key, draw) + "\n"
     return asked, *(TOWN.statement(key, random.Random(seed), value)
-                    for value in (true, false))  # fmt: skip
+                    for value in (true, false))
 
 
 popular, hidden = set(TOWN.misconceptions), TOWN.probe_misconceptions
 FALSE = {"popular falsehood": popular - hidden,
          "popular falsehood, kept out": hidden,
-         "made-up falsehood": set(TOWN.facts) - popular}  # fmt: skip
+         "made-up falsehood": set(TOWN.facts) - popular}
 
 # %% guess-fooled
 EDITS["everything said twice"] = lambda x, y, draw: f"{y} {y}"
 NEAR = "two, too near to tell"
 guess_fooled = Prediction("Which flaw does the reward model overlook most "
-    "often?", "05.fooled", choices=(*EDITS, *FALSE, NEAR))  # fmt: skip
+    "often?", "05.fooled", choices=(*EDITS, *FALSE, NEAR))
 guess_fooled
 
 # %% flawed
@@ -1030,19 +1030,20 @@ from minirlhf.tinytown.prompts import completion
 
 draw = random.Random(0)
 broken = {name: [told(key, draw) for key in sorted(keys)]
-          for name, keys in FALSE.items()}  # fmt: skip
+          for name, keys in FALSE.items()}
 for name, edit in EDITS.items():
     broken[name] = [(x, y, edit(x, y, draw).strip()) for x, y in right]
 for name, triples in broken.items():
     kept = [(x, completion(x, y), completion(x, z)) for x, y, z in triples
-            if z and not judge(x, z).passes]  # fmt: skip
+            if z and not judge(x, z).passes]
     broken[name] = kept[: lesson.pick(200, quick=20)]
 
 # %% broken-examples
-shown = {name: min(triples, key=lambda t: len(t[0]) + len(t[2]))
-         for name, triples in broken.items()}  # fmt: skip
+shown = {name: sorted(triples, key=lambda t: len(t[0]) + len(t[2]))
+         for name, triples in broken.items()}
 lesson.table(("flaw", "prompt", "the reply, broken"), [
-    (name, x.strip(), z.strip()) for name, (x, _, z) in shown.items()])
+    (name, x.strip(), z.strip()) for name, by_length in shown.items()
+    for x, _, z in [by_length[len(by_length) // 4]]])
 
 # %% seen
 from minirlhf.evaluate.statistics import proportion
@@ -1073,16 +1074,16 @@ r"""
 
 # %% flaw-picture
 figure, axes = lesson.panels(1, "How often a flaw lowers the score "
-    "(shipped run; open: voted base)", size=(7.2, 4.6))  # fmt: skip
+    "(shipped run; open: voted base)", size=(7.2, 4.6))
 lesson.intervals(axes, {f"{name} ({seen[name].n})": seen[name]
-    for name in by_share}, "% of broken replies scored lower")  # fmt: skip
+    for name in by_share}, "% of broken replies scored lower")
 axes.scatter([100 * by_voted[name].mean for name in by_share],
              np.arange(len(by_share)) + 0.25, facecolor="white",
-             edgecolor=INK, s=24, zorder=3)  # fmt: skip
+             edgecolor=INK, s=24, zorder=3)
 coin(axes)
 lesson.show(figure, "Flaws from the most to the least often seen, each a "
     "dot with its interval, the voted base's open dot and a line at one "
-    "half.")  # fmt: skip
+    "half.")
 
 # %% flaws-said [markdown]
 r"""
@@ -1123,7 +1124,7 @@ def correlation(one, other):
 
 # %% length
 words = within([[len(y.split()) for y in row["completions"]]
-                for row in heldout])  # fmt: skip
+                for row in heldout])
 grade, scored = within(grades), within(ours)
 turned = within([np.negative(row) for row in labeled])
 bias = correlation(left(scored, grade), left(words, grade))
@@ -1138,7 +1139,7 @@ lesson.table(
       f"{others_bias:+.2f}"),
      ("reward model's score", f"{correlation(scored, words):+.2f}",
       f"{bias:+.2f} ± {reach:.2f}: favours {favours}")],
-)  # fmt: skip
+)
 
 # %% worst [markdown]
 r"""
@@ -1167,7 +1168,7 @@ for who, numbers in (("reward model's", ours[n]), ("judge's", grades[n])):
     failed = [c for c, met in judge(x, ys[k]).criteria.items() if met < 1]
     rows.append((f"{who} favourite", ys[k].strip(),
                  f"{ours[n][k]:+.2f}, {grades[n][k]:.1f}",
-                 ", ".join(failed) or "nothing"))  # fmt: skip
+                 ", ".join(failed) or "nothing"))
 lesson.table(("", "text", "score, grade", "judge objects to"), rows)
 
 # %% best [markdown] defines="best of n"
@@ -1189,7 +1190,7 @@ r"""
 
 # %% guess-best
 passes = [[judge(row["prompt"], y).passes for y in row["completions"]]
-          for row in heldout]  # fmt: skip
+          for row in heldout]
 first = np.mean([row[0] for row in passes])
 guess_best = Prediction(f"The judge passes {first:.0%} of single samples. "
     "How many of the best of up to six, in %?", "05.best", unit="%")
@@ -1207,7 +1208,7 @@ def chosen(n):
 
 
 best = {n: [over_prompts(v) for v in zip(*chosen(n), strict=True)]
-        for n in range(1, 7)}  # fmt: skip
+        for n in range(1, 7)}
 guess_best.reveal(percent(best[6][1]), "shipped run")
 
 # %% best-picture [markdown]
@@ -1224,7 +1225,7 @@ r"""
 
 # %% best-curves
 figure, panels = lesson.panels(2, "Best of n samples (shipped run)", None,
-    ("the reward model's score", "what the judge passes, %"))  # fmt: skip
+    ("the reward model's score", "what the judge passes, %"))
 for axes, place, scale in zip(panels, (0, 1), (1, 100), strict=True):
     rows = [pair[place] for pair in best.values()]
     ends = np.array([(i.mean, i.low, i.high) for i in rows])
@@ -1237,7 +1238,7 @@ any_of = [100 * np.mean([any(row[:n]) for row in passes]) for n in best]
 panels[1].plot(list(best), any_of, "--", color=INK)
 panels[1].text(3.8, any_of[3], "any of the n", ha="right", va="bottom")
 lesson.show(figure, "Two rising curves over n with their intervals: score, "
-    "and share that the judge passes, below a dashed line.")  # fmt: skip
+    "and share that the judge passes, below a dashed line.")
 
 # %% play [markdown]
 r"""
@@ -1281,12 +1282,12 @@ r"""
 # %% epochs
 log = (shipped.run("sft-long") / "metrics.jsonl").read_text().splitlines()
 loss = [[row["validation/loss"]] for row in map(json.loads, log)
-        if "validation/loss" in row]  # fmt: skip
+        if "validation/loss" in row]
 by_score, by_grade = ([row[key] for row in shipped.read("epochs")]
-                      for key in ("score", "grade"))  # fmt: skip
+                      for key in ("score", "grade"))
 shown = {"validation loss, nats a token": (loss, np.argmin),
          "reward model's score": (by_score, np.argmax),
-         "judge's grade, one to seven": (by_grade, np.argmax)}  # fmt: skip
+         "judge's grade, one to seven": (by_grade, np.argmax)}
 figure, panels = lesson.panels(3, "Which epoch? (shipped run)", None, shown)
 for axes, (rows, best_at) in zip(panels, shown.values(), strict=True):
     ends = [(i.mean, i.low, i.high) for i in map(over_prompts, rows)]
@@ -1300,7 +1301,7 @@ lesson.show(figure, "Loss, score and grade by epoch; each choice ringed.")
 
 # %% epochs-paired
 liked, graded = (int(np.argmax(np.mean(rows, axis=1)))
-                 for rows in (by_score, by_grade))  # fmt: skip
+                 for rows in (by_score, by_grade))
 for what, rows, one, two in (
     ("score", by_score, liked, 0),
     ("judge's grade", by_grade, liked, 0),
@@ -1308,7 +1309,7 @@ for what, rows, one, two in (
 ):
     d = paired_difference(rows[one], rows[two])
     print(f"{what}, epoch {one + 1} less epoch {two + 1}: "
-          f"{d.mean:+.2f} [{d.low:+.2f}, {d.high:+.2f}]")  # fmt: skip
+          f"{d.mean:+.2f} [{d.low:+.2f}, {d.high:+.2f}]")
 
 # %% desk [markdown]
 r"""
@@ -1336,7 +1337,7 @@ spread = [np.ptp(g) if len(g) == 6 else 0 for g in grades]
 tasks = [heldout[n] for n in np.argsort(spread)[::-1]]
 mine = lesson.workspace("05", "mine.jsonl")
 LabelingDesk([row for row in tasks if len(row["completions"]) == 6][:8],
-             mine, score=score, labelers=pool)  # fmt: skip
+             mine, score=score, labelers=pool)
 
 # %% mine [markdown]
 r"""
@@ -1359,7 +1360,7 @@ else:
     on_you = accuracy(score_rankings(score, saved), yours)
     print(f"{len(saved)} rankings of yours: the reward model orders "
           f"{on_you.mean:.0%} of your pairs as you do "
-          f"[{on_you.low:.0%}, {on_you.high:.0%}]")  # fmt: skip
+          f"[{on_you.low:.0%}, {on_you.high:.0%}]")
 
 # %% summary [markdown]
 r"""

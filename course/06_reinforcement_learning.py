@@ -83,7 +83,7 @@ said = (
 )
 lesson.table(("model", "starts as", "learns in step 3", "weights"), [
     (name, start, learns, f"{sum(w.numel() for w in model.parameters()):,}")
-    for name, start, learns, model in said])  # fmt: skip
+    for name, start, learns, model in said])
 
 # %% rollout-text [markdown] defines="rollout"
 r"""
@@ -122,7 +122,7 @@ rows = [r for r in shipped.read("prompts-ppo") if len(r["prompt"]) < 120]
 episodes = rollout(models, rows[:64])
 lesson.table(("prompt", "response (live)", "score"), [
     (episodes.prompts[i].text.strip(), episodes.responses[i].strip(),
-     f"{episodes.scores[i]:+.2f}") for i in range(4)])  # fmt: skip
+     f"{episodes.scores[i]:+.2f}") for i in range(4)])
 
 # %% k1-text [markdown]
 r"""
@@ -141,7 +141,7 @@ from minirlhf.widgets import Prediction
 
 guess_sign = Prediction(
     "On what share of the tokens is the log-ratio below zero?",
-    "chapter06.sign", unit="% of tokens")  # fmt: skip
+    "chapter06.sign", unit="% of tokens")
 guess_sign
 
 # %% k1
@@ -164,7 +164,7 @@ from minirlhf.plots import INK, MUTED, PALETTE, running_mean
 
 of_response = (k1 * mask).sum(-1)
 figure, (tokens, sums) = lesson.panels(
-    2, "Log-ratios of one rollout (live)")  # fmt: skip
+    2, "Log-ratios of one rollout (live)")
 edges = np.linspace(-1, 1, 41) * float(k1[mask].abs().max())  # one at 0
 tokens.hist(k1[mask], bins=edges, color=PALETTE["ppo"], log=True)
 tokens.axvline(0, color=INK, linewidth=1)
@@ -173,9 +173,9 @@ sums.plot(of_response.sort().values, ".", color=PALETTE["ppo"])
 sums.axhline(of_response.mean(), color=INK, linewidth=1)
 sums.set(xlabel="responses, sorted", ylabel="nats a reply")
 sums.annotate(f"KL {of_response.mean():.2f}", (1, of_response.mean()),
-    xytext=(0, 4), textcoords="offset points", color=INK)  # fmt: skip
+    xytext=(0, 4), textcoords="offset points", color=INK)
 lesson.show(figure, "Left, a histogram of the tokens' log-ratios. Right, "
-    "their sums, a dot a response, and the mean as a line.")  # fmt: skip
+    "their sums, a dot a response, and the mean as a line.")
 
 # %% reward-text [markdown]
 r"""
@@ -207,7 +207,7 @@ print(lines(shaped_rewards))
 
 # %% shaped-check
 given = (episodes.scores, episodes.logprobs, episodes.reference, mask,
-         ppo.beta)  # fmt: skip
+         ppo.beta)
 rewards = shaped_rewards(*given)
 gap = rewards.sum(-1) - (episodes.scores - ppo.beta * of_response)
 print(f"largest difference in a response: {gap.abs().max():.0e}")
@@ -279,7 +279,7 @@ for axes, what in ((left, "reward R, value V"), (right, "advantage A")):
     axes.legend(fontsize=7, ncols=3, loc="upper center", frameon=False)
 left.set_ylabel("units of the reward")
 lesson.show(figure, "Left, rewards as bars and values as a line over the "
-    "tokens. Right, advantages under three λ.")  # fmt: skip
+    "tokens. Right, advantages under three λ.")
 
 # %% whiten-text [markdown] defines="whitening"
 r"""
@@ -315,7 +315,7 @@ raw = gae(rewards, episodes.values, mask, lam=ppo.lam).advantages
 white = whiten(raw, mask)
 for name, x in (("advantages", raw[mask]), ("whitened", white[mask])):
     print(f"{name:10} mean {x.mean():+.2f}, deviation {x.std():.2f}, "
-          f"above zero {(x > 0).float().mean():.0%}")  # fmt: skip
+          f"above zero {(x > 0).float().mean():.0%}")
 for function in (whiten, policy_loss, value_loss):
     print(f"\n# {function.__name__}\n{lines(function)}")
 
@@ -335,7 +335,7 @@ words = {0: "none: clipped", 1: "up", -1: "down"}
 lesson.table(("advantage", "ratio now", "push"), [
     (f"{a:+.0f}", f"{rho:.1f}", words[int(torch.sign(-g))])
     for a, rho, g in zip(A[0], ratios[0], new.grad[0], strict=True)
-])  # fmt: skip
+])
 
 # %% lens-text [markdown]
 r"""
@@ -371,7 +371,7 @@ missing; *no clear change* means that the interval of the difference holds zero.
 outcomes = "it has risen", "no clear change", "it has fallen"
 guess_run = Prediction(
     "The judge's pass rate on held-out prompts: what becomes of it?",
-    "chapter06.run", choices=outcomes)  # fmt: skip
+    "chapter06.run", choices=outcomes)
 guess_run
 
 # %% desk
@@ -445,7 +445,7 @@ lesson.intervals(shares, both, "% of replies that pass")
 lesson.intervals(difference, {"difference": gain}, "points")
 difference.axvline(0, color=MUTED, linewidth=0.8)
 lesson.show(figure, "Left, pass rates of the initial model and of this "
-    "run's policy with intervals; right, their difference.")  # fmt: skip
+    "run's policy with intervals; right, their difference.")
 
 # %% run-answer
 guess_run.reveal(outcomes[0 if gain.low > 0 else 2 if gain.high < 0 else 1])
@@ -487,7 +487,7 @@ def late(factor, name):
 guess_kl = Prediction(
     f"The preset's run ends at a KL of {late(1, KL):.1f} nats. "
     "Where with five times the β?", "chapter06.kl",
-    unit="nats a reply")  # fmt: skip
+    unit="nats a reply")
 guess_kl
 
 # %% kl-answer
@@ -497,10 +497,10 @@ guess_kl.reveal(late(5, KL), "shipped run")
 names_by_factor = {f: f"β = {row['beta']:g}" for f, row in sweep.items()}
 smallest, *between, largest = sweep
 places = (names_by_factor[smallest], "one in between",
-          names_by_factor[largest], "can't be told")  # fmt: skip
+          names_by_factor[largest], "can't be told")
 guess_beta = Prediction(
     "Which β does the judge grade highest on held-out prompts?",
-    "chapter06.beta", choices=places)  # fmt: skip
+    "chapter06.beta", choices=places)
 guess_beta
 
 # %% beta-answer
@@ -511,11 +511,11 @@ middle = max(between, key=lambda f: grades[f].mean())
 def beats(factor, *others):
     """Whether a run's grades lie clearly above those of the others."""
     return all(paired_difference(grades[factor], grades[o]).low > 0
-               for o in others)  # fmt: skip
+               for o in others)
 
 
 best = [beats(smallest, middle, largest), beats(middle, smallest, largest),
-        beats(largest, smallest, middle), True]  # fmt: skip
+        beats(largest, smallest, middle), True]
 guess_beta.reveal(places[best.index(True)], "shipped run")
 
 # %% sweep-look [markdown]
@@ -529,16 +529,16 @@ between what isn't told apart.
 # %% sweep-picture
 figure, panels = lesson.panels(
     3, "Five values of β, held-out prompts (shipped run)", size=(7.2, 3.0),
-    titles=("Reward model", "Judge: grade", "Judge: passes"))  # fmt: skip
+    titles=("Reward model", "Judge: grade", "Judge: passes"))
 kinds = {"score": "score", "grade": "of seven", "passes": "% of replies"}
 for axes, (kind, unit) in zip(panels, kinds.items(), strict=True):
     lesson.intervals(axes, {
         name: over_prompts(sweep[f][kind])
         for f, name in names_by_factor.items()
-    }, unit, percent=kind == "passes")  # fmt: skip
+    }, unit, percent=kind == "passes")
     axes.tick_params(axis="y", labelleft=axes is panels[0])
 lesson.show(figure, "For each β a dot with its interval: the reward "
-    "model's score, the judge's grade, the share that passes.")  # fmt: skip
+    "model's score, the judge's grade, the share that passes.")
 
 # %% sweep-order
 def ordered(kind):
@@ -573,13 +573,13 @@ def against_preset(factor, name):
 
 ours = names_by_factor[1]
 head = ("shipped run", "KL, nats", "score − β KL, start to end",
-        f"score, less that of {ours}", "grade, likewise")  # fmt: skip
+        f"score, less that of {ours}", "grade, likewise")
 lesson.table(head, [
     (names_by_factor[f], f"{late(f, KL):.1f}",
      f"{np.mean(runs[f].series(OBJECTIVE)[1][:5]):.1f} to "
      f"{late(f, OBJECTIVE):.1f}",
      against_preset(f, "score"), against_preset(f, "grade"))
-    for f in sweep])  # fmt: skip
+    for f in sweep])
 
 # %% floor-text [markdown]
 r"""
@@ -634,17 +634,17 @@ def missed(factor):
     texts = [s for row in run.rows[-32:] for s in run.samples(row["step"])]
     met = [judge(s["prompt"], s["response"]).criteria for s in texts]
     return {name: np.array([of.get(name, 1) < 1 for of in met])
-            for name in sorted(set().union(*met))}  # fmt: skip
+            for name in sorted(set().union(*met))}
 
 
 zero, preset = missed(0), missed(1)
 more = {name: paired_difference(zero[name], preset[name]) for name in zero}
 most = sorted(more, key=lambda name: -abs(more[name].mean))[:5]
 head = (f"missed, of {more[most[0]].n} replies (shipped run)",
-        names_by_factor[0], names_by_factor[1], "more, points")  # fmt: skip
+        names_by_factor[0], names_by_factor[1], "more, points")
 lesson.table(head, [
     (c, f"{zero[c].mean():.0%}", f"{preset[c].mean():.0%}", points(more[c]))
-    for c in most])  # fmt: skip
+    for c in most])
 
 # %% time-look [markdown]
 r"""
@@ -657,7 +657,7 @@ down, that is over-optimisation. All runs have the same prompts in the same iter
 ends = (smallest, 1, largest)
 figure, panels = lesson.panels(
     2, "Three runs, running means (shipped run)", size=(7.2, 3.1),
-    titles=("Reward model's score", "Judge's grade"))  # fmt: skip
+    titles=("Reward model's score", "Judge's grade"))
 for axes, metric in zip(panels, (SCORE, GRADE), strict=True):
     for factor, style in zip(ends, ("-", "--", ":"), strict=True):
         each = np.array(runs[factor].series(metric)[1])
@@ -667,7 +667,7 @@ for axes, metric in zip(panels, (SCORE, GRADE), strict=True):
         y, name = running_mean(each, 15), names_by_factor[factor]
         axes.plot(at[4:], y[4:], style, color=INK, label=name)
         axes.fill_between(at[4:], (y - reach)[4:], (y + reach)[4:],
-                          color=INK, alpha=0.12, linewidth=0)  # fmt: skip
+                          color=INK, alpha=0.12, linewidth=0)
     axes.set_xlabel("iterations")
 panels[0].legend(fontsize=8, loc="lower right")
 lesson.show(figure, "Score and grade of three runs over time, with bands.")
@@ -702,7 +702,7 @@ def right(task):
     """Which items of a task each model has right: 1 or 0."""
     items = task(lesson.pick(200, quick=20))
     return {name: run_probe(model, tokenizer, items)
-            for name, model in compared.items()}  # fmt: skip
+            for name, model in compared.items()}
 
 
 answers = {task: right(TAX[task]) for task in TAX}
@@ -713,19 +713,19 @@ figure, panels = lesson.panels(3, title, size=(7.2, 2.1), titles=list(TAX))
 for axes, given in zip(panels, answers.values(), strict=True):
     lesson.intervals(axes, {
         name: proportion(int(was.sum()), len(was))
-        for name, was in given.items()})  # fmt: skip
+        for name, was in given.items()})
     axes.tick_params(axis="y", labelleft=axes is panels[0])
 low = min(axes.get_xlim()[0] for axes in panels)
 for axes in panels:
     axes.set_xlim(low, 103)
 lesson.show(figure, "Three task probes, a row for each of base, PPO and "
-    "PPO-ptx, with intervals on one scale.")  # fmt: skip
+    "PPO-ptx, with intervals on one scale.")
 
 # %% probes-differences
 lesson.table(("points (live)", "PPO less base", "PPO-ptx less PPO"), [
     (task, points(paired_difference(was["ppo"], was["base"])),
      points(paired_difference(was["ppo-ptx"], was["ppo"])))
-    for task, was in answers.items()])  # fmt: skip
+    for task, was in answers.items()])
 
 # %% ptx-figures [markdown]
 r"""
@@ -750,7 +750,7 @@ from minirlhf.widgets import Playground
 
 sft = load_policy(shipped.run("sft") / "model")
 four = {"base": compared["base"], "sft": sft, "ppo": policy,
-        "ppo-ptx": compared["ppo-ptx"]}  # fmt: skip
+        "ppo-ptx": compared["ppo-ptx"]}
 playground = Playground(
     {name: (model, tokenizer) for name, model in four.items()},
     score=partial(score_texts, reward, tokenizer),
@@ -785,10 +785,10 @@ names_of = {
 
 # %% open-table
 found = [(words, cite(f"unstated.{key}"), ours)
-         for words, (key, ours) in names_of.items()]  # fmt: skip
+         for words, (key, ours) in names_of.items()]
 lesson.table(("not stated", "ancestors", "whose", "here"), [
     (words, number.value, number.where.partition("; ")[2], ours)
-    for words, number, ours in found])  # fmt: skip
+    for words, number, ours in found])
 
 # %% departures-text [markdown]
 r"""
@@ -804,15 +804,15 @@ from minirlhf.config import DIFFERENCES
 filled = {"lam": "ancestors", "vector_factor": "not in the paper",
           "residual_dropout": "not stated for C.3",
           ("ppo", "learning_rate"): "E.9's bound",
-          ("ppo_ptx", "learning_rate"): "E.9's bound"}  # fmt: skip
+          ("ppo_ptx", "learning_rate"): "E.9's bound"}
 
 
 def settings(stage, field):
     """A setting of preset `paper`, and ours; None where they agree."""
     theirs, ours = (getattr(getattr(PRESETS[p], stage), field, None)
-                    for p in ("paper", "tinytown"))  # fmt: skip
+                    for p in ("paper", "tinytown"))
     source = "GPT-3" if stage == "pretrain" else filled.get(
-        field, filled.get((stage, field), ""))  # fmt: skip
+        field, filled.get((stage, field), ""))
     shown = f"{theirs} ({source})" if source else theirs
     return (shown, ours) if theirs != ours else None
 
@@ -823,7 +823,7 @@ lesson.table(("stage", "setting", "preset paper", "Tinytown", "why"), [
     (stage, d.field, *both, d.reason)
     for d in DIFFERENCES for stage in stages
     if d.stage in ("*", stage) and (both := settings(stage, d.field))
-])  # fmt: skip
+])
 
 # %% rivals-text [markdown]
 r"""

@@ -223,9 +223,10 @@ def check_gpu() -> Finding:
     except Exception:  # reported among the packages
         return Finding("gpu", "note", "unknown without torch")
     if not torch.cuda.is_available():
-        return Finding("gpu", "ok", "none; float32 on the CPU, enough for all of Tinytown")
-    capability = torch.cuda.get_device_capability()
-    precision = "bfloat16" if capability >= (8, 0) else "float16"
+        return Finding("gpu", "ok", "none; fp32 on the CPU, enough for all of Tinytown")
+    from minirlhf.devices import auto_precision, first_device
+
+    precision, capability = auto_precision(first_device()), torch.cuda.get_device_capability()
     free, total = torch.cuda.mem_get_info()
     found = (
         f"{torch.cuda.get_device_name()}, compute capability {capability[0]}.{capability[1]}, "

@@ -17,6 +17,7 @@ import html
 import io
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -25,6 +26,7 @@ from typing import Any, TypeVar
 import torch
 
 from minirlhf import doctor, languages
+from minirlhf.devices import auto_precision, first_device
 from minirlhf.languages import Texts
 
 T = TypeVar("T")
@@ -43,10 +45,10 @@ def begin(chapter: str, language: str = "en") -> None:
     ``chapter`` is its number (``"05"``) or an exercise's name (``"ex05"``).
     """
     languages.choose(language)
-    device, dtype, free = "cpu", "float32", doctor.available_memory()
-    if torch.cuda.is_available():  # what precision="auto" means
+    device, free = "cpu", doctor.available_memory()
+    if torch.cuda.is_available():
         device, free = torch.cuda.get_device_name(), torch.cuda.mem_get_info()[0]
-        dtype = "bfloat16" if torch.cuda.get_device_capability() >= (8, 0) else "float16"
+    dtype = auto_precision(first_device())
     print(_say("begin.machine", device=device, dtype=dtype, memory=f"{free / 2**30:.1f} GB"))
     if cost := measured().get(chapter):
         minutes, peak = cost["seconds"] / 60, cost["peak_bytes"] / 2**30
@@ -142,21 +144,30 @@ def intervals(axes, values: Mapping[str, Any], unit: str = "", *, percent: bool 
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Display a table; where no HTML is shown, its cells as text."""
+    """Display a table; where no HTML is shown, its cells as text.
+
+    The first column and every other one with words in it are set to the left.
+    """
     from IPython.display import display
 
     lines = [list(head), *([str(cell) for cell in row] for row in rows)]
-    left = ' style="text-align: left"'
+    columns = list(zip(*lines[1:], strict=True)) or [()] * len(head)
+    left = [not place or not all(map(_FIGURE.match, cells)) for place, cells in enumerate(columns)]
+    styles = [' style="text-align: left"' if words else "" for words in left]
     marked = [
         "".join(
-            f"<{tag}{'' if column else left}>{html.escape(cell)}</{tag}>"
-            for column, cell in enumerate(line)
+            f"<{tag}{style}>{html.escape(cell)}</{tag}>"
+            for style, cell in zip(styles, line, strict=True)
         )
         for tag, line in zip(["th", *["td"] * len(lines)], lines, strict=False)
     ]
     body = "".join(f"<tr>{line}</tr>" for line in marked)
     plain = "\n".join("  ".join(line) for line in lines)
     display({"text/html": f"<table>{body}</table>", "text/plain": plain}, raw=True)
+
+
+_FIGURE = re.compile(r"(?=.{0,24}$)[^\w\s]*(\d|$)")
+"""What a number looks like in a table, with a sign, an interval or a unit; or no number at all."""
 
 
 def show(figure, alt: str) -> None:

@@ -32,6 +32,7 @@ from torch import Tensor
 
 from minirlhf.callbacks import Callback, Event, JsonlLog, TensorBoardLog, default_callback
 from minirlhf.data.batching import by_length, cut
+from minirlhf.devices import auto_precision
 from minirlhf.errors import MinirlhfError
 from minirlhf.folder import RunFolder
 
@@ -268,7 +269,7 @@ class Run:
             try:
                 config = json.loads(json.dumps(dataclasses.asdict(self.config)))
                 if "precision" in config:  # "auto" may be another one where the run goes on
-                    config["precision"] = PRECISIONS[self.accelerator.mixed_precision]
+                    config["precision"] = "fp32" if self.exact else self.accelerator.mixed_precision
                 self.files.claim(self.stage, config, data)
             except Exception as error:
                 failure = error
@@ -305,21 +306,14 @@ def _steering(control: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in control.items() if name not in ("pause", "stop")}
 
 
-PRECISIONS = {"no": "fp32", "bf16": "bf16", "fp16": "fp16"}
-"""What accelerate calls them, and what we do."""
-
-
 def make_accelerator(precision: str):
-    """An `Accelerator`; "auto" is bf16 where the GPU has it, else fp16, float32 on a CPU."""
+    """An `Accelerator`; "auto" is what `auto_precision` says."""
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState, PartialState
 
     cpu = not torch.cuda.is_available()  # said aloud, or several processes aren't seen there
     if precision == "auto":
-        device = PartialState(cpu=cpu).device
-        precision = "fp32"
-        if device.type == "cuda":
-            precision = "bf16" if torch.cuda.get_device_capability(device) >= (8, 0) else "fp16"
+        precision = auto_precision(PartialState(cpu=cpu).device)
     precision = "no" if precision == "fp32" else precision
     if AcceleratorState._shared_state and AcceleratorState().mixed_precision != precision:
         AcceleratorState._reset_state()  # an earlier stage ran in another precision

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from minirlhf.devices import first_device
 from minirlhf.evaluate.preference import agreement, labeler_verdicts, preferred_by_panel
 from minirlhf.evaluate.probes import Item, run_probe
 from minirlhf.evaluate.statistics import Interval, over_prompts, paired_difference, proportion
-from minirlhf.models import first_device, load_policy
+from minirlhf.models import load_policy
 from minirlhf.steps import Row, Steps
 from minirlhf.tinytown import probes
 from minirlhf.tinytown.judge import TIE, better, judge

@@ -35,11 +35,6 @@ if TYPE_CHECKING:
 # ---------------------------------------------------------------------------------- loading, saving
 
 
-def first_device() -> torch.device:
-    """The first GPU, or the CPU where there is none: where models go that aren't trained."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
 def load_tokenizer(name: str | Path, *, pad_token: str | None = None):
     """A tokenizer from a folder or the hub, padding on the left; checked by the stages that use it.
 

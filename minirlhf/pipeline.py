@@ -30,9 +30,9 @@ def run(config: RunConfig, callback: Callback | None = None) -> dict[str, Any]:
         settings = claim(steps)
         steps.make_data()
         with beside(make_models_of, config, ("initial", "base", "sft-4x")):
-            make_models(steps, ("sft", "prompted", "best-of-n"))
+            _ = steps.reward
         with beside(make_models_of, config, ("ppo-ptx",)):
-            make_models(steps, ("ppo",))
+            make_models(steps, ("sft", "prompted", "best-of-n", "ppo"))
         summary = {"settings": settings, **summarize(steps)}
         summary["seconds"] = round(time.monotonic() - started)
         write_json(steps.folder / "summary.json", summary)

@@ -24,7 +24,8 @@ from transformers.cache_utils import Cache, DynamicCache
 
 from minirlhf.data.batching import Ids, cut, pad_left
 from minirlhf.data.encoding import check_tokenizer, decode, encode_prompts
-from minirlhf.decoding import Decoder, can_be_joined, join
+from minirlhf.decoding.cache import can_be_joined, join
+from minirlhf.decoding.decoder import Decoder
 from minirlhf.errors import MinirlhfError
 from minirlhf.models import check_model, never_sampled, next_logits, position_ids, process_logits
 from minirlhf.randomness import generator

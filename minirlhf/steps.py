@@ -22,8 +22,9 @@ import torch
 from minirlhf import objectives
 from minirlhf.callbacks import Callback
 from minirlhf.config import PRESETS, PPOConfig, Preset
+from minirlhf.devices import first_device
 from minirlhf.folder import kept
-from minirlhf.models import ScalarModel, first_device, load_policy, load_tokenizer
+from minirlhf.models import ScalarModel, load_policy, load_tokenizer
 from minirlhf.ppo import train_ppo
 from minirlhf.reward import score_texts, train_reward
 from minirlhf.sampling import complete

@@ -490,7 +490,7 @@ def test_begin_tells_machine_and_cost(monkeypatch, capsys):
     monkeypatch.setattr(languages, "_chosen", [])
     monkeypatch.setattr(lesson, "measured", lambda: {"05": {"seconds": 90, "peak_bytes": 2**30}})
     lesson.begin("05")
-    assert re.fullmatch(r"Device: .+, (float32|bfloat16|float16); .+ GB of memory free\.\n"
+    assert re.fullmatch(r"Device: .+, (fp32|bf16|fp16); .+ GB of memory free\.\n"
                         r"All cells of this page took 1\.5 minutes and 1\.0 GB.*\n",
                         capsys.readouterr().out)  # fmt: skip
     lesson.begin("05", language="zh")

@@ -10,15 +10,15 @@ from torch import nn
 from transformers.cache_utils import DynamicCache
 from transformers.utils import logging
 
-from minirlhf import decoding, graphs, recordings
-from minirlhf.decoding import Decoder
-from minirlhf.graphs import StaticStep
+from minirlhf.decoding import decoder, graphs, recordings
+from minirlhf.decoding.decoder import Decoder
+from minirlhf.decoding.graphs import StaticStep
 
 
 def eager(monkeypatch, model, **options):
     """A rollout in which the model itself is called for every token."""
     with monkeypatch.context() as patch:
-        patch.setattr(decoding, "recording", lambda *_: None)
+        patch.setattr(decoder, "recording", lambda *_: None)
         return rollout(model, **options)
 
 
@@ -138,7 +138,7 @@ def test_static_shapes_give_what_the_model_gives(monkeypatch, architecture, rows
 
 
 def test_without_a_graph_it_says_so(monkeypatch):
-    def fail(self, policy):
+    def fail(self, policy, cache):
         raise RuntimeError("operation not permitted when stream is capturing")
 
     model = policy()

@@ -93,11 +93,11 @@ def test_more_threads_than_cores(monkeypatch):
     assert "OMP_NUM_THREADS" in finding.advice
 
 
-@pytest.mark.parametrize(("capability", "precision"), [((7, 5), "float16"), ((9, 0), "bfloat16")])
+@pytest.mark.parametrize(("capability", "precision"), [((7, 5), "fp16"), ((9, 0), "bf16")])
 def test_precision_follows_the_compute_capability(capability, precision, monkeypatch):
     torch = pytest.importorskip("torch")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: capability)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda *_: capability)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "a GPU")
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (14 * doctor.GIB, 15 * doctor.GIB))
     finding = doctor.check_gpu()

@@ -75,7 +75,7 @@ class Conversation:
 
     def __init__(self, command: Chat):
         from minirlhf.commands.files import open_policy, open_reward
-        from minirlhf.models import first_device
+        from minirlhf.devices import first_device
 
         refuse_below(1, best=command.best, max_response=command.max_response)
         refuse_below(0, temperature=command.temperature)

@@ -83,8 +83,8 @@ def evaluate(arguments: Sequence[str]) -> None:
         raise MinirlhfError(f"--output {command.output} is a folder: name a file in it.")
 
     from minirlhf.commands.files import open_reward, read_jsonl
+    from minirlhf.devices import first_device
     from minirlhf.folder import write_json
-    from minirlhf.models import first_device
 
     prompts = [r["prompt"] for r in read_jsonl(command.prompts, "prompts")][: command.count]
     reward = open_reward(command.reward, command.pad_token) if command.reward else None
@@ -106,7 +106,7 @@ def responses(command: Evaluate, model: str, prompts: list[str]) -> list[str]:
     from tqdm.auto import tqdm
 
     from minirlhf.commands.files import open_policy, refuse_long
-    from minirlhf.models import first_device
+    from minirlhf.devices import first_device
     from minirlhf.sampling import complete
 
     policy, tokenizer = open_policy(model, command.pad_token)

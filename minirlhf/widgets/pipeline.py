@@ -17,7 +17,7 @@ from minirlhf.widgets.base import MONO, Board, canvas, note, say
 STEPS = (
     ("Step 1 · demonstrations teach", PALETTE["sft"],
      ("A prompt is drawn.", "A labeler writes a reply.", "The policy learns to reply so.")),
-    ("Step 2 · from rankings, a reward", INK,
+    ("Step 2 · rankings teach", INK,
      ("The policy replies several times.", "A labeler ranks the replies.",
       "A reward model scores them.")),
     ("Step 3 · the reward teaches", PALETTE["ppo"],

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from transformers.cache_utils import Cache, DynamicLayer
 
+from minirlhf.decoding.rehearsal import rehearsal
 from minirlhf.models import next_logits
 
 ROOM = 64
@@ -116,24 +117,14 @@ class StaticStep:
         with torch.cuda.graph(self.graph):
             self.run(policy)
 
-    def check(self, policy) -> None:
-        """Refuse a step that doesn't give what the model gives with a cache of its own."""
-        filled = 5
-        draw = torch.Generator(self.column.device).manual_seed(0)
+    def check(self, policy, cache: Cache) -> None:
+        """Refuse a step that doesn't give what the model gives with a cache like ``cache``."""
+        ids, mask, positions, *filled = rehearsal(cache, self.rows, 6)
         layers = []
-        for layer in self.cache.layers:
-            rows, heads, _, size = layer.all_keys.shape
-            keys, values = (
-                torch.randn((rows, heads, filled, size), generator=draw, device=draw.device)
-                for _ in range(2)
-            )
+        for keys, values in zip(filled[::2], filled[1::2], strict=True):
             layers.append(DynamicLayer())
-            layers[-1].update(keys.to(layer.dtype), values.to(layer.dtype))
+            layers[-1].update(keys[:, :, :-1], values[:, :, :-1])
         cache = Cache(layers=layers)
-        ids = torch.arange(self.rows, device=draw.device)[:, None]
-        mask = torch.ones((self.rows, filled + 1), dtype=torch.bool, device=draw.device)
-        mask[0, :2] = False
-        positions = mask.sum(-1, keepdim=True) - 1
         self.load(cache)
         ours = self(policy, ids, mask, positions).float()
         theirs = next_logits(policy, ids, mask, positions, cache).float()
@@ -181,7 +172,7 @@ def captured(policy, cache: Cache, rows: int, room: int) -> StaticStep | None:
         step = StaticStep(cache, rows, room)
         if policy.device.type == "cuda":
             step.capture(policy)
-        step.check(policy)
+        step.check(policy, cache)
     except Exception as error:  # whatever an architecture does that can't be captured
         name = type(policy).__name__
         warnings.warn(

@@ -19,6 +19,7 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.cache_utils import Cache, DynamicLayer
 from transformers.masking_utils import eager_mask
 
+from minirlhf.decoding.rehearsal import rehearsal
 from minirlhf.models import next_logits, quiet
 
 AGREE = 1e-4
@@ -58,14 +59,14 @@ def recording(policy, cache: Cache) -> Recording | None:
 
 def record(policy, cache: Cache) -> Recording | None:
     """Record the step on one batch and width, and try it on another."""
-    step, other = Step(policy), _rehearsal(policy, cache, 3, 9)
+    step, other = Step(policy), rehearsal(cache, 3, 9)
     rope = str(getattr(policy.config.get_text_config(), "rope_parameters", None))
     if "dynamic" in rope or "longrope" in rope:  # beyond some length they compute something else
         return None
     for attention in (ONE_TOKEN, policy.config._attn_implementation):
         with suppress(Exception):  # whatever an architecture does that can't be recorded
             with attending(policy, attention):
-                recorded = traced(step, _rehearsal(policy, cache, 2, 5))
+                recorded = traced(step, rehearsal(cache, 2, 5))
             if torch.allclose(recorded(*other), step(*other), atol=AGREE):
                 return recorded
     return None
@@ -133,20 +134,6 @@ def attending(policy, implementation: str) -> Iterator[None]:
         yield
     finally:
         policy.set_attn_implementation(before)
-
-
-def _rehearsal(policy, cache: Cache, rows: int, width: int) -> tuple[Tensor, ...]:
-    """Arguments of a `Step` with made-up contents, the first row padded on the left."""
-    draw = torch.Generator().manual_seed(0)
-    mask = torch.ones(rows, width, dtype=torch.bool)
-    mask[0, :2] = False
-    ids = torch.arange(rows)[:, None]
-    filled = [
-        torch.randn((rows, view.shape[1], width, view.shape[3]), generator=draw).to(view.dtype)
-        for layer in cache.layers
-        for view in (layer.keys, layer.values)
-    ]
-    return ids, mask, mask.sum(-1, keepdim=True) - 1, *filled
 
 
 class LastColumn(DynamicLayer):
