@@ -135,10 +135,11 @@ def test_a_new_kernel_goes_on_from_the_checkpoint(lab, page, folder, reference):
 
 def test_a_terminals_run_is_steered_from_a_notebook(lab, page, folder, reference):
     run = folder / "terminals"
-    process = terminal(folder, run.name, lab)
     code = ["from minirlhf.widgets import TrainingDesk", f'desk = TrainingDesk("{run.name}")\ndesk']
     notebook = Notebook(lab, page, run.name, code)
     notebook.run_all()
+    assert "no run yet" in notebook.board.inner_text()
+    process = terminal(folder, run.name, lab)
     pause(notebook, run)
     notebook.button("Resume").click()
     finish(notebook, run)
