@@ -11,6 +11,7 @@ import errno
 import importlib
 import io
 import os
+import re
 import signal
 import sys
 import threading
@@ -138,9 +139,10 @@ def trouble(error: BaseException) -> str | None:
 
     safetensors and tokenizers wrap the system's error in one of their own, so its text counts too.
     """
-    code = error.errno if isinstance(error, OSError) else None
+    wrapped = re.search(r"(?:os error|Os { code:) (\d+)", str(error))
+    code = getattr(error, "errno", None) or (int(wrapped[1]) if wrapped else None)
     place = getattr(error, "filename", None) or "the folder"
-    if code in (errno.ENOSPC, errno.EDQUOT) or "os error 28" in str(error):
+    if code in (errno.ENOSPC, errno.EDQUOT):
         return (
             "no space is left on the disk: free some and give the same command again, "
             "or give it another --folder."
@@ -150,7 +152,7 @@ def trouble(error: BaseException) -> str | None:
             f"{place}: the file would be larger than this machine allows: raise the limit "
             "(ulimit -f), or choose another place."
         )
-    if code in (errno.EACCES, errno.EPERM, errno.EROFS) or "os error 13" in str(error):
+    if code in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"{place}: permission denied; choose another place, or change its permissions."
     if code == errno.EISDIR:
         return f"{place}: that is a folder, where a file is meant; choose another name."

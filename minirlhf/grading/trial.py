@@ -89,7 +89,7 @@ def _diagnose(question: FunctionQuestion, answer: Callable) -> tuple[str, dict[s
 
 def run(question: FunctionQuestion, function: Callable, case: Inputs) -> Trial:
     """Call a function on copies of a case. Raises `RefusedError` for what isn't a result."""
-    _reset_torch()
+    _set_torch(*AT_START)
     leaves, given = {}, {}
     for name, value in case.items():
         if isinstance(value, Tensor):
@@ -137,23 +137,26 @@ def gradients_of(results: Result, leaves: list[Tensor]) -> tuple[Tensor | None, 
     return torch.autograd.grad(sum(attached), leaves, allow_unused=True)
 
 
-def _reset_torch() -> None:
-    torch.set_grad_enabled(True)
-    torch.set_default_dtype(torch.float32)
-    torch.set_default_device(None)
+def _set_torch(gradients: bool, dtype: torch.dtype, device: torch.device) -> None:
+    torch.set_grad_enabled(gradients)
+    torch.set_default_dtype(dtype)
+    if torch.get_default_device() != device:  # torch 2.6 breaks where None is set, which is "cpu"
+        torch.set_default_device(device)
+
+
+AT_START = True, torch.float32, torch.device("cpu")
+"""Gradients, dtype and device as torch sets them."""
 
 
 @contextmanager
 def torch_as_it_starts() -> Iterator[None]:
     """Within, torch is as it starts, whatever cells before or the answer have set."""
     before = torch.is_grad_enabled(), torch.get_default_dtype(), torch.get_default_device()
-    _reset_torch()
+    _set_torch(*AT_START)
     try:
         yield
     finally:
-        torch.set_grad_enabled(before[0])
-        torch.set_default_dtype(before[1])
-        torch.set_default_device(before[2] if before[2].type != "cpu" else None)
+        _set_torch(*before)
 
 
 @contextmanager
