@@ -48,6 +48,8 @@ test-browser: $(READY)
 	$(BIN)/python -m pytest -m browser tests/browser $(ARGS)
 
 test-colab:
+	$(MAKE) .venv-colab/.ready VENV=.venv-colab TESTED=tests/browser/requirements-colab.txt
+	.venv-colab/bin/python -m pip uninstall --quiet --yes tyro  # Colab lacks it
 	$(MAKE) test-browser VENV=.venv-colab TESTED=tests/browser/requirements-colab.txt
 	.venv-colab/bin/python -m pytest tests/test_course.py tests/test_exercises.py \
 		tests/test_grading.py tests/test_widgets.py tests/test_desk.py

@@ -19,8 +19,10 @@ import minirlhf
 from minirlhf import cli, ppo, sft
 from minirlhf.commands import chat, course, evaluation, job, stages
 from minirlhf.commands.parsing import parse, preset
+from minirlhf.commands.plain import plain
 from minirlhf.config import DIFFERENCES, PRESETS
 from minirlhf.data.records import write_jsonl
+from minirlhf.errors import MinirlhfError
 from minirlhf.models import load_policy
 from minirlhf.tinytown import bases
 
@@ -294,9 +296,42 @@ def test_a_bug_keeps_its_traceback(monkeypatch):
 
 def test_missing_package(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "tyro", None)
-    monkeypatch.delitem(sys.modules, "minirlhf.commands.parsing")
-    assert cli.main(["presets"]) == 2
-    assert "tyro is not installed" in capsys.readouterr().err
+    monkeypatch.setitem(sys.modules, "tyro.conf", None)
+    monkeypatch.delitem(sys.modules, "minirlhf.commands.chat", raising=False)
+    assert cli.main(["chat", "small"]) == 2
+    assert "is not installed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "stage", "line"),
+    [
+        (stages.SFT, "sft", "--folder a --model medium --demonstrations d"),
+        (stages.SFT, "initial", "--folder a --model m --demonstrations d.jsonl --drop-long "
+         "--pretraining p.jsonl --epochs 2 --no-keep-epochs --residual-dropout 0.1"),
+        (stages.SFT, "sft", "--folder a --model m --demonstrations d --learning-rate 1e-3 "
+         "--micro-batch 4 --precision bf16 --grad-clip None --betas 0.9 0.95"),
+        (stages.RM, "reward", "--folder a --model m --rankings r --demonstrations d --seed 3"),
+        (stages.PPO, "ppo", "--folder a --model m --reward r --prompts p --beta 0.5 --ema 0.96 "
+         "--episodes 256 --rollout-batch 32 --missing-eos-penalty 0.5 --no-whiten-advantages"),
+        (stages.Pretrain, "pretrain", "--folder a --documents d --size small --preset paper"),
+    ],
+)  # fmt: skip
+def test_without_tyro_the_same_arguments_are_understood(command, stage, line):
+    """Colab lacks it."""
+    settings = getattr(PRESETS["tinytown"], stage)
+    theirs = parse(command, stage, line.split(), settings=settings)
+    assert plain(command, line.split(), settings=settings) == theirs
+
+
+@pytest.mark.parametrize(
+    "line", ["--help", "--folder a", "--folder a --model m --demonstrations d --epoch 2",
+             "--folder a --model m --demonstrations d --epochs two", "--folder a b",
+             "--folder a --model m --demonstrations d --preset other", "a",
+             "--folder a --model m --demonstrations d --keep-epochs maybe"],
+)  # fmt: skip
+def test_without_tyro_mistakes_ask_for_it(line):
+    with pytest.raises(MinirlhfError, match="without tyro, which says what is wrong"):
+        plain(stages.SFT, line.split(), settings=PRESETS["tinytown"].sft)
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,18 @@ from collections.abc import Sequence
 from contextlib import redirect_stderr
 from typing import Any, TypeVar
 
-import tyro
-
 from minirlhf.config import PRESETS
 from minirlhf.errors import MinirlhfError
 
+try:
+    import tyro
+    from tyro.conf import OmitArgPrefixes
+except ModuleNotFoundError:  # Colab lacks it, and gets this package alone
+    from minirlhf.commands.plain import OmitArgPrefixes, plain
+
+    tyro = None
+
+__all__ = ["OmitArgPrefixes", "option", "parse", "preset", "refuse_below"]
 T = TypeVar("T")
 
 
@@ -23,6 +30,8 @@ def parse(command: type[T], name: str, arguments: Sequence[str], **defaults: Any
     ``defaults`` stand in for those of the dataclass. Raises `MinirlhfError` for arguments that
     don't fit, and SystemExit after ``--help``.
     """
+    if tyro is None:
+        return plain(command, arguments, **defaults)
     options = {}
     if defaults:
         fields = dataclasses.fields(command)

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from tyro.conf import OmitArgPrefixes
-
-from minirlhf.commands.parsing import option, parse, preset
+from minirlhf.commands.parsing import OmitArgPrefixes, option, parse, preset
 from minirlhf.config import PPOConfig, PretrainConfig, RewardConfig, SFTConfig
 from minirlhf.errors import MinirlhfError
 
