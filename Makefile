@@ -47,10 +47,12 @@ test-browser: $(READY)
 	$(PIP) install -r tests/browser/requirements.txt
 	$(BIN)/python -m pytest -m browser tests/browser $(ARGS)
 
+COLAB := VENV=.venv-colab TESTED=tests/browser/requirements-colab.txt
+
 test-colab:
-	$(MAKE) .venv-colab/.ready VENV=.venv-colab TESTED=tests/browser/requirements-colab.txt
+	$(MAKE) .venv-colab/.ready $(COLAB)
 	.venv-colab/bin/python -m pip uninstall --quiet --yes tyro  # Colab lacks it
-	$(MAKE) test-browser VENV=.venv-colab TESTED=tests/browser/requirements-colab.txt
+	$(MAKE) test-browser $(COLAB)
 	.venv-colab/bin/python -m pytest tests/test_course.py tests/test_exercises.py \
 		tests/test_grading.py tests/test_widgets.py tests/test_desk.py
 

@@ -30,7 +30,7 @@ def run(config: RunConfig, callback: Callback | None = None) -> dict[str, Any]:
         settings = claim(steps)
         steps.make_data()
         with beside(make_models_of, config, ("initial", "base", "sft-4x")):
-            _ = steps.reward
+            _ = steps.reward  # all that PPO-ptx waits for
         with beside(make_models_of, config, ("ppo-ptx",)):
             make_models(steps, ("sft", "prompted", "best-of-n", "ppo"))
         summary = {"settings": settings, **summarize(steps)}

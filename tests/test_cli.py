@@ -295,11 +295,17 @@ def test_a_bug_keeps_its_traceback(monkeypatch):
 
 
 def test_missing_package(monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "tyro", None)
-    monkeypatch.setitem(sys.modules, "tyro.conf", None)
-    monkeypatch.delitem(sys.modules, "minirlhf.commands.chat", raising=False)
+    class Missing:
+        @staticmethod
+        def find_spec(name, *_):
+            if name == "tyro":
+                raise ModuleNotFoundError(name=name)
+
+    monkeypatch.setattr(sys, "meta_path", [Missing, *sys.meta_path])
+    for module in ("tyro", "tyro.conf", "minirlhf.commands.chat"):
+        monkeypatch.delitem(sys.modules, module)
     assert cli.main(["chat", "small"]) == 2
-    assert "is not installed" in capsys.readouterr().err
+    assert "tyro is not installed" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

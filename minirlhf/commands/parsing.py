@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import redirect_stderr
 from typing import Any, TypeVar
 
+from minirlhf.commands.plain import plain
 from minirlhf.config import PRESETS
 from minirlhf.errors import MinirlhfError
 
@@ -16,7 +17,7 @@ try:
     import tyro
     from tyro.conf import OmitArgPrefixes
 except ModuleNotFoundError:  # Colab lacks it, and gets this package alone
-    from minirlhf.commands.plain import OmitArgPrefixes, plain
+    from minirlhf.commands.plain import OmitArgPrefixes
 
     tyro = None
 
