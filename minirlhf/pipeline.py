@@ -13,7 +13,7 @@ from minirlhf.beside import beside
 from minirlhf.callbacks import Callback
 from minirlhf.errors import MinirlhfError
 from minirlhf.folder import held, read_json, write_json
-from minirlhf.measure import make_models, summarize
+from minirlhf.measure import comparisons, make_models, summarize
 from minirlhf.report import write_report
 from minirlhf.steps import RunConfig, Steps
 
@@ -30,8 +30,8 @@ def run(config: RunConfig, callback: Callback | None = None) -> dict[str, Any]:
         settings = claim(steps)
         steps.make_data()
         with beside(make_models_of, config, ("initial", "base", "sft-4x")):
-            _ = steps.reward  # all that PPO-ptx waits for
-        with beside(make_models_of, config, ("ppo-ptx",)):
+            _ = steps.sft  # and with it the reward model, which chooses its epoch
+        with beside(make_ptx_and_comparisons, config):
             make_models(steps, ("sft", "prompted", "best-of-n", "ppo"))
         summary = {"settings": settings, **summarize(steps)}
         summary["seconds"] = round(time.monotonic() - started)
@@ -43,6 +43,13 @@ def run(config: RunConfig, callback: Callback | None = None) -> dict[str, Any]:
 def make_models_of(config: RunConfig, names: Sequence[str]) -> None:
     """What the second process does."""
     make_models(Steps(config), names)
+
+
+def make_ptx_and_comparisons(config: RunConfig) -> None:
+    """The second process beside PPO: it is done first, and has time for the comparisons."""
+    steps = Steps(config)
+    make_models(steps, ("ppo-ptx",))
+    comparisons(steps)
 
 
 def claim(steps: Steps) -> dict[str, Any]:
