@@ -161,8 +161,9 @@ def trouble(error: BaseException) -> str | None:
     full = type(error).__name__ == "OutOfMemoryError" or isinstance(error, MemoryError)
     if full or "can't allocate memory" in str(error):
         return (
-            "memory is full: train with a lower --micro-batch and, in ppo, --rollout-rows (neither "
-            "changes the numbers but by rounding), or take a smaller model or shorter texts."
+            "memory is full: train with a lower --micro-batch, with --gradient-checkpointing and, "
+            "in ppo, with a lower --rollout-rows (none changes the numbers but by rounding), or "
+            "take a smaller model or shorter texts; minirlhf doctor says what fits."
         )
     if isinstance(error, ModuleNotFoundError) and not str(error.name).startswith("minirlhf"):
         return f"{error.name} is not installed: minirlhf doctor says what is missing."

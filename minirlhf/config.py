@@ -37,6 +37,12 @@ class StageConfig:
     micro_batch: int | None = None
     """Rows per forward pass, to save memory (None: as many as 8192 tokens, in the reward model 16
     prompts); never changes the numbers, but for the masks of SFT's dropout."""
+    gradient_checkpointing: bool = False
+    """Compute activations again in the backward pass instead of keeping them: less memory, about a
+    third more time in the update; never changes the numbers."""
+    fsdp: bool = False
+    """Let each of several processes hold a part of weights, gradients and optimizer state, not all
+    of them (afterwards too: load the model from its folder); changes the numbers by rounding."""
     log_every: int = 1
     """Steps between two logged ones."""
     checkpoint_seconds: float = 30.0

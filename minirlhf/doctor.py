@@ -30,6 +30,14 @@ GROUP = Path("/sys/fs/cgroup")
 BASE_SIZES = ("small", "medium", "large")
 REINSTALL = "install the tested set: pip install -r requirements-tested.txt"
 GIB = 2**30
+BYTES = {"sft": 18, "rm": 18, "ppo": 46}
+"""A training's bytes for each parameter of its models, whatever the batch: float32 weights, their
+gradients and Adam's two moments, 16; a half-precision copy within a forward pass, 2. PPO's policy
+also has its moving average and the gradients of ptx, its value model waits with 12, reference and
+reward model take 4 each.
+"""
+SIZES = {"gpt2": 124e6, "gpt2-medium": 355e6, "gpt2-large": 774e6, "gpt2-xl": 1558e6}
+"""Parameters of the models that people come with."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +62,7 @@ def examine(folder: str | Path = "runs") -> list[Finding]:
         check_cores(),
         check_memory(),
         check_gpu(),
+        check_fit(),
         check_disk(folder),
         check_hub(),
         check_bases(),
@@ -235,6 +244,40 @@ def check_gpu() -> Finding:
     if free < 0.25 * total:
         return Finding("gpu", "note", found, "another program holds most of its memory")
     return Finding("gpu", "ok", found)
+
+
+def check_fit(available: int | None = None) -> Finding:
+    """The largest GPT-2 that each stage can train in so many bytes: the GPU's, or this machine's.
+
+    A quarter is left for activations, which are as large as the batch; they alone can be made
+    smaller.
+    """
+    if available is None:
+        available = _training_memory()
+    largest = {
+        stage: [name for name, size in SIZES.items() if size * each <= 0.75 * available][-1:]
+        for stage, each in BYTES.items()
+    }
+    if not largest["sft"]:
+        return Finding("fits", "ok", "Tinytown's models; GPT-2 (124M) needs 3 GB for sft and rm")
+    found = ", ".join(f"{stage}: {''.join(names) or 'none'}" for stage, names in largest.items())
+    advice = (
+        "where activations don't fit, lower --micro-batch or add --gradient-checkpointing; where "
+        "models don't, several processes with --fsdp"
+    )
+    return Finding("fits", "ok", f"of GPT-2's sizes, {found}", advice)
+
+
+def _training_memory() -> int:
+    """Bytes that training can have: the GPU's, where there is one."""
+    try:
+        import torch
+
+        if torch.cuda.is_available():
+            return torch.cuda.mem_get_info()[0]
+    except Exception:  # reported among the packages
+        pass
+    return available_memory()
 
 
 # ── places ───────────────────────────────────────────────────────────────────────────────────

@@ -32,7 +32,9 @@ import minirlhf
 from minirlhf.data.records import read_jsonl, write_jsonl
 from minirlhf.errors import MinirlhfError
 
-FREE_FIELDS = {"micro_batch", "log_every", "checkpoint_seconds", "rollout_rows"}
+FREE_FIELDS = set(
+    "micro_batch gradient_checkpointing fsdp log_every checkpoint_seconds rollout_rows".split()
+)
 """Config fields that may differ when a run goes on: they change no number (but `micro_batch` the
 masks of SFT's dropout).
 """

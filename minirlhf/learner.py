@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor, nn
+
+from minirlhf.sharding import Sharded, gathered, local, split_like, unsplit
 
 if TYPE_CHECKING:
     from minirlhf.loop import Run
@@ -57,6 +62,7 @@ class Learner:
     ):
         self.run, self.clip, self.ema_rate = run, clip, ema
         self.model = model.to(run.device)
+        self.sharded = Sharded(self.model) if run.sharded else None
         self.parameters = [p for p in model.parameters() if p.requires_grad]
         groups = [
             {
@@ -81,7 +87,10 @@ class Learner:
 
     def backward(self, loss: Tensor) -> None:
         """Add the gradients of a piece whose loss is already divided by the batch's size."""
-        self.scaler.scale(loss).backward()
+        if self.sharded:
+            loss = loss * self.run.world  # FSDP takes the mean over processes
+        with self.run.together():
+            self.scaler.scale(loss).backward()
 
     def stash(self) -> Tensor:
         """Sum the gradients so far over processes, put them aside for `step`, return their norm.
@@ -96,7 +105,7 @@ class Learner:
         else:
             torch._foreach_add_(self.stashed, gradients)
         self.optimizer.zero_grad(set_to_none=True)
-        return norm
+        return unsplit(norm)
 
     def step(self, rate: float) -> Tensor:
         """One optimizer step at learning rate ``rate``; the gradient norm before clipping.
@@ -121,11 +130,11 @@ class Learner:
         if self.average is not None:
             with torch.no_grad():
                 torch._foreach_lerp_(self.average, self.parameters, 1.0 - self.ema_rate)
-        return norm
+        return unsplit(norm)
 
     def _summed(self, gradients: list[Tensor]) -> list[Tensor]:
         """The sum over processes, in one exchange: each costs more than what it carries."""
-        if self.run.world == 1:
+        if self.run.world == 1 or self.sharded:  # FSDP has summed them
             return gradients
         flat = self.run.sum(torch.cat([gradient.flatten() for gradient in gradients]))
         parts = flat.split([gradient.numel() for gradient in gradients])
@@ -140,27 +149,55 @@ class Learner:
     def is_finite(self) -> bool:
         """Whether no weight is NaN or infinite. A gradient that was has made them so."""
         # NaN is its own extreme; ten times as fast as asking every number
-        extremes = [torch.stack(torch.aminmax(p)) for p in self.parameters]
-        return bool(torch.stack(extremes).isfinite().all())
+        parts = (local(p) for p in self.parameters)
+        extremes = [torch.stack(torch.aminmax(part)) for part in parts if part.numel()]
+        wrong = (~torch.stack(extremes).isfinite()).sum()
+        return not (self.run.sum(wrong) if self.sharded else wrong)
 
     @torch.no_grad()
     def use_average(self) -> None:
         """Put the moving average into the model; the raw weights stay in the last checkpoint."""
-        if self.average is not None:
-            torch._foreach_copy_(self.parameters, self.average)
+        for parameter, average in zip(self.parameters, self.average or (), strict=False):
+            parameter.copy_(average)
+
+    @contextmanager
+    def whole(self) -> Iterator[nn.Module]:
+        """The model to sample from or to save: a copy that is whole, if the model is sharded."""
+        if self.sharded is None:
+            yield self.model
+        else:
+            with self.sharded.whole() as model:
+                yield model
+
+    def save(self, write: Callable[[nn.Module, Path], None], name: str = "model") -> None:
+        """Let ``write`` put the model into the run's folder as ``name``."""
+        with self.whole() as model:
+            self.run.save_folder(name, lambda path: write(model, path))
 
     def state_dict(self) -> dict[str, Any]:
-        return {
+        """The same of a sharded model as of a whole one, so that a run may go on as either."""
+        state = {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
             "average": self.average,
         }
+        return gathered(state, keep=self.run.is_main) if self.sharded else state
 
+    @torch.no_grad()
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        for name, mine in self.model.state_dict().items():
+            mine.copy_(split_like(state["model"][name], mine))
+        held = [p for group in self.optimizer.param_groups for p in group["params"]]
+        moments = {
+            number: {
+                name: split_like(saved, held[number]) if saved.ndim else saved
+                for name, saved in of_one.items()
+            }
+            for number, of_one in state["optimizer"]["state"].items()
+        }
+        self.optimizer.load_state_dict({**state["optimizer"], "state": moments})
         self.scaler.load_state_dict(state["scaler"])
         if self.average is not None:
             for mine, saved in zip(self.average, state["average"], strict=True):
-                mine.copy_(saved)
+                mine.copy_(split_like(saved, mine))

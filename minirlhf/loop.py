@@ -23,18 +23,22 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from minirlhf.callbacks import Callback, Event, JsonlLog, TensorBoardLog, default_callback
 from minirlhf.data.batching import by_length, cut
 from minirlhf.devices import auto_precision
 from minirlhf.errors import MinirlhfError
 from minirlhf.folder import RunFolder
+from minirlhf.recompute import checkpointed
+from minirlhf.sharding import take_part
+
+_T = TypeVar("_T")
 
 
 class Tracked(Protocol):
@@ -66,6 +70,7 @@ class Run:
         self.accelerator = make_accelerator(config.precision)
         self.device = self.accelerator.device
         self.rank, self.world = self.accelerator.process_index, self.accelerator.num_processes
+        self.sharded = config.fsdp and self.world > 1
         self.step, self.total, self.elapsed = 0, 0, 0.0
         self.memory: dict[str, Any] = {}
         """Small plain values a stage wants in its checkpoint, e.g. the losses per epoch."""
@@ -112,6 +117,15 @@ class Run:
         """Forward passes run in here: bf16, fp16 or, on a CPU, float32."""
         return self.accelerator.autocast()
 
+    @contextmanager
+    def forward(self, model: nn.Module) -> Iterator[None]:
+        """A forward pass of ``model`` runs in here if its gradients may be wanted: as in `autocast`
+        and, where `StageConfig.gradient_checkpointing` says so, keeping fewer activations.
+        """
+        keep = not (self.config.gradient_checkpointing and torch.is_grad_enabled())
+        with self.together(), self.autocast(), nullcontext() if keep else checkpointed(model):
+            yield
+
     def share(self, rows: Sequence) -> Sequence:
         """This process's part of a batch's rows."""
         return rows[self.rank :: self.world]
@@ -122,11 +136,29 @@ class Run:
         """This process's part of the rows, in pieces for one forward pass each; see `cut`."""
         return cut(self.share(by_length(rows, lengths)), lengths, size, self.device)
 
+    def level(self, pieces: Sequence[_T], *models: nn.Module) -> Iterator[_T]:
+        """The pieces, each to be passed through ``models``, one after another.
+
+        Sharded models have to be passed through equally often by all processes; here those that
+        have fewer pieces catch up.
+        """
+        if not self.sharded:
+            yield from pieces
+            return
+        counts = torch.zeros(self.world, dtype=torch.long)
+        counts[self.rank] = len(pieces)
+        most = int(self.sum(counts).max())
+        yield from pieces
+        for _ in range(most - len(pieces)):
+            for model in models:
+                with self.forward(model):
+                    take_part(model)
+
     def sum(self, tensor: Tensor) -> Tensor:
         """Sum of a tensor over processes, left on its device."""
         if self.world == 1:
             return tensor
-        with self._together():
+        with self.together():
             return self.accelerator.reduce(tensor.to(self.device), "sum").to(tensor.device)
 
     def from_main(self, value: Any) -> Any:
@@ -135,11 +167,11 @@ class Run:
             return value
         from accelerate.utils import broadcast_object_list
 
-        with self._together():
+        with self.together():
             return broadcast_object_list([value])[0]
 
     @contextmanager
-    def _together(self) -> Iterator[None]:
+    def together(self) -> Iterator[None]:
         """What processes do together fails with a sentence if one of them is gone."""
         try:
             yield
@@ -227,8 +259,9 @@ class Run:
         """Write what the run needs to go on from here."""
         self.check(self.step)
         self.elapsed = time.monotonic() - self._started
-        if self.is_main:
+        if self.is_main or self.sharded:
             tracked = {name: thing.state_dict() for name, thing in self._tracked.items()}
+        if self.is_main:
             self.files.write_state(
                 {
                     "step": self.step,

@@ -28,6 +28,7 @@ from minirlhf.fingerprints import of_vocabulary
 from minirlhf.kernels import use_fast_kernels
 from minirlhf.objectives import token_logprobs
 from minirlhf.randomness import generator
+from minirlhf.reading import last_mlp_at, output_layer_at
 
 if TYPE_CHECKING:
     from transformers.cache_utils import Cache
@@ -324,8 +325,8 @@ def response_logprobs(
     The output layer, at a large vocabulary most of the work, sees the tokens that predict a
     response token and no others.
     """
-    with _output_layer_at(model, batch.before):
-        logits = model(input_ids=batch.tokens[:, :-1], use_cache=False).logits[0]
+    with output_layer_at(model, batch.before):
+        logits = model(input_ids=batch.tokens[:, :-1], use_cache=False).logits.squeeze(0)
     logits = process_logits(logits, temperature, suppress)
     return batch.spread(token_logprobs(logits, batch.response_tokens))
 
@@ -343,23 +344,6 @@ def next_logits(policy, ids: Tensor, mask: Tensor, positions: Tensor, cache: Cac
         logits_to_keep=1,
         **position_arguments(policy, positions),
     ).logits[:, -1]
-
-
-@contextmanager
-def _output_layer_at(model, positions: Tensor) -> Iterator[None]:
-    """Within, ``model``'s logits are those of some positions, ``[1, N, V]`` for int64 ``[N]``.
-
-    A hook, since architectures differ in what they do to logits after the output layer.
-    """
-
-    def select(_, inputs: tuple[Tensor]) -> tuple[Tensor]:
-        return (inputs[0].flatten(0, 1).index_select(0, positions)[None],)
-
-    hook = model.get_output_embeddings().register_forward_pre_hook(select)
-    try:
-        yield
-    finally:
-        hook.remove()
 
 
 def position_arguments(model, positions: Tensor) -> dict[str, Tensor]:
@@ -453,17 +437,25 @@ class ScalarModel(nn.Module):
     def device(self) -> torch.device:
         return self.bias.device
 
-    def hidden_states(self, tokens: Tensor) -> Tensor:
+    def hidden_states(self, tokens: Tensor, **more: Tensor) -> Tensor:
         """The backbone's last hidden states of right-padded rows, row after row: ``[B * L, d]``."""
-        hidden = self.classifier.base_model(input_ids=tokens, use_cache=False).last_hidden_state
-        return hidden.flatten(0, 1)
+        backbone = self.classifier.base_model
+        return backbone(input_ids=tokens, use_cache=False, **more).last_hidden_state.flatten(0, 1)
+
+    def read(self, positions: Tensor, tokens: Tensor, **more: Tensor) -> Tensor:
+        """What the head says at some positions, int64 ``[N]``, of these rows: float32 ``[N]``.
+
+        Positions count through ``[B, L]`` in reading order.
+        """
+        with last_mlp_at(self.classifier, positions):
+            hidden = self.hidden_states(tokens, **more).index_select(0, positions)
+        return self.head(hidden).squeeze(-1).float() + self.bias
 
     def score(self, batch: Sequences) -> Tensor:
         """r(x, y), read off each row's last token: float32 ``[B]``."""
         rows, width = batch.tokens.shape
         last = torch.arange(rows, device=batch.tokens.device) * width + batch.lengths - 1
-        hidden = self.hidden_states(batch.tokens).index_select(0, last)
-        return self.head(hidden).squeeze(-1).float() + self.bias
+        return self.read(last, batch.tokens)
 
     @property
     def shares_prompts(self) -> bool:
@@ -472,18 +464,14 @@ class ScalarModel(nn.Module):
 
     def score_branches(self, batch: Branches) -> Tensor:
         """r(x, y) of completions that share their prompts' rows: float32 ``[N]``."""
-        backbone = self.classifier.base_model
-        mask = attention_mask(backbone, batch.mask)
-        hidden = backbone(
-            input_ids=batch.tokens, attention_mask=mask, position_ids=batch.positions,
-            use_cache=False,
-        ).last_hidden_state.flatten(0, 1)  # fmt: skip
-        return self.head(hidden.index_select(0, batch.last)).squeeze(-1).float() + self.bias
+        mask = attention_mask(self.classifier.base_model, batch.mask)
+        return self.read(
+            batch.last, batch.tokens, attention_mask=mask, position_ids=batch.positions
+        )
 
     def values(self, batch: Sequences) -> Tensor:
         """V of the state in which each response token is chosen: float32 ``[B, T]``, 0 elsewhere.
 
         As for log-probs, the value at response token t is read off the token before it.
         """
-        hidden = self.hidden_states(batch.tokens[:, :-1]).index_select(0, batch.before)
-        return batch.spread(self.head(hidden).squeeze(-1).float() + self.bias)
+        return batch.spread(self.read(batch.before, batch.tokens[:, :-1]))

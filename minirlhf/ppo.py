@@ -56,6 +56,7 @@ from minirlhf.rollouts import (
     samples,
     score,
 )
+from minirlhf.sharding import shard
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,10 @@ def _train(
         exact_logits(models.policy)
         exact_logits(models.reference)
     trainer = Trainer(run, models.to(run.device))
+    if run.sharded:
+        shard(models.reference)
+        if isinstance(models.reward, ScalarModel):
+            shard(models.reward)
     if config.ptx_gamma:
         texts = [document["text"] for document in pretraining]
         trainer.documents = encode_documents(tokenizer, texts, config.ptx_context)
@@ -130,7 +135,9 @@ def _train(
         clock = [time.monotonic()]
         start = iteration * config.rollout_batch
         drawn = stream(len(encoded), start, config.rollout_batch, config.seed, "prompts")
-        episodes = roll_out(run, models, [encoded[i] for i in drawn], iteration)
+        with trainer.policy.whole() as policy:
+            prompts = [encoded[i] for i in drawn]
+            episodes = roll_out(run, models.sampling(policy), prompts, iteration)
         clock.append(time.monotonic())
         episodes = score(run, models, episodes)
         clock.append(time.monotonic())
@@ -144,7 +151,7 @@ def _train(
         run.memory["metrics"] = metrics
 
     trainer.policy.use_average()
-    run.save_folder("model", lambda path: save_model(models.policy, tokenizer, path))
+    trainer.policy.save(lambda policy, path: save_model(policy, tokenizer, path))
     run.finish(run.memory["metrics"])
 
 
@@ -206,12 +213,13 @@ class Trainer:
         tokens = int(episodes.mask[rows].sum())
         count = tokens if config.normalization == "token" else len(rows)
         stats = torch.zeros(3, device=run.device)
-        for micro in run.pieces(rows, episodes.sequences.lengths, config.micro_batch):
+        pieces = run.pieces(rows, episodes.sequences.lengths, config.micro_batch)
+        for micro in run.level(pieces, self.models.policy):
             batch = episodes.sequences.trimmed(micro).to(run.device)
             mask = batch.response_mask
             old = episodes.logprobs[micro, : mask.shape[1]].to(run.device)
             advantage = advantages[micro, : mask.shape[1]].to(run.device)
-            with run.autocast():
+            with run.forward(self.models.policy):
                 logprobs = self.models.logprobs(self.models.policy, batch)
             loss = objectives.policy_loss(logprobs, old, advantage, mask, config.clip, count)
             self.policy.backward(loss)
@@ -245,11 +253,11 @@ class Trainer:
         count = tokens if config.normalization == "token" else number
         total = torch.zeros((), device=run.device)
         size = config.micro_batch or max(PIECE_TOKENS // config.ptx_context, 1)
-        for micro in micro_batches(run.share(rows), size):
+        for micro in run.level(micro_batches(run.share(rows), size), self.models.policy):
             packed = collate_packed(
                 [[documents[i] for i in row] for row in micro], self.models.tokenizer.pad_token_id
             ).to(run.device)
-            with run.autocast():
+            with run.forward(self.models.policy):
                 logprobs = packed_logprobs(self.models.policy, packed)
             loss = objectives.ptx_loss(logprobs, packed.targets[:, 1:], count)
             self.policy.backward(gamma * loss)
@@ -268,12 +276,13 @@ class Trainer:
         run, config = self.run, self.config
         tokens = int(episodes.mask[rows].sum())
         total = torch.zeros((), device=run.device)
-        for micro in run.pieces(rows, episodes.sequences.lengths, config.micro_batch):
+        pieces = run.pieces(rows, episodes.sequences.lengths, config.micro_batch)
+        for micro in run.level(pieces, self.models.value):
             batch = episodes.sequences.trimmed(micro).to(run.device)
             mask = batch.response_mask
             old = episodes.values[micro, : mask.shape[1]].to(run.device)
             target = returns[micro, : mask.shape[1]].to(run.device)
-            with run.autocast():
+            with run.forward(self.models.value):
                 values = self.models.value.values(batch)
             loss = objectives.value_loss(values, old, target, mask, config.value_clip, tokens)
             self.value.backward(loss)

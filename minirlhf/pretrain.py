@@ -99,7 +99,7 @@ def _train(
         model.train()
         loss = torch.zeros((), device=run.device)
         with seeded_dropout(config.seed, "dropout", step, run.rank):  # if the model has any
-            for micro in micro_batches(run.share(rows), size):
+            for micro in run.level(micro_batches(run.share(rows), size), model):
                 piece = packed_loss(run, model, corpus.batch(micro), count)
                 learner.backward(piece)
                 loss += piece.detach()
@@ -127,7 +127,7 @@ def _train(
             run.memory["metrics"] = {**run.memory.get("metrics", {}), **metrics}
 
     model.eval()
-    run.save_folder("model", lambda path: save_model(model, tokenizer, path))
+    learner.save(lambda model, path: save_model(model, tokenizer, path))
     run.finish(run.memory["metrics"])
 
 
@@ -158,7 +158,7 @@ class Corpus:
 def packed_loss(run: Run, model, batch: PackedRows, count: int) -> torch.Tensor:
     """This piece's part of the mean loss over ``count`` predicted tokens."""
     batch = batch.to(run.device)
-    with run.autocast():
+    with run.forward(model):
         logprobs = packed_logprobs(model, batch)
     return objectives.ptx_loss(logprobs, batch.targets[:, 1:], count)
 
@@ -170,6 +170,6 @@ def corpus_loss(run: Run, model, corpus: Corpus, rows_per_batch: int) -> float:
     rows = range(len(corpus))
     count = corpus.targets(rows)
     loss = torch.zeros((), device=run.device)
-    for micro in micro_batches(run.share(rows), rows_per_batch):
+    for micro in run.level(micro_batches(run.share(rows), rows_per_batch), model):
         loss += packed_loss(run, model, corpus.batch(micro), count)
     return float(run.sum(loss))

@@ -148,7 +148,7 @@ def _train(
         scores = score_ids(model, *zip(*examples, strict=True), tokenizer.pad_token_id)
     model.bias.copy_(objectives.reward_bias(scores))
     run.check(total, {"bias": float(model.bias)})
-    run.save_folder("model", lambda path: model.save(path, tokenizer))
+    learner.save(lambda model, path: model.save(path, tokenizer))
     run.finish({**run.memory["metrics"], "bias": float(model.bias)})
 
 
@@ -196,9 +196,8 @@ def accumulate_ranking(
     lengths = [len(item.prompt) + max(map(len, item.completions)) for item in batch]
     loss = torch.zeros((), device=run.device)
     pairs = correct = torch.zeros((), dtype=torch.long, device=run.device)
-    for micro in micro_batches(
-        run.share(by_length(range(len(batch)), lengths)), micro_batch or AT_ONCE
-    ):
+    rows = run.share(by_length(range(len(batch)), lengths))
+    for micro in run.level(micro_batches(rows, micro_batch or AT_ONCE), model):
         items = [batch[row] for row in micro]
         piece = rank(run, model, tokenizer, items, count=len(batch))
         if learner is not None:
@@ -217,7 +216,7 @@ def rank(
     """Score every completion of these prompts once and compare them."""
     prompts = [item.prompt for item in items for _ in item.completions]
     completions = [completion for item in items for completion in item.completions]
-    with run.autocast():
+    with run.forward(model):
         flat = score_ids(model, prompts, completions, tokenizer.pad_token_id)
     ks = torch.tensor([len(item.completions) for item in items])
     valid = torch.arange(int(ks.max())) < ks[:, None]

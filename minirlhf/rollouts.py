@@ -6,6 +6,7 @@ passes are split between processes and moved to their devices.
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -61,6 +62,12 @@ class Models:
                 model.to(device).eval()
         self.suppress = never_sampled(self.tokenizer, self.policy)
         return self
+
+    def sampling(self, policy: nn.Module) -> Models:
+        """The same models, but another policy to sample from."""
+        models = copy.copy(self)
+        models.policy = policy
+        return models
 
     def logprobs(self, model, batch: Sequences) -> Tensor:
         """Response log-probs as the sampler computes them, whichever the model."""
@@ -156,7 +163,10 @@ def score(run: Run, models: Models, episodes: Episodes) -> Episodes:
     reference, values = torch.zeros_like(episodes.logprobs), torch.zeros_like(episodes.logprobs)
     scores = torch.zeros(len(episodes.prompts))
     lengths = episodes.sequences.lengths
-    for rows in run.pieces(range(len(scores)), lengths, run.config.rollout_rows):
+    pieces = run.pieces(range(len(scores)), lengths, run.config.rollout_rows)
+    networks = [models.reference, models.value]
+    networks += [models.reward] * isinstance(models.reward, ScalarModel)
+    for rows in run.level(pieces, *networks):
         batch = episodes.sequences.trimmed(rows).to(run.device)
         width = batch.response_mask.shape[1]
         with run.autocast():

@@ -119,6 +119,10 @@ def _train(
         "policy",
         Learner(run, policy, betas=config.betas, decay=config.weight_decay, clip=config.grad_clip),
     )
+
+    def write(model, path: Path) -> None:
+        save_model(model, tokenizer, path)
+
     steps_per_epoch = -(-len(examples) // demos)
     total = steps_per_epoch * config.epochs
 
@@ -150,15 +154,13 @@ def _train(
             if held_out:
                 metrics["validation/loss"] = demonstration_loss(run, policy, tokenizer, held_out)
             if config.keep_epochs:
-                run.save_folder(
-                    f"epochs/{epoch + 1:02d}", lambda path: save_model(policy, tokenizer, path)
-                )
+                learner.save(write, f"epochs/{epoch + 1:02d}")
         if metrics:
             run.log(step + 1, metrics)
             run.memory["metrics"] = {**run.memory.get("metrics", {}), **metrics}
 
     policy.eval()
-    run.save_folder("model", lambda path: save_model(policy, tokenizer, path))
+    learner.save(write)
     run.finish(run.memory["metrics"])
 
 
@@ -174,10 +176,10 @@ def accumulate_loss(
     count = sum(len(completion) for _, completion in batch)
     lengths = [len(prompt) + len(completion) for prompt, completion in batch]
     total = torch.zeros((), device=run.device)
-    for micro in run.pieces(range(len(batch)), lengths, micro_batch):
+    for micro in run.level(run.pieces(range(len(batch)), lengths, micro_batch), policy):
         prompts, completions = zip(*(batch[row] for row in micro), strict=True)
         sequences = collate(prompts, completions, tokenizer.pad_token_id).to(run.device)
-        with run.autocast():
+        with run.forward(policy):
             logprobs = response_logprobs(policy, sequences)
         loss = objectives.sft_loss(logprobs, sequences.response_mask, count)
         if learner is not None:

@@ -1,11 +1,12 @@
 """Every stage by itself, of 20 steps: what one process and two have to agree about.
 
-    python stages.py FOLDER 1 float64
+    python stages.py FOLDER 1 float64 [STAGE ...] [SETTING=VALUE ...]
 
 writes each stage's run, and `gradients.pt`: those of its first step, summed over the processes.
 """
 
 import copy
+import json
 import sys
 from pathlib import Path
 
@@ -30,27 +31,29 @@ PPO = {
 PTX = {"ptx_gamma": 0.5, "ptx_examples_per_episode": 0.5, "ptx_context": 32}
 
 
-def stage(name: str, folder: Path) -> None:
+def stage(name: str, folder: Path, **common: object) -> None:
     """One stage, from models of its own. Dropout is off: its masks depend on how a batch is cut."""
     tok, model = tokenizer(), policy(scale=1.0)
     to = {"folder": folder / name, "callback": ()}
     if name == "base":
-        config = PretrainConfig(context=64, batch=2, epochs=4, max_steps=20, warmup=2, log_every=1)
+        config = PretrainConfig(
+            context=64, batch=2, epochs=4, max_steps=20, warmup=2, log_every=1, **common
+        )
         pretrain(config, model, tok, DOCUMENTS, **to)
     elif name in ("sft", "initial"):
         mix = {"pretrain_mix": 0.25} if name == "initial" else {}
         config = SFTConfig(
-            epochs=5 - len(mix), residual_dropout=0.0, keep_epochs=False, **FIT, **mix
+            epochs=5 - len(mix), residual_dropout=0.0, keep_epochs=False, **FIT, **mix, **common
         )
         train_sft(config, model, tok, DEMONSTRATIONS, pretraining=DOCUMENTS, **to)
     elif name == "reward":
         reward = ScalarModel.from_policy(model, tok)
-        config = RewardConfig(epochs=5, **FIT)
+        config = RewardConfig(epochs=5, **FIT, **common)
         train_reward(config, reward, tok, RANKINGS, demonstrations=DEMONSTRATIONS, **to)
     else:
         reward = ScalarModel.from_policy(model, tok)
         models = (model, copy.deepcopy(model), reward, reward.value_model())
-        config = PPOConfig(**PPO, **(PTX if name == "ppo-ptx" else {}))
+        config = PPOConfig(**PPO, **(PTX if name == "ppo-ptx" else {}), **common)
         train_ppo(config, *models, tok, DEMONSTRATIONS, pretraining=DOCUMENTS, **to)
 
 
@@ -59,6 +62,8 @@ def keep_first_gradients(folder: Path) -> None:
     step = Learner.step
 
     def kept(learner: Learner, rate: float) -> torch.Tensor:
+        if learner.sharded:
+            return step(learner, rate)
         learner.stash()
         path = learner.run.folder / "gradients.pt"
         if learner.run.is_main and not path.exists():
@@ -68,15 +73,17 @@ def keep_first_gradients(folder: Path) -> None:
     Learner.step = kept
 
 
-def main(folder: Path, processes: str, dtype: str, *names: str) -> None:
+def main(folder: Path, processes: str, dtype: str, *words: str) -> None:
     """All stages, or some, in float32 or float64; refuses another number of processes."""
+    settings = dict(word.split("=") for word in words if "=" in word)
+    common = {name: json.loads(value) for name, value in settings.items()}
     assert make_accelerator("fp32").num_processes == int(processes)
     if dtype == "float64":
         torch.set_default_dtype(torch.float64)
         torch.Tensor.float = torch.Tensor.double  # what the engine computes in
     keep_first_gradients(folder)
-    for name in names or STAGES:
-        stage(name, folder)
+    for name in [word for word in words if "=" not in word] or STAGES:
+        stage(name, folder, **common)
 
 
 if __name__ == "__main__":

@@ -49,10 +49,10 @@ def outcome(process: subprocess.Popen) -> tuple[str, str]:
     return said, errors
 
 
-def run_stages(folder: Path, dtype: str, names: tuple[str, ...]) -> None:
-    """One process and two, at once, through the same stages."""
+def run_stages(folder: Path, dtype: str, names: tuple[str, ...], *settings: str) -> None:
+    """One process and two, at once, through the same stages; ``settings`` are those of the two."""
     script = Path(__file__).parent / "stages.py"
-    two = launch(script, folder / "two", 2, dtype, *names)
+    two = launch(script, folder / "two", 2, dtype, *names, *settings)
     one = [sys.executable, str(script), str(folder / "one"), "1", dtype, *names]
     subprocess.run(one, env=environment(), check=True, timeout=PATIENCE)
     outcome(two)
@@ -92,6 +92,40 @@ def test_two_processes_give_the_numbers_of_one(tmp_path):
         assert len(metrics(one)["step"]) == 20
         assert apart(weights(one), weights(two)) < 1e-9, stage
         assert apart(metrics(one), metrics(two)) < 1e-9, stage
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ("fsdp=true", "micro_batch=1", "gradient_checkpointing=true"),
+        pytest.param(("fsdp=true",), marks=pytest.mark.slow),
+    ],
+)
+def test_two_processes_that_share_a_model_give_the_numbers_of_one(settings, tmp_path):
+    """Each holds a part of it; with one row a piece they have unlike numbers of pieces."""
+    run_stages(tmp_path, "float64", STAGES, *settings)
+    for stage in STAGES:
+        one, two = (tmp_path / number / stage for number in ("one", "two"))
+        assert len(metrics(two)["step"]) == 20
+        assert apart(weights(one), weights(two)) < 1e-9, stage
+        assert apart(metrics(one), metrics(two)) < 1e-9, stage
+        names = ("model.safetensors", "config.json")
+        assert all((two / "model" / name).exists() for name in names)
+
+
+def test_a_run_that_one_process_began_goes_on_in_two_that_share(tmp_path):
+    folder = tmp_path / "two" / "ppo-ptx"
+    folder.mkdir(parents=True)
+    (folder / "control.json").write_text('{"stop": true}')
+    script = [sys.executable, str(Path(__file__).parent / "stages.py")]
+    begin = [*script, str(folder.parent), "1", "float64", "ppo-ptx"]
+    assert subprocess.run(begin, env=environment(), capture_output=True).returncode
+    assert torch.load(folder / "checkpoint" / "state.pt", weights_only=True)["step"] == 1
+    (folder / "control.json").unlink()
+    run_stages(tmp_path, "float64", ("ppo-ptx",), "fsdp=true")
+    one, two = (tmp_path / number / "ppo-ptx" for number in ("one", "two"))
+    assert apart(weights(one), weights(two)) < 1e-9
+    assert apart(metrics(one), metrics(two)) < 1e-9
 
 
 BAND = 2e-3
@@ -143,9 +177,9 @@ def test_a_command_in_two_processes(name, world, tmp_path):
         assert errors.count("note: 1 of 26 prompts exceed max_prompt = 24") == 1, errors
 
 
-@pytest.mark.parametrize("rank", [0, 1])
-def test_a_killed_process_ends_the_run_and_it_can_go_on(rank, world, tmp_path):
-    words = f"{PPO} --checkpoint-seconds 0 --episodes 320".replace("@", f"{world}/").split()
+@pytest.mark.parametrize(("rank", "more"), [(0, ""), (1, ""), (1, "--fsdp")])
+def test_a_killed_process_ends_the_run_and_it_can_go_on(rank, more, world, tmp_path):
+    words = f"{PPO} --checkpoint-seconds 0 --episodes 320 {more}".replace("@", f"{world}/").split()
     run = ["-m", "minirlhf.cli", *words, "--folder", tmp_path / "run"]
     process = launch(*run)
     try:

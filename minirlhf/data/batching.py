@@ -7,7 +7,7 @@ Sampling alone pads on the left: its rows have to end in the same column to grow
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -113,7 +113,7 @@ def by_length(rows: Sequence[int], lengths: Sequence[int] | Tensor) -> list[int]
     return sorted(map(int, rows), key=lambda row: int(lengths[row]))
 
 
-def micro_batches(rows: Sequence, size: int | None) -> Iterator[Sequence]:
+def micro_batches(rows: Sequence, size: int | None) -> list[Sequence]:
     """Cut a batch into pieces of at most ``size`` rows (``None``: one piece)."""
     size = size or max(len(rows), 1)
-    return (rows[start : start + size] for start in range(0, len(rows), size))
+    return [rows[start : start + size] for start in range(0, len(rows), size)]

@@ -1,4 +1,4 @@
-"""Faster kernels of torch's own for what transformers' models compute: the same maths.
+"""Matrix products by oneDNN.
 
 On AMD's processors torch gives float32 matrix products to MKL, which leaves AVX-512 unused there;
 oneDNN, which torch brings too, uses it and is twice as fast. torch asks oneDNN only where it may
@@ -24,22 +24,6 @@ ROWS = 256
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16")
 
 
-def use_fast_kernels(model: nn.Module) -> None:
-    """Put faster modules in the place of a model's own. Weights and their names stay."""
-    from transformers.activations import NewGELUActivation
-    from transformers.pytorch_utils import Conv1D
-
-    for module in list(model.modules()):
-        for name, child in module.named_children():
-            if isinstance(child, NewGELUActivation):
-                # GPT-2 spells out the tanh approximation: eight passes over memory become one
-                setattr(module, name, nn.GELU(approximate="tanh"))
-            elif type(child) is nn.Linear and mkl_is_slow():
-                child.__class__ = FastLinear
-            elif type(child) is Conv1D and mkl_is_slow():
-                child.__class__ = _fast_conv1d()
-
-
 class FastLinear(nn.Linear):
     """A linear layer whose large products go to oneDNN."""
 
@@ -51,11 +35,12 @@ class FastLinear(nn.Linear):
 
 
 @lru_cache
-def _fast_conv1d() -> type[nn.Module]:
+def fast_conv1d() -> type[nn.Module]:
+    """GPT-2's linear layer, made when transformers is there."""
     from transformers.pytorch_utils import Conv1D
 
     class FastConv1D(Conv1D):
-        """GPT-2's linear layer, its weights ``[in, out]``, with large products by oneDNN."""
+        """Weights ``[in, out]``; large products go to oneDNN."""
 
         def forward(self, x: Tensor) -> Tensor:
             """As ``Conv1D``."""
