@@ -70,7 +70,6 @@ class Run:
         self.accelerator = make_accelerator(config.precision)
         self.device = self.accelerator.device
         self.rank, self.world = self.accelerator.process_index, self.accelerator.num_processes
-        self.sharded = config.fsdp and self.world > 1
         self.step, self.total, self.elapsed = 0, 0, 0.0
         self.memory: dict[str, Any] = {}
         """Small plain values a stage wants in its checkpoint, e.g. the losses per epoch."""
@@ -107,6 +106,11 @@ class Run:
     @property
     def is_main(self) -> bool:
         return self.rank == 0
+
+    @property
+    def sharded(self) -> bool:
+        """Whether each process holds a part of the models."""
+        return self.config.fsdp and self.world > 1
 
     @property
     def exact(self) -> bool:

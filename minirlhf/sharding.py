@@ -16,19 +16,30 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
+from minirlhf.errors import MinirlhfError
 from minirlhf.models import ScalarModel, obeys_masks
 from minirlhf.reading import last_mlp
 from minirlhf.recompute import layers
 
+ON_CPUS = hasattr(torch.cpu.Stream, "record_event")
+"""Whether this torch's FSDP2 works without a GPU, too; 2.6's doesn't."""
+
 
 def shard(model: nn.Module) -> None:
-    """Split ``model``, in place: its layers each by itself, and what is around them."""
+    """Split ``model``, in place: its layers each by itself, and what is around them.
+
+    Raises `MinirlhfError` on a CPU with a torch whose FSDP needs a GPU.
+    """
     from torch.distributed.device_mesh import init_device_mesh  # a second, for those who need it
     from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
 
     network = model.classifier if isinstance(model, ScalarModel) else model
     obeys_masks(network), last_mlp(network.base_model)  # found out by passes of their own
     device = next(model.parameters()).device
+    if device.type == "cpu" and not ON_CPUS:
+        raise MinirlhfError(
+            f"fsdp needs a GPU with torch {torch.__version__}: take a newer torch, or leave it out."
+        )
     mesh = init_device_mesh(device.type, (torch.distributed.get_world_size(),))
     for layer in layers(model):
         fully_shard(layer, mesh=mesh)

@@ -15,6 +15,7 @@ from test_resume import TIMES
 from tiny import DEMONSTRATIONS, write_world
 
 from minirlhf.data.records import write_jsonl
+from minirlhf.sharding import ON_CPUS
 
 LAUNCH = "torch.distributed.run --standalone --nproc_per_node 2".split()
 """On a CPU `accelerate launch` starts one process, however many it is asked for."""
@@ -94,6 +95,10 @@ def test_two_processes_give_the_numbers_of_one(tmp_path):
         assert apart(metrics(one), metrics(two)) < 1e-9, stage
 
 
+needs_fsdp = pytest.mark.skipif(not ON_CPUS, reason="this torch's FSDP needs a GPU")
+
+
+@needs_fsdp
 @pytest.mark.parametrize(
     "settings",
     [
@@ -113,6 +118,7 @@ def test_two_processes_that_share_a_model_give_the_numbers_of_one(settings, tmp_
         assert all((two / "model" / name).exists() for name in names)
 
 
+@needs_fsdp
 def test_a_run_that_one_process_began_goes_on_in_two_that_share(tmp_path):
     folder = tmp_path / "two" / "ppo-ptx"
     folder.mkdir(parents=True)
@@ -177,7 +183,10 @@ def test_a_command_in_two_processes(name, world, tmp_path):
         assert errors.count("note: 1 of 26 prompts exceed max_prompt = 24") == 1, errors
 
 
-@pytest.mark.parametrize(("rank", "more"), [(0, ""), (1, ""), (1, "--fsdp")])
+@pytest.mark.parametrize(
+    ("rank", "more"),
+    [(0, ""), (1, ""), pytest.param(1, "--fsdp", marks=needs_fsdp)],
+)
 def test_a_killed_process_ends_the_run_and_it_can_go_on(rank, more, world, tmp_path):
     words = f"{PPO} --checkpoint-seconds 0 --episodes 320 {more}".replace("@", f"{world}/").split()
     run = ["-m", "minirlhf.cli", *words, "--folder", tmp_path / "run"]
