@@ -89,8 +89,7 @@ class Learner:
         """Add the gradients of a piece whose loss is already divided by the batch's size."""
         if self.sharded:
             loss = loss * self.run.world  # FSDP takes the mean over processes
-        with self.run.together():
-            self.scaler.scale(loss).backward()
+        self.scaler.scale(loss).backward()
 
     def stash(self) -> Tensor:
         """Sum the gradients so far over processes, put them aside for `step`, return their norm.
@@ -157,8 +156,9 @@ class Learner:
     @torch.no_grad()
     def use_average(self) -> None:
         """Put the moving average into the model; the raw weights stay in the last checkpoint."""
-        for parameter, average in zip(self.parameters, self.average or (), strict=False):
-            parameter.copy_(average)
+        if self.average is not None:
+            for parameter, average in zip(self.parameters, self.average, strict=True):
+                parameter.copy_(average)
 
     @contextmanager
     def whole(self) -> Iterator[nn.Module]:
@@ -186,8 +186,10 @@ class Learner:
 
     @torch.no_grad()
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        for name, mine in self.model.state_dict().items():
-            mine.copy_(split_like(state["model"][name], mine))
+        mine = self.model.state_dict()
+        self.model.load_state_dict(
+            {name: split_like(saved, mine.get(name)) for name, saved in state["model"].items()}
+        )
         held = [p for group in self.optimizer.param_groups for p in group["params"]]
         moments = {
             number: {
@@ -199,5 +201,5 @@ class Learner:
         self.optimizer.load_state_dict({**state["optimizer"], "state": moments})
         self.scaler.load_state_dict(state["scaler"])
         if self.average is not None:
-            for mine, saved in zip(self.average, state["average"], strict=True):
-                mine.copy_(split_like(saved, mine))
+            for average, saved in zip(self.average, state["average"], strict=True):
+                average.copy_(split_like(saved, average))

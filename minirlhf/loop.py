@@ -81,16 +81,27 @@ class Run:
         self._callbacks = [callback] if callable(callback) else list(callback or ())
         try:
             self._open(data or {})
-        except BaseException:
-            self.close(failed=True)
+        except BaseException as error:
+            self.__exit__(type(error), error)
             raise
         self._started = time.monotonic() - self.elapsed
 
     def __enter__(self) -> Run:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, *_: object
+    ) -> None:
+        """Close the run. What processes do together fails with a sentence if one is gone."""
         self.close(failed=kind is not None)
+        # gloo's errors have no type of their own
+        lost = isinstance(error, torch.distributed.DistError) or "onnection" in str(error)
+        if self.world > 1 and isinstance(error, RuntimeError) and lost:
+            raise MinirlhfError(
+                f"{self.stage}: another process of this run has ended, and what it printed, if "
+                f"anything, says why. The same command on {self.folder} goes on from its last "
+                "checkpoint."
+            ) from error
 
     @property
     def folder(self) -> Path:
@@ -127,7 +138,7 @@ class Run:
         and, where `StageConfig.gradient_checkpointing` says so, keeping fewer activations.
         """
         keep = not (self.config.gradient_checkpointing and torch.is_grad_enabled())
-        with self.together(), self.autocast(), nullcontext() if keep else checkpointed(model):
+        with self.autocast(), nullcontext() if keep else checkpointed(model):
             yield
 
     def share(self, rows: Sequence) -> Sequence:
@@ -162,8 +173,7 @@ class Run:
         """Sum of a tensor over processes, left on its device."""
         if self.world == 1:
             return tensor
-        with self.together():
-            return self.accelerator.reduce(tensor.to(self.device), "sum").to(tensor.device)
+        return self.accelerator.reduce(tensor.to(self.device), "sum").to(tensor.device)
 
     def from_main(self, value: Any) -> Any:
         """The main process's value of something small, in every process."""
@@ -171,23 +181,7 @@ class Run:
             return value
         from accelerate.utils import broadcast_object_list
 
-        with self.together():
-            return broadcast_object_list([value])[0]
-
-    @contextmanager
-    def together(self) -> Iterator[None]:
-        """What processes do together fails with a sentence if one of them is gone."""
-        try:
-            yield
-        except RuntimeError as error:
-            lost = isinstance(error, torch.distributed.DistError) or "onnection" in str(error)
-            if not lost:  # gloo's errors have no type of their own
-                raise
-            raise MinirlhfError(
-                f"{self.stage}: another process of this run has ended, and what it printed, if "
-                f"anything, says why. The same command on {self.folder} goes on from its last "
-                "checkpoint."
-            ) from error
+        return broadcast_object_list([value])[0]
 
     # ------------------------------------------------------------------------------------- the loop
 

@@ -28,7 +28,7 @@ from minirlhf.fingerprints import of_vocabulary
 from minirlhf.kernels import use_fast_kernels
 from minirlhf.objectives import token_logprobs
 from minirlhf.randomness import generator
-from minirlhf.reading import last_mlp_at, output_layer_at
+from minirlhf.reading import last_mlp_at, on_trial, output_layer_at
 
 if TYPE_CHECKING:
     from transformers.cache_utils import Cache
@@ -235,17 +235,15 @@ def _sees_everything(backbone) -> bool:
     return plain and not local and config._attn_implementation in ("sdpa", "eager")
 
 
-@torch.no_grad()
 def _keeps_documents_apart(backbone) -> bool:
     if not _takes_positions(type(backbone)):
         return False
-    was, device = backbone.training, backbone.device
-    backbone.eval()
+    device = backbone.device
     ids = torch.arange(8, device=device)[None] % backbone.get_input_embeddings().num_embeddings
     documents = torch.tensor([[1] * 4 + [2] * 4], device=device)
     positions = torch.arange(4, device=device).repeat(2)[None]
     try:
-        with torch.autocast(device.type, enabled=False):
+        with on_trial(backbone):
             mask = attention_mask(backbone, block_diagonal_mask(documents))
             together = backbone(
                 input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False
@@ -253,8 +251,6 @@ def _keeps_documents_apart(backbone) -> bool:
             alone = backbone(input_ids=ids[:, 4:], use_cache=False).last_hidden_state
     except (ValueError, RuntimeError, TypeError):  # it takes no such mask
         return False
-    finally:
-        backbone.train(was)
     return torch.allclose(together, alone, atol=1e-3 * float(alone.abs().max()))
 
 

@@ -135,8 +135,8 @@ def _train(
         clock = [time.monotonic()]
         start = iteration * config.rollout_batch
         drawn = stream(len(encoded), start, config.rollout_batch, config.seed, "prompts")
+        prompts = [encoded[i] for i in drawn]
         with trainer.policy.whole() as policy:
-            prompts = [encoded[i] for i in drawn]
             episodes = roll_out(run, models.sampling(policy), prompts, iteration)
         clock.append(time.monotonic())
         episodes = score(run, models, episodes)

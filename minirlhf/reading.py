@@ -83,22 +83,30 @@ def last_mlp(backbone) -> nn.Module | None:
     return None if name is None else backbone.get_submodule(name)
 
 
-@torch.no_grad()
+@contextmanager
+def on_trial(backbone) -> Iterator[None]:
+    """Within, passes through ``backbone`` are exact, without dropout and without gradients."""
+    was = backbone.training
+    backbone.eval()
+    try:
+        with torch.no_grad(), torch.autocast(backbone.device.type, enabled=False):
+            yield
+    finally:
+        backbone.train(was)
+
+
 def _name_of_last_mlp(backbone) -> str | None:
     names = [name for name, _ in backbone.named_modules() if name.split(".")[-1] == "mlp"]
     if not names:
         return None
-    was, device = backbone.training, backbone.device
-    backbone.eval()
+    device = backbone.device
     ids = torch.arange(4, 12, device=device)[None] % backbone.get_input_embeddings().num_embeddings
     read = torch.tensor([2, 5], device=device)
     try:
-        with torch.autocast(device.type, enabled=False):
+        with on_trial(backbone):
             full = backbone(input_ids=ids, use_cache=False).last_hidden_state[0, read]
             with _at(backbone.get_submodule(names[-1]), read):
                 part = backbone(input_ids=ids, use_cache=False).last_hidden_state[0, read]
     except Exception:  # an MLP that is called in another way, or gives more than a tensor
         return None
-    finally:
-        backbone.train(was)
     return names[-1] if torch.allclose(full, part, atol=1e-4 * float(full.abs().max())) else None

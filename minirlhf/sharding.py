@@ -103,8 +103,8 @@ def gathered(state: Any, keep: bool) -> Any:
     return tree_map(gather, state)
 
 
-def split_like(whole: Tensor, part: Tensor) -> Tensor:
-    """``whole`` split as ``part`` is; as it is where ``part`` is an ordinary tensor."""
+def split_like(whole: Tensor, part: Tensor | None) -> Tensor:
+    """``whole`` split as ``part`` is; as it is where ``part`` is an ordinary tensor, or none."""
     if not is_split(part):
         return whole
     from torch.distributed.tensor import distribute_tensor

@@ -214,3 +214,16 @@ def test_a_containers_limit_counts_and_files_that_were_read_do_not(tmp_path, mon
     assert doctor.available_memory() == 400 < free
     (tmp_path / "memory.max").write_text("max\n")
     assert doctor.available_memory() > 400
+
+
+@pytest.mark.parametrize(
+    ("gigabytes", "found"),
+    [
+        (2, "Tinytown's models; GPT-2 (124M) needs 3 GB for sft and rm"),
+        (4, "of GPT-2's sizes, sft: gpt2, rm: gpt2, ppo: none"),
+        (16, "of GPT-2's sizes, sft: gpt2-medium, rm: gpt2-medium, ppo: gpt2"),
+        (80, "of GPT-2's sizes, sft: gpt2-xl, rm: gpt2-xl, ppo: gpt2-large"),
+    ],
+)
+def test_fit(gigabytes, found):
+    assert doctor.check_fit(int(gigabytes * 1e9)).found == found

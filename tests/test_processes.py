@@ -183,9 +183,11 @@ def test_a_command_in_two_processes(name, world, tmp_path):
         assert errors.count("note: 1 of 26 prompts exceed max_prompt = 24") == 1, errors
 
 
-@pytest.mark.parametrize("rank", [0, 1])
-def test_a_killed_process_ends_the_run_and_it_can_go_on(rank, world, tmp_path):
-    words = f"{PPO} --checkpoint-seconds 0 --episodes 320".replace("@", f"{world}/").split()
+@pytest.mark.parametrize(
+    ("rank", "more"), [(0, ""), (1, ""), pytest.param(1, "--fsdp", marks=needs_fsdp)]
+)
+def test_a_killed_process_ends_the_run_and_it_can_go_on(rank, more, world, tmp_path):
+    words = f"{PPO} --checkpoint-seconds 0 --episodes 320 {more}".replace("@", f"{world}/").split()
     run = ["-m", "minirlhf.cli", *words, "--folder", tmp_path / "run"]
     process = launch(*run)
     try:

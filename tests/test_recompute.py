@@ -51,12 +51,11 @@ def train(stage: str, config, folder) -> list[torch.Tensor]:
 
 @pytest.mark.parametrize("stage", CONFIGS)
 def test_every_stage_learns_the_same_to_the_last_bit(stage, tmp_path, monkeypatch):
-    again = []
+    again, original = [], torch.utils.checkpoint.checkpoint
     monkeypatch.setattr(
         "minirlhf.recompute.checkpoint",
         lambda forward, *args, **options: again.append(1) or original(forward, *args, **options),
     )
-    original = torch.utils.checkpoint.checkpoint
     kept = train(stage, CONFIGS[stage], tmp_path / "kept")
     assert not again
     config = replace(CONFIGS[stage], gradient_checkpointing=True)
@@ -70,7 +69,7 @@ def test_a_run_may_go_on_with_it(tmp_path):
     train("reward", replace(CONFIGS["reward"], gradient_checkpointing=True), tmp_path)
 
 
-def test_less_is_kept(monkeypatch):
+def test_less_is_kept():
     config = policy("gpt2").config
     config.n_layer = 8
     model = type(policy("gpt2"))(config).eval()

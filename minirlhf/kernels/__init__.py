@@ -12,15 +12,15 @@ def use_fast_kernels(model: nn.Module) -> None:
     from transformers.activations import NewGELUActivation
     from transformers.pytorch_utils import Conv1D
 
-    from minirlhf.kernels.attention import FASTER
+    from minirlhf.kernels.attention import FastNeoXAttention, GPTNeoXAttention
 
     for module in list(model.modules()):
         for name, child in module.named_children():
             if isinstance(child, NewGELUActivation):
                 # GPT-2 spells out the tanh approximation: eight passes over memory become one
                 setattr(module, name, nn.GELU(approximate="tanh"))
-            elif type(child) in FASTER:
-                child.__class__ = FASTER[type(child)]
+            elif type(child) is GPTNeoXAttention:
+                child.__class__ = FastNeoXAttention
             elif type(child) is nn.Linear and mkl_is_slow():
                 child.__class__ = FastLinear
             elif type(child) is Conv1D and mkl_is_slow():

@@ -10,9 +10,11 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd.function import once_differentiable
 from transformers.models.gpt_neox.modeling_gpt_neox import GPTNeoXAttention
+
+from minirlhf.kernels.products import is_float32_on_cpu
 
 LONGEST = 96
 """Tokens of a row beyond which torch's own kernel is as fast."""
@@ -25,7 +27,7 @@ class FastNeoXAttention(GPTNeoXAttention):
 
     def forward(self, hidden_states: Tensor, **told: Any) -> tuple[Tensor, Tensor | None]:
         """As ``GPTNeoXAttention``."""
-        if not _fits(self, hidden_states, told, self.attention_dropout):
+        if not _fits(self, hidden_states, told):
             return super().forward(hidden_states, **told)
         heads = self.query_key_value(hidden_states).unflatten(-1, (-1, 3, self.head_size))
         cos, sin = told["position_embeddings"]
@@ -35,19 +37,14 @@ class FastNeoXAttention(GPTNeoXAttention):
         return self.dense(mixed), None
 
 
-FASTER = {GPTNeoXAttention: FastNeoXAttention}
-"""What takes the place of what."""
-
-
-def _fits(layer: nn.Module, x: Tensor, told: dict[str, Any], dropout: float) -> bool:
+def _fits(layer: GPTNeoXAttention, x: Tensor, told: dict[str, Any]) -> bool:
     """Whether this is training on whole short rows, in float32 on a CPU."""
     mask = told.get("attention_mask")
     return (
-        torch.is_grad_enabled() and x.device.type == "cpu" and x.dtype == torch.float32
-        and not torch.is_autocast_enabled("cpu")
+        torch.is_grad_enabled() and is_float32_on_cpu(x)
         and 1 < x.shape[1] <= LONGEST
         and layer.config._attn_implementation == "sdpa"
-        and not (layer.training and dropout)
+        and not (layer.training and layer.attention_dropout)
         and (mask is None or mask.dtype == torch.bool)
         and all(name in KNOWN or value is None or value is False for name, value in told.items())
     )  # fmt: skip
@@ -105,14 +102,14 @@ class Mix(torch.autograd.Function):
         ).mul_(weights)
         torch.bmm(scores, keys, out=of_queries)
         torch.bmm(scores.transpose(1, 2), queries, out=of_keys)
-        of_heads = torch.empty_strided(turned.shape, ctx.layout)
+        of_heads = gradient.new_empty_strided(turned.shape, ctx.layout)
         of_heads.copy_(_turned(results, cos, -sin))
         return of_heads, None, None, None
 
 
 def _turned(heads: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """A contiguous copy, queries and keys turned by their positions' angles (Su et al. 2021)."""
-    turned = torch.empty(heads.shape)
+    turned = heads.new_empty(heads.shape)
     half = cos.shape[-1]
     turned[2], turned[:2, ..., 2 * half :] = heads[2], heads[:2, ..., 2 * half :]
     one, other = heads[:2, ..., :half], heads[:2, ..., half : 2 * half]

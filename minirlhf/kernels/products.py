@@ -57,10 +57,13 @@ def _affine(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 
 def _is_worth_it(x: Tensor) -> bool:
-    large = x.numel() >= ROWS * x.shape[-1]
-    return large and x.device.type == "cpu" and x.dtype == torch.float32 and (
-        not torch.is_autocast_enabled("cpu")
-    )  # fmt: skip
+    return x.numel() >= ROWS * x.shape[-1] and is_float32_on_cpu(x)
+
+
+def is_float32_on_cpu(x: Tensor) -> bool:
+    """Whether what is computed of ``x`` is computed on a CPU, in float32 and not under autocast."""
+    plain = x.device.type == "cpu" and x.dtype == torch.float32
+    return plain and not torch.is_autocast_enabled("cpu")
 
 
 class Product(torch.autograd.Function):
