@@ -107,6 +107,7 @@ LARGE = (
 GROWTH = tuple(
     experiment("PPO iteration", shape, PPO[:2], rounds=0.5, threads=(2,))
     for shape in (
+        SMALL,
         *(replace(SMALL, batch=batch) for batch in (16, 32, 128, 256)),
         *(replace(SMALL, prompt=p, response=2 * p) for p in (12, 48, 80)),
         *(replace(SMALL, name=f"4 layers of {w}", width=w) for w in (64, 256, 512)),

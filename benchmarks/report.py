@@ -1,17 +1,22 @@
-"""The results as a table in text and as a picture: ``python -m benchmarks.report FOLDER``."""
+"""The results as a table in text and as pictures: ``python -m benchmarks.report FOLDER``."""
 
 from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks.experiments import GROUPS, SMALL
+from benchmarks.shapes import Shape
+
 Result = dict[str, Any]
+SHAPES = {one.name: one.shape for group in GROUPS.values() for one in group}
 
 
 def write(folder: Path) -> None:
-    """``results.md`` and ``results.png`` from the JSON files of a folder."""
+    """``results.md``, ``results.png`` and ``growth.png`` from the JSON files of a folder."""
     groups = {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
     identical = groups.pop("identical", None)
     text = ["# Results", ""]
@@ -24,6 +29,8 @@ def write(folder: Path) -> None:
     timed = [result for group in groups.values() for result in group["results"]]
     if timed:
         picture(timed, folder / "results.png")
+    if "growth" in groups:
+        growth(groups["growth"]["results"], folder / "growth.png")
 
 
 def table(results: list[Result]) -> list[str]:
@@ -92,6 +99,41 @@ def picture(results: list[Result], path: Path) -> None:
     axes.invert_yaxis()
     axes.set_xlabel("time of the peer, in multiples of minirlhf's; lines from least to most")
     figure.savefig(path, dpi=130)
+
+
+def growth(results: list[Result], path: Path) -> None:
+    """How seconds and memory of a PPO iteration grow with batch, length and width."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 5), layout="constrained")
+    panels = figure.subplots(2, 3, sharex="col", sharey="row")
+    for column, (name, of) in enumerate(
+        {"rows": "batch", "tokens of a row": "prompt response", "width": "width"}.items()
+    ):
+        line = line_of(results, of.split())
+        for row, (unit, label) in enumerate({"seconds": "seconds", "peak_mb": "MB"}.items()):
+            axes = panels[row, column]
+            for contestant in ("minirlhf", "trl 1.12.0"):
+                points = [(x, found[contestant][unit]) for x, found in line if contestant in found]
+                axes.loglog(*zip(*points, strict=True), "o-", label=contestant)
+            axes.xaxis.set_minor_formatter("")
+            axes.set_xticks([x for x, _ in line], [str(x) for x, _ in line])
+            if column == 0:
+                axes.set_ylabel(label)
+        panels[1, column].set_xlabel(name)
+    panels[0, 0].legend()
+    figure.savefig(path, dpi=130)
+
+
+def line_of(results: list[Result], changed: list[str]) -> list[tuple[int, dict[str, Any]]]:
+    """The results whose shapes differ from `SMALL` in nothing but these fields."""
+    like = {field: getattr(SMALL, field) for field in ("name", *changed)}
+    line = []
+    for result in results:
+        shape: Shape = SHAPES[result["experiment"]]
+        if replace(shape, **like) == SMALL:
+            line.append((sum(getattr(shape, field) for field in changed), result["contestants"]))
+    return sorted(line, key=lambda point: point[0])
 
 
 if __name__ == "__main__":

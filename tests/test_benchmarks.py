@@ -10,6 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import AutoModelForCausalLM
 
 from benchmarks import arithmetic, report
+from benchmarks.experiments import GROUPS
 from benchmarks.gate import Worker, alternate
 from benchmarks.shapes import EOS, NEVER, Shape, build, config, end_responses
 from minirlhf.sampling import sample
@@ -62,6 +63,7 @@ def test_responses_end_as_often_as_the_shape_says():
 
 def test_workers_take_turns_and_the_report_shows_them(tmp_path):
     build(TINY, tmp_path)
+    held = b"x" * 2**31  # the driver's own memory isn't the workers'
     arguments = {"folder": str(tmp_path), "threads": 1}
     workers = [
         Worker(name, sys.executable, arguments, {}, tmp_path / f"{name}.log")
@@ -69,9 +71,11 @@ def test_workers_take_turns_and_the_report_shows_them(tmp_path):
     ]
     for worker in workers:
         worker.ready()
+    del held
     alternate(workers, rounds=2)
     for worker in workers:
         worker.close()
+        assert all(0 < unit["peak_mb"] < 2000 for unit in worker.units)
         assert len(worker.units) == 2 and all(unit["seconds"] > 0 for unit in worker.units)
     assert workers[0].units[0]["tokens"] == TINY.batch * TINY.response
     facts = {"seconds": 1.0, "peak_mb": 2.0}
@@ -86,6 +90,26 @@ def test_workers_take_turns_and_the_report_shows_them(tmp_path):
     report.write(tmp_path / "results")
     assert "1.75 (1.50 to 2.00)" in (tmp_path / "results/results.md").read_text()
     assert (tmp_path / "results/results.png").stat().st_size > 1000
+
+
+def test_what_grows_is_seen_against_the_shape(tmp_path):
+    facts = {"seconds": 1.0, "peak_mb": 2.0, "seconds_ratio": [1, 2, 3], "cpu_ratio": [1, 2, 3]}
+    results = [
+        {
+            "experiment": one.name, "threads": 2, "load": 0.0, "show": "",
+            "contestants": {"minirlhf": facts, "trl 1.12.0": facts},
+        }
+        for one in GROUPS["growth"]
+    ]  # fmt: skip
+    for changed, found in {
+        "batch": [16, 32, 64, 128, 256],
+        "prompt response": [36, 72, 144, 240],
+        "width": [64, 128, 256, 512],
+    }.items():
+        assert [x for x, _ in report.line_of(results, changed.split())] == found
+    (tmp_path / "growth.json").write_text(json.dumps({"machine": {}, "results": results}))
+    report.write(tmp_path)
+    assert (tmp_path / "growth.png").stat().st_size > 1000
 
 
 def test_a_worker_that_dies_says_why(tmp_path):
