@@ -93,7 +93,7 @@ lint: $(READY)
 
 MATRIX := python3.11:requirements-tested.txt python3.12:requirements-tested.txt \
 	python3.13:requirements-tested.txt python3.11:tests/requirements-oldest.txt \
-	python3.13:tests/browser/requirements-colab.txt
+	python3.12:tests/browser/requirements-colab.txt
 
 test-matrix:
 	@for pair in $(MATRIX); do p=$${pair%%:*}; versions=$${pair#*:}; \
