@@ -80,7 +80,8 @@ def main(folder: Path, processes: str, dtype: str, *words: str) -> None:
     assert make_accelerator("fp32").num_processes == int(processes)
     if dtype == "float64":
         torch.set_default_dtype(torch.float64)
-        torch.Tensor.float = torch.Tensor.double  # what the engine computes in
+        # what the engine computes in; integers are the positions that transformers turns by
+        torch.Tensor.float = lambda x: x.to(torch.float64 if x.is_floating_point() else torch.float)
     keep_first_gradients(folder)
     for name in [word for word in words if "=" not in word] or STAGES:
         stage(name, folder, **common)
