@@ -34,14 +34,21 @@ class Cost:
     _stop: threading.Event = field(default_factory=threading.Event)
 
     def watch(self, pid: int) -> None:
-        """Follow the memory of a process and its children until `stop`."""
+        """Follow the memory of a process and its children until `stop`.
+
+        What they share counts once where the system tells (Linux), so torch's libraries do.
+        """
         import psutil
+
+        def held(process: psutil.Process) -> int:
+            info = process.memory_full_info()
+            return getattr(info, "pss", info.rss)
 
         while not self._stop.wait(0.1):
             with contextlib.suppress(psutil.Error):
                 kernel = psutil.Process(pid)
                 family = [kernel, *kernel.children(recursive=True)]
-                self.peak_bytes = max(self.peak_bytes, sum(p.memory_info().rss for p in family))
+                self.peak_bytes = max(self.peak_bytes, sum(map(held, family)))
 
     def stop(self) -> None:
         self._stop.set()
