@@ -54,9 +54,13 @@ class Gate:
             import torch
 
             return torch.cuda.max_memory_allocated() / 2**20
-        # getrusage would count what the driver held when it started this process
-        status = Path("/proc/self/status").read_text()
-        return int(status.split("VmHWM:")[1].split()[0]) / 2**10
+        if sys.platform == "linux":
+            # getrusage would count what the driver held when it started this process
+            status = Path("/proc/self/status").read_text()
+            return int(status.split("VmHWM:")[1].split()[0]) / 2**10
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # macOS counts in bytes
 
 
 class Worker:

@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.experiments import GROUPS, SMALL
-from benchmarks.shapes import Shape
+from benchmarks.experiments import GROWTH, SMALL
 
 Result = dict[str, Any]
-SHAPES = {one.name: one.shape for group in GROUPS.values() for one in group}
+AXES = {"rows": ("batch",), "tokens of a row": ("prompt", "response"), "width": ("width",)}
+"""What grows, and the fields of a shape that say how large it is."""
 
 
 def write(folder: Path) -> None:
@@ -26,11 +26,12 @@ def write(folder: Path) -> None:
     if identical:
         text += ["## Identical numbers", "", *numbers(identical), ""]
     (folder / "results.md").write_text("\n".join(text))
+    grown = groups.pop("growth", None)
+    if grown:
+        growth(grown["results"], folder / "growth.png")
     timed = [result for group in groups.values() for result in group["results"]]
     if timed:
         picture(timed, folder / "results.png")
-    if "growth" in groups:
-        growth(groups["growth"]["results"], folder / "growth.png")
 
 
 def table(results: list[Result]) -> list[str]:
@@ -107,33 +108,32 @@ def growth(results: list[Result], path: Path) -> None:
 
     figure = Figure(figsize=(9, 5), layout="constrained")
     panels = figure.subplots(2, 3, sharex="col", sharey="row")
-    for column, (name, of) in enumerate(
-        {"rows": "batch", "tokens of a row": "prompt response", "width": "width"}.items()
-    ):
-        line = line_of(results, of.split())
-        for row, (unit, label) in enumerate({"seconds": "seconds", "peak_mb": "MB"}.items()):
-            axes = panels[row, column]
-            for contestant in ("minirlhf", "trl 1.12.0"):
-                points = [(x, found[contestant][unit]) for x, found in line if contestant in found]
-                axes.loglog(*zip(*points, strict=True), "o-", label=contestant)
+    for column, (name, changed) in zip(panels.T, AXES.items(), strict=True):
+        line = line_of(results, changed)
+        sizes = list(line)
+        for axes, unit in zip(column, ("seconds", "peak_mb"), strict=True):
+            for contestant in line[sizes[0]]:
+                values = [contestants[contestant][unit] for contestants in line.values()]
+                axes.loglog(sizes, values, "o-", label=contestant)
             axes.xaxis.set_minor_formatter("")
-            axes.set_xticks([x for x, _ in line], [str(x) for x, _ in line])
-            if column == 0:
-                axes.set_ylabel(label)
-        panels[1, column].set_xlabel(name)
+            axes.set_xticks(sizes, map(str, sizes))
+        column[1].set_xlabel(name)
+    for axes, label in zip(panels[:, 0], ("seconds", "MB"), strict=True):
+        axes.set_ylabel(label)
     panels[0, 0].legend()
     figure.savefig(path, dpi=130)
 
 
-def line_of(results: list[Result], changed: list[str]) -> list[tuple[int, dict[str, Any]]]:
-    """The results whose shapes differ from `SMALL` in nothing but these fields."""
+def line_of(results: list[Result], changed: tuple[str, ...]) -> dict[int, dict[str, Any]]:
+    """Size to contestants, where a shape differs from `SMALL` in nothing but these fields."""
+    shapes = {one.name: one.shape for one in GROWTH}
     like = {field: getattr(SMALL, field) for field in ("name", *changed)}
-    line = []
+    line = {}
     for result in results:
-        shape: Shape = SHAPES[result["experiment"]]
+        shape = shapes[result["experiment"]]
         if replace(shape, **like) == SMALL:
-            line.append((sum(getattr(shape, field) for field in changed), result["contestants"]))
-    return sorted(line, key=lambda point: point[0])
+            line[sum(getattr(shape, field) for field in changed)] = result["contestants"]
+    return dict(sorted(line.items()))
 
 
 if __name__ == "__main__":

@@ -36,13 +36,14 @@ class Cost:
     def watch(self, pid: int) -> None:
         """Follow the memory of a process and its children until `stop`.
 
-        What they share counts once where the system tells (Linux), so torch's libraries do.
+        What they share, as torch's libraries, counts once where the system tells: on Linux.
         """
         import psutil
 
         def held(process: psutil.Process) -> int:
-            info = process.memory_full_info()
-            return getattr(info, "pss", info.rss)
+            if psutil.LINUX:
+                return process.memory_full_info().pss
+            return process.memory_info().rss
 
         while not self._stop.wait(0.1):
             with contextlib.suppress(psutil.Error):
