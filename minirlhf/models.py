@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -131,13 +132,29 @@ def _from_pretrained(auto_class, name: str | Path, **options):
         options["local_files_only"] = not _check_reachable(str(name))
     try:
         with quiet():
-            return auto_class.from_pretrained(name, **options)
+            loaded = auto_class.from_pretrained(name, **options)
     except (SafetensorError, OSError, ValueError, RuntimeError, KeyError) as error:
         reason = str(error).strip().split("\n")[0]
         why = "its files are damaged or not those of a model" if path.is_dir() else "the hub says"
         raise MinirlhfError(
             f"{name} can't be loaded, {why} ({reason}): check the name, or fetch or make it again."
         ) from error
+    for model in loaded if isinstance(loaded, tuple) else (loaded,):
+        if isinstance(model, nn.Module):
+            into_fresh_memory(model)
+    return loaded
+
+
+@torch.no_grad()
+def into_fresh_memory(model: nn.Module) -> None:
+    """Copy all weights to where torch would have put them.
+
+    What is loaded lies in the file's own mapping, at whatever address its header leaves. On some
+    processors a matrix product rounds by the alignment of its operands, so the same weights would
+    give other last digits after being saved and loaded, and a resumed run another end.
+    """
+    for tensor in chain(model.parameters(), model.buffers()):
+        tensor.data = tensor.data.clone()
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import time
 
 import pytest
 import torch
+from misaligned import is_aligned, misalign
 from tiny import (
     ARCHITECTURES,
     BOS,
@@ -29,6 +30,7 @@ from minirlhf import hub
 from minirlhf.data.batching import collate
 from minirlhf.data.packing import collate_packed
 from minirlhf.errors import MinirlhfError
+from minirlhf.kernels import use_fast_kernels
 from minirlhf.models import (
     ScalarModel,
     check_model,
@@ -149,6 +151,27 @@ def test_stock_transformers_differs_by_exactly_the_bias(architecture, tmp_path):
             assert float(reward.score(batch)[0]) == pytest.approx(float(theirs) + 1.5, abs=1e-5)
             assert torch.equal(ours.score(batch), reward.score(batch))
     assert float(ours.bias) == 1.5
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_what_is_saved_and_loaded_scores_the_same_to_the_bit(architecture, tmp_path, monkeypatch):
+    """Also where a product rounds by the alignment of its weights: they are copied."""
+    misalign(monkeypatch.setattr)
+    before = policy(architecture)
+    use_fast_kernels(before)  # as the loaded one has
+    reward_before = ScalarModel.from_policy(before, tokenizer())
+    save_model(before, tokenizer(), tmp_path / "policy")
+    reward_before.save(tmp_path / "reward", tokenizer())
+    after = load_policy(tmp_path / "policy")
+    stock = AutoModelForCausalLM.from_pretrained(tmp_path / "policy")
+    batch = collate(PROMPTS, RESPONSES, PAD)
+    with torch.no_grad():
+        wanted = response_logprobs(before, batch)
+        assert torch.equal(response_logprobs(after, batch), wanted)
+        assert not torch.equal(response_logprobs(stock, batch), wanted)  # the trap is set
+        reward_after = ScalarModel.load(tmp_path / "reward")
+        assert torch.equal(reward_after.score(batch), reward_before.score(batch))
+    assert all(map(is_aligned, after.parameters()))
 
 
 def test_head_of_the_ancestors_and_backbone_of_the_policy():
