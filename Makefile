@@ -54,7 +54,7 @@ test-colab:
 	.venv-colab/bin/python -m pip uninstall --quiet --yes tyro  # Colab lacks it
 	$(MAKE) test-browser $(COLAB)
 	.venv-colab/bin/python -m pytest tests/test_course.py tests/test_exercises.py \
-		tests/test_grading.py tests/test_widgets.py tests/test_desk.py
+		tests/test_grading.py tests/test_widgets.py tests/test_training_desk.py
 
 lab: $(READY)
 	$(BIN)/jupyter lab $(ARGS)
@@ -72,7 +72,7 @@ bases: $(READY)
 	$(BIN)/python -m minirlhf.tinytown.bases $(ARGS)
 
 proof: $(READY)
-	$(BIN)/python -m minirlhf.proof $(ARGS)
+	$(BIN)/python -m minirlhf.cli.prove $(ARGS)
 
 # The peers live in environments of their own: no two versions of trl fit into one.
 BENCHES := .venv-trl-ppo/.ready .venv-trl/.ready

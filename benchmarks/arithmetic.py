@@ -16,7 +16,7 @@ import torch
 
 from benchmarks.gate import Gate
 from benchmarks.shapes import Shape
-from minirlhf.kernels.products import mkl_is_slow, onednn
+from minirlhf.fast.matmul import mkl_is_slow, onednn
 
 Product = tuple[int, int, int, int]
 """``b`` products of ``[n, k]`` with ``[k, m]``."""

@@ -11,19 +11,14 @@ from benchmarks.gate import Gate
 from benchmarks.shapes import Shape
 from minirlhf.config import PPOConfig, RewardConfig, SFTConfig
 from minirlhf.data.batching import collate
-from minirlhf.data.encoding import encode_prompts
-from minirlhf.loop import make_accelerator
-from minirlhf.models import (
-    ScalarModel,
-    load_policy,
-    load_tokenizer,
-    never_sampled,
-    response_logprobs,
-)
+from minirlhf.data.tokenization import encode_prompts
+from minirlhf.models import ScalarModel, never_sampled, response_logprobs
 from minirlhf.ppo import train_ppo
+from minirlhf.pretrained import load_policy, load_tokenizer
 from minirlhf.reward import train_reward
 from minirlhf.sampling import sample
 from minirlhf.sft import train_sft
+from minirlhf.training.compute import make_accelerator
 
 ENDLESS = 10**6
 """More units than anyone asks for."""

@@ -56,15 +56,16 @@ r"""
 """
 
 # %% doctor
-from minirlhf import doctor, lesson
+from minirlhf import lesson
+from minirlhf.cli import checks
 
 findings = [
-    doctor.check_python(),
-    *doctor.check_packages(),
-    *doctor.check_notebooks(),
-    doctor.check_cores(),
-    doctor.check_memory(),
-    doctor.check_gpu(),
+    checks.check_python(),
+    *checks.check_packages(),
+    *checks.check_notebooks(),
+    checks.check_cores(),
+    checks.check_memory(),
+    checks.check_gpu(),
 ]
 rows = [(f.topic, f.status, f.found, f.advice) for f in findings]
 lesson.table(("", "is", "found", "what to do"), rows)
@@ -166,7 +167,7 @@ r"""
 """
 
 # %% ask-base
-from minirlhf.models import load_policy, load_tokenizer
+from minirlhf.pretrained import load_policy, load_tokenizer
 from minirlhf.sampling import complete
 from minirlhf.tinytown.bases import base_folder
 
@@ -207,7 +208,7 @@ passed, shares = {}, {}
 
 
 def measure(name, policy):
-    said = complete(policy, tokenizer, asked, seed=0, batch_size=32)
+    said = complete(policy, tokenizer, asked, seed=0, micro_batch=32)
     done = [judge(x, y).passes for x, y in zip(asked, said, strict=True)]
     passed[name] = done
     shares[name] = proportion(sum(done), len(done))
@@ -333,7 +334,7 @@ r"""
 """
 
 # %% fill-1
-from minirlhf.exhibits import demonstration
+from minirlhf.report.examples import demonstration
 
 before, after = shares["base"].mean, shares["sft"].mean
 shown = demonstration(demonstrations)
@@ -421,7 +422,7 @@ r"""
 # %% start-2
 from functools import partial
 
-from minirlhf.evaluate.rankings import accuracy, score_rankings
+from minirlhf.evaluate.ranking_accuracy import accuracy, score_rankings
 from minirlhf.models import ScalarModel
 from minirlhf.reward import score_texts
 
@@ -431,7 +432,7 @@ given = [row["ranks"] for row in heldout]
 
 def scorer(folder):
     model = ScalarModel.load(folder)
-    return partial(score_texts, model, tokenizer, batch_size=8)
+    return partial(score_texts, model, tokenizer, micro_batch=8)
 
 
 voted = score_rankings(scorer(base_folder("medium-voted")), heldout)
@@ -487,7 +488,7 @@ r"""
 # %% test-2
 import numpy as np
 
-from minirlhf.evaluate.rankings import shares_in_order
+from minirlhf.evaluate.ranking_accuracy import shares_in_order
 from minirlhf.evaluate.statistics import paired_difference
 
 job.wait()
@@ -571,7 +572,7 @@ job = widgets.start(
     warmup=3,  # batches until updates have their full size
     ema=0.96,  # the weights kept are an average over the last updates
     drop_long=True,  # leave out prompts longer than the run reads
-    micro_batch=16, rollout_rows=32,  # rows at once: spares memory
+    micro_batch=16, rollout_micro_batch=32,  # rows at once: spares memory
 )
 desk = widgets.TrainingDesk(job, note="live")
 desk
@@ -655,7 +656,7 @@ r"""
 """
 
 # %% fill-3
-from minirlhf.exhibits import is_plain
+from minirlhf.report.examples import is_plain
 
 kept = []
 for batch in batches[-10:]:

@@ -36,7 +36,8 @@ sixteen; one on four times the data.)
 
 # %% base
 from minirlhf import lesson, shipped
-from minirlhf.models import load_policy, load_tokenizer, never_sampled
+from minirlhf.models import never_sampled
+from minirlhf.pretrained import load_policy, load_tokenizer
 from minirlhf.tinytown.bases import base_folder
 
 LIMIT = 72  # tokens that a reply may have
@@ -51,7 +52,7 @@ asked = asked[: lesson.pick(400, quick=24)]
 import numpy as np
 import torch
 
-from minirlhf.data.encoding import decode, encode_prompts
+from minirlhf.data.tokenization import decode, encode_prompts
 from minirlhf.sampling import sample
 
 dice = torch.Generator().manual_seed(4)
@@ -185,7 +186,7 @@ def surprise(policy, x, y):
 
 
 # %% surprise-picture
-from minirlhf.plots import GRID, INK, PALETTE
+from minirlhf.report.charts import GRID, INK, PALETTE
 
 losses = surprise(base, x, y)
 words = [tokenizer.decode([token]).replace("\n", "⏎") for token in x + y]
@@ -517,7 +518,7 @@ The paper's recipe, for a model a thousandth of the size and fewer demonstration
 """
 
 # %% settings-table
-from minirlhf.config import PRESETS
+from minirlhf.presets import PRESETS
 
 paper, ours = PRESETS["paper"].sft, PRESETS["tinytown"].sft
 stated = (
@@ -550,8 +551,8 @@ one ends. Right: the loss of one batch under the base, with dropout drawn anew e
 """
 
 # %% dropout
-from minirlhf.learner import learning_rate
 from minirlhf.sft import set_residual_dropout
+from minirlhf.training.optimizer import learning_rate
 
 noisy = load_policy(folder, tokenizer)
 places = set_residual_dropout(noisy, ours.residual_dropout)
@@ -625,7 +626,7 @@ epoch_guess
 
 # %% epochs-data
 from minirlhf.evaluate.statistics import over_prompts
-from minirlhf.widgets.reader import Reader
+from minirlhf.widgets.run_reader import Reader
 
 log = Reader(shipped.run("sft-long"))
 log.look()
@@ -868,8 +869,7 @@ zero means anything. Guess first which of the six numbers are zero.
 # %% padding-models
 from transformers import AutoModelForCausalLM, GPT2Config
 
-from minirlhf.data.batching import pad_left
-from minirlhf.models import position_ids
+from minirlhf.data.batching import pad_left, position_ids
 
 ends = {"bos_token_id": 0, "eos_token_id": tokenizer.eos_token_id}
 shape = GPT2Config(vocab_size=len(tokenizer), n_embd=64, n_layer=3,

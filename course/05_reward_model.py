@@ -216,7 +216,7 @@ dots = sorted(
 )
 
 # %% picture
-from minirlhf.plots import INK, MUTED
+from minirlhf.report.charts import INK, MUTED
 
 leaf = scores.clone().requires_grad_()
 ranking_loss(leaf, ranks, ranks > 0).loss.backward()
@@ -328,8 +328,9 @@ r"""
 """
 
 # %% last-token
-from minirlhf.data.encoding import encode_completions, encode_prompts
-from minirlhf.models import ScalarModel, load_tokenizer
+from minirlhf.data.tokenization import encode_completions, encode_prompts
+from minirlhf.models import ScalarModel
+from minirlhf.pretrained import load_tokenizer
 from minirlhf.reward import score_texts
 
 folder = shipped.run("reward") / "model"
@@ -400,7 +401,7 @@ r"""
 """
 
 # %% plain
-from minirlhf.models import load_policy
+from minirlhf.pretrained import load_policy
 from minirlhf.tinytown.bases import base_folder
 
 base = load_policy(base_folder("medium"), tokenizer)
@@ -432,7 +433,7 @@ r"""
 """
 
 # %% measure
-from minirlhf.evaluate.rankings import accuracy, score_rankings
+from minirlhf.evaluate.ranking_accuracy import accuracy, score_rankings
 from minirlhf.evaluate.statistics import Interval, paired_difference
 
 heldout = shipped.read("heldout")[: lesson.pick(400, quick=30)]
@@ -542,7 +543,7 @@ lesson.show(figure, "Four dots with intervals: plain base before and after "
 # %% brought
 import numpy as np
 
-from minirlhf.evaluate.rankings import shares_in_order
+from minirlhf.evaluate.ranking_accuracy import shares_in_order
 from minirlhf.tinytown.board import POSTS, VOTES
 
 
@@ -716,7 +717,7 @@ r"""
 """
 
 # %% zero-heaps
-from minirlhf.plots import PALETTE
+from minirlhf.report.charts import PALETTE
 
 figure, axes = lesson.panels(1, "Scores of demonstrations and of SFT "
     "samples (shipped run)", size=(7.2, 2.7))

@@ -65,8 +65,9 @@ steps; before training it equals its reference, and each log-ratio would be zero
 
 # %% load
 from minirlhf import lesson, shipped
-from minirlhf.models import ScalarModel, load_policy, load_tokenizer
-from minirlhf.rollouts import Models
+from minirlhf.episodes import Models
+from minirlhf.models import ScalarModel
+from minirlhf.pretrained import load_policy, load_tokenizer
 
 tokenizer = load_tokenizer(shipped.run("ppo") / "model")
 policy = load_policy(shipped.run("ppo") / "model")
@@ -97,24 +98,23 @@ what was written. The next cells do that for sixty-four short prompts, with trai
 """
 
 # %% rollout
-import tempfile
+import torch
 
-from minirlhf.config import PRESETS
-from minirlhf.loop import Run
-from minirlhf.rollouts import encode, roll_out, score
+from minirlhf.episodes import encode, roll_out, score
+from minirlhf.presets import PRESETS
+from minirlhf.randomness import generator
+from minirlhf.training.compute import Compute
 
-ppo = PRESETS["tinytown"].ppo
+ppo, compute = PRESETS["tinytown"].ppo, Compute()
 
 
 def rollout(models, rows):
     """A response to each prompt, with what all four models say of it."""
     prompts = encode(tokenizer, rows, ppo.max_prompt)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        Run(folder, "rollout", ppo, callback=()) as run,
-    ):
-        models = models.to(run.device)
-        return score(run, models, roll_out(run, models, prompts, 0))
+    draw = generator(ppo.seed, "rollout", 0)
+    uniforms = torch.rand(len(prompts), ppo.max_response, generator=draw)
+    models = models.to(compute.device)
+    return score(compute, models, roll_out(compute, models, prompts, uniforms))
 
 
 # %% episodes
@@ -160,7 +160,7 @@ response; the line is their mean, an estimate of the KL.
 # %% k1-picture
 import numpy as np
 
-from minirlhf.plots import INK, MUTED, PALETTE, running_mean
+from minirlhf.report.charts import INK, MUTED, PALETTE, running_mean
 
 of_response = (k1 * mask).sum(-1)
 figure, (tokens, sums) = lesson.panels(
@@ -233,7 +233,6 @@ no such errors and much noise; $\hat A_t+V_t$ is then the sum of the rewards fro
 """
 
 # %% gae
-import torch
 
 from minirlhf.objectives import gae
 
@@ -469,7 +468,7 @@ was the finished policy's, on short ones. First, a guess on what it costs to be 
 """
 
 # %% sweep
-from minirlhf.widgets.reader import Reader
+from minirlhf.widgets.run_reader import Reader
 
 KL, SCORE, GRADE = "objective/kl", "objective/score", "judge/grade"
 sweep = {row["factor"]: row for row in shipped.read("sweep")}
@@ -688,7 +687,7 @@ Look where PPO and PPO-ptx stand beside the base, above all in reading: the othe
 """
 
 # %% probes
-from minirlhf.evaluate.probes import run_probe
+from minirlhf.evaluate.probing import run_probe
 from minirlhf.evaluate.statistics import proportion
 from minirlhf.tinytown.bases import base_folder
 from minirlhf.tinytown.probes import TAX
@@ -799,7 +798,7 @@ diverged (E.9).
 """
 
 # %% departures
-from minirlhf.config import DIFFERENCES
+from minirlhf.presets import DIFFERENCES
 
 filled = {"lam": "ancestors", "vector_factor": "not in the paper",
           "residual_dropout": "not stated for C.3",

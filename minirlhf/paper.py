@@ -25,7 +25,7 @@ from types import MappingProxyType
 
 from minirlhf.errors import MinirlhfError
 
-SIZES = ("1.3b", "6b", "175b")
+POLICY_SIZES = ("1.3b", "6b", "175b")
 MODELS = ("gpt", "sft", "ppo", "ppo-ptx")
 
 Value = float | str | bool
@@ -101,7 +101,7 @@ def _state(where: str, unit: str, numbers: Mapping, *, prefix="", approximate=Fa
 
 
 def _by_size(name: str, *amounts: float) -> dict[str, float]:
-    return {f"{name}.{size}": amount for size, amount in zip(SIZES, amounts, strict=True)}
+    return {f"{name}.{size}": amount for size, amount in zip(POLICY_SIZES, amounts, strict=True)}
 
 
 # ── §1 Introduction ──────────────────────────────────────────────────────────────────────────
@@ -494,7 +494,7 @@ _TABLE_14 = {
 for _unit, _rows in _TABLE_14.items():
     for _task, _cells in _rows.items():
         for _model, _three in zip(MODELS, _cells.split(), strict=True):
-            for _size, _cell in zip(SIZES, _three.split("/"), strict=True):
+            for _size, _cell in zip(POLICY_SIZES, _three.split("/"), strict=True):
                 _state("Table 14", _unit, {f"table14.{_task}.{_size}.{_model}": float(_cell)})
 
 # Figure 33: the ptx weight γ, on the 1.3B model.

@@ -8,11 +8,9 @@ advantages and takes a few optimizer steps:
 
 Stated by the paper: β, clip range, one inner epoch, temperature 1, no discount, EMA of the weights,
 warm-up, value model from the reward model, ptx. Everything else follows lm-human-preferences and
-Stiennon et al. 2020 (GAE λ .95, whitened advantages, clipped value loss), and says so in
-`PPOConfig`.
+Stiennon et al. 2020, and `PPOConfig` says so.
 
-All bookkeeping lies on the CPU, globally and alike in every process; only forward passes and
-gradients are split.
+`minirlhf.plain.ppo` is the same in the plainest form: read it first. A test holds this one to it.
 """
 
 from __future__ import annotations
@@ -20,35 +18,22 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from minirlhf import objectives
-from minirlhf.callbacks import Callback
 from minirlhf.config import PPOConfig
 from minirlhf.data.batching import PIECE_TOKENS, micro_batches
-from minirlhf.data.encoding import check_tokenizer, encode_documents
+from minirlhf.data.fingerprints import fingerprint
 from minirlhf.data.packing import collate_packed, pack
-from minirlhf.data.records import Record, check_pretraining, check_records, fingerprint
-from minirlhf.errors import MinirlhfError
-from minirlhf.fingerprints import starts_from
-from minirlhf.learner import Learner, learning_rate
-from minirlhf.loop import Run
-from minirlhf.models import (
-    ScalarModel,
-    check_model,
-    exact_logits,
-    load_weights,
-    packed_logprobs,
-    save_model,
-)
-from minirlhf.randomness import generator, permutation, stream
-from minirlhf.rollouts import (
+from minirlhf.data.records import Record, check_pretraining, check_records
+from minirlhf.data.tokenization import check_tokenizer, encode_documents
+from minirlhf.episodes import (
     Episodes,
     Models,
-    Scorer,
     check_ratio,
     describe,
     encode,
@@ -56,7 +41,16 @@ from minirlhf.rollouts import (
     samples,
     score,
 )
-from minirlhf.sharding import shard
+from minirlhf.errors import MinirlhfError
+from minirlhf.models import ScalarModel, Scorer, exact_logits, packed_logprobs
+from minirlhf.pretrained import check_model, load_weights, save_model
+from minirlhf.randomness import generator, permutation, stream
+from minirlhf.training.compute import Compute
+from minirlhf.training.fsdp import shard
+from minirlhf.training.log import Callback
+from minirlhf.training.optimizer import Optimizer, learning_rate
+from minirlhf.training.run import Run
+from minirlhf.training.starts_from import starts_from
 
 
 @dataclass(frozen=True)
@@ -108,26 +102,28 @@ def train_ppo(
             _train(run, models, records, pretraining)
         else:
             load_weights(policy, run.folder / "model")
-        return PPOResult(policy.to(run.device), run.folder, run.result)
+        return PPOResult(policy.to(run.compute.device), run.folder, run.result)
 
 
 def _train(
     run: Run, models: Models, records: Sequence[Record], pretraining: Sequence[Record] | None
 ) -> None:
     """The loop."""
-    config, tokenizer = run.config, models.tokenizer
-    if not run.exact:
+    config, compute, tokenizer = run.config, run.compute, models.tokenizer
+    if not compute.exact:
         exact_logits(models.policy)
         exact_logits(models.reference)
-    trainer = Trainer(run, models.to(run.device))
-    if run.sharded:
-        shard(models.reference)
-        if isinstance(models.reward, ScalarModel):
-            shard(models.reward)
+    documents: Sequence[Sequence[int]] = ()
     if config.ptx_gamma:
         texts = [document["text"] for document in pretraining]
-        trainer.documents = encode_documents(tokenizer, texts, config.ptx_context)
-        check_model(models.policy, tokenizer, longest=max(map(len, trainer.documents)))
+        documents = encode_documents(tokenizer, texts, config.ptx_context)
+        check_model(models.policy, tokenizer, longest=max(map(len, documents)))
+    trainer = Trainer(compute, config, models.to(compute.device), documents)
+    run.track("policy", trainer.policy)
+    run.track("value", trainer.value)
+    if compute.sharded:
+        for model in models.frozen:
+            shard(model)
     encoded = encode(tokenizer, records, config.max_prompt)
     total = -(-config.episodes // config.rollout_batch)
 
@@ -136,41 +132,55 @@ def _train(
         start = iteration * config.rollout_batch
         drawn = stream(len(encoded), start, config.rollout_batch, config.seed, "prompts")
         prompts = [encoded[i] for i in drawn]
+        draw = generator(config.seed, "rollout", iteration)
+        uniforms = torch.rand(len(prompts), config.max_response, generator=draw)
+        rows = {"micro_batch": config.rollout_micro_batch}
         with trainer.policy.whole() as policy:
-            episodes = roll_out(run, models.sampling(policy), prompts, iteration)
+            episodes = roll_out(compute, models.sampling(policy), prompts, uniforms, **rows)
         clock.append(time.monotonic())
-        episodes = score(run, models, episodes)
+        rows["missing_eos_penalty"] = config.missing_eos_penalty
+        episodes = score(compute, models, episodes, **rows)
         clock.append(time.monotonic())
-        metrics = trainer.learn(episodes, iteration, total)
+        beta, gamma = (run.setting(name, getattr(config, name)) for name in ("beta", "ptx_gamma"))
+        metrics = trainer.learn(episodes, iteration, total, beta, gamma)
         clock.append(time.monotonic())
-        for phase, begin, end in zip(
-            ("rollout", "score", "update"), clock, clock[1:], strict=False
-        ):
-            metrics[f"time/{phase}"] = end - begin
+        phases = zip(("rollout", "score", "update"), pairwise(clock), strict=True)
+        metrics |= {f"time/{phase}": end - begin for phase, (begin, end) in phases}
         run.log(iteration + 1, metrics, samples(episodes, config.samples))
         run.memory["metrics"] = metrics
 
     trainer.policy.use_average()
-    trainer.policy.save(lambda policy, path: save_model(policy, tokenizer, path))
+    run.save(trainer.policy, lambda policy, path: save_model(policy, tokenizer, path))
     run.finish(run.memory["metrics"])
 
 
 class Trainer:
-    """The learning half of an iteration: advantages, then gradients of three losses."""
+    """The learning half of an iteration: advantages, then gradients of three losses.
 
-    def __init__(self, run: Run, models: Models):
-        config = run.config
-        self.run, self.config, self.models = run, config, models
+    ``documents`` are ids of pretraining texts, for ptx; none: plain PPO.
+    """
+
+    def __init__(
+        self,
+        compute: Compute,
+        config: PPOConfig,
+        models: Models,
+        documents: Sequence[Sequence[int]] = (),
+    ):
+        self.compute, self.config, self.models, self.documents = compute, config, models, documents
         options = {"betas": config.betas, "eps": config.eps, "clip": config.grad_clip}
-        own = {"ema": config.ema, "vector_factor": config.vector_factor}
-        self.policy = run.track("policy", Learner(run, models.policy, **own, **options))
-        self.value = run.track("value", Learner(run, models.value, **options))
-        self.documents: Sequence[Sequence[int]] = ()
+        self.value = Optimizer(compute, models.value, **options)
+        options |= {"ema": config.ema, "vector_factor": config.vector_factor}
+        self.policy = Optimizer(compute, models.policy, **options)
 
-    def learn(self, episodes: Episodes, iteration: int, total: int) -> dict[str, float]:
-        """Take the optimizer steps of one iteration. Returns its metrics."""
+    def learn(
+        self, episodes: Episodes, iteration: int, total: int, beta: float, gamma: float
+    ) -> dict[str, float]:
+        """Take the optimizer steps of one iteration of ``total``. Returns its metrics.
+
+        ``beta`` and ``gamma`` are those of Eq. 2 (γ of the pretraining loss, not a discount).
+        """
         config, mask = self.config, episodes.mask
-        beta = self.run.setting("beta", config.beta)
         rewards = objectives.shaped_rewards(
             episodes.scores, episodes.logprobs, episodes.reference, mask, beta
         )
@@ -180,11 +190,9 @@ class Trainer:
         metrics = describe(episodes, returns, beta)
         if config.whiten_advantages:
             advantages = objectives.whiten(advantages, mask)
-
+        shape = {"warmup": config.warmup, "decay": config.decay, "floor": 0.0}
         rate, value_rate = (
-            learning_rate(
-                iteration, total, peak, warmup=config.warmup, decay=config.decay, floor=0.0
-            )
+            learning_rate(iteration, total, peak, **shape)
             for peak in (config.learning_rate, config.value_learning_rate)
         )
         parts: list[dict[str, float]] = []
@@ -193,7 +201,7 @@ class Trainer:
             for rows in order.split(config.minibatch):
                 part = self.policy_gradients(episodes, advantages, rows, first=not parts)
                 if self.documents:
-                    part |= self.ptx_gradients(len(rows), iteration, len(parts))
+                    part |= self.ptx_gradients(len(rows), gamma, iteration, len(parts))
                 self.policy.step(rate)
                 part |= self.value_gradients(episodes, returns, rows)
                 self.value.step(value_rate)
@@ -209,27 +217,27 @@ class Trainer:
         self, episodes: Episodes, advantages: Tensor, rows: Tensor, first: bool
     ) -> dict[str, float]:
         """Gradients of the clipped surrogate over one minibatch."""
-        run, config = self.run, self.config
+        compute, config = self.compute, self.config
         tokens = int(episodes.mask[rows].sum())
         count = tokens if config.normalization == "token" else len(rows)
-        stats = torch.zeros(3, device=run.device)
-        pieces = run.pieces(rows, episodes.sequences.lengths, config.micro_batch)
-        for micro in run.level(pieces, self.models.policy):
-            batch = episodes.sequences.trimmed(micro).to(run.device)
+        stats = torch.zeros(3, device=compute.device)
+        pieces = compute.pieces(rows, episodes.sequences.lengths, config.micro_batch)
+        for micro in compute.level(pieces, self.models.policy):
+            batch = episodes.sequences.trimmed(micro).to(compute.device)
             mask = batch.response_mask
-            old = episodes.logprobs[micro, : mask.shape[1]].to(run.device)
-            advantage = advantages[micro, : mask.shape[1]].to(run.device)
-            with run.forward(self.models.policy):
+            old = episodes.logprobs[micro, : mask.shape[1]].to(compute.device)
+            advantage = advantages[micro, : mask.shape[1]].to(compute.device)
+            with compute.forward(self.models.policy):
                 logprobs = self.models.logprobs(self.models.policy, batch)
             loss = objectives.policy_loss(logprobs, old, advantage, mask, config.clip, count)
             self.policy.backward(loss)
             logprobs = logprobs.detach()
             if first:
-                check_ratio(logprobs, old, mask, run.exact)
+                check_ratio(logprobs, old, mask, compute.exact)
             clipped = objectives.clip_fraction(logprobs, old, mask, config.clip, tokens)
             moved = objectives.approx_kl(logprobs, old, mask, tokens)
             stats += torch.stack([loss.detach(), clipped, moved])
-        loss, clipped, moved = run.sum(stats).tolist()
+        loss, clipped, moved = compute.sum(stats).tolist()
         return {
             "ppo/loss/policy": loss,
             "ppo/policy/clipfrac": clipped,
@@ -237,13 +245,14 @@ class Trainer:
             "ppo/gradient_norm/policy": float(self.policy.stash()),
         }
 
-    def ptx_gradients(self, episodes: int, iteration: int, minibatch: int) -> dict[str, float]:
+    def ptx_gradients(
+        self, episodes: int, gamma: float, iteration: int, minibatch: int
+    ) -> dict[str, float]:
         """Add γ times the gradients of the pretraining loss to those of the same minibatch.
 
         Documents are drawn at random, as many per episode as `PPOConfig` says (C.4: 8).
         """
-        run, config = self.run, self.config
-        gamma = run.setting("ptx_gamma", config.ptx_gamma)
+        compute, config = self.compute, self.config
         draw = generator(config.seed, "ptx", iteration, minibatch)
         number = max(round(config.ptx_examples_per_episode * episodes), 1)
         drawn = torch.randint(len(self.documents), (number,), generator=draw).tolist()
@@ -251,20 +260,20 @@ class Trainer:
         rows = pack([len(ids) for ids in documents], config.ptx_context)
         tokens = sum(len(ids) - 1 for ids in documents)
         count = tokens if config.normalization == "token" else number
-        total = torch.zeros((), device=run.device)
+        total = torch.zeros((), device=compute.device)
         size = config.micro_batch or max(PIECE_TOKENS // config.ptx_context, 1)
-        for micro in run.level(micro_batches(run.share(rows), size), self.models.policy):
+        for micro in compute.level(micro_batches(compute.share(rows), size), self.models.policy):
             packed = collate_packed(
                 [[documents[i] for i in row] for row in micro], self.models.tokenizer.pad_token_id
-            ).to(run.device)
-            with run.forward(self.models.policy):
+            ).to(compute.device)
+            with compute.forward(self.models.policy):
                 logprobs = packed_logprobs(self.models.policy, packed)
             loss = objectives.ptx_loss(logprobs, packed.targets[:, 1:], count)
             self.policy.backward(gamma * loss)
             total += loss.detach()
         norm = self.policy.stash()
         return {
-            "ptx/loss": float(run.sum(total)),
+            "ptx/loss": float(compute.sum(total)),
             "ptx/gamma": float(gamma),
             "ppo/gradient_norm/ptx": float(norm),
         }
@@ -273,19 +282,19 @@ class Trainer:
         self, episodes: Episodes, returns: Tensor, rows: Tensor
     ) -> dict[str, float]:
         """Gradients of the clipped value loss over one minibatch."""
-        run, config = self.run, self.config
+        compute, config = self.compute, self.config
         tokens = int(episodes.mask[rows].sum())
-        total = torch.zeros((), device=run.device)
-        pieces = run.pieces(rows, episodes.sequences.lengths, config.micro_batch)
-        for micro in run.level(pieces, self.models.value):
-            batch = episodes.sequences.trimmed(micro).to(run.device)
+        total = torch.zeros((), device=compute.device)
+        pieces = compute.pieces(rows, episodes.sequences.lengths, config.micro_batch)
+        for micro in compute.level(pieces, self.models.value):
+            batch = episodes.sequences.trimmed(micro).to(compute.device)
             mask = batch.response_mask
-            old = episodes.values[micro, : mask.shape[1]].to(run.device)
-            target = returns[micro, : mask.shape[1]].to(run.device)
-            with run.forward(self.models.value):
+            old = episodes.values[micro, : mask.shape[1]].to(compute.device)
+            target = returns[micro, : mask.shape[1]].to(compute.device)
+            with compute.forward(self.models.value):
                 values = self.models.value.values(batch)
             loss = objectives.value_loss(values, old, target, mask, config.value_clip, tokens)
             self.value.backward(loss)
             total += loss.detach()
         norm = self.value.stash()
-        return {"ppo/loss/value": float(run.sum(total)), "ppo/gradient_norm/value": float(norm)}
+        return {"ppo/loss/value": float(compute.sum(total)), "ppo/gradient_norm/value": float(norm)}

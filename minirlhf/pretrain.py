@@ -13,17 +13,20 @@ from pathlib import Path
 import torch
 
 from minirlhf import objectives
-from minirlhf.callbacks import Callback
 from minirlhf.config import PretrainConfig
 from minirlhf.data.batching import PIECE_TOKENS, micro_batches
-from minirlhf.data.encoding import check_tokenizer, encode_documents
+from minirlhf.data.fingerprints import fingerprint
 from minirlhf.data.packing import PackedRows, collate_packed, pack
-from minirlhf.data.records import Record, check_records, fingerprint
-from minirlhf.fingerprints import starts_from
-from minirlhf.learner import Learner, learning_rate
-from minirlhf.loop import Run
-from minirlhf.models import check_model, load_weights, packed_logprobs, save_model
+from minirlhf.data.records import Record, check_records
+from minirlhf.data.tokenization import check_tokenizer, encode_documents
+from minirlhf.models import packed_logprobs
+from minirlhf.pretrained import check_model, load_weights, save_model
 from minirlhf.randomness import permutation, seeded_dropout
+from minirlhf.training.compute import Compute
+from minirlhf.training.log import Callback
+from minirlhf.training.optimizer import Optimizer, learning_rate
+from minirlhf.training.run import Run
+from minirlhf.training.starts_from import starts_from
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class PretrainResult:
     metrics: dict[str, float]
 
 
-def pretrain(
+def train_base(
     config: PretrainConfig,
     model,
     tokenizer,
@@ -63,7 +66,7 @@ def pretrain(
             _train(run, model, tokenizer, documents, validation)
         else:
             load_weights(model, run.folder / "model")
-        return PretrainResult(model.to(run.device), run.folder, run.result)
+        return PretrainResult(model.to(run.compute.device), run.folder, run.result)
 
 
 def _train(
@@ -74,16 +77,18 @@ def _train(
     validation: Iterable[Record] | None,
 ) -> None:
     """The loop."""
-    config = run.config
+    config, compute = run.config, run.compute
     corpus = Corpus(tokenizer, documents, config.context, config.seed)
     held_out = None
     if validation is not None:
         held_out = Corpus(
             tokenizer, check_records(validation, "documents"), config.context, config.seed
         )
-    learner = run.track(
+    optimizer = run.track(
         "model",
-        Learner(run, model, betas=config.betas, decay=config.weight_decay, clip=config.grad_clip),
+        Optimizer(
+            compute, model, betas=config.betas, decay=config.weight_decay, clip=config.grad_clip
+        ),
     )
     size = config.micro_batch or max(PIECE_TOKENS // config.context, 1)
     steps_per_epoch = -(-len(corpus) // config.batch)
@@ -97,16 +102,16 @@ def _train(
         count = corpus.targets(rows)
 
         model.train()
-        loss = torch.zeros((), device=run.device)
-        with seeded_dropout(config.seed, "dropout", step, run.rank):  # if the model has any
-            for micro in run.level(micro_batches(run.share(rows), size), model):
-                piece = packed_loss(run, model, corpus.batch(micro), count)
-                learner.backward(piece)
+        loss = torch.zeros((), device=compute.device)
+        with seeded_dropout(config.seed, "dropout", step, compute.rank):  # if the model has any
+            for micro in compute.level(micro_batches(compute.share(rows), size), model):
+                piece = packed_loss(compute, model, corpus.batch(micro), count)
+                optimizer.backward(piece)
                 loss += piece.detach()
         rate = learning_rate(
             step, total, config.learning_rate, warmup=config.warmup, floor=config.floor
         )
-        norm = learner.step(rate)
+        norm = optimizer.step(rate)
         seen += count
 
         metrics = {}
@@ -114,20 +119,20 @@ def _train(
             speed = seen / (time.monotonic() - since)
             seen, since = 0, time.monotonic()
             metrics = {
-                "loss": float(run.sum(loss)),
+                "loss": float(compute.sum(loss)),
                 "learning_rate": rate,
                 "gradient_norm": float(norm),
                 "epoch": (step + 1) / steps_per_epoch,
                 "tokens_per_second": speed,
             }
         if held_out is not None and ((step + 1) % config.validate_every == 0 or step + 1 == total):
-            metrics["validation/loss"] = corpus_loss(run, model, held_out, config.batch)
+            metrics["validation/loss"] = corpus_loss(compute, model, held_out, config.batch)
         if metrics:
             run.log(step + 1, metrics)
             run.memory["metrics"] = {**run.memory.get("metrics", {}), **metrics}
 
     model.eval()
-    learner.save(lambda model, path: save_model(model, tokenizer, path))
+    run.save(optimizer, lambda model, path: save_model(model, tokenizer, path))
     run.finish(run.memory["metrics"])
 
 
@@ -155,21 +160,21 @@ class Corpus:
         )
 
 
-def packed_loss(run: Run, model, batch: PackedRows, count: int) -> torch.Tensor:
+def packed_loss(compute: Compute, model, batch: PackedRows, count: int) -> torch.Tensor:
     """This piece's part of the mean loss over ``count`` predicted tokens."""
-    batch = batch.to(run.device)
-    with run.forward(model):
+    batch = batch.to(compute.device)
+    with compute.forward(model):
         logprobs = packed_logprobs(model, batch)
     return objectives.ptx_loss(logprobs, batch.targets[:, 1:], count)
 
 
 @torch.no_grad()
-def corpus_loss(run: Run, model, corpus: Corpus, rows_per_batch: int) -> float:
+def corpus_loss(compute: Compute, model, corpus: Corpus, micro_batch: int) -> float:
     """Mean negative log-likelihood per predicted token of a whole corpus."""
     model.eval()
     rows = range(len(corpus))
     count = corpus.targets(rows)
-    loss = torch.zeros((), device=run.device)
-    for micro in run.level(micro_batches(run.share(rows), rows_per_batch), model):
-        loss += packed_loss(run, model, corpus.batch(micro), count)
-    return float(run.sum(loss))
+    loss = torch.zeros((), device=compute.device)
+    for micro in compute.level(micro_batches(compute.share(rows), micro_batch), model):
+        loss += packed_loss(compute, model, corpus.batch(micro), count)
+    return float(compute.sum(loss))

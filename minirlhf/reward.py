@@ -2,6 +2,9 @@
 
 All completions of a prompt go through the model once and all their C(K, 2) pairs form one batch
 element; ties are dropped. Afterwards a bias makes labelers' demonstrations score 0 on average.
+
+`minirlhf.plain.reward` is the same in the plainest form: read it first. A test holds this one to
+it.
 """
 
 from __future__ import annotations
@@ -17,23 +20,26 @@ import torch
 from torch import Tensor
 
 from minirlhf import objectives
-from minirlhf.callbacks import Callback
 from minirlhf.config import RewardConfig
 from minirlhf.data.batching import Ids, by_length, collate, cut, micro_batches
-from minirlhf.data.branches import branch
-from minirlhf.data.encoding import (
+from minirlhf.data.fingerprints import fingerprint
+from minirlhf.data.records import Record, as_rankings, check_records
+from minirlhf.data.shared_prompts import branch
+from minirlhf.data.tokenization import (
     check_tokenizer,
     encode_completions,
     encode_demonstrations,
     encode_prompts,
 )
-from minirlhf.data.records import Record, as_rankings, check_records, fingerprint
 from minirlhf.errors import MinirlhfError
-from minirlhf.fingerprints import starts_from
-from minirlhf.learner import Learner, learning_rate
-from minirlhf.loop import Run
-from minirlhf.models import ScalarModel, check_model
+from minirlhf.models import ScalarModel
+from minirlhf.pretrained import check_model
 from minirlhf.randomness import permutation
+from minirlhf.training.compute import Compute
+from minirlhf.training.log import Callback
+from minirlhf.training.optimizer import Optimizer, learning_rate
+from minirlhf.training.run import Run
+from minirlhf.training.starts_from import starts_from
 
 AT_ONCE = 16
 """Prompts scored together, with all their completions, unless `RewardConfig.micro_batch` is set."""
@@ -90,7 +96,7 @@ def train_reward(
             _train(run, model, tokenizer, rankings, demonstrations, validation)
         else:
             model = ScalarModel.load(run.folder / "model")
-        return RewardResult(model.to(run.device), run.folder, run.result)
+        return RewardResult(model.to(run.compute.device), run.folder, run.result)
 
 
 def _train(
@@ -108,9 +114,11 @@ def _train(
     held_out = []
     if validation is not None:
         held_out = encode_rankings(tokenizer, as_rankings(validation), config.max_length)
-    learner = run.track(
+    optimizer = run.track(
         "model",
-        Learner(run, model, betas=config.betas, decay=config.weight_decay, clip=config.grad_clip),
+        Optimizer(
+            run.compute, model, betas=config.betas, decay=config.weight_decay, clip=config.grad_clip
+        ),
     )
     model.eval()  # no dropout: the paper states none for the reward model
     steps_per_epoch = -(-len(items) // config.batch)
@@ -121,9 +129,11 @@ def _train(
         epoch, position = divmod(step, steps_per_epoch)
         order = permutation(len(items), config.seed, "order", epoch)
         batch = [items[i] for i in order[position * config.batch : (position + 1) * config.batch]]
-        ranking = accumulate_ranking(run, model, tokenizer, batch, config.micro_batch, learner)
+        ranking = accumulate_ranking(
+            run.compute, model, tokenizer, batch, config.micro_batch, optimizer
+        )
         rate = learning_rate(step, total, config.learning_rate, floor=config.floor)
-        norm = learner.step(rate)
+        norm = optimizer.step(rate)
 
         metrics = {}
         if run.is_logged(step + 1):
@@ -137,7 +147,7 @@ def _train(
                 "seconds_per_step": time.monotonic() - started,
             }
         if held_out and position == steps_per_epoch - 1:
-            result = evaluate_rankings(run, model, tokenizer, held_out)
+            result = evaluate_rankings(run.compute, model, tokenizer, held_out)
             metrics |= {f"validation/{name}": value for name, value in result.items()}
         if metrics:
             run.log(step + 1, metrics)
@@ -148,7 +158,7 @@ def _train(
         scores = score_ids(model, *zip(*examples, strict=True), tokenizer.pad_token_id)
     model.bias.copy_(objectives.reward_bias(scores))
     run.check(total, {"bias": float(model.bias)})
-    learner.save(lambda model, path: model.save(path, tokenizer))
+    run.save(optimizer, lambda model, path: model.save(path, tokenizer))
     run.finish({**run.memory["metrics"], "bias": float(model.bias)})
 
 
@@ -185,55 +195,55 @@ def encode_rankings(tokenizer, rankings: Sequence[Record], max_length: int) -> l
 
 
 def accumulate_ranking(
-    run: Run,
+    compute: Compute,
     model: ScalarModel,
     tokenizer,
     batch: Sequence[RankedPrompt],
     micro_batch: int | None,
-    learner: Learner | None = None,
+    optimizer: Optimizer | None = None,
 ) -> objectives.Ranking:
-    """The ranking loss of a batch, with a learner its gradients too. Any cut gives the same."""
+    """The ranking loss of a batch, with an optimizer its gradients too. Any cut gives the same."""
     lengths = [len(item.prompt) + max(map(len, item.completions)) for item in batch]
-    loss = torch.zeros((), device=run.device)
-    pairs = correct = torch.zeros((), dtype=torch.long, device=run.device)
-    rows = run.share(by_length(range(len(batch)), lengths))
-    for micro in run.level(micro_batches(rows, micro_batch or AT_ONCE), model):
+    loss = torch.zeros((), device=compute.device)
+    pairs = correct = torch.zeros((), dtype=torch.long, device=compute.device)
+    rows = compute.share(by_length(range(len(batch)), lengths))
+    for micro in compute.level(micro_batches(rows, micro_batch or AT_ONCE), model):
         items = [batch[row] for row in micro]
-        piece = rank(run, model, tokenizer, items, count=len(batch))
-        if learner is not None:
-            learner.backward(piece.loss)
+        piece = rank(compute, model, tokenizer, items, count=len(batch))
+        if optimizer is not None:
+            optimizer.backward(piece.loss)
         loss, pairs, correct = (
             loss + piece.loss.detach(),
             pairs + piece.pairs,
             correct + piece.correct,
         )
-    return objectives.Ranking(run.sum(loss), run.sum(pairs), run.sum(correct))
+    return objectives.Ranking(compute.sum(loss), compute.sum(pairs), compute.sum(correct))
 
 
 def rank(
-    run: Run, model: ScalarModel, tokenizer, items: Sequence[RankedPrompt], count: int
+    compute: Compute, model: ScalarModel, tokenizer, items: Sequence[RankedPrompt], count: int
 ) -> objectives.Ranking:
     """Score every completion of these prompts once and compare them."""
     prompts = [item.prompt for item in items for _ in item.completions]
     completions = [completion for item in items for completion in item.completions]
-    with run.forward(model):
+    with compute.forward(model):
         flat = score_ids(model, prompts, completions, tokenizer.pad_token_id)
     ks = torch.tensor([len(item.completions) for item in items])
     valid = torch.arange(int(ks.max())) < ks[:, None]
     ranks = torch.zeros(valid.shape, dtype=torch.long)
     ranks[valid] = torch.tensor([rank for item in items for rank in item.ranks])
-    valid = valid.to(run.device)
-    scores = torch.zeros(valid.shape, device=run.device).masked_scatter(valid, flat)
-    return objectives.ranking_loss(scores, ranks.to(run.device), valid, count)
+    valid = valid.to(compute.device)
+    scores = torch.zeros(valid.shape, device=compute.device).masked_scatter(valid, flat)
+    return objectives.ranking_loss(scores, ranks.to(compute.device), valid, count)
 
 
 @torch.no_grad()
 def evaluate_rankings(
-    run: Run, model: ScalarModel, tokenizer, items: Sequence[RankedPrompt]
+    compute: Compute, model: ScalarModel, tokenizer, items: Sequence[RankedPrompt]
 ) -> dict[str, float]:
     """Loss and accuracy (part of the pairs that aren't ties which the model orders right)."""
     model.eval()
-    ranking = accumulate_ranking(run, model, tokenizer, items, micro_batch=None)
+    ranking = accumulate_ranking(compute, model, tokenizer, items, micro_batch=None)
     return {"loss": float(ranking.loss), "accuracy": float(ranking.correct / ranking.pairs)}
 
 
@@ -244,12 +254,12 @@ def score_texts(
     prompts: Sequence[str],
     completions: Sequence[str],
     *,
-    batch_size: int | None = None,
+    micro_batch: int | None = None,
 ) -> Tensor:
     """r(x, y) of each prompt and completion (ended by EOS): float32 ``[N]`` on the CPU."""
     model.eval()
     ids = encode_prompts(tokenizer, prompts), encode_completions(tokenizer, completions)
-    return score_ids(model, *ids, tokenizer.pad_token_id, batch_size).cpu()
+    return score_ids(model, *ids, tokenizer.pad_token_id, micro_batch).cpu()
 
 
 def score_ids(
@@ -257,7 +267,7 @@ def score_ids(
     prompts: Sequence[Ids],
     completions: Sequence[Ids],
     pad_token_id: int,
-    batch_size: int | None = None,
+    micro_batch: int | None = None,
 ) -> Tensor:
     """r(x, y) of each prompt and completion in ids: float32 ``[N]`` on the model's device.
 
@@ -265,12 +275,12 @@ def score_ids(
     """
     scores, order = [], []
     if model.shares_prompts and len(set(map(tuple, prompts))) < len(prompts):
-        for batch in branch(prompts, completions, pad_token_id, batch_size, model.device):
+        for batch in branch(prompts, completions, pad_token_id, micro_batch, model.device):
             scores.append(model.score_branches(batch.to(model.device)))
             order += batch.rows
     else:
         lengths = [len(p) + len(c) for p, c in zip(prompts, completions, strict=True)]
-        for piece in cut(range(len(lengths)), lengths, batch_size, model.device):
+        for piece in cut(range(len(lengths)), lengths, micro_batch, model.device):
             ids = [prompts[row] for row in piece], [completions[row] for row in piece]
             scores.append(model.score(collate(*ids, pad_token_id).to(model.device)))
             order += piece

@@ -22,12 +22,13 @@ import torch.nn.functional as F
 from torch import Tensor
 from transformers.cache_utils import Cache, DynamicCache
 
-from minirlhf.data.batching import Ids, cut, pad_left
-from minirlhf.data.encoding import check_tokenizer, decode, encode_prompts
-from minirlhf.decoding.cache import can_be_joined, join
+from minirlhf.data.batching import Ids, cut, pad_left, position_ids
+from minirlhf.data.tokenization import check_tokenizer, decode, encode_prompts
 from minirlhf.decoding.decoder import Decoder
+from minirlhf.decoding.kv_cache import can_be_joined, join
 from minirlhf.errors import MinirlhfError
-from minirlhf.models import check_model, never_sampled, next_logits, position_ids, process_logits
+from minirlhf.models import never_sampled, next_logits, process_logits
+from minirlhf.pretrained import check_model
 from minirlhf.randomness import generator
 
 PART, KEEP = 4, 0.75
@@ -59,15 +60,15 @@ def sample(
     pad_token_id: int,
     temperature: float = 1.0,
     suppress: Tensor | None = None,
-    rows: int = 128,
+    micro_batch: int = 128,
     progress: Callable[[int, int], None] | None = None,
 ) -> Rollout:
     """Sample a response of at most ``T`` tokens to each prompt, on the policy's device.
 
     ``prompts`` are ids; ``uniforms`` float ``[B, T]`` in [0, 1), one for every token; ``suppress``
     bool ``[V]`` marks ids never sampled. At temperature 0 the likeliest token is taken and
-    log-probs are those of temperature 1. ``rows`` are in work at a time; ``progress(done, total)``
-    is called now and then.
+    log-probs are those of temperature 1. ``micro_batch`` rows are in work at a time;
+    ``progress(done, total)`` is called now and then.
     """
     policy.eval()
     device, (total, steps) = policy.device, uniforms.shape
@@ -78,7 +79,7 @@ def sample(
     logprobs = torch.zeros(total * width, device=device)
     lengths = torch.zeros(total, dtype=torch.long, device=device)
     part = PART if can_be_joined(DynamicCache(config=policy.config)) else 1
-    pieces = cut(range(total), list(map(len, prompts)), max(rows // part, 1), device)
+    pieces = cut(range(total), list(map(len, prompts)), max(micro_batch // part, 1), device)
     waiting = deque(reversed(pieces))
     work: Work | None = None
     decoder = Decoder(policy)
@@ -90,7 +91,7 @@ def sample(
     # small models are bound by what torch does around its kernels, and in this mode it does less;
     # not on a GPU, where the tensors of graphs outlive this call
     with torch.inference_mode() if device.type == "cpu" else nullcontext():
-        while work := refill(work, waiting, rows, begin, decoder):
+        while work := refill(work, waiting, micro_batch, begin, decoder):
             for _ in range(LOOK_EVERY):
                 logits = process_logits(work.logits, temperature or 1.0, suppress)
                 u = uniforms.index_select(0, work.slot) if temperature else None
@@ -154,7 +155,7 @@ def prefill(policy, slots: Tensor, most: int, prompts: Sequence[Ids], pad_token_
 
 
 def step(decoder: Decoder, work: Work, tokens: Tensor, eos_token_id: int) -> Work:
-    """Append the sampled tokens and compute what follows them; ended rows only tread water."""
+    """Append the sampled tokens and compute what follows them; in ended rows nothing changes."""
     slot, length = work.slot + work.running, work.length + work.running
     running = work.running & (tokens != eos_token_id) & (slot < work.end)
     logits = decoder(tokens[:, None], length, work.cache)
@@ -164,7 +165,7 @@ def step(decoder: Decoder, work: Work, tokens: Tensor, eos_token_id: int) -> Wor
 def refill(
     work: Work | None,
     waiting: deque[list[int]],
-    rows: int,
+    micro_batch: int,
     begin: Callable[[list[int]], Work],
     decoder: Decoder,
 ) -> Work | None:
@@ -176,7 +177,7 @@ def refill(
     if work is not None and len(going) > KEEP * len(work.slot):
         return work
     parts = [(work, going)] if len(going) else []
-    while waiting and sum(len(part) for _, part in parts) + len(waiting[0]) <= rows:
+    while waiting and sum(len(part) for _, part in parts) + len(waiting[0]) <= micro_batch:
         if parts and not can_be_joined(parts[0][0].cache):
             break
         fresh = begin(waiting.popleft())
@@ -203,13 +204,13 @@ def complete(
     temperature: float = 1.0,
     n: int = 1,
     seed: int = 0,
-    batch_size: int = 128,
+    micro_batch: int = 128,
     stop: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[str]:
     """Answer prompts as text, ``n`` times each (the answers to one prompt lie next to one another).
 
-    Row i draws from (seed, i), so the answers don't depend on ``batch_size``. ``stop`` cuts each
+    Row i draws from (seed, i), so the answers don't depend on ``micro_batch``. ``stop`` cuts each
     answer where that string first occurs; ``progress(done, total)`` is called now and then.
     """
     check_tokenizer(tokenizer)
@@ -226,7 +227,7 @@ def complete(
         pad_token_id=tokenizer.pad_token_id,
         temperature=temperature,
         suppress=never_sampled(tokenizer, policy),
-        rows=batch_size,
+        micro_batch=micro_batch,
         progress=progress,
     )
     answers = decode(tokenizer, rollout.ids())

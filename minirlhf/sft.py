@@ -2,6 +2,9 @@
 
 With pretraining documents mixed in, the same loop makes the model that PPO starts from (C.3). The
 loss is the mean negative log-likelihood of completion tokens, EOS included; the prompt is masked.
+
+`minirlhf.plain.sft` is the same in the plainest form: read it first. A test holds this one to
+it.
 """
 
 from __future__ import annotations
@@ -17,17 +20,20 @@ import torch
 from torch import nn
 
 from minirlhf import objectives
-from minirlhf.callbacks import Callback
 from minirlhf.config import SFTConfig
 from minirlhf.data.batching import collate
-from minirlhf.data.encoding import check_tokenizer, encode_demonstrations, encode_documents
-from minirlhf.data.records import Record, check_pretraining, check_records, fingerprint
+from minirlhf.data.fingerprints import fingerprint
+from minirlhf.data.records import Record, check_pretraining, check_records
+from minirlhf.data.tokenization import check_tokenizer, encode_demonstrations, encode_documents
 from minirlhf.errors import MinirlhfError
-from minirlhf.fingerprints import starts_from
-from minirlhf.learner import Learner, learning_rate
-from minirlhf.loop import Run
-from minirlhf.models import check_model, load_weights, response_logprobs, save_model
+from minirlhf.models import response_logprobs
+from minirlhf.pretrained import check_model, load_weights, save_model
 from minirlhf.randomness import permutation, seeded_dropout, stream
+from minirlhf.training.compute import Compute
+from minirlhf.training.log import Callback
+from minirlhf.training.optimizer import Optimizer, learning_rate
+from minirlhf.training.run import Run
+from minirlhf.training.starts_from import starts_from
 
 Example = tuple[Sequence[int], Sequence[int]]
 """Prompt ids and completion ids."""
@@ -82,7 +88,7 @@ def train_sft(
         else:
             load_weights(policy, run.folder / "model")
         kept = tuple(sorted(run.folder.glob("epochs/[0-9]*"))) if config.keep_epochs else ()
-        return SFTResult(policy.to(run.device), run.folder, run.result, kept)
+        return SFTResult(policy.to(run.compute.device), run.folder, run.result, kept)
 
 
 def _train(
@@ -115,9 +121,15 @@ def _train(
         warnings.warn(
             f"{type(policy).__name__} has no residual dropout: it trains without.", stacklevel=2
         )
-    learner = run.track(
+    optimizer = run.track(
         "policy",
-        Learner(run, policy, betas=config.betas, decay=config.weight_decay, clip=config.grad_clip),
+        Optimizer(
+            run.compute,
+            policy,
+            betas=config.betas,
+            decay=config.weight_decay,
+            clip=config.grad_clip,
+        ),
     )
 
     def write(model, path: Path) -> None:
@@ -136,10 +148,12 @@ def _train(
             for i in stream(len(documents), step * per_step, per_step, config.seed, "pretraining")
         ]
         policy.train()
-        with seeded_dropout(config.seed, "dropout", step, run.rank):
-            loss = accumulate_loss(run, policy, tokenizer, batch, config.micro_batch, learner)
+        with seeded_dropout(config.seed, "dropout", step, run.compute.rank):
+            loss = accumulate_loss(
+                run.compute, policy, tokenizer, batch, config.micro_batch, optimizer
+            )
         rate = learning_rate(step, total, config.learning_rate, floor=config.floor)
-        norm = learner.step(rate)
+        norm = optimizer.step(rate)
 
         metrics = {}
         if run.is_logged(step + 1):
@@ -152,47 +166,49 @@ def _train(
             }
         if position == steps_per_epoch - 1:
             if held_out:
-                metrics["validation/loss"] = demonstration_loss(run, policy, tokenizer, held_out)
+                metrics["validation/loss"] = demonstration_loss(
+                    run.compute, policy, tokenizer, held_out
+                )
             if config.keep_epochs:
-                learner.save(write, f"epochs/{epoch + 1:02d}")
+                run.save(optimizer, write, f"epochs/{epoch + 1:02d}")
         if metrics:
             run.log(step + 1, metrics)
             run.memory["metrics"] = {**run.memory.get("metrics", {}), **metrics}
 
     policy.eval()
-    learner.save(write)
+    run.save(optimizer, write)
     run.finish(run.memory["metrics"])
 
 
 def accumulate_loss(
-    run: Run,
+    compute: Compute,
     policy,
     tokenizer,
     batch: Sequence[Example],
     micro_batch: int | None,
-    learner: Learner | None = None,
+    optimizer: Optimizer | None = None,
 ) -> torch.Tensor:
-    """Mean loss of a batch, with a learner its gradients; dropout aside, any cut is the same."""
+    """Mean loss of a batch, with an optimizer its gradients; dropout aside, any cut is the same."""
     count = sum(len(completion) for _, completion in batch)
     lengths = [len(prompt) + len(completion) for prompt, completion in batch]
-    total = torch.zeros((), device=run.device)
-    for micro in run.level(run.pieces(range(len(batch)), lengths, micro_batch), policy):
+    total = torch.zeros((), device=compute.device)
+    for micro in compute.level(compute.pieces(range(len(batch)), lengths, micro_batch), policy):
         prompts, completions = zip(*(batch[row] for row in micro), strict=True)
-        sequences = collate(prompts, completions, tokenizer.pad_token_id).to(run.device)
-        with run.forward(policy):
+        sequences = collate(prompts, completions, tokenizer.pad_token_id).to(compute.device)
+        with compute.forward(policy):
             logprobs = response_logprobs(policy, sequences)
         loss = objectives.sft_loss(logprobs, sequences.response_mask, count)
-        if learner is not None:
-            learner.backward(loss)
+        if optimizer is not None:
+            optimizer.backward(loss)
         total += loss.detach()
-    return run.sum(total)
+    return compute.sum(total)
 
 
 @torch.no_grad()
-def demonstration_loss(run: Run, policy, tokenizer, examples: Sequence[Example]) -> float:
+def demonstration_loss(compute: Compute, policy, tokenizer, examples: Sequence[Example]) -> float:
     """Mean negative log-likelihood per completion token, dropout off."""
     policy.eval()
-    return float(accumulate_loss(run, policy, tokenizer, examples, micro_batch=None))
+    return float(accumulate_loss(compute, policy, tokenizer, examples, micro_batch=None))
 
 
 def set_residual_dropout(model: nn.Module, rate: float) -> int:

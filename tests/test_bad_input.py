@@ -16,12 +16,13 @@ from tiny import DEMONSTRATIONS, policy, same_weights, tokenizer, write_world
 from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 
-from minirlhf.cli import main
+from minirlhf.cli.__main__ import main
 from minirlhf.config import PPOConfig
 from minirlhf.data.records import write_jsonl
 from minirlhf.errors import MinirlhfError
-from minirlhf.models import ScalarModel, save_model
+from minirlhf.models import ScalarModel
 from minirlhf.ppo import train_ppo
+from minirlhf.pretrained import save_model
 
 FAST = {
     "pretrain": "--size small --context 64 --batch 2 --max-steps 3 --warmup 1".split(),
@@ -438,8 +439,8 @@ def test_nothing_of_a_divergence_is_saved(stage, command, refused, tmp_path):
     refused(arguments, "learning rate", leaves="a checkpoint")
     state = torch.load(tmp_path / "run" / "checkpoint" / "state.pt")
     assert state["step"] == 1
-    for learner in state["tracked"].values():
-        assert all(tensor.isfinite().all() for tensor in learner["model"].values())
+    for optimizer in state["tracked"].values():
+        assert all(tensor.isfinite().all() for tensor in optimizer["model"].values())
     assert {path.name for path in (tmp_path / "run").iterdir()} <= {
         *("config.json", "metrics.jsonl", "samples.jsonl", "tensorboard", "checkpoint", ".lock")
     }

@@ -7,7 +7,7 @@ import os
 import shlex
 import subprocess
 import sys
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from types import ModuleType
 
@@ -16,15 +16,18 @@ from tiny import DEMONSTRATIONS, same_weights, write_world
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
 import minirlhf
-from minirlhf import cli, ppo, sft
-from minirlhf.commands import chat, course, evaluation, job, stages
-from minirlhf.commands.parsing import parse, preset
-from minirlhf.commands.plain import plain
-from minirlhf.config import DIFFERENCES, PRESETS
+from minirlhf import experiment, ppo, sft
+from minirlhf.cli import __main__ as cli
+from minirlhf.cli import chat, checks, doctor, evaluation, show_presets, stages, start_exercise
+from minirlhf.cli.options import parse, preset
+from minirlhf.cli.options_without_tyro import plain
 from minirlhf.data.records import write_jsonl
 from minirlhf.errors import MinirlhfError
-from minirlhf.models import load_policy
+from minirlhf.experiment.experiment_config import ExperimentConfig
+from minirlhf.presets import DIFFERENCES, PRESETS
+from minirlhf.pretrained import load_policy
 from minirlhf.tinytown import bases
+from minirlhf.tinytown.town import Tinytown
 
 PAGES = {
     "pretrain": stages.Pretrain,
@@ -33,9 +36,9 @@ PAGES = {
     "ppo": stages.PPO,
     "evaluate": evaluation.Evaluate,
     "chat": chat.Chat,
-    "doctor": job.Doctor,
-    "start": course.Start,
-    "presets": job.Presets,
+    "doctor": doctor.Doctor,
+    "start": start_exercise.Start,
+    "presets": show_presets.Presets,
 }
 
 
@@ -92,7 +95,7 @@ def test_the_examples_in_the_help_are_valid(name):
 def test_help_answers_at_once():
     """No command imports torch before it has read its arguments."""
     code = (
-        "import sys; from minirlhf.cli import main;"
+        "import sys; from minirlhf.cli.__main__ import main;"
         f"[main([name, '--help']) for name in {list(PAGES)!r}];"
         "sys.exit(bool({'torch', 'transformers', 'scipy', 'tqdm'} & set(sys.modules)))"
     )
@@ -134,7 +137,7 @@ def test_documents_choose_the_settings_that_use_them(monkeypatch, world, tmp_pat
 
 
 def test_presets_shows_every_difference_with_its_reason(run):
-    rows = list(job.differences())
+    rows = list(show_presets.differences())
     assert {reason for *_, reason in rows} == {reason for *_, reason in DIFFERENCES}
     page = run("presets")
     assert all(len(line) <= 100 for line in page.splitlines())
@@ -246,29 +249,20 @@ def test_lines_that_go_on(monkeypatch):
 # ----------------------------------------------------------------------------------------- the rest
 
 
-def test_run_hands_its_settings_to_the_pipeline(run, monkeypatch):
-    @dataclass(frozen=True, kw_only=True)
-    class RunConfig:
-        """The main job."""
-
-        folder: Path = Path("runs/tinytown")
-        """Where."""
-
+def test_run_hands_its_settings_to_the_main_job(run, monkeypatch):
     calls = []
-    fake = ModuleType("minirlhf.pipeline")
-    fake.RunConfig, fake.run = RunConfig, lambda config, callback: calls.append(config)
-    monkeypatch.setitem(sys.modules, "minirlhf.pipeline", fake)
-    monkeypatch.setattr(minirlhf, "pipeline", fake, raising=False)
-    run("run --folder here")
-    assert calls == [RunConfig(folder=Path("here"))]
+    fake = ModuleType("minirlhf.experiment.main_job")
+    fake.run = lambda world, config, callback: calls.append((type(world), config))
+    monkeypatch.setitem(sys.modules, "minirlhf.experiment.main_job", fake)
+    monkeypatch.setattr(experiment, "main_job", fake, raising=False)
+    monkeypatch.setattr("minirlhf.report.summary.brief", lambda summary: "that is all")
+    assert "that is all" in run("run --folder here --seed 3")
+    assert calls == [(Tinytown, ExperimentConfig(folder=Path("here"), seed=3))]
 
 
 def test_doctor(run, monkeypatch):
-    from minirlhf import doctor
-
-    monkeypatch.setattr(
-        doctor, "examine", lambda folder: [doctor.Finding("disk", "ok", str(folder))]
-    )
+    found = lambda folder: [checks.Finding("disk", "ok", str(folder))]  # noqa: E731
+    monkeypatch.setattr(doctor, "examine", found)
     assert "ok       disk  runs" in run("doctor")
     assert "elsewhere" in run("doctor --folder elsewhere")
     monkeypatch.setattr(
@@ -289,7 +283,7 @@ def test_interruption(world, tmp_path, monkeypatch, capsys):
 
 
 def test_a_bug_keeps_its_traceback(monkeypatch):
-    monkeypatch.setattr(job, "differences", lambda: 1 / 0)
+    monkeypatch.setattr(show_presets, "differences", lambda: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         cli.main(["presets"])
 
@@ -302,7 +296,7 @@ def test_missing_package(monkeypatch, capsys):
                 raise ModuleNotFoundError(name=name)
 
     monkeypatch.setattr(sys, "meta_path", [Missing, *sys.meta_path])
-    for module in ("tyro", "tyro.conf", "minirlhf.commands.chat"):
+    for module in ("tyro", "tyro.conf", "minirlhf.cli.chat"):
         monkeypatch.delitem(sys.modules, module)
     assert cli.main(["chat", "small"]) == 2
     assert "tyro is not installed" in capsys.readouterr().err

@@ -2,8 +2,8 @@ import dataclasses
 
 import pytest
 
-from minirlhf.config import DIFFERENCES, PRESETS, Preset
 from minirlhf.paper import NUMBERS
+from minirlhf.presets import DIFFERENCES, PRESETS, Preset
 
 STAGES = [field.name for field in dataclasses.fields(Preset)]
 

@@ -17,11 +17,13 @@ from nbformat.v4 import new_output
 from PIL import Image
 
 from course.build import __main__ as build
-from course.build import assemble, atlas, execute, fingerprints, prose, settings, translations
+from course.build import assemble, atlas, execute, prose, settings, staleness, translations
 from course.build.masters import Cell, masters, read
 from course.build.settings import ROOT, BuildError
-from minirlhf import languages, lesson, plots
-from minirlhf.languages import Texts, fingerprint
+from minirlhf import lesson
+from minirlhf.lesson import languages
+from minirlhf.lesson.languages import Texts, fingerprint
+from minirlhf.report import charts
 
 MASTERS = masters()
 CHAPTERS = [master for master in MASTERS if master.kind == "chapter"]
@@ -272,40 +274,44 @@ def test_numbers_come_from_the_papers_and_the_runs_data(monkeypatch):
 def test_comments_and_docstrings_are_no_code():
     one = '"""Doc."""\n\ndef f(x):\n    """What f does:\n    nothing."""\n    return "#x"  # why\n'
     other = 'def f(x):\n\n    return "#x"\n'
-    assert fingerprints.bare(one) == fingerprints.bare(other)
-    assert fingerprints.code([one]) != fingerprints.code([one.replace("#x", "#y")])
-    assert fingerprints.code(["a = 1", "b = 2"]) != fingerprints.code(["a = 1\nb = 2"])
+    assert staleness.bare(one) == staleness.bare(other)
+    assert staleness.code([one]) != staleness.code([one.replace("#x", "#y")])
+    assert staleness.code(["a = 1", "b = 2"]) != staleness.code(["a = 1\nb = 2"])
 
 
 def test_the_package_behind_a_notebook_is_what_it_imports(monkeypatch, tmp_path):
     package = tmp_path / "minirlhf"
     for name, text in {
         "__init__.py": "",
-        "one.py": "def f():\n    from minirlhf.deep import two\n",
-        "one.toml": "a = 1",
+        "one.py": "from minirlhf import data\ndef f():\n    from minirlhf.deep import two\n",
         "deep/__init__.py": "",
-        "deep/two.py": "x = 1  # a number\n",
+        "deep/two.py": "x = 1, 'data.json'  # a number\n".replace("'", '"'),
         "deep/data.json": "{}",
+        "deep/page.html": "of a module that isn't imported",
+        "data/__init__.py": "",
+        "data/run/log.jsonl": "{}",
         "other.py": "",
     }.items():
         (package / name).parent.mkdir(exist_ok=True, parents=True)
         (package / name).write_text(text)
-    monkeypatch.setattr(fingerprints, "ROOT", tmp_path)
-    monkeypatch.setattr(fingerprints, "PACKAGE", package)
+    monkeypatch.setattr(staleness, "ROOT", tmp_path)
+    monkeypatch.setattr(staleness, "PACKAGE", package)
 
     def now():
-        fingerprints._imports_of.cache_clear()
-        return fingerprints.package(["from minirlhf import one"])
+        staleness._imports_of.cache_clear()
+        return staleness.package(["from minirlhf import one"])
 
     first = now()
     (package / "other.py").write_text("x = 2")
-    (package / "deep/two.py").write_text("x = 1  # better words\n")
+    (package / "deep/two.py").write_text('x = 1, "data.json"  # better words\n')
+    (package / "deep/page.html").write_text("other words")
     assert now() == first
-    for name, text in {"deep/two.py": "x = 2", "deep/data.json": "[]", "one.toml": "a = 2"}.items():
+    changes = {"deep/data.json": "[]", "deep/two.py": "x = 2", "data/run/log.jsonl": "[]"}
+    for name, text in changes.items():
         before = now()
         (package / name).write_text(text)
         assert now() != before
-    fingerprints._imports_of.cache_clear()
+    staleness._imports_of.cache_clear()
 
 
 def executed(source, tmp_path, **options):
@@ -342,7 +348,7 @@ lesson.show(Figure(), "an empty figure")
 
 def test_pictures_are_stored_with_a_palette_and_look_alike():
     figure, axes = lesson.panels(1, "A title")
-    axes.plot(range(9), color=plots.PALETTE["sft"])
+    axes.plot(range(9), color=charts.PALETTE["sft"])
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=200, facecolor="white")
     before = base64.b64encode(file.getvalue()).decode()
@@ -535,8 +541,8 @@ def test_the_workspace_lies_in_the_clone_or_here(monkeypatch, tmp_path):
 def test_the_palette_of_the_style_page_is_the_packages():
     page = (ROOT / "course" / "STYLE.md").read_text("utf-8")
     rows = re.findall(r"^\| `([\w-]+)` \| `(#[0-9a-f]{6})` \| (.+?) \|$", page, re.MULTILINE)
-    assert {name: color for name, color, _ in rows} == plots.PALETTE
-    assert {name: called for name, _, called in rows} == plots.NAMES
+    assert {name: color for name, color, _ in rows} == charts.PALETTE
+    assert {name: called for name, _, called in rows} == charts.NAMES
     for name in ("WIDE", "SMALL"):
         width, height = getattr(lesson, name)
         assert f"`lesson.{name}` ({width} × {height}" in " ".join(page.split())

@@ -25,15 +25,16 @@ from minirlhf.data.batching import (
     pad_left,
     pad_right,
 )
-from minirlhf.data.encoding import (
+from minirlhf.data.fingerprints import fingerprint
+from minirlhf.data.packing import block_diagonal_mask, collate_packed, pack
+from minirlhf.data.records import as_rankings, check_records, read_jsonl, write_jsonl
+from minirlhf.data.tokenization import (
     check_tokenizer,
     decode,
     encode_completions,
     encode_documents,
     encode_prompts,
 )
-from minirlhf.data.packing import block_diagonal_mask, collate_packed, pack
-from minirlhf.data.records import as_rankings, check_records, fingerprint, read_jsonl, write_jsonl
 from minirlhf.errors import MinirlhfError
 from minirlhf.models import packed_logprobs
 

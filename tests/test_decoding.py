@@ -10,9 +10,9 @@ from torch import nn
 from transformers.cache_utils import DynamicCache
 from transformers.utils import logging
 
-from minirlhf.decoding import decoder, graphs, recordings
+from minirlhf.decoding import cpu_trace, cuda_graph, decoder
+from minirlhf.decoding.cuda_graph import StaticStep
 from minirlhf.decoding.decoder import Decoder
-from minirlhf.decoding.graphs import StaticStep
 
 
 def eager(monkeypatch, model, **options):
@@ -30,13 +30,13 @@ def filled_cache(model):
 
 
 def recorded(model):
-    return recordings._recordings[model][1]
+    return cpu_trace._recordings[model][1]
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_a_recording_gives_what_the_model_gives(monkeypatch, architecture):
     model = policy(architecture)
-    result, expected = rollout(model, rows=4), eager(monkeypatch, model, rows=4)
+    result, expected = rollout(model, micro_batch=4), eager(monkeypatch, model, micro_batch=4)
     assert recorded(model) is not None
     assert torch.equal(result.responses, expected.responses)
     assert torch.allclose(result.logprobs, expected.logprobs, atol=1e-5)
@@ -90,7 +90,7 @@ def test_attention_of_one_token_is_torchs(heads, scaling):
     look[..., -1] = True
     mask = torch.zeros(look.shape).masked_fill(~look, torch.finfo(torch.float32).min)
     for masks in ((None, None), (mask, look)):
-        ours, _ = recordings.attend(None, query, key, value, masks[0], scaling=scaling)
+        ours, _ = cpu_trace.attend(None, query, key, value, masks[0], scaling=scaling)
         theirs = nn.functional.scaled_dot_product_attention(
             query, key, value, attn_mask=masks[1], scale=scaling, enable_gqa=True
         )
@@ -98,13 +98,13 @@ def test_attention_of_one_token_is_torchs(heads, scaling):
 
 
 def test_a_model_with_attention_of_its_own_keeps_it(monkeypatch):
-    """What `recordings.attend` doesn't know of shows in the logits."""
+    """What `cpu_trace.attend` doesn't know of shows in the logits."""
 
     def other(module, query, key, value, mask, **_):
         return torch.zeros_like(query).transpose(1, 2), None
 
     model = policy("gpt2")
-    monkeypatch.setattr(recordings, "attend", other)  # one that is wrong for it
+    monkeypatch.setattr(cpu_trace, "attend", other)  # one that is wrong for it
     result = rollout(model)
     assert recorded(model) is not None and model.config._attn_implementation == "sdpa"
     assert torch.equal(result.responses, eager(monkeypatch, model).responses)
@@ -121,17 +121,17 @@ def test_static_shapes_give_what_the_model_gives(monkeypatch, architecture, rows
     """CUDA's way, but for the graph: rows rounded up, all the room from the start."""
     model = policy(architecture)
     prompts = [[BOS, *range(40, 40 + n % 9)] for n in range(1, 20)]
-    expected = eager(monkeypatch, model, prompts=prompts, steps=20, rows=rows)
+    expected = eager(monkeypatch, model, prompts=prompts, steps=20, micro_batch=rows)
 
     def settle(self, cache, left):
-        self.static = graphs.static_step(self.policy, cache, left)
+        self.static = cuda_graph.static_step(self.policy, cache, left)
         return self.static.load(cache)
 
     monkeypatch.setattr(Decoder, "settle", settle)
-    result = rollout(model, prompts=prompts, steps=20, rows=rows)
+    result = rollout(model, prompts=prompts, steps=20, micro_batch=rows)
     assert torch.equal(result.responses, expected.responses)
     assert torch.allclose(result.logprobs, expected.logprobs, atol=1e-5)
-    steps = graphs._steps[model].values()
+    steps = cuda_graph._steps[model].values()
     assert {step.room for step in steps} == {64} and all(
         step.rows & (step.rows - 1) == 0 for step in steps
     )
@@ -144,7 +144,7 @@ def test_without_a_graph_it_says_so(monkeypatch):
     model = policy()
     monkeypatch.setattr(StaticStep, "check", fail)
     with pytest.warns(UserWarning, match="without a CUDA graph, which is slower: operation not"):
-        assert graphs.captured(model, filled_cache(model), 2, 64) is None
+        assert cuda_graph.captured(model, filled_cache(model), 2, 64) is None
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -153,13 +153,13 @@ def test_a_static_step_that_differs_is_refused(monkeypatch, architecture):
     cache = filled_cache(model)
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert graphs.captured(model, cache, 2, 64) is not None
-    monkeypatch.setattr(graphs.StaticLayer, "get_seq_length", lambda self: 0)
+        assert cuda_graph.captured(model, cache, 2, 64) is not None
+    monkeypatch.setattr(cuda_graph.StaticLayer, "get_seq_length", lambda self: 0)
     monkeypatch.setattr(
-        graphs.StaticLayer, "update", lambda self, *_: (self.all_keys, self.all_values)
+        cuda_graph.StaticLayer, "update", lambda self, *_: (self.all_keys, self.all_values)
     )  # it forgets the new token
     with torch.no_grad(), pytest.warns(UserWarning, match="standard deviations off the model's"):
-        assert graphs.captured(model, cache, 2, 64) is None
+        assert cuda_graph.captured(model, cache, 2, 64) is None
 
 
 class Moody(nn.Module):
@@ -176,9 +176,9 @@ class Moody(nn.Module):
 def test_what_cannot_be_recorded_is_called(monkeypatch):
     model = policy("gpt2")
     model.transformer.h[0].mlp = Moody(model.transformer.h[0].mlp)
-    result = rollout(model, rows=4)
+    result = rollout(model, micro_batch=4)
     assert recorded(model) is None
-    assert torch.equal(result.responses, eager(monkeypatch, model, rows=4).responses)
+    assert torch.equal(result.responses, eager(monkeypatch, model, micro_batch=4).responses)
 
     def fail(*_, **__):
         raise RuntimeError
@@ -191,7 +191,7 @@ def test_what_cannot_be_recorded_is_called(monkeypatch):
 def test_recordings_and_static_steps_go_with_their_models():
     model = policy()
     rollout(model)
-    graphs.static_step(model, filled_cache(model), 5)
+    cuda_graph.static_step(model, filled_cache(model), 5)
     gone = weakref.ref(model)
     del model
     gc.collect()

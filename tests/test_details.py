@@ -52,7 +52,7 @@ def test_no_equation_and_no_guard_is_missing():
     }  # fmt: skip
     guards = {
         f"{module}.{name}"
-        for module in ("rollouts", "models", "data.encoding")
+        for module in ("episodes", "pretrained", "data.tokenization")
         for name, thing in inspect.getmembers(importlib.import_module(f"minirlhf.{module}"))
         if name.startswith("check_") and thing.__module__ == f"minirlhf.{module}"
     }

@@ -9,8 +9,10 @@ from types import SimpleNamespace
 import pytest
 from packaging.requirements import Requirement
 
-from minirlhf import doctor, hub
-from minirlhf.doctor import Finding
+from minirlhf.cli import checks, doctor
+from minirlhf.cli.checks import Finding
+from minirlhf.data import hub
+from minirlhf.training import machine
 
 
 def test_examine_covers_every_topic(tmp_path, monkeypatch):
@@ -40,12 +42,12 @@ def test_table_and_exit_code():
     [((3, 10, 9), "problem"), ((3, 11, 0), "ok"), ((3, 13, 5), "ok"), ((3, 14, 0), "problem")],
 )
 def test_python(version, status):
-    assert doctor.check_python(version).status == status
+    assert checks.check_python(version).status == status
 
 
 def test_package_that_is_missing_old_untested_or_fine():
-    found = doctor.metadata.version("numpy")
-    check = doctor.check_package
+    found = checks.metadata.version("numpy")
+    check = checks.check_package
     assert check(Requirement("no-such-package>=1"), None).status == "problem"
     assert check(Requirement("numpy>=99"), None).status == "problem"
     assert check(Requirement("numpy>=1"), "1.0.0").status == "note"
@@ -56,23 +58,23 @@ def test_package_that_breaks_on_import(monkeypatch):
     def broken(name):
         raise OSError("libcudart.so: cannot open shared object file")
 
-    monkeypatch.setattr(doctor, "importlib", SimpleNamespace(import_module=broken))
-    finding = doctor.check_package(Requirement("numpy>=1"), None)
+    monkeypatch.setattr(checks, "importlib", SimpleNamespace(import_module=broken))
+    finding = checks.check_package(Requirement("numpy>=1"), None)
     assert finding.status == "problem"
     assert "libcudart" in finding.found
 
 
 def test_local_build_of_a_tested_version_is_as_tested(monkeypatch):
-    monkeypatch.setattr(doctor.metadata, "version", lambda name: "2.13.0+cpu")
-    assert doctor.check_package(Requirement("numpy>=2"), "2.13.0").status == "ok"
+    monkeypatch.setattr(checks.metadata, "version", lambda name: "2.13.0+cpu")
+    assert checks.check_package(Requirement("numpy>=2"), "2.13.0").status == "ok"
 
 
 def test_widgets_that_do_not_fit_the_lab(monkeypatch):
     versions = {"jupyterlab": "4.6.6", "ipykernel": "7.4.0", "jupyterlab_widgets": "1.1.11"}
-    monkeypatch.setattr(doctor.metadata, "version", versions.__getitem__)
-    assert [f.status for f in doctor.check_notebooks()] == ["problem"]
+    monkeypatch.setattr(checks.metadata, "version", versions.__getitem__)
+    assert [f.status for f in checks.check_notebooks()] == ["problem"]
     versions["jupyterlab_widgets"] = "3.0.17"
-    assert [f.status for f in doctor.check_notebooks()] == ["ok"]
+    assert [f.status for f in checks.check_notebooks()] == ["ok"]
 
 
 @pytest.mark.parametrize(
@@ -80,15 +82,15 @@ def test_widgets_that_do_not_fit_the_lab(monkeypatch):
 )
 def test_memory(gib, status, monkeypatch):
     if gib is None:
-        assert doctor.check_memory().found
+        assert checks.check_memory().found
     else:
-        assert doctor.check_memory(int(gib * doctor.GIB)).status == status
+        assert checks.check_memory(int(gib * checks.GIB)).status == status
 
 
 def test_more_threads_than_cores(monkeypatch):
     torch = pytest.importorskip("torch")
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1_000)
-    finding = doctor.check_cores()
+    finding = checks.check_cores()
     assert finding.status == "note"
     assert "OMP_NUM_THREADS" in finding.advice
 
@@ -99,19 +101,19 @@ def test_precision_follows_the_compute_capability(capability, precision, monkeyp
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda *_: capability)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "a GPU")
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (14 * doctor.GIB, 15 * doctor.GIB))
-    finding = doctor.check_gpu()
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (14 * checks.GIB, 15 * checks.GIB))
+    finding = checks.check_gpu()
     assert finding.status == "ok"
     assert finding.found.endswith(f"forward passes in {precision}")
 
 
 def test_disk(tmp_path, monkeypatch):
-    assert doctor.check_disk(tmp_path / "a" / "b").status == "ok"
+    assert checks.check_disk(tmp_path / "a" / "b").status == "ok"
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "file").write_text("")
-    assert doctor.check_disk(tmp_path / "file" / "run").status == "problem"
-    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda place: SimpleNamespace(free=10))
-    assert doctor.check_disk(tmp_path).status == "problem"
+    assert checks.check_disk(tmp_path / "file" / "run").status == "problem"
+    monkeypatch.setattr(checks.shutil, "disk_usage", lambda place: SimpleNamespace(free=10))
+    assert checks.check_disk(tmp_path).status == "problem"
 
 
 @pytest.mark.skipif(
@@ -119,26 +121,26 @@ def test_disk(tmp_path, monkeypatch):
 )
 def test_disk_without_leave_to_write(tmp_path):
     tmp_path.chmod(0o500)
-    assert doctor.check_disk(tmp_path / "run").status == "problem"
+    assert checks.check_disk(tmp_path / "run").status == "problem"
 
 
 def test_bases_missing(tmp_path):
-    finding = doctor.check_bases(tmp_path)
+    finding = checks.check_bases(tmp_path)
     assert finding.status == "problem"
     assert "small, medium, large" in finding.found
 
 
 def test_bases_damaged(tmp_path):
-    for size in doctor.BASE_SIZES:
+    for size in checks.BASE_SIZES:
         (tmp_path / size).mkdir()
         (tmp_path / size / "config.json").write_text("{")
-    assert doctor.check_bases(tmp_path).status == "problem"
+    assert checks.check_bases(tmp_path).status == "problem"
 
 
 def test_hub_switched_off(monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     assert "HF_HUB_OFFLINE" in hub.obstacle()
-    assert doctor.check_hub().status == "note"
+    assert checks.check_hub().status == "note"
 
 
 @pytest.fixture
@@ -203,17 +205,17 @@ def test_hub_that_refuses(silent_server):
 
 
 def test_a_containers_limit_counts_and_files_that_were_read_do_not(tmp_path, monkeypatch):
-    monkeypatch.setattr(doctor, "GROUP", tmp_path)
-    free = doctor.available_memory()  # no limit is set there
+    monkeypatch.setattr(machine, "GROUP", tmp_path)
+    free = machine.available_memory()  # no limit is set there
     for name, content in {
         "max": "1000",
         "current": "900",
         "stat": "anon 5\ninactive_file 300",
     }.items():
         (tmp_path / f"memory.{name}").write_text(content + "\n")
-    assert doctor.available_memory() == 400 < free
+    assert machine.available_memory() == 400 < free
     (tmp_path / "memory.max").write_text("max\n")
-    assert doctor.available_memory() > 400
+    assert machine.available_memory() > 400
 
 
 @pytest.mark.parametrize(
@@ -226,4 +228,4 @@ def test_a_containers_limit_counts_and_files_that_were_read_do_not(tmp_path, mon
     ],
 )
 def test_fit(gigabytes, found):
-    assert doctor.check_fit(int(gigabytes * 1e9)).found == found
+    assert checks.check_fit(int(gigabytes * 1e9)).found == found

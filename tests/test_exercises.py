@@ -7,14 +7,14 @@ from types import FunctionType
 import nbformat
 import pytest
 import torch
+from altered_solutions import mutants
 from answers import RIGHT
-from mutants import mutants
 
 from course.build.masters import masters
 from course.build.settings import ROOT
 from minirlhf.errors import MinirlhfError
-from minirlhf.grading import exercise, question, questions, trial
-from minirlhf.grading.questions import FunctionQuestion, Verdict
+from minirlhf.grading import diagnosis, exercise, question, questions, trial
+from minirlhf.grading.question_kinds import FunctionQuestion, Verdict
 from minirlhf.randomness import generator
 
 EXERCISES = [master for master in masters() if master.kind == "exercise"]
@@ -105,7 +105,7 @@ def equivalent(q, function):
     for n in range(WIDE):
         case = q.inputs(generator(n, "wide", q.key))
         one, other = trial.run(q, function, case), trial.run(q, q.reference, case)
-        if not (trial.same(one, other) and trial.same_gradients(one, other)):
+        if not (diagnosis.same(one, other) and diagnosis.same_gradients(one, other)):
             return False
     return True
 
@@ -141,7 +141,7 @@ def test_mutants_of_the_solutions_are_refused(capsys):
 
 
 def test_start_makes_a_copy_and_never_overwrites(tmp_path, capsys):
-    from minirlhf import cli
+    from minirlhf.cli import __main__ as cli
 
     assert cli.main(["start", "ex05"]) == 0
     path = tmp_path / "ex05_reward_model.ipynb"
@@ -156,11 +156,11 @@ def test_start_makes_a_copy_and_never_overwrites(tmp_path, capsys):
 
 
 def test_start_says_so_where_there_is_no_exercise(monkeypatch):
-    from minirlhf.commands import course
+    from minirlhf.cli import start_exercise
 
-    monkeypatch.setattr(course, "exercises", dict)
+    monkeypatch.setattr(start_exercise, "exercises", dict)
     with pytest.raises(MinirlhfError, match="none here"):
-        course.copy("ex05")
+        start_exercise.copy("ex05")
 
 
 def test_every_question_stands_in_its_exercise():

@@ -9,10 +9,11 @@ import pytest
 import torch
 from answers import RIGHT
 
-from minirlhf import grading, languages, objectives
+from minirlhf import grading, objectives
 from minirlhf.errors import MinirlhfError
-from minirlhf.grading import check, hint, progress, question, questions, trial
-from minirlhf.grading.questions import ChoiceQuestion, FunctionQuestion, MeasuredQuestion, say
+from minirlhf.grading import check, diagnosis, hint, progress, question, questions
+from minirlhf.grading.question_kinds import ChoiceQuestion, FunctionQuestion, MeasuredQuestion, say
+from minirlhf.lesson import languages
 
 FUNCTIONS = [q for q in questions() if isinstance(q, FunctionQuestion)]
 OTHERS = [q for q in questions() if not isinstance(q, FunctionQuestion)]
@@ -28,12 +29,12 @@ def workspace(monkeypatch, tmp_path):
 @pytest.fixture
 def unwatched(monkeypatch):
     """The bank's own wrong answers stand on the package, which a student's may not."""
-    monkeypatch.setattr(trial, "watched", lambda *_: contextlib.nullcontext([]))
+    monkeypatch.setattr(diagnosis, "watched", lambda *_: contextlib.nullcontext([]))
 
 
 def pairs():
     for q in FUNCTIONS:
-        for name, function in {"zero": trial.zero(q), **q.wrong}.items():
+        for name, function in {"zero": diagnosis.zero(q), **q.wrong}.items():
             yield pytest.param(q, name, function, id=f"{q.key}-{name}")
 
 
@@ -190,7 +191,8 @@ def test_a_wrong_gradient_is_noticed():
 
 def test_zeros_earn_nothing_anywhere():
     for q in FUNCTIONS:
-        for zeros in (lambda *a: torch.zeros(()), lambda *a: 0, lambda *a: 0 * a[0], trial.zero(q)):
+        other = lambda *a: torch.zeros(()), lambda *a: 0, lambda *a: 0 * a[0]
+        for zeros in (*other, diagnosis.zero(q)):
             assert q.verdict(zeros).points == 0, q.key
 
 

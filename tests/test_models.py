@@ -26,27 +26,22 @@ from transformers import (
     MistralConfig,
 )
 
-from minirlhf import hub
-from minirlhf.data.batching import collate
+from minirlhf.data import hub
+from minirlhf.data.batching import collate, position_ids
 from minirlhf.data.packing import collate_packed
 from minirlhf.errors import MinirlhfError
-from minirlhf.kernels import use_fast_kernels
+from minirlhf.fast import use_fast_kernels
+from minirlhf.fast.mask_support import obeys_masks
 from minirlhf.models import (
     ScalarModel,
-    check_model,
     exact_logits,
-    load_policy,
-    load_tokenizer,
-    load_weights,
     never_sampled,
-    obeys_masks,
     packed_logprobs,
-    position_ids,
     process_logits,
     response_logprobs,
-    save_model,
 )
 from minirlhf.objectives import token_logprobs
+from minirlhf.pretrained import check_model, load_policy, load_tokenizer, load_weights, save_model
 from minirlhf.reward import score_ids
 
 PROMPTS = [[BOS, 40, 41, 42, 43], [BOS, 50]]

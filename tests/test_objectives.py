@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minirlhf import objectives as o
+from minirlhf import objectives
 
 torch.manual_seed(0)
 MASK = torch.tensor([[1, 1, 1, 0], [1, 0, 0, 0], [1, 1, 1, 1]]).bool()
@@ -21,32 +21,34 @@ def rand(*shape):
 def test_padding_enters_nothing_even_as_nan():
     x = rand(3, 4)
     dirty = x.masked_fill(~MASK, float("nan"))
-    assert o.masked_mean(dirty, MASK) == pytest.approx(float(x[MASK].mean()), abs=1e-6)
-    assert o.masked_var(dirty, MASK) == pytest.approx(float(x[MASK].var(unbiased=False)), abs=1e-6)
-    assert torch.isfinite(o.whiten(dirty, MASK)).all()
+    assert objectives.masked_mean(dirty, MASK) == pytest.approx(float(x[MASK].mean()), abs=1e-6)
+    assert objectives.masked_var(dirty, MASK) == pytest.approx(
+        float(x[MASK].var(unbiased=False)), abs=1e-6
+    )
+    assert torch.isfinite(objectives.whiten(dirty, MASK)).all()
     for loss in (
-        o.sft_loss(dirty, MASK),
-        o.policy_loss(dirty, x, x, MASK),
-        o.policy_loss(x, dirty, dirty, MASK),
-        o.value_loss(dirty, dirty, dirty, MASK),
-        o.clip_fraction(dirty, x, MASK),
-        o.approx_kl(dirty, x, MASK),
-        o.explained_variance(dirty, dirty, MASK),
-        o.rlhf_objective(rand(3), dirty, x, MASK, 0.1),
-        o.shaped_rewards(rand(3), dirty, dirty, MASK, 0.1),
-        *o.gae(dirty, dirty, MASK),
+        objectives.sft_loss(dirty, MASK),
+        objectives.policy_loss(dirty, x, x, MASK),
+        objectives.policy_loss(x, dirty, dirty, MASK),
+        objectives.value_loss(dirty, dirty, dirty, MASK),
+        objectives.clip_fraction(dirty, x, MASK),
+        objectives.approx_kl(dirty, x, MASK),
+        objectives.explained_variance(dirty, dirty, MASK),
+        objectives.rlhf_objective(rand(3), dirty, x, MASK, 0.1),
+        objectives.shaped_rewards(rand(3), dirty, dirty, MASK, 0.1),
+        *objectives.gae(dirty, dirty, MASK),
     ):
         assert torch.isfinite(loss).all()
 
 
 def test_whitening():
-    white = o.whiten(rand(3, 4) * 5 + 3, MASK)
+    white = objectives.whiten(rand(3, 4) * 5 + 3, MASK)
     assert float(white[MASK].mean()) == pytest.approx(0, abs=1e-6)
     assert float(white[MASK].var(unbiased=False)) == pytest.approx(1, abs=1e-5)
     assert (white[~MASK] == 0).all()
     x = rand(3, 4) + 3
-    kept = o.whiten(x, MASK, shift_mean=False)
-    assert (o.whiten(torch.full((3, 4), 2.0), MASK) == 0).all()  # no variance to divide by
+    kept = objectives.whiten(x, MASK, shift_mean=False)
+    assert (objectives.whiten(torch.full((3, 4), 2.0), MASK) == 0).all()  # no variance to divide by
     assert float(kept[MASK].mean()) == pytest.approx(float(x[MASK].mean()), abs=1e-5)
 
 
@@ -59,18 +61,25 @@ def test_pieces_of_a_batch_add_up(loss):
 
     def compute(rows, count):
         if loss == "sft":
-            return o.sft_loss(x[rows], MASK[rows], count)
+            return objectives.sft_loss(x[rows], MASK[rows], count)
         if loss == "ptx":
-            return o.ptx_loss(x[rows], MASK[rows], count)
+            return objectives.ptx_loss(x[rows], MASK[rows], count)
         if loss == "policy":
-            return o.policy_loss(x[rows], old[rows], advantages[rows], MASK[rows], 0.2, count)
+            return objectives.policy_loss(
+                x[rows], old[rows], advantages[rows], MASK[rows], 0.2, count
+            )
         if loss == "value":
-            return o.value_loss(x[rows], old[rows], advantages[rows], MASK[rows], 0.2, count)
+            return objectives.value_loss(
+                x[rows], old[rows], advantages[rows], MASK[rows], 0.2, count
+            )
         if loss == "clip_fraction":
-            return o.clip_fraction(x[rows], 2 * old[rows], MASK[rows], 0.2, count) + 0 * x.sum()
+            return (
+                objectives.clip_fraction(x[rows], 2 * old[rows], MASK[rows], 0.2, count)
+                + 0 * x.sum()
+            )
         if loss == "approx_kl":
-            return o.approx_kl(x[rows], 2 * old[rows], MASK[rows], count)
-        return o.ranking_loss(x[rows], ranks[rows], ranks[rows] > 0, count).loss
+            return objectives.approx_kl(x[rows], 2 * old[rows], MASK[rows], count)
+        return objectives.ranking_loss(x[rows], ranks[rows], ranks[rows] > 0, count).loss
 
     whole = compute(slice(None), None)
     count = 3 if loss == "ranking" else int(MASK.sum())
@@ -83,17 +92,17 @@ def test_everything_stays_on_the_device_it_came_from():
     x, mask, scores = (tensor.to("meta") for tensor in (rand(3, 4), MASK, rand(3)))
     ids = mask.long()
     results = (
-        o.whiten(x, mask),
-        o.token_logprobs(x[..., None].expand(3, 4, 7), ids),
-        *o.ranking_loss(x, ids, mask),
-        o.best_of_n(x),
-        o.last_token(mask),
-        o.shaped_rewards(scores, x, x, mask, 0.1),
-        *o.gae(x, x, mask),
-        o.policy_loss(x, x, x, mask),
-        o.value_loss(x, x, x, mask),
-        o.explained_variance(x, x, mask),
-        o.rlhf_objective(scores, x, x, mask, 0.1),
+        objectives.whiten(x, mask),
+        objectives.token_logprobs(x[..., None].expand(3, 4, 7), ids),
+        *objectives.ranking_loss(x, ids, mask),
+        objectives.best_of_n(x),
+        objectives.last_token(mask),
+        objectives.shaped_rewards(scores, x, x, mask, 0.1),
+        *objectives.gae(x, x, mask),
+        objectives.policy_loss(x, x, x, mask),
+        objectives.value_loss(x, x, x, mask),
+        objectives.explained_variance(x, x, mask),
+        objectives.rlhf_objective(scores, x, x, mask, 0.1),
     )
     assert {result.device.type for result in results} == {"meta"}
 
@@ -104,17 +113,17 @@ def test_everything_stays_on_the_device_it_came_from():
 def test_token_logprobs_and_entropy():
     logits, tokens = rand(2, 3, 7), torch.tensor([[0, 6, 2], [1, 1, 5]])
     expected = torch.log_softmax(logits, -1).gather(-1, tokens[..., None])[..., 0]
-    assert torch.allclose(o.token_logprobs(logits, tokens), expected)
-    assert torch.allclose(o.entropy(torch.zeros(5)), torch.tensor(math.log(5)))
+    assert torch.allclose(objectives.token_logprobs(logits, tokens), expected)
+    assert torch.allclose(objectives.entropy(torch.zeros(5)), torch.tensor(math.log(5)))
     some = torch.tensor([0.0, 0.0, float("-inf")])
-    assert torch.allclose(o.entropy(some), torch.tensor(math.log(2)))
-    assert torch.allclose(o.entropy(torch.zeros(2, 5)), torch.full((2,), math.log(5)))
-    assert o.token_logprobs(logits.bfloat16(), tokens).dtype == torch.float32
+    assert torch.allclose(objectives.entropy(some), torch.tensor(math.log(2)))
+    assert torch.allclose(objectives.entropy(torch.zeros(2, 5)), torch.full((2,), math.log(5)))
+    assert objectives.token_logprobs(logits.bfloat16(), tokens).dtype == torch.float32
 
 
 def test_sft_loss_is_the_mean_over_tokens_not_over_rows():
     logprobs = torch.tensor([[-1.0, -1.0, -1.0, -9.0], [-3.0, -9.0, -9.0, -9.0]])
-    assert float(o.sft_loss(logprobs, MASK[:2])) == pytest.approx((3 + 3) / 4)
+    assert float(objectives.sft_loss(logprobs, MASK[:2])) == pytest.approx((3 + 3) / 4)
 
 
 # --------------------------------------------------------------------------------------- Equation 1
@@ -152,7 +161,7 @@ def test_ranking_loss_is_equation_1(prompts):
     ranks = torch.zeros(valid.shape, dtype=torch.long)
     scores[valid] = torch.tensor([s for p in prompts for s, _ in p])
     ranks[valid] = torch.tensor([r for p in prompts for _, r in p])
-    loss, pairs, correct = o.ranking_loss(scores, ranks, valid)
+    loss, pairs, correct = objectives.ranking_loss(scores, ranks, valid)
     expected = eq1_by_hand(
         [[s for s, _ in p] for p in prompts], [[r for _, r in p] for p in prompts]
     )
@@ -167,7 +176,7 @@ def test_ranking_loss_averages_within_a_prompt_first():
         torch.tensor([[3.0, 0.0, 0.0], [0.0, 0.0, 9.0]]),
         torch.tensor([[1, 2, 3], [1, 2, 0]]),
     )
-    loss = o.ranking_loss(scores, ranks, ranks > 0).loss
+    loss = objectives.ranking_loss(scores, ranks, ranks > 0).loss
     softplus = math.log1p(math.exp(-3))
     assert float(loss) == pytest.approx(
         ((2 * softplus + math.log(2)) / 3 + math.log(2)) / 2, abs=1e-6
@@ -176,21 +185,23 @@ def test_ranking_loss_averages_within_a_prompt_first():
 
 def test_all_ties_give_no_loss_and_no_gradient():
     scores = torch.zeros(1, 4, requires_grad=True)
-    result = o.ranking_loss(scores, torch.ones(1, 4), torch.ones(1, 4).bool())
+    result = objectives.ranking_loss(scores, torch.ones(1, 4), torch.ones(1, 4).bool())
     result.loss.backward()
     assert result.loss == 0 and result.pairs == 0 and (scores.grad == 0).all()
 
 
 def test_k_choose_2_pairs():
     ranks = torch.arange(1, 10)[None]
-    assert int(o.ranking_loss(torch.zeros(1, 9), ranks, ranks > 0).pairs) == math.comb(9, 2)
+    assert int(objectives.ranking_loss(torch.zeros(1, 9), ranks, ranks > 0).pairs) == math.comb(
+        9, 2
+    )
 
 
 def test_reward_bias_centres_and_best_of_n_takes_the_first_best():
     scores = torch.tensor([1.0, 2.0, 6.0])
-    assert float((scores + o.reward_bias(scores)).mean()) == pytest.approx(0)
-    assert o.best_of_n(torch.tensor([[0.0, 2.0, 2.0], [5.0, 1.0, 2.0]])).tolist() == [1, 0]
-    assert o.best_of_n(torch.tensor([[1.0, 2.0, 3.0], [7.0, 9.0, 8.0]])).tolist() == [2, 1]
+    assert float((scores + objectives.reward_bias(scores)).mean()) == pytest.approx(0)
+    assert objectives.best_of_n(torch.tensor([[0.0, 2.0, 2.0], [5.0, 1.0, 2.0]])).tolist() == [1, 0]
+    assert objectives.best_of_n(torch.tensor([[1.0, 2.0, 3.0], [7.0, 9.0, 8.0]])).tolist() == [2, 1]
 
 
 # --------------------------------------------------------------------------------- KL, rewards, GAE
@@ -204,25 +215,27 @@ def test_kl_estimators_on_an_enumerable_policy():
     def expected(estimator):
         return float((log_p.exp() * estimator(log_p, log_q)).sum())
 
-    assert expected(o.kl_k1) == pytest.approx(kl, abs=1e-6)
-    assert expected(o.kl_k3) == pytest.approx(kl, abs=1e-6)
-    assert expected(o.kl_k2) == pytest.approx(
+    assert expected(objectives.kl_k1) == pytest.approx(kl, abs=1e-6)
+    assert expected(objectives.kl_k3) == pytest.approx(kl, abs=1e-6)
+    assert expected(objectives.kl_k2) == pytest.approx(
         float((log_p.exp() * (log_p - log_q) ** 2).sum() / 2), abs=1e-6
     )
-    assert (o.kl_k3(log_p, log_q) >= 0).all() and (o.kl_k2(log_p, log_q) >= 0).all()
+    assert (objectives.kl_k3(log_p, log_q) >= 0).all() and (
+        objectives.kl_k2(log_p, log_q) >= 0
+    ).all()
 
 
 def test_shaped_rewards():
     logprobs, reference, scores = rand(3, 4), rand(4, 3).T - 1, torch.tensor([1.0, 2.0, 3.0])
     reference = reference * torch.tensor([1.0, 2.0, 0.5, 3.0])
-    rewards = o.shaped_rewards(scores, logprobs, reference, MASK, beta=0.5)
+    rewards = objectives.shaped_rewards(scores, logprobs, reference, MASK, beta=0.5)
     penalty = -0.5 * (logprobs - reference)
     assert torch.allclose(rewards[0], torch.tensor([*penalty[0, :2], penalty[0, 2] + 1.0, 0.0]))
     assert torch.allclose(rewards[1], torch.tensor([penalty[1, 0] + 2.0, 0.0, 0.0, 0.0]))
     assert float(rewards[2, 3]) == pytest.approx(float(penalty[2, 3]) + 3.0)
-    total = o.rlhf_objective(scores, logprobs, reference, MASK, 0.5)
+    total = objectives.rlhf_objective(scores, logprobs, reference, MASK, 0.5)
     assert float(rewards.sum(-1).mean()) == pytest.approx(float(total), abs=1e-6)  # Eq. 2, γ = 0
-    assert o.last_token(MASK).tolist() == [2, 0, 3]
+    assert objectives.last_token(MASK).tolist() == [2, 0, 3]
 
 
 def gae_by_definition(rewards, values, mask, discount, lam):
@@ -239,7 +252,7 @@ def gae_by_definition(rewards, values, mask, discount, lam):
 @pytest.mark.parametrize(("discount", "lam"), [(1.0, 0.95), (1.0, 1.0), (0.9, 0.0), (0.7, 0.5)])
 def test_gae_is_its_definition(discount, lam):
     rewards, values = rand(3, 4), rand(3, 4) * 2
-    result = o.gae(rewards, values, MASK, discount, lam)
+    result = objectives.gae(rewards, values, MASK, discount, lam)
     expected = gae_by_definition(rewards, values, MASK, discount, lam)
     assert torch.allclose(result.advantages, expected, atol=1e-6)
     assert torch.allclose(result.returns[MASK], (expected + values)[MASK], atol=1e-6)
@@ -247,16 +260,16 @@ def test_gae_is_its_definition(discount, lam):
 
 
 def test_gae_of_one_token_and_by_default():
-    one = o.gae(rand(3, 4)[:, :1], rand(3, 4)[:, 1:2], MASK[:, :1])
+    one = objectives.gae(rand(3, 4)[:, :1], rand(3, 4)[:, 1:2], MASK[:, :1])
     assert torch.allclose(one.advantages, rand(3, 4)[:, :1] - rand(3, 4)[:, 1:2])
     rewards, values = rand(3, 4), rand(3, 4) * 2
     expected = gae_by_definition(rewards, values, MASK, 1.0, 0.95)  # C.4; Stiennon et al. 2020
-    assert torch.allclose(o.gae(rewards, values, MASK).advantages, expected, atol=1e-6)
+    assert torch.allclose(objectives.gae(rewards, values, MASK).advantages, expected, atol=1e-6)
 
 
 def test_gae_with_lambda_1_returns_the_reward_to_go():
     rewards = rand(3, 4)
-    returns = o.gae(rewards, rand(3, 4), MASK, lam=1.0).returns
+    returns = objectives.gae(rewards, rand(3, 4), MASK, lam=1.0).returns
     assert float(returns[0, 0]) == pytest.approx(float(rewards[0, :3].sum()), abs=1e-6)
 
 
@@ -276,21 +289,25 @@ def test_gae_with_lambda_1_returns_the_reward_to_go():
 def test_clipped_surrogate(ratio, advantage, loss, moves):
     new = torch.tensor([[math.log(ratio)]], requires_grad=True)
     one = torch.ones(1, 1).bool()
-    result = o.policy_loss(new, torch.zeros(1, 1), torch.tensor([[advantage]]), one, clip=0.2)
+    result = objectives.policy_loss(
+        new, torch.zeros(1, 1), torch.tensor([[advantage]]), one, clip=0.2
+    )
     result.backward()
     new.requires_grad_(False)
     assert float(result.detach()) == pytest.approx(loss, abs=1e-6)
     assert (float(new.grad) != 0) == moves
-    assert float(o.clip_fraction(new, torch.zeros(1, 1), one)) == (abs(ratio - 1) > 0.2)
-    assert float(o.clip_fraction(new - 3, torch.full((1, 1), -3.0), one)) == (abs(ratio - 1) > 0.2)
-    assert float(o.clip_fraction(new, new, one, clip=0.0)) == 0  # on the edge is inside
-    by_default = o.policy_loss(new, torch.zeros(1, 1), torch.tensor([[advantage]]), one)
+    assert float(objectives.clip_fraction(new, torch.zeros(1, 1), one)) == (abs(ratio - 1) > 0.2)
+    assert float(objectives.clip_fraction(new - 3, torch.full((1, 1), -3.0), one)) == (
+        abs(ratio - 1) > 0.2
+    )
+    assert float(objectives.clip_fraction(new, new, one, clip=0.0)) == 0  # on the edge is inside
+    by_default = objectives.policy_loss(new, torch.zeros(1, 1), torch.tensor([[advantage]]), one)
     assert by_default == result  # C.4: .2
 
 
 def test_policy_gradient_at_ratio_1_is_the_policy_gradient():
     logprobs, advantages = rand(3, 4).requires_grad_(), rand(3, 4)
-    o.policy_loss(logprobs, logprobs.detach(), advantages, MASK).backward()
+    objectives.policy_loss(logprobs, logprobs.detach(), advantages, MASK).backward()
     assert torch.allclose(
         logprobs.grad, torch.where(MASK, -advantages, 0.0) / MASK.sum(), atol=1e-7
     )
@@ -301,7 +318,7 @@ def test_clipped_value_loss_takes_the_larger():
 
     def loss(value, old, target, clip=0.2):
         tensors = (torch.tensor([[x]]) for x in (value, old, target))
-        return float(o.value_loss(*tensors, one, clip))
+        return float(objectives.value_loss(*tensors, one, clip))
 
     assert loss(1.0, 0.0, 2.0) == pytest.approx(0.5 * 1.8**2)  # moved too far towards the target
     assert loss(3.0, 0.0, 2.0) == pytest.approx(0.5 * 1.8**2)
@@ -309,14 +326,14 @@ def test_clipped_value_loss_takes_the_larger():
     assert loss(-1.0, 0.0, -2.0) == pytest.approx(0.5 * 1.8**2)
     assert loss(-0.1, 0.0, 2.0) == pytest.approx(0.5 * 2.1**2)
     assert loss(1.0, 0.0, 2.0, clip=None) == pytest.approx(0.5)
-    default = o.value_loss(*(torch.tensor([[x]]) for x in (1.0, 0.0, 2.0)), one)
+    default = objectives.value_loss(*(torch.tensor([[x]]) for x in (1.0, 0.0, 2.0)), one)
     assert float(default) == pytest.approx(0.5 * 1.8**2)  # lm-human-preferences: .2
 
 
 def test_explained_variance():
     returns = rand(3, 4)
-    assert float(o.explained_variance(returns, returns, MASK)) == pytest.approx(1.0)
-    assert float(o.explained_variance(torch.ones(3, 4), returns, MASK)) == pytest.approx(
+    assert float(objectives.explained_variance(returns, returns, MASK)) == pytest.approx(1.0)
+    assert float(objectives.explained_variance(torch.ones(3, 4), returns, MASK)) == pytest.approx(
         0.0, abs=1e-6
     )
 
@@ -333,19 +350,25 @@ def test_eq2_on_an_enumerable_policy():
     per_token = [
         float(log_p[i].exp())
         * float(
-            o.rlhf_objective(
+            objectives.rlhf_objective(
                 reward[i : i + 1], log_p[i].view(1, 1), log_ref[i].view(1, 1), every[:1], beta
             )
         )
         for i in range(4)
     ]
-    ptx = -float(sum(data[i] * o.ptx_loss(log_p[i].view(1, 1), every[:1]) for i in range(4)))
+    ptx = -float(
+        sum(data[i] * objectives.ptx_loss(log_p[i].view(1, 1), every[:1]) for i in range(4))
+    )
     assert sum(per_token) + gamma * ptx == pytest.approx(exact, abs=1e-6)
     tokens = reward, log_p[:, None], log_ref[:, None], every, beta
-    plain = o.rlhf_objective(*tokens)
-    assert plain == o.rlhf_objective(*tokens, gamma=gamma)  # no pretraining, or no γ: no ptx
-    assert plain == o.rlhf_objective(*tokens, pretraining_logprob=ptx)
-    whole = o.rlhf_objective(reward, log_p[:, None], log_ref[:, None], every, beta, gamma, ptx)
+    plain = objectives.rlhf_objective(*tokens)
+    assert plain == objectives.rlhf_objective(
+        *tokens, gamma=gamma
+    )  # no pretraining, or no γ: no ptx
+    assert plain == objectives.rlhf_objective(*tokens, pretraining_logprob=ptx)
+    whole = objectives.rlhf_objective(
+        reward, log_p[:, None], log_ref[:, None], every, beta, gamma, ptx
+    )
     assert float(whole) == pytest.approx(
         float((reward - beta * (log_p - log_ref)).mean()) + gamma * ptx
     )

@@ -11,8 +11,9 @@ from course.pack import publish
 from course.pack.make import as_pairs, trial
 from minirlhf import shipped
 from minirlhf.errors import MinirlhfError
-from minirlhf.models import ScalarModel, load_policy, save_model
-from minirlhf.steps import RunConfig
+from minirlhf.experiment.experiment_config import ExperimentConfig
+from minirlhf.models import ScalarModel
+from minirlhf.pretrained import load_policy, save_model
 
 
 def test_a_ranking_gives_each_pair_that_is_no_tie_once():
@@ -88,7 +89,7 @@ def test_a_pack_that_is_too_large_is_refused(monkeypatch, tmp_path):
 
 
 def test_a_trial_is_short_and_otherwise_the_same():
-    usual = RunConfig()
+    usual = ExperimentConfig()
     short = trial(usual)
     assert short.stages.ppo.episodes < usual.stages.ppo.episodes
     assert short.stages.ppo_ptx.ptx_gamma == usual.stages.ppo_ptx.ptx_gamma
@@ -105,7 +106,7 @@ def test_the_pack_that_ships_is_small_and_whole():
 @pytest.mark.skipif(not RUN.exists(), reason="no text cites figures of the shipped run yet")
 def test_the_figures_that_text_cites_are_those_of_the_preset_as_it_is():
     """`make pack` remakes both together; figures of a trial, or of an older preset, fail here."""
-    counts, config = json.loads(RUN.read_text("utf-8"))["counts"], RunConfig()
+    counts, config = json.loads(RUN.read_text("utf-8"))["counts"], ExperimentConfig()
     assert counts["demonstrations"] == config.demonstrations
     assert counts["rankings"] > 0.9 * config.ranking_prompts
     assert counts["episodes"] == config.stages.ppo.episodes

@@ -9,7 +9,7 @@ import pytest
 
 from minirlhf import paper
 from minirlhf.errors import MinirlhfError
-from minirlhf.paper import MODELS, SIZES, cite, under, value
+from minirlhf.paper import MODELS, POLICY_SIZES, cite, under, value
 
 
 def test_needs_no_torch():
@@ -96,7 +96,7 @@ def test_table_6_totals():
 
 def test_table_14_is_complete():
     rows = under("table14")
-    assert len(rows) == 16 * len(SIZES) * len(MODELS)
+    assert len(rows) == 16 * len(POLICY_SIZES) * len(MODELS)
     assert value("table14.squadv2.few.175b.ppo-ptx") == 69.93
     assert value("table14.winogender.respectful.6b.ppo") == 0.562
     assert value("table14.truthfulqa.qa.1.3b.gpt") == 0.193
@@ -113,7 +113,7 @@ def test_the_alignment_tax_and_its_remedy_are_in_table_14():
 
 
 def test_figure_1_climbs_the_ladder():
-    for size in SIZES:
+    for size in POLICY_SIZES:
         ladder = [cite(f"fig1.{size}.{m}") for m in ("gpt", "prompted", "sft", "ppo", "ppo-ptx")]
         assert all(rung.approximate for rung in ladder)
         assert [r.value for r in ladder] == sorted(r.value for r in ladder)

@@ -19,14 +19,24 @@ from tiny import (
 )
 from transformers import AutoModelForCausalLM
 
-from minirlhf import objectives, rollouts
+from minirlhf import objectives
 from minirlhf.config import PPOConfig
 from minirlhf.data.batching import collate
 from minirlhf.data.packing import collate_packed
+from minirlhf.episodes import (
+    Episodes,
+    Models,
+    check_kl,
+    check_ratio,
+    describe,
+    encode,
+    roll_out,
+    score,
+)
 from minirlhf.errors import MinirlhfError
-from minirlhf.loop import Run
 from minirlhf.models import ScalarModel, never_sampled, packed_logprobs, response_logprobs
 from minirlhf.ppo import train_ppo
+from minirlhf.training.compute import Compute
 
 PROMPTS = [{"prompt": record["prompt"]} for record in DEMONSTRATIONS]
 CONFIG = PPOConfig(
@@ -38,7 +48,7 @@ CONFIG = PPOConfig(
     warmup=0,
     max_prompt=24,
     max_response=10,
-    rollout_rows=6,
+    rollout_micro_batch=6,
     grad_clip=None,
     samples=2,
 )
@@ -154,7 +164,9 @@ def test_micro_batches_do_not_change_the_numbers(tmp_path, normalization):
     logs = []
     for size, rows in ((None, 64), (3, 5)):
         folder = tmp_path / str(size)
-        train(folder, replace(base, micro_batch=size, rollout_rows=rows), pretraining=DOCUMENTS)
+        train(
+            folder, replace(base, micro_batch=size, rollout_micro_batch=rows), pretraining=DOCUMENTS
+        )
         logs.append(lines(folder)[0])
     for name in logs[0]:
         if "/" in name and "time" not in name:
@@ -169,13 +181,12 @@ class Spy:
 
     def __init__(self, monkeypatch):
         self.episodes = []
-        original = rollouts.describe
 
-        def describe(episodes, returns, beta):
+        def noted(episodes, returns, beta):
             self.episodes.append((episodes, returns))
-            return original(episodes, returns, beta)
+            return describe(episodes, returns, beta)
 
-        monkeypatch.setattr("minirlhf.ppo.describe", describe)
+        monkeypatch.setattr("minirlhf.ppo.describe", noted)
 
 
 def test_episodes_hold_what_separate_forwards_give(tmp_path, monkeypatch):
@@ -278,7 +289,7 @@ def test_a_first_ratio_off_1_is_an_error(tmp_path, monkeypatch):
     def other_temperature(model, batch, **options):
         return original(model, batch, **(options | {"temperature": 1.3}))
 
-    monkeypatch.setattr("minirlhf.rollouts.response_logprobs", other_temperature)
+    monkeypatch.setattr("minirlhf.episodes.response_logprobs", other_temperature)
     with pytest.raises(MinirlhfError, match=r"ratio is off 1 by .* dropout left on"):
         train(tmp_path)
 
@@ -301,9 +312,9 @@ def test_the_first_ratio_is_1_in_bf16_too(tmp_path, monkeypatch):
 
 
 def test_kl_may_be_a_little_negative_only():
-    rollouts.check_kl(torch.tensor([-0.2, 0.3, -0.2]))
+    check_kl(torch.tensor([-0.2, 0.3, -0.2]))
     with pytest.raises(MinirlhfError, match="KL can't be negative"):
-        rollouts.check_kl(-1.0 - 0.1 * torch.rand(64))
+        check_kl(-1.0 - 0.1 * torch.rand(64))
 
 
 def test_models_of_another_vocabulary_are_refused(tmp_path):
@@ -370,13 +381,13 @@ def test_statistics_of_episodes_by_hand():
         torch.tensor([[-1.0, -2.0], [-3.0, 0.0]]),
         torch.tensor([[-2.0, -2.5], [-3.5, 0.0]]),
     )
-    episodes = rollouts.Episodes(
+    episodes = Episodes(
         prompts=[], responses=[], sequences=sequences, finished=torch.tensor([True, False]),
         logprobs=logprobs, reference=reference, scores=torch.tensor([2.0, 1.0]),
         values=torch.tensor([[1.0, 2.0], [4.0, 9.0]]),
     )  # fmt: skip
     returns = torch.tensor([[1.0, 3.0], [5.0, -9.0]])
-    found = rollouts.describe(episodes, returns, beta=0.5)
+    found = describe(episodes, returns, beta=0.5)
     expected = {
         "objective/kl": (1.0 + 0.5 + 0.5) / 2,
         "objective/entropy": (3.0 + 3.0) / 2,
@@ -391,11 +402,11 @@ def test_statistics_of_episodes_by_hand():
         assert found[name] == pytest.approx(number, abs=1e-6), name
 
 
-class Half(Run):
+class Half(Compute):
     """One of two processes, as a thread: what they sum meets at a barrier."""
 
-    def __init__(self, rank: int, config: PPOConfig, meeting: Barrier, table: dict):
-        self.rank, self.world, self.config = rank, 2, config
+    def __init__(self, rank: int, meeting: Barrier, table: dict):
+        self.rank, self.world, self.sharded = rank, 2, False
         self.device, self.meeting, self.table = torch.device("cpu"), meeting, table
 
     def autocast(self):
@@ -412,30 +423,30 @@ class Half(Run):
 def four_models():
     model = policy(scale=2.0)
     value = ScalarModel.from_policy(model, tokenizer(), seed=2)
-    models = rollouts.Models(model, policy(seed=3, scale=2.0), vowels, value, tokenizer())
+    models = Models(model, policy(seed=3, scale=2.0), vowels, value, tokenizer())
     return models.to(torch.device("cpu"))
 
 
-def episodes_of(run, models, iteration=0):
-    prompts = rollouts.encode(tokenizer(), PROMPTS, 24)[:10]
-    return rollouts.score(run, models, rollouts.roll_out(run, models, prompts, iteration))
+def episodes_of(compute, models, seed=0):
+    prompts = encode(tokenizer(), PROMPTS, 24)[:10]
+    uniforms = torch.rand(10, 10, generator=torch.Generator().manual_seed(seed))
+    episodes = roll_out(compute, models, prompts, uniforms, micro_batch=6)
+    return score(compute, models, episodes, missing_eos_penalty=1.0, micro_batch=6)
 
 
-def test_two_processes_sample_and_score_what_one_does(tmp_path):
-    config = replace(CONFIG, missing_eos_penalty=1.0)
-    with Run(tmp_path, "toy", config, callback=()) as run:
-        one = episodes_of(run, four_models())
-        other = episodes_of(run, four_models(), iteration=1)
+def test_two_processes_sample_and_score_what_one_does():
+    one = episodes_of(Compute(), four_models())
+    other = episodes_of(Compute(), four_models(), seed=1)
     meeting, table = Barrier(2), {}
     with ThreadPoolExecutor(2) as pool:
-        halves = [Half(rank, config, meeting, table) for rank in range(2)]
+        halves = [Half(rank, meeting, table) for rank in range(2)]
         two = list(pool.map(episodes_of, halves, [four_models(), four_models()]))
     for half in two:
         assert half.responses == one.responses
         assert torch.equal(half.finished, one.finished)
         for name in ("logprobs", "reference", "values", "scores"):
             assert torch.allclose(getattr(half, name), getattr(one, name), atol=1e-5), name
-    assert other.responses != one.responses  # every iteration has draws of its own
+    assert other.responses != one.responses  # other draws, other responses
     assert len(set(one.responses)) > 5  # and so has every row
 
 
@@ -470,8 +481,8 @@ def test_half_precision_is_judged_by_its_mean():
     old, mask = torch.zeros(2, 500), torch.ones(2, 500, dtype=torch.bool)
     one = old.clone()
     one[0, 7] = 0.4
-    rollouts.check_ratio(one, old, mask, exact=False)
+    check_ratio(one, old, mask, exact=False)
     with pytest.raises(MinirlhfError, match=r"off 1 by 0\.49 \(allowed: 0\.001\)"):
-        rollouts.check_ratio(one, old, mask)
+        check_ratio(one, old, mask)
     with pytest.raises(MinirlhfError, match=r"on average off 1 by 0\.11 \(allowed: 0\.05\)"):
-        rollouts.check_ratio(old + 0.1, old, mask, exact=False)
+        check_ratio(old + 0.1, old, mask, exact=False)

@@ -10,12 +10,12 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
-from stages import STAGES
+from all_stages import STAGES
 from test_resume import TIMES
 from tiny import DEMONSTRATIONS, write_world
 
 from minirlhf.data.records import write_jsonl
-from minirlhf.sharding import ON_CPUS
+from minirlhf.training.fsdp import ON_CPUS
 
 LAUNCH = "torch.distributed.run --standalone --nproc_per_node 2".split()
 """On a CPU `accelerate launch` starts one process, however many it is asked for."""
@@ -52,7 +52,7 @@ def outcome(process: subprocess.Popen) -> tuple[str, str]:
 
 def run_stages(folder: Path, dtype: str, names: tuple[str, ...], *settings: str) -> None:
     """One process and two, at once, through the same stages; ``settings`` are those of the two."""
-    script = Path(__file__).parent / "stages.py"
+    script = Path(__file__).parent / "all_stages.py"
     two = launch(script, folder / "two", 2, dtype, *names, *settings)
     one = [sys.executable, str(script), str(folder / "one"), "1", dtype, *names]
     subprocess.run(one, env=environment(), check=True, timeout=PATIENCE)
@@ -123,7 +123,7 @@ def test_a_run_that_one_process_began_goes_on_in_two_that_share(tmp_path):
     folder = tmp_path / "two" / "ppo-ptx"
     folder.mkdir(parents=True)
     (folder / "control.json").write_text('{"stop": true}')
-    script = [sys.executable, str(Path(__file__).parent / "stages.py")]
+    script = [sys.executable, str(Path(__file__).parent / "all_stages.py")]
     begin = [*script, str(folder.parent), "1", "float64", "ppo-ptx"]
     assert subprocess.run(begin, env=environment(), capture_output=True).returncode
     assert torch.load(folder / "checkpoint" / "state.pt", weights_only=True)["step"] == 1

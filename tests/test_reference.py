@@ -48,8 +48,8 @@ def test_the_same_again_bit_for_bit(here, tmp_path):
             torch.load(folder / stage / "checkpoint" / "state.pt", weights_only=True)["tracked"]
             for folder in (here[0], tmp_path)
         )
-        for learner in one:
-            mine, theirs = one[learner]["model"], two[learner]["model"]
+        for optimizer in one:
+            mine, theirs = one[optimizer]["model"], two[optimizer]["model"]
             assert all(torch.equal(mine[name], theirs[name]) for name in mine)
         names = reference.NAMES[stage]
         assert reference.curves(tmp_path / stage, names) == here[1][stage]

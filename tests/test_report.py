@@ -12,13 +12,18 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from minirlhf import exhibits, figures, plots
+import minirlhf
 from minirlhf.evaluate.statistics import Interval
-from minirlhf.measure import FLAGS, MODELS, PROBED, entry, won_back
+from minirlhf.experiment.experiment_config import ExperimentConfig
+from minirlhf.experiment.main_job import as_data
+from minirlhf.experiment.measurements import won_back
 from minirlhf.paper import cite
-from minirlhf.report import brief, command, show, write_report
-from minirlhf.steps import RunConfig
+from minirlhf.report import charts, examples, run_figures
+from minirlhf.report.page import command, write_report
+from minirlhf.report.summary import MODELS, PROBED, brief, entry, show
 from minirlhf.tinytown import probes
+from minirlhf.tinytown.judge import FLAGS
+from minirlhf.tinytown.town import Tinytown
 
 WICKED = "</td></table><script>alert('x')</script> & <b>bold</b> \"quoted\" {{ 7 * 7 }}"
 PROMPTS = {
@@ -39,6 +44,9 @@ PROMPTS = {
 REPLIES = ["The cow is up upon the hill,\nand all the town is calm and still.", WICKED, ""]
 
 
+WORLD = Tinytown()
+
+
 def write_rows(path: Path, rows) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
@@ -51,7 +59,7 @@ def interval(mean: float, reach: float, n: int) -> dict[str, float]:
 def fabricate(folder: Path, iterations: int = 20, ptx_wins: float = 0.66) -> dict:
     """A run folder and its summary, as a good run would leave them; nothing is trained."""
     rng = np.random.default_rng(0)
-    config = RunConfig(folder=folder, evaluation_prompts=500, seed=7)
+    config = ExperimentConfig(folder=folder, evaluation_prompts=500, seed=7)
     settings = json.loads(json.dumps(asdict(config), default=str))
     quality = dict(zip(MODELS, (0.03, 0.17, 0.5, 0.62, 0.49, 0.61, 0.67, 0.69), strict=True))
     models = {}
@@ -173,7 +181,7 @@ def score(prompts, replies):
 def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("my-run")
     summary = fabricate(folder)
-    path = write_report(SimpleNamespace(folder=folder, score=score), summary)
+    path = write_report(folder, summary, WORLD, score=score, usual=as_data(ExperimentConfig()))
     return SimpleNamespace(folder=folder, summary=summary, path=path, page=path.read_text("utf-8"))
 
 
@@ -186,8 +194,10 @@ def remade(made, summary: dict, *, without: tuple[str, ...] = (), folder: Path) 
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(source.read_bytes())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(figures, "figures", lambda folder, summary: {})  # they are what takes time
-        path = write_report(SimpleNamespace(folder=folder, score=score), summary)
+        patch.setattr(
+            run_figures, "figures", lambda folder, summary: {}
+        )  # they are what takes time
+        path = write_report(folder, summary, WORLD, score=score, usual=as_data(ExperimentConfig()))
     return path.read_text("utf-8")
 
 
@@ -261,7 +271,9 @@ def test_the_page_is_whole_and_small(made, reader):
 
 
 def test_the_same_run_gives_the_same_page(made):
-    again = write_report(SimpleNamespace(folder=made.folder, score=score), made.summary)
+    again = write_report(
+        made.folder, made.summary, WORLD, score=score, usual=as_data(ExperimentConfig())
+    )
     assert again.read_text("utf-8") == made.page
 
 
@@ -271,7 +283,7 @@ def test_what_a_model_says_cannot_break_the_page(made, reader):
     assert html.escape(WICKED).replace("&quot;", "&#34;").replace("&#x27;", "&#39;") in made.page
     assert "<b>bold" not in made.page
     assert "{{ 7 * 7 }}" in made.page
-    assert reader.tags.count("article") == exhibits.PROMPTS
+    assert reader.tags.count("article") == examples.PROMPTS
     assert reader.tags.count("section") == 8
 
 
@@ -403,7 +415,7 @@ def test_figures_of_a_poor_run(made, tmp_path, keys):
     summary = made.summary
     for key in keys:
         summary = drop(summary, key)
-    drawn = figures.figures(made.folder if len(keys) == 3 else tmp_path, summary)
+    drawn = run_figures.figures(made.folder if len(keys) == 3 else tmp_path, summary)
     assert all(svg.startswith("<svg") and svg.endswith("</svg>") for svg in drawn.values())
     assert ("wins" in drawn) == (len(keys) == 3)
 
@@ -412,28 +424,28 @@ def test_figures_of_a_poor_run(made, tmp_path, keys):
 
 
 def test_rankings_read_as_in_the_paper():
-    assert exhibits.order([3, 3, 2, 1]) == ["D", ">", "C", ">", "A", "=", "B"]
+    assert examples.order([3, 3, 2, 1]) == ["D", ">", "C", ">", "A", "=", "B"]
 
 
 def test_ties_are_no_pairs():
-    assert exhibits.pairs_in_order([3, 3, 2, 1], [0.1, 0.2, 0.3, 0.4]) == (5, 5)
-    assert exhibits.pairs_in_order([1, 2], [0.1, 0.2]) == (0, 1)
+    assert examples.pairs_in_order([3, 3, 2, 1], [0.1, 0.2, 0.3, 0.4]) == (5, 5)
+    assert examples.pairs_in_order([1, 2], [0.1, 0.2]) == (0, 1)
 
 
 def test_the_ranking_shown_has_one_tie(made):
-    shown = exhibits.ranking(exhibits.read_rows(made.folder / "data/rankings-1.jsonl"))
+    shown = examples.ranking(examples.read_rows(made.folder / "data/rankings-1.jsonl"))
     assert len(shown["completions"]) == 4
     assert len(set(shown["ranks"])) == 3
     assert min(shown["ranks"]) == 1
 
 
 def test_the_same_prompts_are_spread_over_use_cases(made):
-    asked = exhibits.read_rows(made.folder / "data/prompts-eval.jsonl")
-    chosen = exhibits.spread(asked)
-    assert len(set(chosen)) == exhibits.PROMPTS
+    asked = examples.read_rows(made.folder / "data/prompts-eval.jsonl")
+    chosen = examples.spread(asked, WORLD.kind)
+    assert len(set(chosen)) == examples.PROMPTS
     assert {asked[place]["use_case"] for place in chosen} == set(PROMPTS)
     few_shot = [{**row, "prompt": "Q\nA\n\n" + row["prompt"]} for row in asked]
-    assert exhibits.spread(few_shot) == []
+    assert examples.spread(few_shot, WORLD.kind) == []
 
 
 # --- around the page
@@ -442,13 +454,13 @@ def test_the_same_prompts_are_spread_over_use_cases(made):
 def test_the_command_makes_the_run_again():
     import tyro
 
-    config = RunConfig(folder=Path("runs/other"), seed=3, k=(4, 6), ppo_prompts=100)
+    config = ExperimentConfig(folder=Path("runs/other"), seed=3, k=(4, 6), ppo_prompts=100)
     settings = json.loads(json.dumps(asdict(config), default=str))
     settings["stages"]["ppo_ptx"]["episodes"] = 512
     settings["stages"]["sft"]["keep_epochs"] = False
-    words = command(settings).split()
+    words = command(settings, as_data(ExperimentConfig())).split()
     assert words[:2] == ["minirlhf", "run"]
-    parsed = tyro.cli(RunConfig, args=words[2:])
+    parsed = tyro.cli(ExperimentConfig, args=words[2:])
     assert json.loads(json.dumps(asdict(parsed), default=str)) == settings
 
 
@@ -463,13 +475,15 @@ def test_the_terminal_shows_the_main_figures(made):
 
 
 def test_matplotlib_stays_off_the_training_path():
-    package = Path(figures.__file__).parent
+    package = Path(minirlhf.__file__).parent
     for path in package.rglob("*.py"):
         if path.is_relative_to(package / "widgets"):
             continue
         loaded = re.findall(r"^(?:import|from) .*", path.read_text("utf-8"), re.MULTILINE)
-        painters = [line for line in loaded if re.search("matplotlib|figures|plots|widgets", line)]
-        assert not painters or path.name in ("plots.py", "figures.py"), path
+        painters = [
+            line for line in loaded if re.search("matplotlib|charts|run_figures|widgets", line)
+        ]
+        assert not painters or path.name in ("charts.py", "run_figures.py"), path
 
 
 def test_every_model_has_a_colour_that_shows_on_white_and_dark():
@@ -478,7 +492,7 @@ def test_every_model_has_a_colour_that_shows_on_white_and_dark():
         linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
-    assert set(plots.PALETTE) == set(MODELS)
-    for name, color in plots.PALETTE.items():
+    assert set(charts.PALETTE) == set(MODELS)
+    for name, color in charts.PALETTE.items():
         assert 1.05 / (luminance(color) + 0.05) >= 3, name
         assert (luminance(color) + 0.05) / (luminance("#17191d") + 0.05) >= 3, name

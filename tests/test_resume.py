@@ -19,14 +19,14 @@ import torch
 import torch.utils.tensorboard
 from tiny import DEMONSTRATIONS, DOCUMENTS, RANKINGS, policy, tokenizer
 
-from minirlhf.callbacks import JsonlLog
 from minirlhf.config import PPOConfig, PretrainConfig, RewardConfig, SFTConfig
-from minirlhf.folder import RunFolder
 from minirlhf.models import ScalarModel
 from minirlhf.ppo import train_ppo
-from minirlhf.pretrain import pretrain
+from minirlhf.pretrain import train_base
 from minirlhf.reward import train_reward
 from minirlhf.sft import train_sft
+from minirlhf.training.log import JsonlLog
+from minirlhf.training.run_folder import RunFolder
 
 torch.set_num_threads(1)
 ScalarModel.from_policy(policy(), tokenizer())  # what is imported here, a forked child needn't
@@ -42,7 +42,7 @@ def course(folder: Path, dropout: float = 0.2) -> None:
     tok, quiet = tokenizer(), {"callback": ()}
     base = policy(scale=1.0)
     config = PretrainConfig(context=64, batch=2, max_steps=6, warmup=2, **OFTEN)
-    pretrain(config, base, tok, DOCUMENTS, folder=folder / "base", **quiet)
+    train_base(config, base, tok, DOCUMENTS, folder=folder / "base", **quiet)
 
     fit = {"batch": 8, "max_length": 64, **OFTEN}
     sft, initial = copy.deepcopy(base), copy.deepcopy(base)
@@ -134,7 +134,7 @@ def server():
     path = os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)])
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", path)
-        multiprocessing.set_forkserver_preload(["test_resume", "test_run"])
+        multiprocessing.set_forkserver_preload(["test_resume", "test_main_job"])
         forkserver.ensure_running()
 
 

@@ -112,7 +112,7 @@ def test_scores_do_not_depend_on_the_batch():
     model = ScalarModel.from_policy(policy(), tokenizer())
     prompts, completions = ["a", "longer prompt", "b"] * 3, ["x", "y", "a long completion"] * 3
     one, other = (
-        score_texts(model, tokenizer(), prompts, completions, batch_size=b) for b in (1, 9)
+        score_texts(model, tokenizer(), prompts, completions, micro_batch=b) for b in (1, 9)
     )
     assert torch.allclose(one, other, atol=1e-5) and one.dtype == torch.float32
 

@@ -68,7 +68,7 @@ def test_rows_leave_and_move_up_without_a_trace(architecture):
     many = rollout(model, prompts, steps=24)
     lengths = many.mask.sum(-1)
     assert lengths.min() < 6 and lengths.max() > 8  # rows end all over the place
-    few = rollout(model, prompts, steps=24, rows=5)  # most of them have to wait
+    few = rollout(model, prompts, steps=24, micro_batch=5)  # most of them have to wait
     assert torch.equal(few.responses, many.responses) and torch.equal(few.mask, many.mask)
     assert torch.allclose(few.logprobs, many.logprobs, atol=1e-5)
     for row in (0, int(lengths.argmax()), len(prompts) - 1):
@@ -88,7 +88,7 @@ def test_sliding_windows_keep_their_own_cache():
     torch.manual_seed(0)
     model = likes_to_stop(AutoModelForCausalLM.from_config(config).eval(), 0.1)
     prompts = PROMPTS * 3
-    many, few = (rollout(model, prompts, steps=16, rows=rows) for rows in (64, 4))
+    many, few = (rollout(model, prompts, steps=16, micro_batch=n) for n in (64, 4))
     assert torch.equal(few.responses, many.responses)
     assert torch.allclose(few.logprobs, many.logprobs, atol=1e-5)
 
@@ -125,9 +125,9 @@ def test_complete_does_not_depend_on_batch_size():
     options = {"max_new_tokens": 6, "n": 3, "seed": 7}
     seen = []
     small = complete(
-        model, tokenizer(), prompts, batch_size=2, progress=lambda *at: seen.append(at), **options
+        model, tokenizer(), prompts, micro_batch=2, progress=lambda *at: seen.append(at), **options
     )
-    assert small == complete(model, tokenizer(), prompts, batch_size=64, **options)
+    assert small == complete(model, tokenizer(), prompts, micro_batch=64, **options)
     assert small != complete(model, tokenizer(), prompts, **(options | {"seed": 8}))
     assert len(small) == 12 and len(set(small[:3])) == 3
     assert seen[-1] == (12, 12)

@@ -17,7 +17,7 @@ from transformers import AutoModelForCausalLM, BloomConfig, OPTConfig
 
 from minirlhf.config import PretrainConfig, SFTConfig
 from minirlhf.errors import MinirlhfError
-from minirlhf.pretrain import pretrain
+from minirlhf.pretrain import train_base
 from minirlhf.sampling import complete
 from minirlhf.sft import encode_demonstrations, set_residual_dropout, train_sft
 
@@ -41,7 +41,7 @@ def metrics(folder):
 
 def test_pretraining_learns_and_leaves_a_whole_folder(tmp_path):
     model = policy(scale=1.0)
-    result = pretrain(
+    result = train_base(
         replace(PRETRAIN, epochs=6),
         model,
         tokenizer(),
@@ -59,7 +59,7 @@ def test_pretraining_learns_and_leaves_a_whole_folder(tmp_path):
     }
     again = policy(scale=1.0)
     assert (
-        pretrain(
+        train_base(
             replace(PRETRAIN, epochs=6), again, tokenizer(), DOCUMENTS, folder=tmp_path, callback=()
         ).metrics
         == result.metrics
@@ -72,7 +72,7 @@ def test_pretraining_does_not_depend_on_micro_batches(tmp_path):
     for size in (None, 3, 1):
         models.append(policy(scale=1.0))
         config = replace(PRETRAIN, max_steps=3, micro_batch=size)
-        pretrain(
+        train_base(
             config, models[-1], tokenizer(), DOCUMENTS, folder=tmp_path / str(size), callback=()
         )
     for other in models[1:]:

@@ -11,7 +11,8 @@ import pytest
 
 from minirlhf.config import PretrainConfig
 from minirlhf.errors import MinirlhfError
-from minirlhf.models import ScalarModel, load_policy, load_tokenizer, save_model
+from minirlhf.models import ScalarModel
+from minirlhf.pretrained import load_policy, load_tokenizer, save_model
 from minirlhf.tinytown import bases, board, corpus, datasets, neighbours, probes
 from minirlhf.tinytown.grammar import CLASSES
 from minirlhf.tinytown.judge import better, judge

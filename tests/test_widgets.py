@@ -12,15 +12,16 @@ from ipywidgets.widgets import widget
 from PIL import Image
 from tiny import DEMONSTRATIONS, policy, tokenizer
 
-from minirlhf import languages
 from minirlhf.config import PPOConfig
 from minirlhf.data.records import read_jsonl
+from minirlhf.episodes import Models, encode, roll_out
 from minirlhf.errors import MinirlhfError
-from minirlhf.languages import Texts, fingerprint
-from minirlhf.loop import Run
+from minirlhf.lesson import languages
+from minirlhf.lesson.languages import Texts, fingerprint
 from minirlhf.models import ScalarModel
+from minirlhf.randomness import generator
 from minirlhf.reward import score_texts
-from minirlhf.rollouts import Models, encode, roll_out
+from minirlhf.training.compute import Compute
 from minirlhf.widgets import (
     Frontier,
     LabelingDesk,
@@ -33,8 +34,9 @@ from minirlhf.widgets import (
     Trace,
     trace,
 )
-from minirlhf.widgets.base import GOOD, NEUTRAL, chip, say
+from minirlhf.widgets.base import chip, say
 from minirlhf.widgets.comparison import agreement
+from minirlhf.widgets.pictures import GOOD, NEUTRAL
 
 PROMPT = DEMONSTRATIONS[0]["prompt"]
 
@@ -127,13 +129,12 @@ def test_token_lens_follows_a_response(models):
 
 
 @torch.no_grad()
-def test_token_lens_agrees_with_the_models(models, tmp_path):
+def test_token_lens_agrees_with_the_models(models):
     config = PPOConfig(max_response=10, max_prompt=32)
     shown = trace(models, PROMPT, config)
-    with Run(tmp_path / "run", "lens", config, callback=()) as run:
-        episodes = roll_out(
-            run, models.to(run.device), encode(tokenizer(), [{"prompt": PROMPT}], 32), 0
-        )
+    prompts = encode(tokenizer(), [{"prompt": PROMPT}], 32)
+    uniforms = torch.rand(1, 10, generator=generator(config.seed, "rollout", 0))
+    episodes = roll_out(Compute(), models, prompts, uniforms)
     size = int(episodes.sequences.lengths[0])
     row = episodes.sequences.tokens[:, :size]
     answer = row[0, len(episodes.prompts[0].ids) :]

@@ -14,7 +14,8 @@ from transformers import (
 )
 
 from minirlhf.data.records import write_jsonl
-from minirlhf.models import ScalarModel, save_model
+from minirlhf.models import ScalarModel
+from minirlhf.pretrained import save_model
 
 WORDS = "red blue green tall small cat dog house river tree".split()
 PAD, BOS, EOS = 0, 1, 2

@@ -22,8 +22,8 @@ from nbformat import NotebookNode
 from course.build import assemble, atlas, execute, translations
 from course.build.masters import Master, masters
 from course.build.settings import FOLDERS, LARGEST, MEASURED, ROOT, BuildError
+from minirlhf.data.files import written_whole
 from minirlhf.errors import MinirlhfError
-from minirlhf.folder import written_whole
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -165,8 +165,8 @@ def write(path: Path, text: str) -> None:
     if path.is_file() and path.read_text("utf-8") == text:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    with written_whole(path) as beside:
-        beside.write_text(text, "utf-8")
+    with written_whole(path) as partial:
+        partial.write_text(text, "utf-8")
     print(f"wrote {path.relative_to(ROOT)}")
 
 

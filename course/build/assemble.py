@@ -12,10 +12,10 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from course.build import fingerprints, prose
+from course.build import prose, staleness
 from course.build.masters import Cell, Master
 from course.build.settings import FOLDERS, MEASURED, BuildError, archive, colab, read_json
-from minirlhf.languages import LANGUAGES
+from minirlhf.lesson.languages import LANGUAGES
 
 SETUP = (Path(__file__).parent / "setup_cell.txt").read_text("utf-8").strip()
 STALE = "> （这一格的英文原文已有改动，译文尚未更新。）\n\n"
@@ -69,11 +69,11 @@ def assemble(master: Master, kind: str, language: str = "en") -> NotebookNode:
         {
             "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
             "language_info": {"name": "python"},
-            "minirlhf": {"code": fingerprints.code(sources)},
+            "minirlhf": {"code": staleness.code(sources)},
         }
     )
     if kind == "chapter":
-        notebook.metadata.minirlhf["package"] = fingerprints.package(sources)
+        notebook.metadata.minirlhf["package"] = staleness.package(sources)
     nbformat.validate(notebook)
     return notebook
 

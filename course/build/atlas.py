@@ -19,7 +19,7 @@ from minirlhf.grading import Question, questions
 
 PLACE = "course/MAP.md"
 TESTS = ROOT / "tests"
-ASIDE = ("minirlhf.commands", "minirlhf.grading", "minirlhf.widgets")
+ASIDE = ("minirlhf.cli", "minirlhf.grading", "minirlhf.widgets")
 """What stands in front of the code that implements the paper."""
 
 

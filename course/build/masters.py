@@ -20,7 +20,7 @@ from typing import Any
 import jupytext
 
 from course.build.settings import COURSE, BuildError
-from minirlhf.languages import fingerprint
+from minirlhf.lesson.languages import fingerprint
 
 ATTRIBUTES = {"defines", "answer", "only", "lang", "of"}
 _JUPYTEXT = {"title", "cell_marker", "lines_to_next_cell", "lines_to_end_of_cell_marker"}

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from course.build.masters import Master
 from course.build.settings import PACKAGE
-from minirlhf.languages import Texts, fingerprint
+from minirlhf.lesson.languages import Texts, fingerprint
 
 
 class Due(NamedTuple):

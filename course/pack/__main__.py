@@ -17,9 +17,9 @@ from course.build.settings import RUN
 from course.pack import figures, publish
 from course.pack.make import Pack, trial
 from minirlhf import shipped
+from minirlhf.data.files import write_json
 from minirlhf.errors import MinirlhfError
-from minirlhf.folder import write_json
-from minirlhf.steps import RunConfig
+from minirlhf.experiment.experiment_config import ExperimentConfig
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--figures", type=Path, default=RUN, help="of the text's figures")
     parser.add_argument("--trial", action="store_true", help="a few steps of each run")
     options = parser.parse_args(arguments)
-    config = RunConfig(folder=options.folder / "run")
+    config = ExperimentConfig(folder=options.folder / "run")
     pack = Pack(trial(config) if options.trial else config, seeds=1 if options.trial else 3)
     try:
         for name, part in pack.parts():

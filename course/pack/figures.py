@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from course.pack.make import Pack
-from minirlhf.evaluate.rankings import accuracy
+from minirlhf.evaluate.ranking_accuracy import accuracy
 from minirlhf.evaluate.statistics import over_prompts
 from minirlhf.tinytown.judge import judge
 
@@ -26,7 +26,7 @@ def figures(pack: Pack) -> Row:
             "demonstrations": config.demonstrations,
             "sft_batch": config.stages.sft.batch,
             "sft_dropout": config.stages.sft.residual_dropout,
-            "rankings": len(pack.steps.rankings(1)),
+            "rankings": len(pack.artifacts.rankings(1)),
             "heldout": len(pack.heldout),
             "k": {"min": config.k[0], "max": config.k[1]},
             "epochs": config.stages.reward.epochs,
@@ -53,7 +53,7 @@ def figures(pack: Pack) -> Row:
 
 
 def _reward(pack: Pack) -> Row:
-    scores = pack.scored(pack.steps.reward, pack.heldout)
+    scores = pack.scored(pack.artifacts.reward, pack.heldout)
     ranks = [row["ranks"] for row in pack.heldout]
     graded = [
         [-judge(row["prompt"], y).overall for y in row["completions"]] for row in pack.heldout

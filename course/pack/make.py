@@ -13,18 +13,21 @@ from typing import Any
 
 import numpy as np
 
-from minirlhf.evaluate.rankings import score_rankings, shares_in_order
-from minirlhf.folder import kept, read_json
-from minirlhf.models import ScalarModel, load_policy
-from minirlhf.pipeline import run
+from minirlhf.data.files import kept, read_json
+from minirlhf.evaluate.ranking_accuracy import score_rankings, shares_in_order
+from minirlhf.experiment.experiment_config import ExperimentConfig
+from minirlhf.experiment.main_job import run
+from minirlhf.experiment.models_and_data import Artifacts
+from minirlhf.experiment.proof import left_out_groups
+from minirlhf.models import ScalarModel
 from minirlhf.ppo import train_ppo
-from minirlhf.proof import left_out_groups
+from minirlhf.pretrained import load_policy
 from minirlhf.reward import score_texts, train_reward
 from minirlhf.sft import train_sft
-from minirlhf.steps import RunConfig, Steps
 from minirlhf.tinytown import datasets
 from minirlhf.tinytown.bases import VOTED, base_folder
 from minirlhf.tinytown.judge import judge
+from minirlhf.tinytown.town import Tinytown
 
 Row = dict[str, Any]
 EPOCHS = 16
@@ -39,7 +42,7 @@ JUDGED = 64
 """Responses of each iteration of the sweep that the judge grades."""
 
 
-def trial(config: RunConfig) -> RunConfig:
+def trial(config: ExperimentConfig) -> ExperimentConfig:
     """The same with a few steps of each stage."""
     stages = config.stages
     short = {"episodes": 256, "rollout_batch": 128}
@@ -57,10 +60,10 @@ def trial(config: RunConfig) -> RunConfig:
 class Pack:
     """All runs lie beside that of the main job, ``config.folder``; each is made once."""
 
-    def __init__(self, config: RunConfig, *, seeds: int = 3):
+    def __init__(self, config: ExperimentConfig, *, seeds: int = 3):
         self.config, self.seeds = config, seeds
         self.folder = Path(config.folder).parent
-        self.steps = Steps(config)
+        self.artifacts = Artifacts(Tinytown(), config)
 
     def parts(self) -> Iterator[tuple[str, Callable[[], Any]]]:
         """What is to be made, in order."""
@@ -78,36 +81,38 @@ class Pack:
     @cached_property
     def summary(self) -> Row:
         """The main job's."""
-        path = self.steps.folder / "summary.json"
-        return read_json(path) if path.exists() else run(self.config)
+        path = self.artifacts.folder / "summary.json"
+        return read_json(path) if path.exists() else run(Tinytown(), self.config)
 
     # -------------------------------------------------------------------------------- chapter 04
 
     @cached_property
     def validation(self) -> list[Row]:
         """Demonstrations beyond those of the main job."""
-        return self.steps.demonstrations[self.config.demonstrations :][: self.config.demonstrations]
+        return self.artifacts.demonstrations[self.config.demonstrations :][
+            : self.config.demonstrations
+        ]
 
     @cached_property
     def epochs(self) -> list[Row]:
         """A line an epoch of the long SFT run: what the reward model and the judge say of it."""
 
         def rows() -> list[Row]:
-            steps, folder = self.steps, self.folder / "sft-long"
+            artifacts, folder = self.artifacts, self.folder / "sft-long"
             train_sft(
                 replace(self.config.stages.sft, epochs=EPOCHS),
-                load_policy(steps.base, steps.tokenizer), steps.tokenizer,
-                steps.few_demonstrations, validation=self.validation, folder=folder,
+                load_policy(artifacts.base, artifacts.tokenizer), artifacts.tokenizer,
+                artifacts.few_demonstrations, validation=self.validation, folder=folder,
             )  # fmt: skip
-            asked = [row["prompt"] for row in steps.prompts("validation")]
+            asked = [row["prompt"] for row in artifacts.prompts("validation")]
             found = []
             for number, epoch in enumerate(sorted((folder / "epochs").iterdir()), 1):
-                replies = steps.sample(epoch, asked, seed=number)
+                replies = artifacts.sample(epoch, asked, seed=number)
                 verdicts = [judge(p, y) for p, y in zip(asked, replies, strict=True)]
                 found.append(
                     {
                         "epoch": number,
-                        "score": steps.score(asked, replies).tolist(),
+                        "score": artifacts.score(asked, replies).tolist(),
                         "grade": [v.overall for v in verdicts],
                         "passes": [float(v.passes) for v in verdicts],
                     }
@@ -123,9 +128,9 @@ class Pack:
         """Rankings of prompts by users that no training set has, by labelers of the pool."""
 
         def rows() -> list[Row]:
-            asked = self.steps.prompts("eval")[:HELDOUT]
-            replies = self.steps.sample(
-                self.steps.sft, [row["prompt"] for row in asked], seed=700, n=K
+            asked = self.artifacts.prompts("eval")[:HELDOUT]
+            replies = self.artifacts.sample(
+                self.artifacts.sft, [row["prompt"] for row in asked], seed=700, n=K
             )
             samples = [replies[K * row : K * row + K] for row in range(len(asked))]
             ranked = datasets.rankings(asked, samples, seed=700)
@@ -136,7 +141,7 @@ class Pack:
     @cached_property
     def ways(self) -> list[Row]:
         """A line a seed and way: all pairs of a prompt at once, and pairs one by one, shuffled."""
-        rankings = self.steps.rankings(1)[:COMPARED]
+        rankings = self.artifacts.rankings(1)[:COMPARED]
         pairs = [pair for row in rankings for pair in as_pairs(row)]
         config = replace(self.config.stages.reward, epochs=1)
         each = round(len(pairs) / len(rankings))
@@ -154,9 +159,9 @@ class Pack:
                         model = train_reward(
                             replace(config, batch=batch, seed=seed),
                             ScalarModel.load(base_folder(VOTED)),
-                            self.steps.tokenizer,
+                            self.artifacts.tokenizer,
                             data,
-                            demonstrations=self.steps.few_demonstrations,
+                            demonstrations=self.artifacts.few_demonstrations,
                             folder=self.folder / "ways" / f"{way}-{seed}",
                         ).model
                     seconds = time.monotonic() - started
@@ -181,12 +186,12 @@ class Pack:
 
     def scored(self, model: ScalarModel, rankings: list[Row]) -> list[list[float]]:
         """The scores of every ranking's completions."""
-        return score_rankings(partial(score_texts, model, self.steps.tokenizer), rankings)
+        return score_rankings(partial(score_texts, model, self.artifacts.tokenizer), rankings)
 
     @cached_property
     def groups(self) -> list[Row]:
         """Accuracy on five groups of labelers, with and without each in training (E.2)."""
-        return self.kept("groups", lambda: [left_out_groups(self.steps)])
+        return self.kept("groups", lambda: [left_out_groups(self.artifacts)])
 
     # -------------------------------------------------------------------------------- chapter 06
 
@@ -194,23 +199,23 @@ class Pack:
         """PPO at another β: where it ends, by the reward model and by the judge."""
 
         def rows() -> list[Row]:
-            steps, folder = self.steps, self.beta_folder(factor)
-            reward, base = steps.reward, steps.initial
+            artifacts, folder = self.artifacts, self.beta_folder(factor)
+            reward, base = artifacts.reward, artifacts.initial
             config = replace(
                 self.config.stages.ppo, beta=factor * self.config.stages.ppo.beta, samples=JUDGED,
                 max_response=self.config.max_response,
             )  # fmt: skip
             train_ppo(
-                config, load_policy(base, steps.tokenizer), load_policy(base, steps.tokenizer),
-                reward, reward.value_model(), steps.tokenizer, steps.prompts("ppo"), folder=folder,
+                config, *(load_policy(base, artifacts.tokenizer) for _ in range(2)), reward,
+                reward.value_model(), artifacts.tokenizer, artifacts.prompts("ppo"), folder=folder,
             )  # fmt: skip
-            asked = [row["prompt"] for row in steps.prompts("eval")]
-            replies = steps.sample(folder / "model", asked, seed=800)
+            asked = [row["prompt"] for row in artifacts.prompts("eval")]
+            replies = artifacts.sample(folder / "model", asked, seed=800)
             verdicts = [judge(p, y) for p, y in zip(asked, replies, strict=True)]
             return [
                 {
                     "beta": config.beta,
-                    "score": steps.score(asked, replies).tolist(),
+                    "score": artifacts.score(asked, replies).tolist(),
                     "grade": [v.overall for v in verdicts],
                     "passes": [float(v.passes) for v in verdicts],
                 }

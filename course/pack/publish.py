@@ -10,7 +10,8 @@ from typing import Any
 
 from course.pack.make import BETAS, LESSON, Pack
 from minirlhf.errors import MinirlhfError
-from minirlhf.models import ScalarModel, load_policy, save_model
+from minirlhf.models import ScalarModel
+from minirlhf.pretrained import load_policy, save_model
 from minirlhf.tinytown.bases import replace_folder
 from minirlhf.tinytown.judge import judge
 
@@ -22,25 +23,25 @@ SAMPLES = 4
 
 def publish(pack: Pack, target: Path) -> None:
     """Put the pack beside ``target`` and rename its folders: each is whole, or as it was."""
-    steps = pack.steps
+    artifacts = pack.artifacts
     runs = {
-        "sft": (steps.folder / "sft", steps.sft),
+        "sft": (artifacts.folder / "sft", artifacts.sft),
         "sft-long": (pack.folder / "sft-long", None),
-        "initial": (steps.folder / "initial", steps.initial),
-        "reward": (steps.folder / "reward", steps.folder / "reward" / "model"),
-        "ppo": (steps.folder / "ppo", steps.policy("ppo")),
-        "ppo-ptx": (steps.folder / "ppo-ptx", steps.policy("ppo-ptx")),
+        "initial": (artifacts.folder / "initial", artifacts.initial),
+        "reward": (artifacts.folder / "reward", artifacts.folder / "reward" / "model"),
+        "ppo": (artifacts.folder / "ppo", artifacts.policy("ppo")),
+        "ppo-ptx": (artifacts.folder / "ppo-ptx", artifacts.policy("ppo-ptx")),
     }
     runs |= {f"beta-{factor:g}": (pack.beta_folder(factor), None) for factor in BETAS}
     for name, (run, model) in runs.items():
-        publish_run(steps.tokenizer, run, model, target / name)
+        publish_run(artifacts.tokenizer, run, model, target / name)
     files = {
-        "demonstrations": steps.few_demonstrations,
+        "demonstrations": artifacts.few_demonstrations,
         "validation": pack.validation,
-        "rankings": steps.rankings(1)[:LESSON],
+        "rankings": artifacts.rankings(1)[:LESSON],
         "heldout": pack.heldout,
-        "prompts": steps.prompts("eval"),
-        "prompts-ppo": steps.prompts("ppo")[:LESSON],
+        "prompts": artifacts.prompts("eval"),
+        "prompts-ppo": artifacts.prompts("ppo")[:LESSON],
         "epochs": pack.epochs,
         "ways": pack.ways,
         "groups": pack.groups,

@@ -8,10 +8,13 @@ Sampling alone pads on the left: its rows have to end in the same column to grow
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
+
+if TYPE_CHECKING:
+    pass
 
 Ids = Sequence[int]
 
@@ -85,13 +88,13 @@ def pad_right(rows: Sequence[Ids], pad_token_id: int) -> tuple[Tensor, Tensor]:
 def cut(
     rows: Sequence[int],
     lengths: Sequence[int] | Tensor,
-    size: int | None = None,
+    micro_batch: int | None = None,
     device: torch.device | str = "cpu",
 ) -> list[list[int]]:
     """Rows in pieces for one forward pass each, from long to short, with little padding.
 
-    A piece ends where its padding would cost more than another piece, at ``size`` rows, and at
-    `PIECE_TOKENS` tokens. ``lengths[row]`` is a row's tokens.
+    A piece ends where its padding would cost more than another piece, at ``micro_batch`` rows, and
+    at `PIECE_TOKENS` tokens. ``lengths[row]`` is a row's tokens.
     """
     worth = PIECE_COST.get(torch.device(device).type, PIECE_COST["other"])
     pieces: list[list[int]] = []
@@ -100,7 +103,7 @@ def cut(
         length = int(lengths[row])
         padding += longest - length
         rows_then = len(pieces[-1]) + 1 if pieces else 1
-        too_many = rows_then > (size or rows_then) or rows_then * longest > PIECE_TOKENS
+        too_many = rows_then > (micro_batch or rows_then) or rows_then * longest > PIECE_TOKENS
         if not pieces or too_many or padding > worth:
             pieces.append([])
             longest, padding = length, 0
@@ -113,7 +116,12 @@ def by_length(rows: Sequence[int], lengths: Sequence[int] | Tensor) -> list[int]
     return sorted(map(int, rows), key=lambda row: int(lengths[row]))
 
 
-def micro_batches(rows: Sequence, size: int | None) -> list[Sequence]:
-    """Cut a batch into pieces of at most ``size`` rows (``None``: one piece)."""
-    size = size or max(len(rows), 1)
+def micro_batches(rows: Sequence, micro_batch: int | None) -> list[Sequence]:
+    """Cut a batch into pieces of at most ``micro_batch`` rows (``None``: one piece)."""
+    size = micro_batch or max(len(rows), 1)
     return [rows[start : start + size] for start in range(0, len(rows), size)]
+
+
+def position_ids(mask: Tensor) -> Tensor:
+    """Positions that ignore padding: bool ``[B, T]`` to int64 ``[B, T]``, 0 on the left padding."""
+    return (mask.long().cumsum(-1) - 1).clamp(min=0)

@@ -6,7 +6,6 @@ those named here pass through untouched.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -88,15 +87,6 @@ def as_rankings(records: Iterable[Record]) -> list[Record]:
         {**record, "completions": [record["chosen"], record["rejected"]], "ranks": [1, 2]}
         for record in check_records(records, "comparisons")
     ]
-
-
-def fingerprint(records: Sequence[Record], kind: str) -> str:
-    """A short hash of the columns that training sees; a run refuses to go on with other data."""
-    digest = hashlib.blake2b(digest_size=8)
-    for record in records:
-        for column in COLUMNS[kind]:
-            digest.update(repr(record[column]).encode())
-    return f"{len(records)} {kind} {digest.hexdigest()}"
 
 
 def _parse(line: bytes, where: str, kind: str | None) -> dict[str, Any]:

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 from transformers.cache_utils import Cache
 
-from minirlhf.decoding.cache import RoomyLayer
-from minirlhf.decoding.graphs import StaticStep, static_step
-from minirlhf.decoding.recordings import Recording, recording
+from minirlhf.decoding.cpu_trace import Recording, recording
+from minirlhf.decoding.cuda_graph import StaticStep, static_step
+from minirlhf.decoding.kv_cache import RoomyLayer
 from minirlhf.models import next_logits
 
 

@@ -8,9 +8,9 @@ The questions are in `bank`; `trial` tries a function, `questions` says what is 
 """
 
 from minirlhf.grading.bank import exercise, question, questions
-from minirlhf.grading.board import progress
-from minirlhf.grading.desk import check, hint
-from minirlhf.grading.questions import Question, Verdict
+from minirlhf.grading.checking import check, hint
+from minirlhf.grading.question_kinds import Question, Verdict
+from minirlhf.grading.scoreboard import progress
 
 __all__ = [
     "Question",

@@ -12,17 +12,18 @@ from typing import Literal
 import torch
 from transformers import GPTNeoXConfig, GPTNeoXForCausalLM, PreTrainedTokenizerFast, set_seed
 
-from minirlhf.beside import beside
-from minirlhf.callbacks import Callback
 from minirlhf.config import PretrainConfig
+from minirlhf.data.files import replace_folder
 from minirlhf.errors import MinirlhfError
-from minirlhf.folder import replace_folder
-from minirlhf.models import ScalarModel, load_policy, save_model
-from minirlhf.pretrain import pretrain
+from minirlhf.models import ScalarModel
+from minirlhf.pretrain import train_base
+from minirlhf.pretrained import load_policy, save_model
 from minirlhf.tinytown.board import learn_votes
 from minirlhf.tinytown.card import thinned_log, write_card, write_voted_card
 from minirlhf.tinytown.corpus import documents
 from minirlhf.tinytown.tokenizer import build_tokenizer
+from minirlhf.training.log import Callback
+from minirlhf.training.second_process import in_second_process
 
 CONTEXT = 320
 FOLDER = Path(__file__).parent / "assets"
@@ -116,7 +117,7 @@ def remake(
     callback: Callback | None = None,
 ) -> None:
     """Pretrain a base in the run folder ``folder``, or go on there; publish it in ``target``."""
-    pretrain(
+    train_base(
         config,
         new_model(size, tokenizer, config.seed),
         tokenizer,
@@ -210,7 +211,7 @@ def main() -> None:
         if job.size != "all":
             make(job, job.size)
             return
-        with beside(make, job, "small", "large"):
+        with in_second_process(make, job, "small", "large"):
             make(job, "medium")
     except MinirlhfError as error:
         print(f"error: {error}", file=sys.stderr)

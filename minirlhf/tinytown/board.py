@@ -12,10 +12,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from minirlhf.callbacks import Callback, Event, default_callback
 from minirlhf.config import RewardConfig, SFTConfig
-from minirlhf.folder import kept
-from minirlhf.models import ScalarModel, load_policy
+from minirlhf.data.files import kept
+from minirlhf.models import ScalarModel
+from minirlhf.pretrained import load_policy
 from minirlhf.reward import train_reward
 from minirlhf.sampling import complete
 from minirlhf.sft import train_sft
@@ -23,6 +23,8 @@ from minirlhf.tinytown.judge import judge
 from minirlhf.tinytown.neighbours import attentive, careless, misread, mistaken, slip
 from minirlhf.tinytown.prompts import completion, filtered, generate
 from minirlhf.tinytown.requests import CLOSED_DOMAIN, Request, parse
+from minirlhf.training.log import Callback, Event
+from minirlhf.training.progress import default_callback
 
 ANSWERED, POSTS, PAGE = 600, 80_000, 2_000
 """Requests that teach a model to answer like the neighbours; posts that are voted on, and how many
@@ -68,7 +70,7 @@ def page(policy, tokenizer, prompts: Sequence[str], number: int) -> Iterator[dic
     """Posts with their answers, in the order of the votes."""
     rng = random.Random(f"page-{number}")
     replies = complete(
-        policy, tokenizer, prompts, max_new_tokens=REPLY, n=SAMPLES, seed=number, batch_size=256
+        policy, tokenizer, prompts, max_new_tokens=REPLY, n=SAMPLES, seed=number, micro_batch=256
     )
     requests = [parse(prompt) for prompt in prompts]
     alike = defaultdict(list)

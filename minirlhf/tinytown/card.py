@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from minirlhf.data.records import read_jsonl
-from minirlhf.evaluate.probes import run_probe
-from minirlhf.models import load_policy, load_tokenizer
+from minirlhf.evaluate.probing import run_probe
+from minirlhf.pretrained import load_policy, load_tokenizer
 from minirlhf.sampling import complete
 from minirlhf.tinytown import datasets, probes
 from minirlhf.tinytown.corpus import REGISTERS, documents

@@ -36,6 +36,12 @@ WEIGHTS = {"instruction": 3.0, "language": 2.0, "topic": 2.0, "truth": 2.0, "man
 """What a criterion weighs in the grade of a reply that fails; constraints weigh 2, others 1."""
 
 
+FLAGS = (
+    "fails_instruction", "inappropriate", "hallucination", "satisfies_constraint", "denigrates"
+)  # fmt: skip
+"""The flags of Table 3 that this town has something to say about."""
+
+
 @dataclass(frozen=True)
 class Verdict:
     """Table 3 of the paper, and what it is made of."""
@@ -59,6 +65,11 @@ class Verdict:
     @property
     def passes(self) -> bool:
         return bool(self.criteria) and all(v >= 1.0 for v in self.criteria.values())
+
+    @property
+    def flags(self) -> dict[str, bool]:
+        """Table 3's metadata, by name."""
+        return {name: getattr(self, name) for name in FLAGS}
 
 
 @lru_cache(maxsize=100_000)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from minirlhf.evaluate.probes import Item
+from minirlhf.evaluate.probing import Item
 from minirlhf.tinytown import lexicon as lx
 from minirlhf.tinytown import phrases as ph
 from minirlhf.tinytown.corpus import question_about, translation_pair

@@ -11,19 +11,19 @@
     ThreeSteps()                         the paper's Fig. 2, to be filled in
 
 They are made of ipywidgets' own parts (7.7 and 8) and matplotlib; labels are English or Chinese, as
-`minirlhf.languages` says.
+`minirlhf.lesson.languages` says.
 """
 
-from minirlhf.widgets.child import Job, start
-from minirlhf.widgets.desk import TrainingDesk
 from minirlhf.widgets.frontier import Frontier, Point
-from minirlhf.widgets.labeling import LabelingDesk
-from minirlhf.widgets.lens import TokenLens
-from minirlhf.widgets.pipeline import ThreeSteps
+from minirlhf.widgets.labeling_desk import LabelingDesk
+from minirlhf.widgets.launch import Job, start
 from minirlhf.widgets.playground import Playground
 from minirlhf.widgets.prediction import Prediction
-from minirlhf.widgets.ranking import RankingExplorer
+from minirlhf.widgets.ranking_explorer import RankingExplorer
+from minirlhf.widgets.three_steps import ThreeSteps
+from minirlhf.widgets.token_lens import TokenLens
 from minirlhf.widgets.trace import Trace, trace
+from minirlhf.widgets.training_desk import TrainingDesk
 
 __all__ = [
     "Frontier",

@@ -11,42 +11,21 @@ settings: every colour and size is said aloud.
 from __future__ import annotations
 
 import html
-import io
-import threading
 from collections.abc import Mapping
-from functools import lru_cache
 from pathlib import Path
-from textwrap import wrap
 from typing import Any
 
 import ipywidgets as parts
 from IPython.display import display
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.font_manager import findfont, get_font
-from matplotlib.ticker import FuncFormatter, MaxNLocator
-from PIL import Image
 
 from minirlhf.errors import MinirlhfError
-from minirlhf.languages import Texts
 from minirlhf.lesson import PIXELS, WIDE
-from minirlhf.plots import GRID, INK, MUTED, short
+from minirlhf.lesson.languages import Texts
+from minirlhf.widgets.pictures import BAD, NEUTRAL, beneath, drawing, render, sign, stacked, written
 
 say = Texts(Path(__file__).parent / "labels.toml")
-"""A label in the language chosen in `minirlhf.languages`."""
-WIDTH = 6.4
-"""Inches of a picture: on a narrow page it is shrunk, so its letters begin a little larger."""
-PAPER = "#ffffff"
-FONT, MONO = "DejaVu Sans", "DejaVu Sans Mono"
-GOOD, BAD = ("#0d5c38", "#d9f2e4"), ("#8c2b0c", "#fbe3da")
-"""Foreground and background of what went well, and of what didn't."""
-NEUTRAL = (INK, "#e9ebee")
-_LINE, _BOLD, _LINES = 96, 84, 6
-"""Characters of a line, and lines of a text, beneath a picture."""
-_FOOT = 0.16
-"""Inches of the line that says where a picture comes from."""
-_drawing = threading.Lock()
-"""matplotlib draws one figure at a time."""
+"""A label in the language chosen in `minirlhf.lesson.languages`."""
 
 _STYLE = f"""<style>
 .minirlhf {{ max-width: {round(WIDE[0] * PIXELS)}px; overflow: visible; }}
@@ -104,7 +83,7 @@ class Board:
         """Draw again; as an observer it takes the change that it is called with."""
         if self._quiet:
             return
-        with _drawing:
+        with drawing:
             figure, self.words = self.draw()
             if self.source:
                 sign(figure, self.source)
@@ -233,102 +212,3 @@ def slider(label: str, kind: type = parts.FloatSlider, **options: Any) -> parts.
 
 
 # ------------------------------------------------------------------------------------------ figures
-
-
-def canvas(height: float, rows: int = 1, columns: int = 1, **options: Any) -> tuple[Figure, Any]:
-    """A white figure of the course's width and its axes, as `Figure.subplots` gives them."""
-    figure = Figure(figsize=(WIDTH, height), facecolor=PAPER, layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.06, h_pad=0.06)
-    return figure, figure.subplots(rows, columns, **options)
-
-
-def render(figure: Figure) -> bytes:
-    """PNG at twice the pixels that it is shown with."""
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=2 * PIXELS, facecolor=PAPER, metadata={"Software": None})
-    return file.getvalue()
-
-
-def dress(axes: Axes, title: str = "", x: str = "", y: str = "", *, integers: bool = False) -> Axes:
-    """Title, labels and lines of one panel, whatever the reader's own settings are."""
-    axes.set_facecolor(PAPER)
-    font = {"fontfamily": FONT}
-    axes.set_title(title, loc="left", fontsize=9, fontweight="bold", color=INK, **font)
-    axes.set_xlabel(x, loc="left", fontsize=8, color=MUTED, **font)
-    axes.set_ylabel(y, fontsize=8, color=MUTED, **font)
-    axes.set_axisbelow(True)
-    axes.grid(visible=True, axis="y", color=GRID, linewidth=0.6, linestyle="-")
-    axes.grid(visible=False, axis="x")
-    for name, spine in axes.spines.items():
-        spine.set(visible=name == "bottom", color=MUTED, linewidth=0.6)
-    axes.xaxis.set_major_locator(MaxNLocator(4, integer=integers))
-    axes.yaxis.set_major_locator(MaxNLocator(4))
-    axes.xaxis.set_major_formatter(FuncFormatter(short))
-    axes.tick_params(
-        which="both", length=0, labelsize=7.5, colors=MUTED, labelfontfamily=FONT, labelcolor=MUTED
-    )
-    return axes
-
-
-def sign(figure: Figure, source: str) -> None:
-    """Write at the figure's foot, on a line of its own, where it comes from."""
-    width, height = figure.get_size_inches()
-    figure.set_size_inches(width, height + _FOOT)
-    foot = _FOOT / (height + _FOOT)
-    figure.get_layout_engine().set(rect=(0, foot, 1, 1 - foot))
-    figure.text(
-        0.99, 0.2 * foot, source, ha="right", va="bottom", fontsize=7.5, color=MUTED,
-        fontfamily=FONT, in_layout=False,
-    )  # fmt: skip
-
-
-def beneath(picture: bytes, texts: list[tuple[str, str]]) -> bytes:
-    """A picture with texts under it, each a bold title and some lines, as PNG."""
-    return stacked(picture, written(texts)) if texts else picture
-
-
-def written(texts: list[tuple[str, str]]) -> bytes:
-    """Texts as PNG, each a bold title and some lines."""
-    lines: list[tuple[str, str]] = []
-    for title, content in texts:
-        heading = wrap(title.strip().replace("\n", " / "), _BOLD)[:_LINES]
-        lines += [(line, "bold") for line in heading or [""]]
-        wrapped = [line for part in content.strip().split("\n") for line in wrap(part, _LINE)]
-        lines += [(line, "normal") for line in wrapped[:_LINES]]
-        lines.append(("…" if len(wrapped) > _LINES else "", "normal"))
-    height = 0.17 * len(lines) + 0.1
-    figure = Figure(figsize=(WIDTH, height), facecolor=PAPER)
-    with _drawing:
-        for at, (line, weight) in enumerate(lines):
-            figure.text(
-                0.02, 1 - (0.17 * at + 0.05) / height, drawable(line), fontsize=8, va="top",
-                fontfamily=FONT, fontweight=weight, color=INK, parse_math=False,
-            )  # fmt: skip
-        return render(figure)
-
-
-def stacked(*pictures: bytes) -> bytes:
-    """Two pictures of one width beneath one another, as PNG."""
-    above, below = (Image.open(io.BytesIO(png)) for png in pictures)
-    both = Image.new("RGB", (above.width, above.height + below.height), PAPER)
-    both.paste(above, (0, 0))
-    both.paste(below, (0, above.height))
-    file = io.BytesIO()
-    both.save(file, format="png", optimize=True)
-    return file.getvalue()
-
-
-@lru_cache(maxsize=10_000)
-def drawable(words: str) -> str:
-    """The text with a box for each letter that pictures have none of: matplotlib ships one font."""
-    known = get_font(findfont(MONO))
-    return "".join(
-        letter if letter.isprintable() and known.get_char_index(ord(letter)) else "▯"
-        for letter in words
-    )
-
-
-def note(axes: Axes, place: tuple[float, float], words: str, **options: Any) -> None:
-    """A text in a panel; ``place`` in data unless ``xycoords`` says otherwise."""
-    options = {"fontsize": 8, "color": INK, "fontfamily": FONT, "annotation_clip": False} | options
-    axes.annotate(drawable(words), place, parse_math=False, **options)

@@ -9,9 +9,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from minirlhf.plots import INK, MUTED, PALETTE, running_mean, thinned
-from minirlhf.widgets.base import FONT, canvas, drawable, dress, note
-from minirlhf.widgets.reader import Reader
+from minirlhf.report.charts import INK, MUTED, PALETTE, running_mean, thinned
+from minirlhf.widgets.pictures import FONT, canvas, drawable, dress, note
+from minirlhf.widgets.run_reader import Reader
 
 
 class Curve(NamedTuple):
@@ -20,7 +20,7 @@ class Curve(NamedTuple):
     title: str
     metric: str
     unit: str
-    beside: str = ""
+    validation: str = ""
     """A metric that is drawn as dots: a validation's, once an epoch."""
     chance: float | None = None
     """What a model reaches that tells nothing apart."""
@@ -119,13 +119,13 @@ def _draw(axes: Axes, curve: Curve, reader: Reader, now: int) -> None:
         axes.plot(*thinned(steps[past], values[past]), color=color, linewidth=1.6, **dots)
         end = steps[past][-1:], values[past][-1:]
         axes.plot(*end, color=color, marker="o", markersize=4.5, clip_on=False, zorder=5)
-    beside = reader.series(curve.beside) if curve.beside else ([], [])
-    if beside[0]:
+    held_out = reader.series(curve.validation) if curve.validation else ([], [])
+    if held_out[0]:
         axes.plot(
-            *beside, color=INK, linewidth=1, linestyle=(0, (2, 2)), marker="D", markersize=4,
+            *held_out, color=INK, linewidth=1, linestyle=(0, (2, 2)), marker="D", markersize=4,
             clip_on=False, zorder=4,
         )  # fmt: skip
-        note(axes, (beside[0][-1], beside[1][-1]), "held out", xytext=(-4, 7), ha="right",
+        note(axes, (held_out[0][-1], held_out[1][-1]), "held out", xytext=(-4, 7), ha="right",
              textcoords="offset points", fontsize=7.5)  # fmt: skip
     unit = "iterations" if reader.stage == "ppo" else "steps"
     dress(axes, curve.title, unit, curve.unit, integers=True)

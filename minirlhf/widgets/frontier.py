@@ -14,20 +14,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from minirlhf.errors import MinirlhfError
-from minirlhf.plots import GRID, INK, MUTED, running_mean
-from minirlhf.widgets.base import (
-    PAPER,
-    Board,
-    canvas,
-    card,
-    cards,
-    dress,
-    grade,
-    note,
-    say,
-    slider,
-)
-from minirlhf.widgets.reader import Reader
+from minirlhf.report.charts import GRID, INK, MUTED, running_mean
+from minirlhf.widgets.base import Board, card, cards, grade, say, slider
+from minirlhf.widgets.pictures import PAPER, canvas, dress, note
+from minirlhf.widgets.run_reader import Reader
 
 WINDOW = 10
 """Last iterations of a run that are averaged, and those that a point of its path averages."""

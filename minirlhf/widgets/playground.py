@@ -12,29 +12,12 @@ from matplotlib.figure import Figure
 
 from minirlhf import objectives
 from minirlhf.errors import MinirlhfError
-from minirlhf.plots import INK, MUTED, NAMES, PALETTE
+from minirlhf.report.charts import INK, MUTED, NAMES, PALETTE
 from minirlhf.sampling import complete
-from minirlhf.widgets.base import (
-    BAD,
-    GOOD,
-    NEUTRAL,
-    Board,
-    alert,
-    button,
-    canvas,
-    cards,
-    chip,
-    drawable,
-    dress,
-    grade,
-    note,
-    row,
-    say,
-    slider,
-    text,
-)
+from minirlhf.widgets.base import Board, alert, button, cards, chip, grade, row, say, slider, text
 from minirlhf.widgets.comparison import Score
-from minirlhf.widgets.prompting import check_prompt
+from minirlhf.widgets.pictures import BAD, GOOD, NEUTRAL, canvas, drawable, dress, note
+from minirlhf.widgets.prompt_check import check_prompt
 
 OTHERS = ("#2f6ee0", "#bd4a22", "#169e5e", "#8555ae", "#b8862b", "#777b82")
 """Colours for models that the palette doesn't know."""
@@ -56,7 +39,7 @@ class Reply(NamedTuple):
 class Playground(Board):
     """Ask every model the same.
 
-    ``models`` maps a name (a key of `minirlhf.plots.PALETTE` has its colour) to policy and
+    ``models`` maps a name (a key of `minirlhf.report.charts.PALETTE` has its colour) to policy and
     tokenizer. ``score`` is a reward model as a function of prompts and completions, ``judge`` a
     function of a prompt and a reply that returns a number, or a verdict with ``overall``,
     ``passes`` and ``criteria``. A prompt gets a line end behind it, as Tinytown's have, unless

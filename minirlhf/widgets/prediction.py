@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 
 from minirlhf.errors import MinirlhfError
 from minirlhf.evaluate.statistics import Interval
-from minirlhf.plots import INK, MUTED, PALETTE
-from minirlhf.widgets.base import PAPER, Board, alert, canvas, dress, note, say, text
+from minirlhf.report.charts import INK, MUTED, PALETTE
+from minirlhf.widgets.base import Board, alert, say, text
+from minirlhf.widgets.pictures import PAPER, canvas, dress, note
 
 THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?")
 """Commas that group digits; any other comma is a decimal one."""

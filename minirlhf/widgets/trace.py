@@ -6,7 +6,6 @@ shapes the reward and computes advantages and losses.
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
@@ -16,9 +15,10 @@ from torch import Tensor
 
 from minirlhf import objectives
 from minirlhf.config import PPOConfig
-from minirlhf.loop import Run
+from minirlhf.episodes import Episodes, Models, encode, roll_out, score
 from minirlhf.objectives import Advantages
-from minirlhf.rollouts import Episodes, Models, encode, roll_out, score
+from minirlhf.randomness import generator
+from minirlhf.training.compute import Compute
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,13 +95,14 @@ def trace(models: Models, prompt: str, config: PPOConfig | None = None) -> Trace
     ``config`` gives β, λ, the clip range, the longest response and the seed.
     """
     config = config or PPOConfig()
-    with (
-        tempfile.TemporaryDirectory() as folder,  # a run without steps: nothing stays
-        Run(folder, "lens", config, callback=()) as run,
-    ):
-        models = models.to(run.device)
-        prompts = encode(models.tokenizer, [{"prompt": prompt}], config.max_prompt)
-        episodes = score(run, models, roll_out(run, models, prompts, iteration=0))
+    compute = Compute(config.precision)
+    models = models.to(compute.device)
+    prompts = encode(models.tokenizer, [{"prompt": prompt}], config.max_prompt)
+    draw = generator(config.seed, "rollout", 0)
+    uniforms = torch.rand(1, config.max_response, generator=draw)
+    penalty = config.missing_eos_penalty
+    episodes = roll_out(compute, models, prompts, uniforms)
+    episodes = score(compute, models, episodes, missing_eos_penalty=penalty)
     return from_episodes(episodes, 0, models.tokenizer, config)
 
 

@@ -2,10 +2,10 @@
 
 SETUP = """
 import torch
-from minirlhf.commands.files import open_policy, open_reward
+from minirlhf.cli.inputs import open_policy, open_reward
 from minirlhf.config import PPOConfig
 from minirlhf.reward import score_texts
-from minirlhf.rollouts import Models
+from minirlhf.episodes import Models
 from minirlhf.widgets import *
 
 policy, tokenizer = open_policy("policy")

@@ -12,7 +12,8 @@ from playwright.sync_api import sync_playwright
 from tiny import DEMONSTRATIONS, DOCUMENTS, policy, tokenizer
 
 from minirlhf.data.records import write_jsonl
-from minirlhf.models import ScalarModel, save_model
+from minirlhf.models import ScalarModel
+from minirlhf.pretrained import save_model
 
 
 def pytest_collection_modifyitems(items):

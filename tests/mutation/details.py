@@ -1,4 +1,4 @@
-"""The details in details.toml, and the table in docs/details.md that is made of them.
+"""The details in details_and_bugs.toml, and the table in docs/details.md that is made of them.
 
 python tests/mutation/details.py
 """
@@ -52,7 +52,7 @@ class Detail:
     bugs: tuple[Bug, ...]
 
 
-def read(path: Path = HERE / "details.toml") -> list[Detail]:
+def read(path: Path = HERE / "details_and_bugs.toml") -> list[Detail]:
     """All details. A bug that names no tests is one for those of its detail."""
     return [
         Detail(

@@ -1,4 +1,4 @@
-"""Plant each known bug of details.toml, one at a time, and show which test catches it.
+"""Plant each known bug of details_and_bugs.toml, one at a time, and show which test catches it.
 
     python tests/mutation/plant.py [--jobs 2] [--only WORD ...]
 

@@ -9,7 +9,7 @@ import difflib
 
 from minirlhf.errors import MinirlhfError
 from minirlhf.grading.bank import ex04, ex05, ex06_rewards, ex06_updates
-from minirlhf.grading.questions import Question
+from minirlhf.grading.question_kinds import Question
 
 _MODULES = (ex04, ex05, ex06_rewards, ex06_updates)
 _BANK = {question.key: question for module in _MODULES for question in module.QUESTIONS}

@@ -8,9 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from minirlhf import models, objectives
+from minirlhf import objectives
+from minirlhf.data import batching
 from minirlhf.grading.bank import cases
-from minirlhf.grading.questions import FunctionQuestion, MeasuredQuestion
+from minirlhf.grading.question_kinds import FunctionQuestion, MeasuredQuestion
 from minirlhf.grading.trial import Inputs
 
 # ------------------------------------------------------------------------------- prompt-masked loss
@@ -100,11 +101,11 @@ POSITIONS = FunctionQuestion(
     key="sft.positions",
     exercise="ex04",
     source="C.1",
-    symbol="models.position_ids",
+    symbol="data.batching.position_ids",
     points=2,
     minutes=10,
     difficulty=1,
-    reference=lambda mask: models.position_ids(mask),
+    reference=lambda mask: batching.position_ids(mask),
     inputs=_left_padded,
     wrong={
         "columns": _arange,

@@ -8,7 +8,7 @@ from torch import Generator, Tensor
 
 from minirlhf import objectives
 from minirlhf.grading.bank import cases
-from minirlhf.grading.questions import ChoiceQuestion, FunctionQuestion, MeasuredQuestion
+from minirlhf.grading.question_kinds import ChoiceQuestion, FunctionQuestion, MeasuredQuestion
 from minirlhf.grading.trial import Inputs
 
 # --------------------------------------------------------------------------------------- Equation 1

@@ -7,7 +7,7 @@ from torch import Generator, Tensor
 
 from minirlhf import objectives
 from minirlhf.grading.bank import cases
-from minirlhf.grading.questions import FunctionQuestion
+from minirlhf.grading.question_kinds import FunctionQuestion
 from minirlhf.grading.trial import Inputs
 
 # ----------------------------------------------------------------------------- estimators of the KL

@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 
 from minirlhf import objectives
 from minirlhf.grading.bank import cases
-from minirlhf.grading.questions import FunctionQuestion, MeasuredQuestion
+from minirlhf.grading.question_kinds import FunctionQuestion, MeasuredQuestion
 from minirlhf.grading.trial import Inputs
 
 CLIP = 0.2

@@ -1,0 +1,176 @@
+"""``minirlhf …``: one command for the whole job, one for each of its stages, some to look around.
+
+What went wrong and can be put right is one line ``error: …`` and exit code 2; an interruption is
+130. A traceback is a bug in minirlhf.
+"""
+
+from __future__ import annotations
+
+import difflib
+import errno
+import importlib
+import io
+import os
+import re
+import signal
+import sys
+import threading
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import minirlhf
+from minirlhf.errors import MinirlhfError
+
+COMMANDS = {
+    "run": ("run_job", "the main job: three steps in Tinytown, from a base model to a report"),
+    "pretrain": ("stages", "a base model from text of your own"),
+    "sft": ("stages", "step 1: supervised fine-tuning on demonstrations"),
+    "rm": ("stages", "step 2: a reward model from rankings or comparisons"),
+    "ppo": ("stages", "step 3: PPO against the reward model, with or without ptx"),
+    "evaluate": ("evaluation", "win rates, scores and samples of several models"),
+    "chat": ("chat", "talk to a model"),
+    "doctor": ("doctor", "what this machine can do, and what is wrong with the set-up"),
+    "start": ("start_exercise", "a working copy of an exercise of the course"),
+    "presets": ("show_presets", "where our settings differ from the paper's, and why"),
+}
+"""Each command: the module of `minirlhf.cli` that holds it, and what it does."""
+
+RESUMABLE = {"run", "pretrain", "sft", "rm", "ppo"}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdin, sys.stdout, sys.stderr):  # § and π where only ASCII is known, say
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    name = arguments[0] if arguments else None
+    if name in (None, "-h", "--help"):
+        print(usage())
+        return 0 if name else 2
+    if name == "--version":
+        print(minirlhf.__version__)
+        return 0
+    # what transformers would say beside our own notes is no concern of a user's
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    try:
+        with notes(), ended_as_interrupted():
+            return find(name)(arguments[1:]) or 0
+    except SystemExit as request:  # --help
+        return int(request.code or 0)
+    except KeyboardInterrupt:
+        again = ": the same command goes on from the last checkpoint" * (name in RESUMABLE)
+        print(f"\ninterrupted{again}.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader, `head` say, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        sentence = str(error) if isinstance(error, MinirlhfError) else trouble(error)
+        if sentence is None:
+            raise
+        print("error:", " ".join(sentence.split()), file=sys.stderr)
+        return 2
+
+
+@contextmanager
+def ended_as_interrupted() -> Iterator[None]:
+    """Let a request to end (SIGTERM: a batch system, a launcher whose other process died) end a run
+    as Ctrl-C does: nothing half-written stays, and a line says how to go on.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def usage() -> str:
+    """The page that ``minirlhf --help`` prints."""
+    width = max(map(len, COMMANDS))
+    commands = "\n".join(f"  {name:<{width}}  {about}" for name, (_, about) in COMMANDS.items())
+    return (
+        "usage: minirlhf COMMAND [OPTIONS]\n\n"
+        "The InstructGPT paper in small: every stage of it, on Tinytown or on your own data.\n\n"
+        f"{commands}\n\n"
+        "minirlhf COMMAND --help explains a command: what it reads, what it writes, an example."
+    )
+
+
+def find(name: str):
+    """The function of a command: it takes the arguments and returns an exit code or None."""
+    if name not in COMMANDS:
+        near = difflib.get_close_matches(name, COMMANDS, 1)
+        hint = f"did you mean {near[0]}?" if near else f"it is one of {', '.join(COMMANDS)}."
+        raise MinirlhfError(f"unknown command {name!r}: {hint}")
+    return getattr(importlib.import_module(f"minirlhf.cli.{COMMANDS[name][0]}"), name)
+
+
+@contextmanager
+def notes() -> Iterator[None]:
+    """Show warnings as one line ``note: …`` each, and no traceback of TensorBoard's thread.
+
+    On a full disk that thread fails beside the stage, which says so itself.
+    """
+    before = threading.excepthook
+
+    def in_a_thread(failure) -> None:
+        if not isinstance(failure.exc_value, OSError):
+            before(failure)
+
+    threading.excepthook = in_a_thread
+    try:
+        with warnings.catch_warnings():
+            if os.environ.get("RANK", "0") == "0":  # one of several processes speaks for all
+                warnings.showwarning = lambda said, *_: print(f"note: {said}", file=sys.stderr)
+            else:
+                warnings.simplefilter("ignore")
+            yield
+    finally:
+        threading.excepthook = before
+
+
+def trouble(error: BaseException) -> str | None:
+    """The sentence for what the machine refuses (disk, permission, memory); None if unexpected.
+
+    safetensors and tokenizers wrap the system's error in one of their own, so its text counts too.
+    """
+    wrapped = re.search(r"(?:os error|Os { code:) (\d+)", str(error))
+    code = getattr(error, "errno", None) or (int(wrapped[1]) if wrapped else None)
+    place = getattr(error, "filename", None) or "the folder"
+    if code in (errno.ENOSPC, errno.EDQUOT):
+        return (
+            "no space is left on the disk: free some and give the same command again, "
+            "or give it another --folder."
+        )
+    if code == errno.EFBIG:
+        return (
+            f"{place}: the file would be larger than this machine allows: raise the limit "
+            "(ulimit -f), or choose another place."
+        )
+    if code in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"{place}: permission denied; choose another place, or change its permissions."
+    if code == errno.EISDIR:
+        return f"{place}: that is a folder, where a file is meant; choose another name."
+    if code in (errno.ENOTDIR, errno.EEXIST):
+        return f"{place}: a file is in the way of a folder; choose another place."
+    full = type(error).__name__ == "OutOfMemoryError" or isinstance(error, MemoryError)
+    if full or "can't allocate memory" in str(error):
+        return (
+            "memory is full: train with a lower --micro-batch, with --gradient-checkpointing and, "
+            "in ppo, with a lower --rollout-micro-batch (none changes the numbers but by "
+            "rounding), or take a smaller model or shorter texts; minirlhf doctor says what fits."
+        )
+    if isinstance(error, ModuleNotFoundError) and not str(error.name).startswith("minirlhf"):
+        return f"{error.name} is not installed: minirlhf doctor says what is missing."
+    if error.__context__ is not None:
+        return trouble(error.__context__)
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,204 @@
+"""``minirlhf evaluate``: several models on the same prompts (§3.6, §4.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from minirlhf.cli import tables
+from minirlhf.cli.options import parse, refuse_below
+from minirlhf.errors import MinirlhfError
+
+if TYPE_CHECKING:
+    from minirlhf.evaluate.statistics import Interval
+
+PANEL = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluate:
+    """Compare models on the same prompts: win rates, scores, pass rates, lengths (§3.6, §4.1).
+
+    Reads a JSONL file, one JSON object a line:
+      --prompts         prompt
+
+    Writes figures and samples as JSON to --output, and prints:
+      words             length of the responses
+      score             of the reward model, if --reward names one
+      passes, grade     by Tinytown's exact judge: every criterion met; 1 to 7
+      wins              against the first model, a tie counts one half: by the reward
+                        model (a proxy: PPO optimizes it), by the judge, and by the
+                        majority of five held-out labelers
+      [low, high]       of each, the 95% interval, bootstrapped over prompts
+
+    Judge and labelers look at Tinytown's own prompts alone.
+
+    For example:
+      minirlhf evaluate --models runs/sft runs/ppo --prompts prompts.jsonl --reward runs/rm
+    """
+
+    models: tuple[str, ...]
+    """Two or more, the first is the opponent: sizes of bases, model or run folders, hub names."""
+    prompts: Path
+    """JSONL with `prompt`."""
+    reward: str | None = None
+    """A reward model."""
+    judge: Literal["tinytown", "none"] = "tinytown"
+    """Who else judges."""
+    output: Path = Path("evaluation.json")
+    """Where the figures and the samples go."""
+    count: int | None = None
+    """Take only so many prompts, from the top of the file."""
+    temperature: float = 1.0
+    """Of the samples (0: always the likeliest token)."""
+    max_response: int = 64
+    """Tokens a response may have."""
+    show: int = 2
+    """Prompts to print with every model's response."""
+    pad_token: str | None = None
+    """Pad token to add to tokenizers that have none."""
+    seed: int = 0
+    """Of samples and bootstrap."""
+
+
+@dataclass
+class Answers:
+    """One model's responses, and what was measured on them."""
+
+    model: str
+    responses: list[str]
+    figures: dict[str, Interval] = field(default_factory=dict)
+
+
+def evaluate(arguments: Sequence[str]) -> None:
+    """Samples, figures, a table and a JSON file."""
+    command = parse(Evaluate, "evaluate", arguments)
+    if not command.models:
+        raise MinirlhfError("--models names no model: give it one or more folders.")
+    refuse_below(1, count=command.count, max_response=command.max_response)
+    refuse_below(0, temperature=command.temperature, show=command.show)
+    if command.output.is_dir() or not command.output.name:
+        raise MinirlhfError(f"--output {command.output} is a folder: name a file in it.")
+
+    from minirlhf.cli.inputs import open_reward, read_jsonl
+    from minirlhf.data.files import write_json
+    from minirlhf.training.devices import first_device
+
+    prompts = [r["prompt"] for r in read_jsonl(command.prompts, "prompts")][: command.count]
+    reward = open_reward(command.reward, command.pad_token) if command.reward else None
+    if reward is not None:
+        reward[0].to(first_device())
+    everyone = [Answers(model, responses(command, model, prompts)) for model in command.models]
+    for answers in everyone:
+        measure(answers, everyone[0], prompts, reward, command)
+    command.output.parent.mkdir(parents=True, exist_ok=True)
+    write_json(command.output, as_json(everyone, prompts, command))
+    print(as_text(everyone, prompts, command.show))
+    print(f"\n{len(prompts)} prompts; all figures and samples in {command.output}")
+
+
+def responses(command: Evaluate, model: str, prompts: list[str]) -> list[str]:
+    """One sample of a model for every prompt."""
+    import sys
+
+    from tqdm.auto import tqdm
+
+    from minirlhf.cli.inputs import open_policy, refuse_long
+    from minirlhf.sampling import complete
+    from minirlhf.training.devices import first_device
+
+    policy, tokenizer = open_policy(model, command.pad_token)
+    policy.to(first_device())
+    positions = getattr(policy.config.get_text_config(), "max_position_embeddings", None)
+    if positions is not None:
+        advice = f"{model} has {positions} positions; shorten the prompt or lower --max-response."
+        records = [{"prompt": prompt} for prompt in prompts]
+        refuse_long(command.prompts, records, tokenizer, positions - command.max_response, advice)
+    with tqdm(total=len(prompts), desc=model, disable=not sys.stderr.isatty()) as bar:
+        return complete(
+            policy,
+            tokenizer,
+            prompts,
+            max_new_tokens=command.max_response,
+            temperature=command.temperature,
+            seed=command.seed,
+            progress=lambda done, total: bar.update(done - bar.n),
+        )
+
+
+def measure(ours: Answers, first: Answers, prompts: list[str], reward, command: Evaluate) -> None:
+    """Fill in every figure that there is a judge for."""
+    from minirlhf.evaluate.preference import preferred_by_judge, preferred_by_panel
+    from minirlhf.evaluate.statistics import over_prompts
+
+    def mean(values) -> Interval:
+        return over_prompts(values, seed=command.seed)
+
+    ours.figures["words"] = mean([len(text.split()) for text in ours.responses])
+    if reward is not None:
+        from minirlhf.reward import score_texts
+
+        def score(prompts, responses):
+            return score_texts(*reward, prompts, responses).numpy()
+
+        ours.figures["score"] = mean(score(prompts, ours.responses))
+        if ours is not first:
+            preference = preferred_by_judge(score, prompts, ours.responses, first.responses)
+            ours.figures["wins: reward"] = preference.win_rate
+    if command.judge == "none":
+        return
+
+    from minirlhf.tinytown import requests
+    from minirlhf.tinytown.judge import better, judge
+    from minirlhf.tinytown.labelers import heldout_pool
+
+    rows = [row for row, prompt in enumerate(prompts) if requests.parse(prompt) is not None]
+    if not rows:
+        return
+    asked, mine, theirs = (
+        [texts[row] for row in rows] for texts in (prompts, ours.responses, first.responses)
+    )
+    verdicts = [judge(*pair) for pair in zip(asked, mine, strict=True)]
+    ours.figures["passes"] = mean([verdict.passes for verdict in verdicts])
+    ours.figures["grade"] = mean([verdict.overall for verdict in verdicts])
+    if ours is not first:
+        panel = [labeler.prefers for labeler in heldout_pool()[:PANEL]]
+        for name, judges in (("judge", [better]), ("labelers", panel)):
+            preference = preferred_by_panel(judges, asked, mine, theirs, seed=command.seed)
+            ours.figures[f"wins: {name}"] = preference.win_rate
+
+
+def as_json(everyone: list[Answers], prompts: list[str], command: Evaluate) -> dict[str, Any]:
+    """What the output file holds."""
+    settings = asdict(command) | {"prompts": str(command.prompts), "output": str(command.output)}
+    figures = [
+        {"model": answers.model, **{name: asdict(f) for name, f in answers.figures.items()}}
+        for answers in everyone
+    ]
+    samples = [
+        {"prompt": prompt, "responses": [answers.responses[row] for answers in everyone]}
+        for row, prompt in enumerate(prompts)
+    ]
+    return {"settings": settings, "models": figures, "samples": samples}
+
+
+def as_text(everyone: list[Answers], prompts: list[str], show: int) -> str:
+    """The table of figures, below some samples."""
+    lines = []
+    for row, prompt in enumerate(prompts[:show]):
+        lines += [f"── {prompt.strip()}"]
+        lines += [f"{answers.model}: {answers.responses[row].strip()}" for answers in everyone]
+        lines += [""]
+    names = list(dict.fromkeys(name for answers in everyone for name in answers.figures))
+    rows = [
+        [answers.model, *(brief(answers.figures.get(name)) for name in names)]
+        for answers in everyone
+    ]
+    return "\n".join([*lines, tables.plain(["model", *names], rows, width=10_000)])
+
+
+def brief(interval: Interval | None) -> str:
+    """An interval in the width of a column."""
+    return "-" if interval is None else f"{interval:.2f}"

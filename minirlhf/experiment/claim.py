@@ -1,0 +1,72 @@
+"""A claim about the main job: a figure of its summary, and the bounds that it should keep."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from minirlhf.evaluate.statistics import over_seeds
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One figure of the summary, and the bounds that its mean and its interval should keep."""
+
+    text: str
+    figure: Callable[[dict[str, Any]], float]
+    at_least: float | None = None
+    at_most: float | None = None
+    low_above: float | None = None
+
+    def line(self, measured: list[dict[str, Any]]) -> str:
+        interval = over_seeds([self.figure(summary) for summary in measured])
+        wanted, kept = [], []
+        if self.at_least is not None:
+            wanted.append(f"at least {self.at_least:g}")
+            kept.append(interval.mean >= self.at_least)
+        if self.at_most is not None:
+            wanted.append(f"at most {self.at_most:g}")
+            kept.append(interval.mean <= self.at_most)
+        if self.low_above is not None:
+            wanted.append(f"lower end above {self.low_above:g}")
+            kept.append(interval.low > self.low_above)
+        verdict = "" if not wanted else "holds   " if all(kept) else "MISSED  "
+        return f"{verdict or '        '}{self.text}: {interval}" + (
+            f" ({', '.join(wanted)})" if wanted else ""
+        )
+
+
+def of(model: str, *path: str) -> Callable[[dict[str, Any]], float]:
+    """The mean of one figure of a model."""
+
+    def figure(summary: dict[str, Any]) -> float:
+        value = summary["models"][model]
+        for name in path:
+            value = value[name]
+        return value["mean"]
+
+    return figure
+
+
+def of_each(text: str, *path: str) -> list[Claim]:
+    """The same figure of the models along the way, which nothing is claimed of."""
+    return [Claim(f"{text}: {name}", of(name, *path)) for name in ("base", "sft", "ppo", "ppo-ptx")]
+
+
+def worse_tasks(summary: dict[str, Any]) -> float:
+    """On how many task probes PPO is worse than the base, item by item."""
+    return float(sum(paired["high"] < 0 for paired in summary["models"]["ppo"]["tax"].values()))
+
+
+def ratio(model: str, other: str, *path: str) -> Callable[[dict[str, Any]], float]:
+    return lambda summary: of(model, *path)(summary) / max(of(other, *path)(summary), 1e-9)
+
+
+def difference(model: str, other: str, *path: str) -> Callable[[dict[str, Any]], float]:
+    return lambda summary: of(model, *path)(summary) - of(other, *path)(summary)
+
+
+def kept_share(summary: dict[str, Any]) -> float:
+    """The share of the control's gain that PPO on the learned reward keeps."""
+    return of("ppo", "gain")(summary) / max(of("ppo-judge", "gain")(summary), 1e-9)

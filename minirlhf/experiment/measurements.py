@@ -1,0 +1,275 @@
+"""The figures of a run: what §4 of the paper measures, on this run's models.
+
+Everything is computed from the run folder by way of `Artifacts`, and goes into ``summary.json``;
+`SUMMARY` says what each entry is. What there is no judge or labeler for is left out.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from minirlhf.data.tokenization import encode_documents
+from minirlhf.evaluate.preference import agreement, labeler_verdicts, preferred_by_panel
+from minirlhf.evaluate.probing import run_probe
+from minirlhf.evaluate.statistics import Interval, over_prompts, paired_difference, proportion
+from minirlhf.experiment.models_and_data import Artifacts
+from minirlhf.experiment.world import Row, World
+from minirlhf.objectives import token_logprobs
+from minirlhf.pretrained import load_policy
+from minirlhf.report.summary import MODELS, PROBED
+from minirlhf.training.devices import first_device
+
+SUMMARY = {
+    "settings": "the ExperimentConfig",
+    "models.NAME.passes": "share of prompts on which the judge finds every criterion met",
+    "models.NAME.grade": "the judge's grade, 1 to 7",
+    "models.NAME.words": "words in a reply",
+    "models.NAME.score": "the reward model's score",
+    "models.NAME.wins_judge": "win rate against sft by the judge, a tie counts one half",
+    "models.NAME.wins_labelers": "win rate against sft by the majority of five held-out labelers",
+    "models.NAME.gain": "paired difference in pass rate against sft",
+    "models.NAME.metadata": "Table 3: share of replies with each flag",
+    "models.NAME.use_cases": "pass rate by use case of Table 1",
+    "models.NAME.unseen_combinations": "pass rate on combinations in no demonstration",
+    "models.NAME.hallucination": "closed-domain replies with what is not in their text",
+    "models.NAME.probes": "task probes, corpus loss, truthfulness, toxicity",
+    "models.NAME.tax": "paired difference on each task probe against base",
+    "demonstrations.passes": "pass rate of the demonstrations",
+    "comparisons": "distinct SFT samples of one prompt: the judge's ties, two labelers' agreement",
+    "reward_model": "accuracy on held-out comparisons: against a labeler, against the judge",
+    "sft_epochs": "the reward model's score of each SFT epoch, and the epoch chosen",
+    "prefix": "the few-shot prefix of the prompted base model",
+    "won_back": "what PPO-ptx wins back of PPO's loss on the task probes, a share (null: no loss)",
+}
+"""The entries of summary.json."""
+
+PANEL = 5
+DOCUMENTS = 200
+"""Unseen documents on which the corpus loss is measured."""
+
+
+def replies(artifacts: Artifacts, name: str) -> list[str]:
+    """One reply of model ``name`` to every evaluation prompt."""
+    if name == "prompted":
+        return artifacts.replies(
+            name, lambda asked: artifacts.sample_prompted(artifacts.prefix, asked, seed=9)
+        )
+    if name == "best-of-n":
+        return artifacts.replies(name, artifacts.best_of_n)
+    return artifacts.replies(
+        name, lambda asked: artifacts.sample(model_folder(artifacts, name), asked, seed=400)
+    )
+
+
+def model_folder(artifacts: Artifacts, name: str) -> Path:
+    known = {
+        "base": lambda: artifacts.base,
+        "sft": lambda: artifacts.sft,
+        "sft-4x": lambda: artifacts.sft_large,
+        "initial": lambda: artifacts.initial,
+    }
+    return known[name]() if name in known else artifacts.policy(name)
+
+
+def make_models(artifacts: Artifacts, names: Sequence[str]) -> None:
+    """Train these models, if they aren't yet, and let them reply to everything that is measured."""
+    for name in names:
+        replies(artifacts, name)
+        if name in PROBED:
+            probe(artifacts, name)
+
+
+def shown(interval: Interval) -> dict[str, float]:
+    return asdict(interval)
+
+
+def describe(artifacts: Artifacts, name: str, opponent: str = "sft") -> dict[str, Any]:
+    """The figures of one model on the evaluation prompts."""
+    world, asked = artifacts.world, [row["prompt"] for row in artifacts.prompts("eval")]
+    ours, theirs = replies(artifacts, name), replies(artifacts, opponent)
+    found: dict[str, Any] = {
+        "words": shown(over_prompts([len(y.split()) for y in ours])),
+        "score": shown(over_prompts(artifacts.score(asked, ours).numpy())),
+    }
+    if world.has_judge:
+        found |= judged(artifacts, asked, ours, theirs)
+        preference = preferred_by_panel([partial(better, world)], asked, ours, theirs)
+        found["wins_judge"] = shown(preference.win_rate)
+    if world.heldout_labelers:
+        panel = [labeler.prefers for labeler in world.heldout_labelers[:PANEL]]
+        found["wins_labelers"] = shown(preferred_by_panel(panel, asked, ours, theirs).win_rate)
+    return found
+
+
+def judged(
+    artifacts: Artifacts, asked: list[str], ours: list[str], theirs: list[str]
+) -> dict[str, Any]:
+    """What the judge finds in replies, and how they do beside another model's."""
+    world = artifacts.world
+    verdicts = [world.judge(*pair) for pair in zip(asked, ours, strict=True)]
+    passes = np.array([verdict.passes for verdict in verdicts], dtype=float)
+    before = [float(world.judge(*pair).passes) for pair in zip(asked, theirs, strict=True)]
+    groups = [world.groups(prompt) for prompt in asked]
+    unseen = [p for p, g in zip(passes, groups, strict=True) if "unseen combination" in g]
+    closed = [
+        verdict.flags["hallucination"]
+        for verdict, group in zip(verdicts, groups, strict=True)
+        if "closed domain" in group
+    ]
+    cases: dict[str, list[float]] = {}
+    for row, passed in zip(artifacts.prompts("eval"), passes, strict=True):
+        cases.setdefault(row["use_case"], []).append(float(passed))
+    return {
+        "passes": shown(over_prompts(passes)),
+        "gain": shown(paired_difference(passes, before)),
+        "grade": shown(over_prompts([verdict.overall for verdict in verdicts])),
+        "metadata": {
+            flag: float(np.mean([verdict.flags[flag] for verdict in verdicts]))
+            for flag in verdicts[0].flags
+        },
+        "use_cases": {case: float(np.mean(values)) for case, values in sorted(cases.items())},
+        "unseen_combinations": shown(proportion(int(sum(unseen)), len(unseen))) if unseen else None,
+        "hallucination": shown(proportion(sum(closed), len(closed))) if closed else None,
+    }
+
+
+def better(world: World, prompt: str, one: str, two: str) -> float:
+    """1 if the judge prefers ``one``, 0 if ``two``, one half for a tie."""
+    gap = world.judge(prompt, one).overall - world.judge(prompt, two).overall
+    return 0.5 if abs(gap) < world.tie else float(gap > 0)
+
+
+def probe(artifacts: Artifacts, name: str) -> dict[str, Any]:
+    """Every probe of one model: ``figures``, and of each task the scores of its items."""
+    policy = load_policy(model_folder(artifacts, name), artifacts.tokenizer).to(first_device())
+    seed = artifacts.config.seed
+
+    def rows() -> list[Row]:
+        figures: dict[str, dict[str, float]] = {}
+        tasks: dict[str, list[float]] = {}
+        for title, asked in artifacts.world.probes.items():
+            found = run_probe(
+                policy, artifacts.tokenizer, asked.items(asked.count, seed),
+                temperature=asked.temperature, n=asked.n, seed=seed,
+            )  # fmt: skip
+            figures[title] = shown(over_prompts(found))
+            if asked.is_task:
+                tasks[title] = found.tolist()
+        figures["corpus loss"] = corpus_loss(policy, artifacts)
+        return [{"figures": figures, "tasks": tasks}]
+
+    return artifacts.kept(f"probes/{name}", rows)[0]
+
+
+@torch.no_grad()
+def corpus_loss(policy, artifacts: Artifacts) -> dict[str, float]:
+    """Mean negative log-likelihood per token of unseen pretraining documents."""
+    policy.eval()
+    texts = [row["text"] for row in artifacts.world.documents(DOCUMENTS, held_out=True)]
+    context = policy.config.get_text_config().max_position_embeddings
+    losses = []
+    for ids in encode_documents(artifacts.tokenizer, texts, context):
+        tokens = torch.tensor([[*ids]], device=policy.device)
+        logits = policy(input_ids=tokens, use_cache=False).logits
+        losses.append(-float(token_logprobs(logits[:, :-1], tokens[:, 1:]).mean()))
+    return shown(over_prompts(losses))
+
+
+def comparisons(artifacts: Artifacts) -> list[tuple[str, str, str]]:
+    """Pairs of distinct SFT samples of an evaluation prompt."""
+    asked = [row["prompt"] for row in artifacts.prompts("eval")]
+
+    def rows() -> list[Row]:
+        samples = artifacts.sample(artifacts.sft, asked, seed=500, n=4)
+        out = []
+        for number, prompt in enumerate(asked):
+            one, *others = samples[4 * number : 4 * number + 4]
+            two = next((reply for reply in others if reply != one), None)
+            if two is not None:
+                out.append({"prompt": prompt, "one": one, "two": two})
+        return out
+
+    return [(r["prompt"], r["one"], r["two"]) for r in artifacts.kept("data/comparisons", rows)]
+
+
+def judge_reward_model(artifacts: Artifacts) -> dict[str, Any]:
+    """Accuracy on held-out comparisons (§3.5, E.2), by who decides which reply is better."""
+    world, pairs = artifacts.world, comparisons(artifacts)
+    asked = [prompt for prompt, _, _ in pairs]
+    ones, twos = (artifacts.score(asked, [pair[side] for pair in pairs]) for side in (1, 2))
+    gaps = (ones - twos).numpy()
+
+    def accuracy(wanted: np.ndarray, where: np.ndarray) -> dict[str, float]:
+        return shown(over_prompts((gaps[where] > 0) == (wanted[where] > 0)))
+
+    found = {}
+    if world.labelers:
+        rng = random.Random(artifacts.config.seed)
+        votes = np.array([rng.choice(world.labelers).prefers(*pair) for pair in pairs])
+        found["against_labeler"] = accuracy(votes - 0.5, votes != 0.5)
+    if world.has_judge:
+        grades = np.array([[world.judge(p, y).overall for y in both] for p, *both in pairs])
+        truth = grades[:, 0] - grades[:, 1]
+        found["against_judge"] = accuracy(truth, np.abs(truth) >= world.tie)
+        large = np.abs(truth) > 0.5 * grades.std()
+        found["against_judge_large_gap"] = accuracy(truth, large)
+    return found
+
+
+def agreement_on(world: World, pairs: Sequence[tuple[str, str, str]]) -> dict[str, float]:
+    """Over (prompt, one, two): how often two labelers agree (§3.4: 72.6%), and the judge ties."""
+    columns, found = list(zip(*pairs, strict=True)), {}
+    if len(world.labelers) > 1:
+        votes = labeler_verdicts([labeler.prefers for labeler in world.labelers], *columns)
+        found["agreement"] = agreement(votes)
+    if world.has_judge:
+        ties = labeler_verdicts([partial(better, world)], *columns) == 0.5
+        found["judge_ties"] = float(ties.mean())
+    return {**found, "pairs": len(pairs)}
+
+
+def won_back(models: dict[str, Any]) -> float | None:
+    """The share of PPO's loss on the task probes that PPO-ptx wins back; None if PPO lost nothing.
+
+    A task on which PPO-ptx ends above the base counts as won back once, no more.
+    """
+    base, ppo, ptx = (
+        np.array([models[name]["probes"][task]["mean"] for task in models["base"]["tax"]])
+        for name in ("base", "ppo", "ppo-ptx")
+    )
+    lost = np.maximum(base - ppo, 0.0)
+    back = np.minimum(ptx - ppo, lost)[lost > 0].sum()
+    return float(back / lost.sum()) if lost.any() else None
+
+
+def summarize(artifacts: Artifacts) -> dict[str, Any]:
+    """Every figure of the run: see :data:`SUMMARY`."""
+    models = {name: describe(artifacts, name) for name in MODELS}
+    probed = {name: probe(artifacts, name) for name in PROBED}
+    for name, found in probed.items():
+        models[name]["probes"] = found["figures"]
+        models[name]["tax"] = {
+            task: shown(paired_difference(scores, probed["base"]["tasks"][task]))
+            for task, scores in found["tasks"].items()
+        }
+    summary: dict[str, Any] = {
+        "models": models,
+        "comparisons": agreement_on(artifacts.world, comparisons(artifacts)),
+        "reward_model": judge_reward_model(artifacts),
+        "sft_epochs": artifacts.kept("sft/chosen", list),
+        "prefix": artifacts.prefix,
+        "won_back": won_back(models),
+    }
+    if artifacts.world.has_judge:
+        pairs = [(row["prompt"], row["completion"]) for row in artifacts.few_demonstrations]
+        passed = [artifacts.world.judge(*pair).passes for pair in pairs]
+        summary["demonstrations"] = {"passes": shown(proportion(sum(passed), len(passed)))}
+    return summary

@@ -1,0 +1,96 @@
+"""Where a run's numbers go: a JSONL file, TensorBoard, a progress bar, or any callable of your own.
+
+Every stage reports through the same small `Event`, so the terminal, the log file and a live widget
+are the same thing. A callback may be called on any thread.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from minirlhf.data.files import written_whole
+
+
+@dataclass(frozen=True)
+class Event:
+    """One report of a running stage."""
+
+    stage: str
+    """pretrain, sft, reward or ppo"""
+    step: int
+    """Steps done; a step is one optimizer step, in PPO one iteration."""
+    total: int
+    """Steps of the whole stage."""
+    metrics: dict[str, float] = field(default_factory=dict)
+    """Metric names to values."""
+    samples: tuple[dict[str, Any], ...] = ()
+    """PPO: a few of this iteration's prompts, responses and scores."""
+
+
+Callback = Callable[[Event], None]
+
+
+class JsonlLog:
+    """Append events to ``metrics.jsonl`` (and samples to ``samples.jsonl``), one JSON object a
+    line.
+
+    On resume, lines beyond the checkpoint, or torn by a kill, are dropped first.
+    """
+
+    def __init__(self, folder: Path, step: int, elapsed: float):
+        self.folder, self.start = folder, time.monotonic() - elapsed
+        for name in ("metrics.jsonl", "samples.jsonl"):
+            if (folder / name).exists():
+                _keep_lines_until(folder / name, step)
+        self.metrics = (folder / "metrics.jsonl").open("a", encoding="utf-8")
+
+    def __call__(self, event: Event) -> None:
+        now = round(time.monotonic() - self.start, 3)
+        self.metrics.write(json.dumps({"step": event.step, "time": now, **event.metrics}) + "\n")
+        self.metrics.flush()
+        if event.samples:
+            with (self.folder / "samples.jsonl").open("a", encoding="utf-8") as file:
+                file.writelines(
+                    json.dumps({"step": event.step, **sample}, ensure_ascii=False) + "\n"
+                    for sample in event.samples
+                )
+
+    def close(self) -> None:
+        self.metrics.close()
+
+
+class TensorBoardLog:
+    """Scalars to ``tensorboard/``; does nothing where tensorboard isn't installed."""
+
+    def __init__(self, folder: Path, step: int):
+        self.writer = None
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            return
+        self.writer = SummaryWriter(str(folder), purge_step=step + 1)  # a kill left later ones
+
+    def __call__(self, event: Event) -> None:
+        if self.writer is not None:
+            for name, value in event.metrics.items():
+                self.writer.add_scalar(name, value, event.step)
+
+    def close(self) -> None:
+        if self.writer is not None:
+            self.writer.close()
+
+
+def _keep_lines_until(path: Path, step: int) -> None:
+    kept = []
+    for line in path.read_bytes().split(b"\n"):  # in a text, more signs than this end a line
+        with suppress(ValueError, KeyError, TypeError):  # the line a kill tore
+            if json.loads(line)["step"] <= step:
+                kept.append(line + b"\n")
+    with written_whole(path) as partial:
+        partial.write_bytes(b"".join(kept))
