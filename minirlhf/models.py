@@ -20,8 +20,8 @@ from minirlhf.data.fingerprints import of_vocabulary
 from minirlhf.data.packing import PackedRows, block_diagonal_mask
 from minirlhf.data.shared_prompts import Branches
 from minirlhf.errors import MinirlhfError
-from minirlhf.fast import use_fast_kernels
 from minirlhf.fast.mask_support import attention_mask, obeys_masks, position_arguments
+from minirlhf.fast.modules import use_fast_kernels
 from minirlhf.fast.unread import last_mlp_at, output_layer_at
 from minirlhf.objectives import token_logprobs
 from minirlhf.pretrained import _from_pretrained, save_model

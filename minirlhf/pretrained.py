@@ -13,7 +13,7 @@ from torch import nn
 from minirlhf.data import hub
 from minirlhf.data.fingerprints import of_vocabulary
 from minirlhf.errors import MinirlhfError
-from minirlhf.fast import use_fast_kernels
+from minirlhf.fast.modules import use_fast_kernels
 
 
 def load_tokenizer(name: str | Path, *, pad_token: str | None = None):

@@ -7,11 +7,9 @@ from torch import nn
 from transformers import AutoModelForCausalLM
 from transformers.activations import NewGELUActivation
 
-from minirlhf import fast
-from minirlhf.data.packing import collate_packed
-from minirlhf.fast import attention, use_fast_kernels
+from minirlhf.fast import modules
 from minirlhf.fast.matmul import FastLinear, Product, mkl_is_slow, onednn
-from minirlhf.models import packed_logprobs
+from minirlhf.fast.modules import use_fast_kernels
 
 needs_onednn = pytest.mark.skipif(not mkl_is_slow(), reason="MKL is at full speed here")
 
@@ -27,7 +25,7 @@ def test_a_spelled_out_gelu_becomes_the_kernel():
 
 
 def test_where_mkl_is_fast_layers_stay(monkeypatch):
-    monkeypatch.setattr(fast, "mkl_is_slow", lambda: False)
+    monkeypatch.setattr(modules, "mkl_is_slow", lambda: False)
     model = policy()
     use_fast_kernels(model)
     assert all(type(m) is nn.Linear for m in model.modules() if isinstance(m, nn.Linear))
@@ -75,100 +73,3 @@ def test_a_fast_layer_takes_small_batches_and_bfloat16_as_the_stock_one_does():
     with torch.autocast("cpu", torch.bfloat16):
         many = torch.randn(600, 8)
         assert fast(many).dtype == torch.bfloat16 and torch.equal(layer(many), fast(many))
-
-
-ROW = torch.randint(3, 259, (6, 40), generator=torch.Generator().manual_seed(0))
-
-
-def masked(model) -> torch.Tensor:
-    """Log-sum-exps of left-padded rows, 0 on the padding."""
-    mask = torch.ones_like(ROW)
-    mask[2, :15] = mask[4, :3] = 0
-    positions = (mask.cumsum(-1) - 1).clamp(min=0)
-    return torch.logsumexp(model(ROW, mask, position_ids=positions).logits, -1) * mask
-
-
-def packed(model) -> torch.Tensor:
-    return packed_logprobs(model, collate_packed([[[*range(3, 30)], [*range(9, 20)]]], 0))
-
-
-WAYS = {
-    "plain": lambda model: torch.logsumexp(model(ROW, use_cache=False).logits, -1),
-    "masked": masked,
-    "packed": packed,
-}
-
-
-@pytest.fixture
-def mixed(monkeypatch):
-    """How many times our own attention has been at work."""
-    times = []
-    apply = attention.Mix.apply
-    monkeypatch.setattr(attention.Mix, "apply", lambda *tensors: times.append(1) or apply(*tensors))
-    return times
-
-
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("part", [0.25, 1.0])
-def test_attention_of_short_rows_gives_the_same_values_and_gradients(part, way, mixed):
-    config = CONFIGS["neox"]()
-    config.rope_parameters = config.rope_parameters | {"partial_rotary_factor": part}
-    config.use_cache = False
-    torch.manual_seed(0)
-    stock = AutoModelForCausalLM.from_config(config).eval()
-    with torch.no_grad():
-        for parameter in stock.parameters():
-            parameter.mul_(4.0)
-    ours = copy.deepcopy(stock)
-    use_fast_kernels(ours)
-    exact = copy.deepcopy(stock).double()
-    WAYS[way](ours)
-    mixed.clear()  # what a model is tried for is tried once
-    found = []
-    for model in (stock, ours, exact):
-        values = WAYS[way](model)
-        (values * torch.arange(values.numel()).view_as(values)).sum().backward()
-        found.append((values.detach(), [p.grad for p in model.parameters()]))
-    assert len(mixed) == config.num_hidden_layers
-    (theirs, their_gradients), (mine, my_gradients), (truth, true_gradients) = found
-    assert (mine - truth).abs().max() <= 3 * (theirs - truth).abs().max() + 1e-6
-    for one, two, true in zip(their_gradients, my_gradients, true_gradients, strict=True):
-        off = (two - true).norm() / true.norm().clamp(min=1e-9)
-        assert off <= 3 * (one - true).norm() / true.norm().clamp(min=1e-9) + 1e-5
-
-
-def longer(model) -> None:
-    model.config.max_position_embeddings = 1024
-    model(torch.ones(1, attention.LONGEST + 1, dtype=torch.long), use_cache=False)
-
-
-def dropped(model) -> None:
-    for layer in model.base_model.layers:
-        layer.attention.attention_dropout = 0.1
-    model.train()(ROW, use_cache=False)
-
-
-def eager(model) -> None:
-    model.set_attn_implementation("eager")
-    assert len(model(ROW, use_cache=False, output_attentions=True).attentions) == 2
-
-
-@pytest.mark.parametrize(
-    "ask",
-    [
-        lambda model: model(ROW, use_cache=True),
-        lambda model: model(ROW[:, :1], use_cache=False),
-        lambda model: copy.deepcopy(model).double()(ROW, use_cache=False),
-        longer,
-        dropped,
-        eager,
-    ],
-)
-def test_other_rows_get_the_stock_attention(ask, mixed):
-    model = policy("neox")
-    use_fast_kernels(model)
-    ask(model)
-    assert not mixed
-    with torch.autocast("cpu", torch.bfloat16):
-        model(ROW, use_cache=False)
-    assert not mixed

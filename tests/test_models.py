@@ -30,8 +30,8 @@ from minirlhf.data import hub
 from minirlhf.data.batching import collate, position_ids
 from minirlhf.data.packing import collate_packed
 from minirlhf.errors import MinirlhfError
-from minirlhf.fast import use_fast_kernels
 from minirlhf.fast.mask_support import obeys_masks
+from minirlhf.fast.modules import use_fast_kernels
 from minirlhf.models import (
     ScalarModel,
     exact_logits,
