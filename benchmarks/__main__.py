@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import report
-from benchmarks.experiments import GROUPS, SMALL, Experiment
+from benchmarks.experiments import GROUPS, SMALL, Experiment, against
 from benchmarks.gate import REPOSITORY, Worker, alternate
 from benchmarks.shapes import build
 
@@ -41,26 +41,31 @@ def main() -> None:
     parser.add_argument("--only", default="", help="experiments whose name holds this")
     parser.add_argument("--rounds", type=int, default=7, help="units of work of every contestant")
     parser.add_argument("--threads", type=int, nargs="+", help="instead of each experiment's own")
+    parser.add_argument("--against", type=Path, help="a checkout: ours against the code there")
     parser.add_argument("--results", type=Path, default=REPOSITORY / "benchmarks/results")
     for name, python in ENVIRONMENTS.items():
         parser.add_argument(f"--python-{name}", default=python, help="the Python of " + name)
     options = parser.parse_args()
     pythons = {n: getattr(options, f"python_{n.replace('-', '_')}") for n in ENVIRONMENTS}
     options.results.mkdir(parents=True, exist_ok=True)
-    compare_numbers(pythons, options.results / "identical.json")
+    if options.against is None:
+        compare_numbers(pythons, options.results / "identical.json")
     for group in options.groups:
         path = options.results / f"{group}.json"
         results = []
         for experiment in GROUPS[group]:
             if options.only not in experiment.name:
                 continue
+            if options.against is not None:
+                experiment = against(experiment, options.against.resolve())
             for threads in options.threads or experiment.threads:
                 rounds = max(round(options.rounds * experiment.rounds), 2)
                 results.append(measure(experiment, threads, rounds, pythons))
                 print(line(results[-1]), flush=True)
                 written = {"machine": machine(), "results": results}
                 path.write_text(json.dumps(written, indent=1) + "\n")
-    report.write(options.results)
+    if options.against is None:
+        report.write(options.results)
 
 
 def compare_numbers(pythons: dict[str, str], path: Path) -> None:
@@ -98,7 +103,8 @@ def measure(
             arguments = {"folder": folder, "threads": threads, **contestant.arguments}
             log = Path(folder) / f"{number}.log"
             python = pythons[contestant.environment]
-            worker = Worker(contestant.function, python, arguments, environment, log)
+            place = contestant.checkout
+            worker = Worker(contestant.function, python, arguments, environment, log, place)
             stack.callback(worker.close)
             workers.append(worker)
         for worker in workers:

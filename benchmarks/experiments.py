@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal
 
+from benchmarks.gate import REPOSITORY
 from benchmarks.shapes import Shape
 
 Environment = Literal["ours", "trl-ppo", "trl"]
@@ -18,6 +20,7 @@ class Contestant:
     function: str
     environment: Environment = "ours"
     arguments: dict[str, Any] = field(default_factory=dict)
+    checkout: Path = REPOSITORY
 
 
 @dataclass(frozen=True)
@@ -120,3 +123,12 @@ ON_GPU = (
     experiment("Ratio of the first minibatch", GPU, (RATIO,), threads=(8,), rounds=0.4),
 )
 GROUPS = {"main": MAIN, "large": LARGE, "growth": GROWTH, "gpu": ON_GPU}
+
+
+def against(experiment: Experiment, checkout: Path) -> Experiment:
+    """Ours alone: this code, the code of another checkout, and this code once more, whose ratio is
+    the noise that the same code has against itself.
+    """
+    ours = experiment.contestants[0]
+    others = replace(ours, label="before", checkout=checkout), replace(ours, label="the same again")
+    return replace(experiment, contestants=(ours, *others), show="")

@@ -64,7 +64,10 @@ class Gate:
 
 
 class Worker:
-    """The driver's side: one contestant in a process, and mostly in an environment, of its own."""
+    """The driver's side: one contestant in a process, and mostly in an environment, of its own.
+
+    It runs the code of ``checkout``, which may be that of another day.
+    """
 
     def __init__(
         self,
@@ -73,12 +76,13 @@ class Worker:
         arguments: Mapping[str, Any],
         environment: Mapping[str, str],
         log: Path,
+        checkout: Path = REPOSITORY,
     ):
         self.name, self.log = name, log
         self.units: list[dict[str, float]] = []
         self.process = subprocess.Popen(
             [python, "-m", "benchmarks.worker", name, json.dumps(arguments)],
-            cwd=REPOSITORY, env={**os.environ, **environment}, text=True,
+            cwd=checkout, env={**os.environ, "PYTHONPATH": str(checkout), **environment}, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log.open("w"),
         )  # fmt: skip
 

@@ -759,13 +759,14 @@ r"""
 
 | in the paper | is about | here | exercises | code, in `minirlhf/` |
 |---|---|---|---|---|
-| §1, §3.1 | the idea, the three steps | this chapter | | `pipeline.py` |
-| §3.5, C.1 | step 1, supervised fine-tuning | [chapter 04](04_supervised_fine_tuning.ipynb) | [ex04](../exercises/ex04_sft.ipynb) | `sft.py` |
-| §3.5, C.2, E.2 | step 2, the reward model | [chapter 05](05_reward_model.ipynb) | [ex05](../exercises/ex05_reward_model.ipynb) | `reward.py` |
-| §3.5, C.3, C.4, E.7 | step 3, PPO | [chapter 06](06_reinforcement_learning.ipynb) | [ex06](../exercises/ex06_ppo.ipynb) | `ppo.py` |
+| §1, §3.1 | the idea, the three steps | this chapter | | `experiment/main_job.py` |
+| §3.5, C.1 | step 1, supervised fine-tuning | [chapter 04](04_supervised_fine_tuning.ipynb) | [ex04](../exercises/ex04_sft.ipynb) | `plain/sft.py`, `sft.py` |
+| §3.5, C.2, E.2 | step 2, the reward model | [chapter 05](05_reward_model.ipynb) | [ex05](../exercises/ex05_reward_model.ipynb) | `plain/reward.py`, `reward.py` |
+| §3.5, C.3, C.4, E.7 | step 3, PPO | [chapter 06](06_reinforcement_learning.ipynb) | [ex06](../exercises/ex06_ppo.ipynb) | `plain/ppo.py`, `ppo.py` |
 | §2, §3.2–§3.4, §3.6, §4, §5 | all else | not written yet | | |
 
-Each chapter runs alone. [The map](../course/MAP.md) goes further: from each section to the code that implements it, its
+Of each step there are two files: `plain/` has it as one would write it on a blackboard, to be read first; the other does
+the same fast. Each chapter runs alone. [The map](../course/MAP.md) goes further: from each section to the code that implements it, its
 tests and the exercises.
 
 ### How a page works
@@ -778,19 +779,19 @@ tests and the exercises.
   into `work/`, where no update overwrites it. `progress()` says what is done and where that is kept:
 """
 
-# %% map [markdown] lang="zh" of="f46408a3"
+# %% map [markdown] lang="zh" of="2cccf893"
 r"""
 ## 论文与课程
 
 | 论文中 | 内容 | 这里 | 练习 | 代码，在 `minirlhf/` |
 |---|---|---|---|---|
-| §1, §3.1 | 想法，三个步骤 | 本章 | | `pipeline.py` |
-| §3.5, C.1 | 第 1 步，监督微调 | [第 04 章](../04_supervised_fine_tuning.ipynb)（英文） | [ex04](../../exercises/ex04_sft.ipynb) | `sft.py` |
-| §3.5, C.2, E.2 | 第 2 步，奖励模型 | [第 05 章](05_reward_model.ipynb) | [ex05](../../exercises/ex05_reward_model.ipynb) | `reward.py` |
-| §3.5, C.3, C.4, E.7 | 第 3 步，PPO | [第 06 章](../06_reinforcement_learning.ipynb)（英文） | [ex06](../../exercises/ex06_ppo.ipynb) | `ppo.py` |
+| §1, §3.1 | 想法，三个步骤 | 本章 | | `experiment/main_job.py` |
+| §3.5, C.1 | 第 1 步，监督微调 | [第 04 章](../04_supervised_fine_tuning.ipynb)（英文） | [ex04](../../exercises/ex04_sft.ipynb) | `plain/sft.py`, `sft.py` |
+| §3.5, C.2, E.2 | 第 2 步，奖励模型 | [第 05 章](05_reward_model.ipynb) | [ex05](../../exercises/ex05_reward_model.ipynb) | `plain/reward.py`, `reward.py` |
+| §3.5, C.3, C.4, E.7 | 第 3 步，PPO | [第 06 章](../06_reinforcement_learning.ipynb)（英文） | [ex06](../../exercises/ex06_ppo.ipynb) | `plain/ppo.py`, `ppo.py` |
 | §2, §3.2–§3.4, §3.6, §4, §5 | 其余各节 | 尚未写成 | | |
 
-每一章都能单独运行。[这张地图](../../course/MAP.md)走得更远：从论文的每一节，到实现它的代码，到测试，再到练习。
+每一步都有两个文件：`plain/` 里的写得像在黑板上一样，先读它；另一个做同样的事，只是快。每一章都能单独运行。[这张地图](../../course/MAP.md)走得更远：从论文的每一节，到实现它的代码，到测试，再到练习。
 
 ### 一页怎么用
 

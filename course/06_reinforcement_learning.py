@@ -836,7 +836,7 @@ PPO costs one training run.
 
 **Without the clip?** Each rollout is used once, in four minibatches, so the policy is at most three steps away from the
 one that sampled. The next cell counts the tokens beyond the clip; those that moved the wrong way are still pulled back. The first
-minibatch has none by construction (`check_ratio` in `rollouts.py` stops a run where it has). Where so few are, the clip hardly acts.
+minibatch has none by construction (`check_ratio` in `episodes.py` stops a run where it has). Where so few are, the clip hardly acts.
 """
 
 # %% clip
