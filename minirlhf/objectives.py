@@ -58,12 +58,6 @@ def token_logprobs(logits: Tensor, tokens: Tensor) -> Tensor:
     return -flat.view(tokens.shape)
 
 
-def entropy(logits: Tensor) -> Tensor:
-    """H = -Σ p log p in nats: ``[..., V]`` to float32 ``[...]``. An id at -inf adds nothing."""
-    logp = torch.log_softmax(logits.float(), dim=-1)
-    return -torch.where(logp.isneginf(), 0.0, logp.exp() * logp).sum(-1)
-
-
 def sft_loss(logprobs: Tensor, mask: Tensor, count: Tensor | float | None = None) -> Tensor:
     """Supervised loss (§3.5, C.1): mean negative log-likelihood of the completion tokens of a
     batch.

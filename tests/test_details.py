@@ -67,8 +67,7 @@ def test_a_bug_can_be_planted(bug):
     assert ast.dump(ast.parse(planted)) != ast.dump(ast.parse(source))
 
 
-def test_there_are_enough_bugs_and_none_twice():
-    assert len(BUGS) >= 40
+def test_no_bug_is_there_twice():
     assert (
         len({bug.what for bug in BUGS}) == len({(b.file, b.old, b.new) for b in BUGS}) == len(BUGS)
     )

@@ -131,7 +131,7 @@ def test_bases_missing(tmp_path):
 
 
 def test_bases_damaged(tmp_path):
-    for size in checks.BASE_SIZES:
+    for size in checks.SIZES:
         (tmp_path / size).mkdir()
         (tmp_path / size / "config.json").write_text("{")
     assert checks.check_bases(tmp_path).status == "problem"

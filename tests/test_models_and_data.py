@@ -1,5 +1,6 @@
 """What a run's stages are given."""
 
+import inspect
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,12 +17,15 @@ def test_ppo_starts_from_the_initial_model_and_the_reward_model(tmp_path, monkey
     run.reward = SimpleNamespace(value_model=lambda: "a copy of it")
     run.prompts = lambda split: f"prompts of {split}"
     monkeypatch.setattr(models_and_data, "load_policy", lambda path, tokenizer: path)
+    signature = inspect.signature(models_and_data.train_ppo)
     monkeypatch.setattr(
-        models_and_data, "train_ppo", lambda config, *rest, **options: given.append((config, *rest))
-    )
+        models_and_data, "train_ppo",
+        lambda *args, **options: given.append(signature.bind(*args, **options).arguments),
+    )  # fmt: skip
     for name in ("ppo", "ppo-ptx"):
         run.policy(name)
-        config, policy, reference, reward, value, _, prompts = given.pop()
-        assert (policy, reference) == (Path("initial"), Path("initial"))
-        assert (reward, value, prompts) == (run.reward, "a copy of it", "prompts of ppo")
-        assert (config.ptx_gamma > 0) == (name == "ppo-ptx")
+        said = given.pop()
+        assert said["policy"] == said["reference"] == Path("initial")
+        assert said["reward_model"] is run.reward and said["value_model"] == "a copy of it"
+        assert said["prompts"] == "prompts of ppo"
+        assert (said["config"].ptx_gamma > 0) == (name == "ppo-ptx")

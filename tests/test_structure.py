@@ -21,7 +21,9 @@ def modules() -> list[Path]:
 
 def test_no_import_points_back_up_and_none_in_a_circle():
     """The layers stand in pyproject.toml."""
-    command = "from importlinter.cli import lint_imports; raise SystemExit(lint_imports(no_cache=True))"
+    command = (
+        "from importlinter.cli import lint_imports; raise SystemExit(lint_imports(no_cache=True))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", command], cwd=ROOT, capture_output=True, text=True, timeout=120
     )

@@ -21,7 +21,15 @@ from nbformat import NotebookNode
 
 from course.build import assemble, atlas, execute, translations
 from course.build.masters import Master, masters
-from course.build.settings import FOLDERS, LARGEST, MEASURED, ROOT, BuildError
+from course.build.settings import (
+    FOLDERS,
+    LARGEST,
+    MEASURED,
+    MOST_BYTES,
+    MOST_SECONDS,
+    ROOT,
+    BuildError,
+)
 from minirlhf.data.files import written_whole
 from minirlhf.errors import MinirlhfError
 
@@ -158,6 +166,12 @@ def measure(chosen: list[Master]) -> None:
             cost = execute.execute(assemble.assemble(master, "chapter"))
             costs[master.key] = {"seconds": round(cost.seconds), "peak_bytes": cost.peak_bytes}
     write(MEASURED, json.dumps(dict(sorted(costs.items())), indent=1) + "\n")
+    for key, cost in costs.items():
+        if cost["seconds"] > MOST_SECONDS or cost["peak_bytes"] > MOST_BYTES:
+            raise BuildError(
+                f"{key} takes {cost['seconds']} s and {cost['peak_bytes'] / 2**30:.1f} GB, more "
+                f"than the {MOST_SECONDS} s and {MOST_BYTES / 2**30:.0f} GB that a chapter may have."
+            )
 
 
 def write(path: Path, text: str) -> None:

@@ -25,8 +25,9 @@ from minirlhf.pretrained import load_policy
 from minirlhf.reward import score_texts, train_reward
 from minirlhf.sft import train_sft
 from minirlhf.tinytown import datasets
-from minirlhf.tinytown.bases import VOTED, base_folder
+from minirlhf.tinytown.bases import base_folder
 from minirlhf.tinytown.judge import judge
+from minirlhf.tinytown.sizes import VOTED
 from minirlhf.tinytown.town import Tinytown
 
 Row = dict[str, Any]

@@ -18,11 +18,11 @@ from packaging.version import Version
 
 from minirlhf.data import hub
 from minirlhf.errors import MinirlhfError
+from minirlhf.tinytown.sizes import FOLDER, SIZES
 from minirlhf.training import machine
 from minirlhf.training.machine import available_memory
 
 PACKAGE = Path(__file__).parents[1]
-BASE_SIZES = ("small", "medium", "large")
 REINSTALL = "install the tested set: pip install -r requirements-tested.txt"
 GIB = 2**30
 BYTES = {"sft": 18, "rm": 18, "ppo": 46}
@@ -170,7 +170,9 @@ def check_gpu() -> Finding:
     except Exception:  # reported among the packages
         return Finding("gpu", "note", "unknown without torch")
     if not torch.cuda.is_available():
-        return Finding("gpu", "ok", "none; fp32 on the CPU, enough for all of Tinytown")
+        apple = torch.backends.mps.is_available()
+        which = "Apple's, which isn't used" if apple else "none"
+        return Finding("gpu", "ok", f"{which}; fp32 on the CPU, enough for all of Tinytown")
     from minirlhf.training.devices import auto_precision, first_device
 
     precision, capability = auto_precision(first_device()), torch.cuda.get_device_capability()
@@ -247,20 +249,20 @@ def check_hub(limit: float = 1.0) -> Finding:
     return Finding("model hub", "note", reason, "only real models need it; Tinytown does not")
 
 
-def check_bases(folder: str | Path = PACKAGE / "tinytown" / "assets") -> Finding:
+def check_bases(folder: str | Path = FOLDER) -> Finding:
     """The base models that come with the package: there, and whole."""
     found = {path.parent.name: path.parent for path in Path(folder).rglob("config.json")}
-    missing = [size for size in BASE_SIZES if size not in found]
+    missing = [size for size in SIZES if size not in found]
     if missing:
         advice = "fetch the repository again, or remake them: make bases"
         return Finding("base models", "problem", f"missing: {', '.join(missing)}", advice)
     try:
         from minirlhf.pretrained import load_policy
 
-        counts = [load_policy(found[size]).num_parameters() / 1e6 for size in BASE_SIZES]
+        counts = [load_policy(found[size]).num_parameters() / 1e6 for size in SIZES]
     except MinirlhfError as error:
         return Finding("base models", "problem", str(error), "restore the folder, or: make bases")
     except ImportError:  # reported among the packages
         return Finding("base models", "note", "there, but not loaded for want of a package")
-    sizes = zip(BASE_SIZES, counts, strict=True)
+    sizes = zip(SIZES, counts, strict=True)
     return Finding("base models", "ok", ", ".join(f"{s} ({n:.1f}M)" for s, n in sizes))

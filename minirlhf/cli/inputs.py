@@ -12,10 +12,12 @@ from minirlhf.data.tokenization import check_tokenizer, encode_completions, enco
 from minirlhf.errors import MinirlhfError
 from minirlhf.models import ScalarModel
 from minirlhf.pretrained import is_reward_model, load_policy, load_tokenizer
+from minirlhf.tinytown.sizes import SIZES, VOTED
 from minirlhf.training.log import Callback
 from minirlhf.training.progress import default_callback
 
-SHIPPED = ("small", "medium", "large", "medium-voted")
+SHIPPED = (*SIZES, VOTED)
+"""Models that come with the package, by their names."""
 
 # ----------------------------------------------------------------------------------------- models
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 from minirlhf.cli.options import OmitArgPrefixes
 from minirlhf.config import PPOConfig, PretrainConfig, RewardConfig, SFTConfig
+from minirlhf.tinytown.sizes import SIZES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +43,7 @@ class Pretrain(Stage):
     """JSONL with `text`, one document a line."""
     validation: Path | None = None
     """JSONL with `text`, held out; its loss is reported."""
-    size: Literal["small", "medium", "large"] = "medium"
+    size: Literal[*SIZES] = "medium"
     """Shape of the new model: that of Tinytown's base of this size."""
     tokenizer: str | None = None
     """Folder of a tokenizer (default: Tinytown's, which spells other towns' words in bytes)."""

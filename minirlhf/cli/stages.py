@@ -16,7 +16,8 @@ def pretrain(arguments: Sequence[str]) -> None:
 
     from minirlhf import pretrain
     from minirlhf.cli.inputs import locate, open_tokenizer, progress, read_jsonl, report
-    from minirlhf.tinytown.bases import SIZES, new_model
+    from minirlhf.tinytown.bases import new_model
+    from minirlhf.tinytown.sizes import SIZES
 
     documents = read_jsonl(command.documents, "documents")
     validation = command.validation and read_jsonl(command.validation, "documents")

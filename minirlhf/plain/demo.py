@@ -25,7 +25,8 @@ from minirlhf.models import ScalarModel, never_sampled
 from minirlhf.presets import PRESETS
 from minirlhf.pretrained import load_policy, load_tokenizer
 from minirlhf.sampling import complete
-from minirlhf.tinytown.bases import VOTED, base_folder
+from minirlhf.tinytown.bases import base_folder
+from minirlhf.tinytown.sizes import VOTED
 
 SFT = replace(PRESETS["tinytown"].sft, residual_dropout=0.0)
 REWARD = PRESETS["tinytown"].reward
@@ -89,7 +90,7 @@ def reward() -> None:
 
 
 def ppo() -> None:
-    """Step 3 from C.3's model: reward-model score of replies to prompts of unseen users."""
+    """Step 3 from the initial model: reward-model score of replies to prompts of unseen users."""
     initial, rewarding = (shipped.run(name) / "model" for name in ("initial", "reward"))
     tokenizer = load_tokenizer(initial)
     policy = load_policy(initial, tokenizer)

@@ -21,36 +21,14 @@ from minirlhf.pretrained import load_policy, save_model
 from minirlhf.tinytown.board import learn_votes
 from minirlhf.tinytown.card import thinned_log, write_card, write_voted_card
 from minirlhf.tinytown.corpus import documents
+from minirlhf.tinytown.sizes import FOLDER, REWARD_SIZE, SIZES, VOTED, Size
 from minirlhf.tinytown.tokenizer import build_tokenizer
 from minirlhf.training.log import Callback
 from minirlhf.training.second_process import in_second_process
 
 CONTEXT = 320
-FOLDER = Path(__file__).parent / "assets"
 CORPUS_SEED, VALIDATION_SEED = 1, 2
 TOKENIZER_DOCUMENTS, VALIDATION_DOCUMENTS = 20_000, 1000
-
-
-@dataclass(frozen=True)
-class Size:
-    """One size: its shape, and how long it is pretrained."""
-
-    width: int
-    layers: int
-    heads: int
-    documents: int
-    learning_rate: float
-
-
-SIZES = {
-    "small": Size(64, 3, 2, 400_000, 4e-3),
-    "medium": Size(128, 4, 4, 600_000, 2e-3),
-    "large": Size(192, 7, 6, 400_000, 1.5e-3),
-}
-REWARD_SIZE = "medium"
-"""One size of reward model and value model serves every policy (C.2: 6B)."""
-VOTED = f"{REWARD_SIZE}-voted"
-"""What they start from: the base, after the votes on the town's board."""
 
 
 def new_tokenizer() -> PreTrainedTokenizerFast:
@@ -177,7 +155,7 @@ class Remake:
     one process and the others in a second.
     """
 
-    size: Literal["small", "medium", "large", "all"] = "all"
+    size: Literal[*SIZES, "all"] = "all"
     """Which base."""
     folder: Path = Path("runs/bases")
     """Where the runs go, a folder for each size."""
