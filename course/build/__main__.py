@@ -170,7 +170,7 @@ def measure(chosen: list[Master]) -> None:
         if cost["seconds"] > MOST_SECONDS or cost["peak_bytes"] > MOST_BYTES:
             raise BuildError(
                 f"{key} takes {cost['seconds']} s and {cost['peak_bytes'] / 2**30:.1f} GB, more "
-                f"than the {MOST_SECONDS} s and {MOST_BYTES / 2**30:.0f} GB that a chapter may have."
+                f"than {MOST_SECONDS} s and {MOST_BYTES / 2**30:.0f} GB that a chapter may have."
             )
 
 

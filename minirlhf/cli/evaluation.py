@@ -14,8 +14,6 @@ from minirlhf.errors import MinirlhfError
 if TYPE_CHECKING:
     from minirlhf.evaluate.statistics import Interval
 
-PANEL = 5
-
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluate:
@@ -130,7 +128,7 @@ def responses(command: Evaluate, model: str, prompts: list[str]) -> list[str]:
 
 def measure(ours: Answers, first: Answers, prompts: list[str], reward, command: Evaluate) -> None:
     """Fill in every figure that there is a judge for."""
-    from minirlhf.evaluate.preference import preferred_by_judge, preferred_by_panel
+    from minirlhf.evaluate.preference import preferred_by_judge
     from minirlhf.evaluate.statistics import over_prompts
 
     def mean(values) -> Interval:
@@ -150,24 +148,18 @@ def measure(ours: Answers, first: Answers, prompts: list[str], reward, command: 
     if command.judge == "none":
         return
 
-    from minirlhf.tinytown import requests
-    from minirlhf.tinytown.judge import better, judge
-    from minirlhf.tinytown.labelers import heldout_pool
+    from minirlhf.experiment.measurements import opinions
+    from minirlhf.tinytown.town import Tinytown
 
-    rows = [row for row, prompt in enumerate(prompts) if requests.parse(prompt) is not None]
-    if not rows:
-        return
-    asked, mine, theirs = (
-        [texts[row] for row in rows] for texts in (prompts, ours.responses, first.responses)
-    )
-    verdicts = [judge(*pair) for pair in zip(asked, mine, strict=True)]
-    ours.figures["passes"] = mean([verdict.passes for verdict in verdicts])
-    ours.figures["grade"] = mean([verdict.overall for verdict in verdicts])
-    if ours is not first:
-        panel = [labeler.prefers for labeler in heldout_pool()[:PANEL]]
-        for name, judges in (("judge", [better]), ("labelers", panel)):
-            preference = preferred_by_panel(judges, asked, mine, theirs, seed=command.seed)
-            ours.figures[f"wins: {name}"] = preference.win_rate
+    town = Tinytown()
+    rows = [row for row, prompt in enumerate(prompts) if town.kind(prompt)]
+    if rows:
+        asked, mine, theirs = (
+            [texts[row] for row in rows] for texts in (prompts, ours.responses, first.responses)
+        )
+        others = None if ours is first else theirs
+        found = opinions(town, asked, mine, others, seed=command.seed)
+        ours.figures |= {name.replace("wins_", "wins: "): f for name, f in found.items()}
 
 
 def as_json(everyone: list[Answers], prompts: list[str], command: Evaluate) -> dict[str, Any]:

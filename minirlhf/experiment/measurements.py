@@ -99,20 +99,38 @@ def describe(artifacts: Artifacts, name: str, opponent: str = "sft") -> dict[str
         "words": shown(over_prompts([len(y.split()) for y in ours])),
         "score": shown(over_prompts(artifacts.score(asked, ours).numpy())),
     }
+    found |= {name: shown(value) for name, value in opinions(world, asked, ours, theirs).items()}
     if world.has_judge:
         found |= judged(artifacts, asked, ours, theirs)
-        preference = preferred_by_panel([partial(better, world)], asked, ours, theirs)
-        found["wins_judge"] = shown(preference.win_rate)
-    if world.heldout_labelers:
-        panel = [labeler.prefers for labeler in world.heldout_labelers[:PANEL]]
-        found["wins_labelers"] = shown(preferred_by_panel(panel, asked, ours, theirs).win_rate)
+    return found
+
+
+def opinions(
+    world: World,
+    asked: list[str],
+    ours: list[str],
+    theirs: list[str] | None = None,
+    *,
+    seed: int = 0,
+) -> dict[str, Interval]:
+    """What the judge says of replies and, against ``theirs``, what judge and labelers prefer."""
+    found, mean = {}, partial(over_prompts, seed=seed)
+    panels = {"wins_labelers": [labeler.prefers for labeler in world.heldout_labelers[:PANEL]]}
+    if world.has_judge:
+        verdicts = [world.judge(*pair) for pair in zip(asked, ours, strict=True)]
+        found["passes"] = mean([float(verdict.passes) for verdict in verdicts])
+        found["grade"] = mean([verdict.overall for verdict in verdicts])
+        panels = {"wins_judge": [partial(better, world)], **panels}
+    for name, panel in panels.items():
+        if panel and theirs is not None:
+            found[name] = preferred_by_panel(panel, asked, ours, theirs, seed=seed).win_rate
     return found
 
 
 def judged(
     artifacts: Artifacts, asked: list[str], ours: list[str], theirs: list[str]
 ) -> dict[str, Any]:
-    """What the judge finds in replies, and how they do beside another model's."""
+    """What the judge finds in replies in detail, and how they do beside another model's."""
     world = artifacts.world
     verdicts = [world.judge(*pair) for pair in zip(asked, ours, strict=True)]
     passes = np.array([verdict.passes for verdict in verdicts], dtype=float)
@@ -128,9 +146,7 @@ def judged(
     for row, passed in zip(artifacts.prompts("eval"), passes, strict=True):
         cases.setdefault(row["use_case"], []).append(float(passed))
     return {
-        "passes": shown(over_prompts(passes)),
         "gain": shown(paired_difference(passes, before)),
-        "grade": shown(over_prompts([verdict.overall for verdict in verdicts])),
         "metadata": {
             flag: float(np.mean([verdict.flags[flag] for verdict in verdicts]))
             for flag in verdicts[0].flags
