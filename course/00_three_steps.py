@@ -765,8 +765,7 @@ r"""
 | §3.5, C.3, C.4, E.7 | step 3, PPO | [chapter 06](06_reinforcement_learning.ipynb) | [ex06](../exercises/ex06_ppo.ipynb) | `plain/ppo.py`, `ppo.py` |
 | §2, §3.2–§3.4, §3.6, §4, §5 | all else | not written yet | | |
 
-Of each step there are two files: `plain/` has it as one would write it on a blackboard, to be read first; the other does
-the same fast. Each chapter runs alone. [The map](../course/MAP.md) goes further: from each section to the code that implements it, its
+Read the files in `plain/` first. Each chapter runs alone. [The map](../course/MAP.md) goes further: from each section to the code that implements it, its
 tests and the exercises.
 
 ### How a page works
@@ -779,7 +778,7 @@ tests and the exercises.
   into `work/`, where no update overwrites it. `progress()` says what is done and where that is kept:
 """
 
-# %% map [markdown] lang="zh" of="2cccf893"
+# %% map [markdown] lang="zh" of="f5d6e59b"
 r"""
 ## 论文与课程
 
@@ -791,7 +790,7 @@ r"""
 | §3.5, C.3, C.4, E.7 | 第 3 步，PPO | [第 06 章](../06_reinforcement_learning.ipynb)（英文） | [ex06](../../exercises/ex06_ppo.ipynb) | `plain/ppo.py`, `ppo.py` |
 | §2, §3.2–§3.4, §3.6, §4, §5 | 其余各节 | 尚未写成 | | |
 
-每一步都有两个文件：`plain/` 里的写得像在黑板上一样，先读它；另一个做同样的事，只是快。每一章都能单独运行。[这张地图](../../course/MAP.md)走得更远：从论文的每一节，到实现它的代码，到测试，再到练习。
+先读 `plain/` 里的文件。每一章都能单独运行。[这张地图](../../course/MAP.md)走得更远：从论文的每一节，到实现它的代码，到测试，再到练习。
 
 ### 一页怎么用
 

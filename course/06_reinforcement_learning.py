@@ -114,7 +114,8 @@ def rollout(models, rows):
     draw = generator(ppo.seed, "rollout", 0)
     uniforms = torch.rand(len(prompts), ppo.max_response, generator=draw)
     models = models.to(compute.device)
-    return score(compute, models, roll_out(compute, models, prompts, uniforms))
+    episodes = roll_out(compute, models, prompts, uniforms)
+    return score(compute, models, episodes)
 
 
 # %% episodes
