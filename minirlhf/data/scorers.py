@@ -118,9 +118,10 @@ def _object(thing: Any, seen: dict[int, Any]) -> Iterator[str]:
 
 def _file(kind: type) -> str:
     """The file of a class's module; a notebook has none."""
-    module = sys.modules.get(kind.__module__)
-    builtin = kind.__module__ in sys.builtin_module_names
-    return "<frozen>" if builtin else getattr(module, "__file__", None) or ""
+    if kind.__module__ in sys.builtin_module_names:
+        return "<frozen>"
+    module = None if kind.__module__ == "__main__" else sys.modules.get(kind.__module__)
+    return getattr(module, "__file__", None) or ""
 
 
 def _is_own(file: str) -> bool:

@@ -93,9 +93,14 @@ class Run:
     ) -> None:
         """Close the run. It fails with a sentence if its folder, or another process, is gone."""
         working = bool(self._logs)
-        self.close(failed=kind is not None)
-        if working and isinstance(error, OSError):
-            self.files.check_there()
+        try:
+            self.close(failed=kind is not None)
+            if isinstance(error, OSError):
+                raise error
+        except OSError:
+            if working:
+                self.files.check_there()
+            raise
         # gloo's errors have no type of their own
         lost = isinstance(error, torch.distributed.DistError) or "onnection" in str(error)
         if self.compute.world > 1 and isinstance(error, RuntimeError) and lost:
@@ -199,14 +204,8 @@ class Run:
         if self.compute.is_main or self.compute.sharded:
             tracked = {name: thing.state_dict() for name, thing in self._tracked.items()}
         if self.compute.is_main:
-            self.files.write_state(
-                {
-                    "step": self.step,
-                    "elapsed": self.elapsed,
-                    "memory": self.memory,
-                    "tracked": tracked,
-                }
-            )
+            state = {"step": self.step, "elapsed": self.elapsed, "memory": self.memory}
+            self.files.write_state({**state, "tracked": tracked})
         self._took = time.monotonic() - begun
 
     def save_folder(self, name: str, write: Callable[[Path], None]) -> None:
