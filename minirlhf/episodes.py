@@ -208,8 +208,9 @@ def score(
 def describe(episodes: Episodes, returns: Tensor, beta: float) -> dict[str, float]:
     """Metrics of an iteration's episodes, under the names of lm-human-preferences and TRL.
 
-    KL and entropy are sums over a response, estimated from the sampled tokens; ``objective/score``
-    is after the penalty for a missing EOS, ``objective/rlhf_reward`` = score - β KL (Eq. 2, γ = 0).
+    ``ppo/val/var_explained`` is left out where all returns are alike. KL and entropy are sums over
+    a response, estimated from the sampled tokens; ``objective/score`` is after
+    the penalty for a missing EOS, ``objective/rlhf_reward`` = score - β KL (Eq. 2, γ = 0).
     """
     mask = episodes.mask
     kl = torch.where(mask, objectives.kl_k1(episodes.logprobs, episodes.reference), 0.0).sum(-1)
@@ -217,7 +218,10 @@ def describe(episodes: Episodes, returns: Tensor, beta: float) -> dict[str, floa
     objective = objectives.rlhf_objective(
         episodes.scores, episodes.logprobs, episodes.reference, mask, beta
     )
-    explained = objectives.explained_variance(episodes.values, returns, mask)
+    explained = {}
+    if float(objectives.masked_var(returns, mask)) > 1e-8:  # of what doesn't vary, no share
+        share = objectives.explained_variance(episodes.values, returns, mask)
+        explained = {"ppo/val/var_explained": float(share)}
     return {
         "objective/kl": float(kl.mean()),
         "objective/score": float(episodes.scores.mean()),
@@ -225,7 +229,7 @@ def describe(episodes: Episodes, returns: Tensor, beta: float) -> dict[str, floa
         "objective/rlhf_reward": float(objective),
         "objective/entropy": float(-episodes.logprobs.sum(-1).mean()),
         "objective/beta": float(beta),
-        "ppo/val/var_explained": float(explained),
+        **explained,
         "response/length": float(mask.sum(-1).float().mean()),
         "response/finished": float(episodes.finished.float().mean()),
     }

@@ -81,7 +81,7 @@ def train_ppo(
     C.3 model (2 epochs, 10% pretraining data). ``value_model`` starts as
     ``reward_model.value_model()``. ``reward_model`` may be any callable scorer of texts.
     ``pretraining`` documents feed ptx. All models share one tokenizer. The final ``model/`` holds
-    the moving average of the weights; the raw ones stay in ``checkpoint/``.
+    the moving average of the weights, ``raw/`` those that sampled; the metrics are of ``raw/``.
     """
     check_tokenizer(tokenizer)
     models = Models(policy, reference, reward_model, value_model, tokenizer, config.temperature)
@@ -149,9 +149,8 @@ def _train(
         run.log(iteration + 1, metrics, samples(episodes, config.samples))
         run.memory["metrics"] = metrics
 
-    trainer.policy.use_average()
-    run.save(trainer.policy, lambda policy, path: save_model(policy, tokenizer, path))
-    run.finish(run.memory["metrics"])
+    start = run.save_averaged(trainer.policy, lambda model, to: save_model(model, tokenizer, to))
+    run.finish({**run.memory["metrics"], "average/start": start})
 
 
 class Trainer:

@@ -21,8 +21,9 @@ from minirlhf.data.records import Record, check_records
 from minirlhf.data.tokenization import check_tokenizer, encode_documents
 from minirlhf.models import packed_logprobs
 from minirlhf.pretrained import check_model, load_weights, save_model
-from minirlhf.randomness import permutation, seeded_dropout
+from minirlhf.randomness import permutation, seeded
 from minirlhf.training.compute import Compute
+from minirlhf.training.last_steps import LastSteps
 from minirlhf.training.log import Callback
 from minirlhf.training.optimizer import Optimizer, learning_rate
 from minirlhf.training.run import Run
@@ -61,6 +62,9 @@ def train_base(
         "documents": fingerprint(documents, "documents"),
         **starts_from(folder, tokenizer, model=model),
     }
+    if validation is not None:
+        validation = check_records(validation, "documents")
+        data["validation"] = fingerprint(validation, "documents")
     with Run(folder, "pretrain", config, data=data, callback=callback) as run:
         if run.result is None:
             _train(run, model, tokenizer, documents, validation)
@@ -74,16 +78,14 @@ def _train(
     model,
     tokenizer,
     documents: Sequence[Record],
-    validation: Iterable[Record] | None,
+    validation: Sequence[Record] | None,
 ) -> None:
     """The loop."""
     config, compute = run.config, run.compute
     corpus = Corpus(tokenizer, documents, config.context, config.seed)
     held_out = None
     if validation is not None:
-        held_out = Corpus(
-            tokenizer, check_records(validation, "documents"), config.context, config.seed
-        )
+        held_out = Corpus(tokenizer, validation, config.context, config.seed)
     optimizer = run.track(
         "model",
         Optimizer(
@@ -94,6 +96,7 @@ def _train(
     steps_per_epoch = -(-len(corpus) // config.batch)
     total = min(steps_per_epoch * config.epochs, config.max_steps or float("inf"))
 
+    last = LastSteps(run.memory, total)
     seen, since = 0, time.monotonic()
     for step in run.steps(total, epoch=steps_per_epoch):
         epoch, position = divmod(step, steps_per_epoch)
@@ -103,7 +106,7 @@ def _train(
 
         model.train()
         loss = torch.zeros((), device=compute.device)
-        with seeded_dropout(config.seed, "dropout", step, compute.rank):  # if the model has any
+        with seeded(config.seed, "dropout", step, compute.rank):  # if the model has any
             for micro in compute.level(micro_batches(compute.share(rows), size), model):
                 piece = packed_loss(compute, model, corpus.batch(micro), count)
                 optimizer.backward(piece)
@@ -112,6 +115,8 @@ def _train(
             step, total, config.learning_rate, warmup=config.warmup, floor=config.floor
         )
         norm = optimizer.step(rate)
+        loss = compute.sum(loss)
+        last.add(step, loss=loss)
         seen += count
 
         metrics = {}
@@ -119,7 +124,7 @@ def _train(
             speed = seen / (time.monotonic() - since)
             seen, since = 0, time.monotonic()
             metrics = {
-                "loss": float(compute.sum(loss)),
+                "loss": float(loss),
                 "learning_rate": rate,
                 "gradient_norm": float(norm),
                 "epoch": (step + 1) / steps_per_epoch,
@@ -133,7 +138,7 @@ def _train(
 
     model.eval()
     run.save(optimizer, lambda model, path: save_model(model, tokenizer, path))
-    run.finish(run.memory["metrics"])
+    run.finish({**run.memory["metrics"], **last.means()})
 
 
 class Corpus:

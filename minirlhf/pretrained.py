@@ -14,6 +14,7 @@ from minirlhf.data import hub
 from minirlhf.data.fingerprints import of_vocabulary
 from minirlhf.errors import MinirlhfError
 from minirlhf.fast.modules import use_fast_kernels
+from minirlhf.randomness import seeded
 
 
 def load_tokenizer(name: str | Path, *, pad_token: str | None = None):
@@ -48,7 +49,8 @@ def load_policy(name: str | Path, tokenizer=None):
     if "score.weight" in info["unexpected_keys"]:
         raise MinirlhfError(f"{name} is a reward model: name the folder of a policy.")
     if tokenizer is not None and len(tokenizer) > policy.get_input_embeddings().num_embeddings:
-        policy.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+        with seeded(0, "new tokens"):  # the same rows each time, as a run that goes on needs
+            policy.resize_token_embeddings(len(tokenizer), mean_resizing=False)
     use_fast_kernels(policy)
     if getattr(policy, "loss_type", "") is None:  # as GPT-2's: transformers would warn of it
         policy.loss_type = "ForCausalLM"

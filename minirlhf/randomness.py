@@ -39,11 +39,11 @@ def stream(n: int, start: int, count: int, seed: int, purpose: str) -> list[int]
 
 
 @contextmanager
-def seeded_dropout(seed: int, *purpose: int | str) -> Iterator[None]:
-    """Draw dropout masks from (seed, purpose) and leave the caller's random stream alone.
+def seeded(seed: int, *purpose: int | str) -> Iterator[None]:
+    """Within, torch's own stream is a function of (seed, purpose); the caller's goes on afterwards.
 
-    Masks of each example's own would survive another cut of the batch, but cost a random stream for
-    every example in every layer.
+    Dropout masks are drawn so. Masks of each example's own would survive another cut of the batch,
+    but cost a random stream for every example in every layer.
     """
     devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
     with torch.random.fork_rng(devices=devices):

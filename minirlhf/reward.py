@@ -36,6 +36,7 @@ from minirlhf.models import ScalarModel
 from minirlhf.pretrained import check_model
 from minirlhf.randomness import permutation
 from minirlhf.training.compute import Compute
+from minirlhf.training.last_steps import LastSteps
 from minirlhf.training.log import Callback
 from minirlhf.training.optimizer import Optimizer, learning_rate
 from minirlhf.training.run import Run
@@ -65,6 +66,12 @@ class RankedPrompt(NamedTuple):
     def has_pairs(self) -> bool:
         return len(set(self.ranks)) > 1
 
+    @property
+    def contradicts_itself(self) -> bool:
+        """Whether completions that are identical are ranked unlike: no score can order them."""
+        ranked = set(zip(map(tuple, self.completions), self.ranks, strict=True))
+        return len(ranked) > len({completion for completion, _ in ranked})
+
 
 def train_reward(
     config: RewardConfig,
@@ -91,6 +98,9 @@ def train_reward(
         "demonstrations": fingerprint(demonstrations, "demonstrations"),
         **starts_from(folder, tokenizer, model=model),
     }
+    if validation is not None:
+        validation = as_rankings(validation)
+        data["validation"] = fingerprint(validation, "rankings")
     with Run(folder, "reward", config, data=data, callback=callback) as run:
         if run.result is None:
             _train(run, model, tokenizer, rankings, demonstrations, validation)
@@ -105,7 +115,7 @@ def _train(
     tokenizer,
     rankings: Sequence[Record],
     demonstrations: Sequence[Record],
-    validation: Iterable[Record] | None,
+    validation: Sequence[Record] | None,
 ) -> None:
     """The loop, and the bias."""
     config = run.config
@@ -113,7 +123,7 @@ def _train(
     examples = encode_demonstrations(tokenizer, demonstrations, config.max_length)
     held_out = []
     if validation is not None:
-        held_out = encode_rankings(tokenizer, as_rankings(validation), config.max_length)
+        held_out = encode_rankings(tokenizer, validation, config.max_length)
     optimizer = run.track(
         "model",
         Optimizer(
@@ -124,6 +134,7 @@ def _train(
     steps_per_epoch = -(-len(items) // config.batch)
     total = steps_per_epoch * config.epochs
 
+    last = LastSteps(run.memory, total)
     for step in run.steps(total, epoch=steps_per_epoch):
         started = time.monotonic()
         epoch, position = divmod(step, steps_per_epoch)
@@ -134,13 +145,13 @@ def _train(
         )
         rate = learning_rate(step, total, config.learning_rate, floor=config.floor)
         norm = optimizer.step(rate)
+        last.add(step, loss=ranking.loss)
+        last.add_share(step, accuracy=(ranking.correct, ranking.pairs))
 
         metrics = {}
         if run.is_logged(step + 1):
             metrics = {
-                "loss": float(ranking.loss),
-                "accuracy": float(ranking.correct / ranking.pairs),
-                "pairs": float(ranking.pairs),
+                **figures(ranking),
                 "learning_rate": rate,
                 "gradient_norm": float(norm),
                 "epoch": (step + 1) / steps_per_epoch,
@@ -159,16 +170,18 @@ def _train(
     model.bias.copy_(objectives.reward_bias(scores))
     run.check(total, {"bias": float(model.bias)})
     run.save(optimizer, lambda model, path: model.save(path, tokenizer))
-    run.finish({**run.memory["metrics"], "bias": float(model.bias)})
+    run.finish({**run.memory["metrics"], **last.means(), "bias": float(model.bias)})
 
 
 def encode_rankings(tokenizer, rankings: Sequence[Record], max_length: int) -> list[RankedPrompt]:
-    """Ids of the rankings that fit into ``max_length`` tokens and aren't one great tie."""
+    """Ids of the rankings that fit into ``max_length`` tokens, aren't one great tie and don't
+    contradict themselves.
+    """
     prompts = encode_prompts(tokenizer, [record["prompt"] for record in rankings])
     flat = encode_completions(
         tokenizer, [text for record in rankings for text in record["completions"]]
     )
-    items, start, too_long, ties = [], 0, 0, 0
+    items, start, too_long, ties, contradictory = [], 0, 0, 0, 0
     for record, prompt in zip(rankings, prompts, strict=True):
         completions = flat[start : start + len(record["completions"])]
         start += len(completions)
@@ -177,20 +190,18 @@ def encode_rankings(tokenizer, rankings: Sequence[Record], max_length: int) -> l
             too_long += 1
         elif not item.has_pairs:
             ties += 1
+        elif item.contradicts_itself:
+            contradictory += 1
         else:
             items.append(item)
-    if not items:
-        raise MinirlhfError(
-            f"No ranking is left to learn from: {too_long} of {len(rankings)} exceed max_length = "
-            f"{max_length} tokens, the others hold nothing but ties."
-        )
     reasons = [f"{too_long} exceed max_length = {max_length} tokens"] * bool(too_long)
     reasons += [f"{ties} hold nothing but ties"] * bool(ties)
+    reasons += [f"{contradictory} rank identical completions unlike"] * bool(contradictory)
+    why = f"of {len(rankings)}, {' and '.join(reasons)}"
+    if not items:
+        raise MinirlhfError(f"No ranking is left to learn from: {why}.")
     if reasons:
-        warnings.warn(
-            f"Of {len(rankings)} rankings, {' and '.join(reasons)}: they are left out.",
-            stacklevel=3,
-        )
+        warnings.warn(f"Rankings are left out: {why}.", stacklevel=3)
     return items
 
 
@@ -212,11 +223,8 @@ def accumulate_ranking(
         piece = rank(compute, model, tokenizer, items, count=len(batch))
         if optimizer is not None:
             optimizer.backward(piece.loss)
-        loss, pairs, correct = (
-            loss + piece.loss.detach(),
-            pairs + piece.pairs,
-            correct + piece.correct,
-        )
+        loss = loss + piece.loss.detach()
+        pairs, correct = pairs + piece.pairs, correct + piece.correct
     return objectives.Ranking(compute.sum(loss), compute.sum(pairs), compute.sum(correct))
 
 
@@ -241,10 +249,15 @@ def rank(
 def evaluate_rankings(
     compute: Compute, model: ScalarModel, tokenizer, items: Sequence[RankedPrompt]
 ) -> dict[str, float]:
-    """Loss and accuracy (part of the pairs that aren't ties which the model orders right)."""
+    """The `figures` of these rankings."""
     model.eval()
-    ranking = accumulate_ranking(compute, model, tokenizer, items, micro_batch=None)
-    return {"loss": float(ranking.loss), "accuracy": float(ranking.correct / ranking.pairs)}
+    return figures(accumulate_ranking(compute, model, tokenizer, items, micro_batch=None))
+
+
+def figures(ranking: objectives.Ranking) -> dict[str, float]:
+    """Loss, the pairs that aren't ties, and accuracy: the part of them that is ordered right."""
+    pairs = float(ranking.pairs)
+    return {"loss": float(ranking.loss), "accuracy": float(ranking.correct) / pairs, "pairs": pairs}
 
 
 @torch.no_grad()

@@ -13,7 +13,7 @@ import re
 import time
 import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -28,8 +28,9 @@ from minirlhf.data.tokenization import check_tokenizer, encode_demonstrations, e
 from minirlhf.errors import MinirlhfError
 from minirlhf.models import response_logprobs
 from minirlhf.pretrained import check_model, load_weights, save_model
-from minirlhf.randomness import permutation, seeded_dropout, stream
+from minirlhf.randomness import permutation, seeded, stream
 from minirlhf.training.compute import Compute
+from minirlhf.training.last_steps import LastSteps
 from minirlhf.training.log import Callback
 from minirlhf.training.optimizer import Optimizer, learning_rate
 from minirlhf.training.run import Run
@@ -79,9 +80,17 @@ def train_sft(
         "demonstrations": fingerprint(demonstrations, "demonstrations"),
         **starts_from(folder, tokenizer, policy=policy),
     }
+    if validation is not None:
+        validation = check_records(validation, "demonstrations")
+        data["validation"] = fingerprint(validation, "demonstrations")
     if config.pretrain_mix:
         pretraining = check_pretraining(pretraining, f"pretrain_mix = {config.pretrain_mix:g}")
         data["pretraining"] = fingerprint(pretraining, "documents")
+    if not set_residual_dropout(policy, config.residual_dropout) and config.residual_dropout:
+        warnings.warn(
+            f"{type(policy).__name__} has no residual dropout: it trains without.", stacklevel=2
+        )
+        config = replace(config, residual_dropout=0.0)
     with Run(folder, "sft", config, data=data, callback=callback) as run:
         if run.result is None:
             _train(run, policy, tokenizer, demonstrations, validation, pretraining)
@@ -96,7 +105,7 @@ def _train(
     policy,
     tokenizer,
     demonstrations: Sequence[Record],
-    validation: Iterable[Record] | None,
+    validation: Sequence[Record] | None,
     pretraining: Sequence[Record] | None,
 ) -> None:
     """The loop."""
@@ -104,7 +113,6 @@ def _train(
     examples = encode_demonstrations(tokenizer, demonstrations, config.max_length)
     held_out, documents = [], []
     if validation is not None:
-        validation = check_records(validation, "demonstrations")
         held_out = encode_demonstrations(tokenizer, validation, config.max_length)
     if config.pretrain_mix:
         texts = [document["text"] for document in pretraining]
@@ -113,13 +121,14 @@ def _train(
         ]
     per_step = round(config.batch * config.pretrain_mix)  # documents per step
     demos = config.batch - per_step
+    if config.pretrain_mix and not per_step:
+        raise MinirlhfError(
+            f"pretrain_mix = {config.pretrain_mix:g} of batch = {config.batch} is no document: "
+            "raise one of them, or set pretrain_mix to 0."
+        )
     if demos < 1:
         raise MinirlhfError(
             "pretrain_mix leaves no room for demonstrations: lower it or raise batch."
-        )
-    if not set_residual_dropout(policy, config.residual_dropout) and config.residual_dropout:
-        warnings.warn(
-            f"{type(policy).__name__} has no residual dropout: it trains without.", stacklevel=2
         )
     optimizer = run.track(
         "policy",
@@ -138,6 +147,7 @@ def _train(
     steps_per_epoch = -(-len(examples) // demos)
     total = steps_per_epoch * config.epochs
 
+    last = LastSteps(run.memory, total)
     for step in run.steps(total, epoch=steps_per_epoch):
         started = time.monotonic()
         epoch, position = divmod(step, steps_per_epoch)
@@ -148,12 +158,13 @@ def _train(
             for i in stream(len(documents), step * per_step, per_step, config.seed, "pretraining")
         ]
         policy.train()
-        with seeded_dropout(config.seed, "dropout", step, run.compute.rank):
+        with seeded(config.seed, "dropout", step, run.compute.rank):
             loss = accumulate_loss(
                 run.compute, policy, tokenizer, batch, config.micro_batch, optimizer
             )
         rate = learning_rate(step, total, config.learning_rate, floor=config.floor)
         norm = optimizer.step(rate)
+        last.add(step, loss=loss)
 
         metrics = {}
         if run.is_logged(step + 1):
@@ -177,7 +188,7 @@ def _train(
 
     policy.eval()
     run.save(optimizer, write)
-    run.finish(run.memory["metrics"])
+    run.finish({**run.memory["metrics"], **last.means()})
 
 
 def accumulate_loss(

@@ -21,6 +21,7 @@ from minirlhf.reward import train_reward
 from minirlhf.sft import train_sft
 from minirlhf.training.compute import make_accelerator
 from minirlhf.training.optimizer import Optimizer
+from minirlhf.training.run_folder import RunFolder
 
 STAGES = ("base", "sft", "initial", "reward", "ppo", "ppo-ptx")
 FIT = {"batch": 8, "max_length": 64}
@@ -82,12 +83,14 @@ def main(folder: Path, processes: str, dtype: str, *words: str) -> None:
     """All stages, or some, in float32 or float64; refuses another number of processes."""
     settings = dict(word.split("=") for word in words if "=" in word)
     common = {name: json.loads(value) for name, value in settings.items()}
+    common["checkpoint_seconds"] = 0.0
     assert make_accelerator("fp32").num_processes == int(processes)
     if dtype == "float64":
         torch.set_default_dtype(torch.float64)
         # what the engine computes in; integers are the positions that transformers turns by
         torch.Tensor.float = lambda x: x.to(torch.float64 if x.is_floating_point() else torch.float)
     keep_first_gradients(folder)
+    RunFolder.prune = lambda files: None  # the last checkpoint is compared
     for name in [word for word in words if "=" not in word] or STAGES:
         stage(name, folder, **common)
 

@@ -31,7 +31,7 @@ def test_it_learns_and_demonstrations_score_zero(tmp_path):
     loaded = ScalarModel.load(tmp_path / "model")
     assert same_weights(loaded, result.model)
     assert torch.equal(score(loaded, DEMONSTRATIONS[:3]), score(result.model, DEMONSTRATIONS[:3]))
-    again = train(replace(CONFIG, epochs=6), tmp_path)
+    again = train(replace(CONFIG, epochs=6), tmp_path, validation=RANKINGS[:6])
     assert same_weights(again.model, result.model) and again.metrics == result.metrics
 
 
@@ -122,7 +122,7 @@ def test_nothing_but_ties_is_refused(tmp_path):
     with pytest.raises(MinirlhfError, match="nothing but ties"):
         train(CONFIG, tmp_path, ties)
     mixed = [*RANKINGS, *ties[:2], {**RANKINGS[0], "completions": ["x" * 99] * 4}]
-    with pytest.warns(UserWarning, match="Of 28 rankings, 1 exceed .* and 2 hold nothing but ties"):
+    with pytest.warns(UserWarning, match="of 28, 1 exceed .* and 2 hold nothing but ties"):
         train(CONFIG, tmp_path / "long", mixed)
 
 

@@ -144,9 +144,13 @@ def test_an_interrupted_run_closes_what_it_opened(tmp_path, error):
         del frames
     assert (keep / "checkpoint" / "state.pt").exists() and not list(keep.rglob("*.tmp"))
     work(keep)
+    seldom = replace(CONFIG, checkpoint_seconds=1e9)
     with pytest.raises(error):
-        work(tmp_path / "new", callback=interrupt, config=replace(CONFIG, checkpoint_seconds=1e9))
-    assert not (tmp_path / "new").exists()
+        work(tmp_path / "new", callback=interrupt, config=seldom)
+    assert [line["step"] for line in lines(tmp_path / "new")] == [1, 2, 3]  # to look at
+    assert not (tmp_path / "new" / "checkpoint").exists()
+    work(tmp_path / "new", config=seldom)
+    assert [line["step"] for line in lines(tmp_path / "new")] == [1, 2, 3, 4, 5, 6]
 
 
 def _open_files(under) -> list[str]:

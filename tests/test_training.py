@@ -9,7 +9,7 @@ from tiny import policy, same_weights
 
 from minirlhf.config import PretrainConfig
 from minirlhf.errors import MinirlhfError
-from minirlhf.randomness import derive_seed, generator, permutation, seeded_dropout, stream
+from minirlhf.randomness import derive_seed, generator, permutation, seeded, stream
 from minirlhf.training import log, progress
 from minirlhf.training.compute import Compute
 from minirlhf.training.optimizer import Optimizer, learning_rate
@@ -91,12 +91,12 @@ def test_dropout_is_seeded_and_leaves_the_callers_stream_alone():
     torch.manual_seed(0)
     expected = torch.rand(2)
     torch.manual_seed(0)
-    with seeded_dropout(0, "dropout", 3):
+    with seeded(0, "dropout", 3):
         one = layer(torch.ones(50))
     assert torch.equal(torch.rand(2), expected)
-    with seeded_dropout(0, "dropout", 3):
+    with seeded(0, "dropout", 3):
         assert torch.equal(one, layer(torch.ones(50)))
-    with seeded_dropout(0, "dropout", 4):
+    with seeded(0, "dropout", 4):
         assert not torch.equal(one, layer(torch.ones(50)))
 
 

@@ -305,8 +305,14 @@ def test_start_attaches_stops_and_goes_on(tmp_path, files):
     assert shown.state == "finished" and [row["step"] for row in log_of(folder)] == [*range(1, 7)]
     assert start("ppo", folder, **files).is_live is False
     assert start("ppo", folder, **{**files, "log_every": 5}).is_live is False  # as one likes
-    with pytest.raises(MinirlhfError, match=r"holds a run with beta = .*, not 7: give this one"):
+    with pytest.raises(
+        MinirlhfError, match=r"was made with beta = .*, now it is 7.*another folder"
+    ):
         start("ppo", folder, **{**files, "beta": 7})
+    write_jsonl(tmp_path / "other.jsonl", [{"prompt": "say other things\n"}])
+    for changed in ({"prompts": tmp_path / "other.jsonl"}, {"reward": "medium-voted"}):
+        with pytest.raises(MinirlhfError, match=r"was made with|vocabulary of its own"):
+            start("ppo", folder, **{**files, **changed})
 
 
 def test_a_failed_start_says_why(tmp_path, files):
@@ -384,8 +390,9 @@ def test_a_folder_of_another_stage_is_refused(tmp_path, files):
     write(tmp_path / "run", 3, done=True)
     with pytest.raises(MinirlhfError, match="holds a run of ppo, not of sft"):
         start("sft", tmp_path / "run", model="medium")
-    job = start("ppo", tmp_path / "run", pretraining=None, beta=0.1)
-    assert "--pretraining" not in job.command and not job.is_live
+    job = start("ppo", tmp_path / "new", pretraining=None, **files)
+    assert "--pretraining" not in job.command
+    launch._started[job.folder.resolve()].kill()
 
 
 def test_texts_of_any_kind_are_read(tmp_path):

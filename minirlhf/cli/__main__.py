@@ -154,6 +154,8 @@ def trouble(error: BaseException) -> str | None:
         )
     if code in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"{place}: permission denied; choose another place, or change its permissions."
+    if code == errno.ENAMETOOLONG:
+        return f"{str(place)[:60]}…: the name is too long; choose a shorter one."
     if code == errno.EISDIR:
         return f"{place}: that is a folder, where a file is meant; choose another name."
     if code in (errno.ENOTDIR, errno.EEXIST):
@@ -162,8 +164,9 @@ def trouble(error: BaseException) -> str | None:
     if full or "can't allocate memory" in str(error):
         return (
             "memory is full: train with a lower --micro-batch, with --gradient-checkpointing and, "
-            "in ppo, with a lower --rollout-micro-batch (none changes the numbers but by "
-            "rounding), or take a smaller model or shorter texts; minirlhf doctor says what fits."
+            "in ppo, with a lower --rollout-micro-batch (which change the numbers by rounding, or "
+            "by dropout's masks where sft has some), or take a smaller model or shorter texts; "
+            "minirlhf doctor says what fits."
         )
     if isinstance(error, ModuleNotFoundError) and not str(error.name).startswith("minirlhf"):
         return f"{error.name} is not installed: minirlhf doctor says what is missing."

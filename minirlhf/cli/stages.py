@@ -33,7 +33,7 @@ def pretrain(arguments: Sequence[str]) -> None:
             folder=command.folder,
             callback=callback,
         )
-    report(summary("base model", result.folder, result.metrics, "loss", "validation/loss"))
+    report(summary("base model", result.folder, result.metrics))
 
 
 def sft(arguments: Sequence[str]) -> None:
@@ -70,7 +70,7 @@ def sft(arguments: Sequence[str]) -> None:
             folder=command.folder,
             callback=callback,
         )
-    report(summary("policy", result.folder, result.metrics, "loss", "validation/loss"))
+    report(summary("policy", result.folder, result.metrics))
 
 
 def rm(arguments: Sequence[str]) -> None:
@@ -106,8 +106,7 @@ def rm(arguments: Sequence[str]) -> None:
             folder=command.folder,
             callback=callback,
         )
-    shown = ("accuracy", "validation/accuracy", "bias")
-    report(summary("reward model", result.folder, result.metrics, *shown))
+    report(summary("reward model", result.folder, result.metrics))
 
 
 def ppo(arguments: Sequence[str]) -> None:
@@ -153,13 +152,42 @@ def ppo(arguments: Sequence[str]) -> None:
             folder=command.folder,
             callback=callback,
         )
-    report(summary("policy", result.folder, result.metrics, "objective/score", "objective/kl"))
+    report(summary("policy", result.folder, result.metrics))
 
 
 LONG = "shorten it, raise --max-length, or leave long lines out with --drop-long."
 
 
-def summary(what: str, folder: Path, metrics: dict[str, float], *shown: str) -> str:
-    """The last line of a finished stage."""
-    values = [f"{name} {metrics[name]:.3g}" for name in shown if name in metrics]
-    return f"{what} in {folder / 'model'} ({', '.join(values)})"
+def summary(what: str, folder: Path, metrics: dict[str, float]) -> str:
+    """The last line of a finished stage: every figure with what it is a figure of."""
+
+    def shown(name: str, of: str = "") -> str:
+        return f"{name.split('/', 1)[-1]} {metrics[name]:.3g}{of}"
+
+    last, parts = f" over the last {metrics.get('last/steps', 0):.0f} steps", []
+    if "last/accuracy" in metrics:
+        pairs = f" on the {metrics['last/accuracy_of']:.0f} pairs of the last"
+        parts.append(shown("last/accuracy", f"{pairs} {metrics['last/steps']:.0f} steps"))
+    elif "last/loss" in metrics:
+        parts.append(shown("last/loss", last))
+    if "validation/accuracy" in metrics:
+        pairs = f" on {metrics['validation/pairs']:.0f} pairs"
+        parts.append("validation " + shown("validation/accuracy", pairs))
+    elif "validation/loss" in metrics:
+        parts.append("validation " + shown("validation/loss"))
+    if "bias" in metrics:
+        parts.append(shown("bias"))
+    if "objective/score" in metrics:
+        parts.append(
+            f"{shown('objective/score')} and {shown('objective/kl')} in the last iteration"
+        )
+    text = f"{what} in {folder / 'model'} ({', '.join(parts)})"
+    start = metrics.get("average/start", 0.0)
+    if start:
+        text += (
+            f"; model/ is an average of the weights, {start:.2g} of it the start, and the figures "
+            "are of raw/, the weights that sampled"
+        )
+    if "diverged_at" in metrics:
+        text += f"; IT DIVERGED, as a note said at step {metrics['diverged_at']:.0f}"
+    return text

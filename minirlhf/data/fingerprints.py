@@ -9,10 +9,10 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from minirlhf.data.records import COLUMNS, Record
+from minirlhf.data.scorers import of_scorer, tensor_bytes
 
 PROBE = "Tea for 2, please:\n\n\"Où est l'école?\"  she asked…\t東京 🙂 3.50 don't"
 """What two tokenizers with one vocabulary but other rules would cut differently."""
@@ -21,16 +21,15 @@ PROBE = "Tea for 2, please:\n\n\"Où est l'école?\"  she asked…\t東京 🙂 
 def of_model(model: nn.Module | Callable) -> str:
     """Names, shapes and bytes of all parameters and buffers, tied ones once; 1 GB a second.
 
-    A plain function, such as a scorer in place of a reward model, is known by its name.
+    A scorer in place of a reward model is known by its code; see `of_scorer`.
     """
     if not isinstance(model, nn.Module):
-        kind = model if hasattr(model, "__qualname__") else type(model)
-        return f"{getattr(kind, '__module__', None)}.{kind.__qualname__}"
+        return of_scorer(model)
     tensors = chain(model.named_parameters(), model.named_buffers())
     digest, count = hashlib.blake2b(digest_size=8), 0
     for name, tensor in tensors:
         digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
-        digest.update(_bytes(tensor))
+        digest.update(tensor_bytes(tensor))
         count += tensor.numel()
     return f"{count} numbers {digest.hexdigest()}"
 
@@ -54,11 +53,6 @@ def _digest(texts: Iterable[str]) -> str:
     for text in texts:
         digest.update(text.encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
-
-
-def _bytes(tensor: Tensor) -> memoryview:
-    flat = tensor.detach().cpu().contiguous().flatten()
-    return memoryview(flat.view(torch.uint8).numpy())
 
 
 def fingerprint(records: Sequence[Record], kind: str) -> str:

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from minirlhf.data.batching import by_length, cut
 from minirlhf.training.activation_checkpointing import checkpointed
-from minirlhf.training.devices import auto_precision
+from minirlhf.training.devices import auto_precision, check_precision
 from minirlhf.training.fsdp import take_part
 
 _T = TypeVar("_T")
@@ -123,8 +123,10 @@ def make_accelerator(precision: str):
     from accelerate.state import AcceleratorState, PartialState
 
     cpu = not torch.cuda.is_available()  # said aloud, or several processes aren't seen there
+    device = PartialState(cpu=cpu).device
     if precision == "auto":
-        precision = auto_precision(PartialState(cpu=cpu).device)
+        precision = auto_precision(device)
+    check_precision(precision, device)
     precision = "no" if precision == "fp32" else precision
     if AcceleratorState._shared_state and AcceleratorState().mixed_precision != precision:
         AcceleratorState._reset_state()  # an earlier stage ran in another precision

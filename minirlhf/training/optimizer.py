@@ -82,6 +82,8 @@ class Optimizer:
             torch.zeros((), device=compute.device)
         )  # a process may have no rows to scale
         self.average = [p.detach().clone() for p in self.parameters] if ema else None
+        self.start_share = 1.0 if ema else 0.0
+        """The part of the average that is the weights as they were at the start: ema^steps."""
         self.stashed: list[Tensor] | None = None
 
     def backward(self, loss: Tensor) -> None:
@@ -128,6 +130,7 @@ class Optimizer:
         if self.average is not None:
             with torch.no_grad():
                 torch._foreach_lerp_(self.average, self.parameters, 1.0 - self.ema_rate)
+            self.start_share *= self.ema_rate
         return unsplit(norm)
 
     def _summed(self, gradients: list[Tensor]) -> list[Tensor]:
@@ -154,7 +157,7 @@ class Optimizer:
 
     @torch.no_grad()
     def use_average(self) -> None:
-        """Put the moving average into the model; the raw weights stay in the last checkpoint."""
+        """Put the moving average into the model, in place of the raw weights."""
         if self.average is not None:
             for parameter, average in zip(self.parameters, self.average, strict=True):
                 parameter.copy_(average)
@@ -175,6 +178,7 @@ class Optimizer:
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
             "average": self.average,
+            "start_share": self.start_share,
         }
         return gathered(state, keep=self.compute.is_main) if self.sharded else state
 
@@ -194,6 +198,7 @@ class Optimizer:
         }
         self.optimizer.load_state_dict({**state["optimizer"], "state": moments})
         self.scaler.load_state_dict(state["scaler"])
+        self.start_share = state["start_share"]
         if self.average is not None:
             for average, saved in zip(self.average, state["average"], strict=True):
                 average.copy_(split_like(saved, average))

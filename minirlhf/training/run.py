@@ -32,6 +32,10 @@ from minirlhf.training.compute import Compute
 from minirlhf.training.log import Callback, Event, JsonlLog, TensorBoardLog
 from minirlhf.training.progress import default_callback
 from minirlhf.training.run_folder import RunFolder
+from minirlhf.training.watch import Watch, note_start
+
+CHECKPOINTS = 1 / 20
+"""The part of a run's time that its checkpoints may take."""
 
 
 class Tracked(Protocol):
@@ -65,7 +69,7 @@ class Run:
             gradient_checkpointing=config.gradient_checkpointing,
             fsdp=config.fsdp,
         )
-        self.step, self.total, self.elapsed = 0, 0, 0.0
+        self.step, self.total, self.elapsed, self._took = 0, 0, 0.0, 0.0
         self.memory: dict[str, Any] = {}
         """Small plain values a stage wants in its checkpoint, e.g. the losses per epoch."""
         self._tracked: dict[str, Tracked] = {}
@@ -87,8 +91,16 @@ class Run:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, *_: object
     ) -> None:
-        """Close the run. What processes do together fails with a sentence if one is gone."""
-        self.close(failed=kind is not None)
+        """Close the run. It fails with a sentence if its folder, or another process, is gone."""
+        working = bool(self._logs)
+        try:
+            self.close(failed=kind is not None)
+            if isinstance(error, OSError):
+                raise error
+        except OSError:
+            if working:
+                self.files.check_there()
+            raise
         # gloo's errors have no type of their own
         lost = isinstance(error, torch.distributed.DistError) or "onnection" in str(error)
         if self.compute.world > 1 and isinstance(error, RuntimeError) and lost:
@@ -119,8 +131,8 @@ class Run:
     def steps(self, total: int, *, epoch: int | None = None) -> Iterator[int]:
         """Yield the steps still to do.
 
-        Checkpoints are written between them, by wall time and every ``epoch`` steps; when and
-        whether they are never changes the numbers.
+        Checkpoints are written between them, by wall time and every ``epoch`` steps, but never for
+        more than `CHECKPOINTS` of the time; when and whether they are never changes the numbers.
         """
         self.total, self._state = total, None  # tracked states are loaded: free the memory
         self._open_logs()
@@ -129,9 +141,10 @@ class Run:
             self._obey_control()
             yield step
             self.step = step + 1
-            due = self.compute.from_main(time.monotonic() - saved >= self.config.checkpoint_seconds)
+            ends = self.step == total or (epoch is not None and self.step % epoch == 0)
+            due = self.compute.from_main(self._is_due(time.monotonic() - saved, ends))
             stop = self.setting("stop", False)
-            if due or stop or self.step == total or (epoch and self.step % epoch == 0):
+            if due or stop:
                 self.checkpoint()
                 saved = time.monotonic()
             if stop:
@@ -140,9 +153,15 @@ class Run:
                     f"remove {self.folder / 'control.json'} and run the same command to go on."
                 )
 
+    def _is_due(self, waited: float, ends: bool) -> bool:
+        """Whether to write a checkpoint ``waited`` seconds after the last one."""
+        seconds = self.config.checkpoint_seconds
+        return not seconds or waited >= max(self._took / CHECKPOINTS, 0.0 if ends else seconds)
+
     def log(self, step: int, metrics: dict[str, float], samples: Sequence[dict] = ()) -> None:
         """Report a step to log files and callbacks, once `check` has passed it."""
         self.check(step, metrics)
+        Watch(self.stage, self.memory)(step, metrics)
         if self.compute.is_main:
             event = Event(self.stage, step, self.total, metrics, tuple(samples))
             for callback in (*self._logs, *self._callbacks):
@@ -180,18 +199,14 @@ class Run:
     def checkpoint(self) -> None:
         """Write what the run needs to go on from here."""
         self.check(self.step)
-        self.elapsed = time.monotonic() - self._started
+        begun = time.monotonic()
+        self.elapsed = begun - self._started
         if self.compute.is_main or self.compute.sharded:
             tracked = {name: thing.state_dict() for name, thing in self._tracked.items()}
         if self.compute.is_main:
-            self.files.write_state(
-                {
-                    "step": self.step,
-                    "elapsed": self.elapsed,
-                    "memory": self.memory,
-                    "tracked": tracked,
-                }
-            )
+            state = {"step": self.step, "elapsed": self.elapsed, "memory": self.memory}
+            self.files.write_state({**state, "tracked": tracked})
+        self._took = time.monotonic() - begun
 
     def save_folder(self, name: str, write: Callable[[Path], None]) -> None:
         """Let ``write`` fill a folder that becomes ``name``: it is whole or absent."""
@@ -206,8 +221,22 @@ class Run:
         with optimizer.whole() as model:
             self.save_folder(name, lambda path: write(model, path))
 
+    def save_averaged(self, optimizer: Any, write: Callable[[nn.Module, Path], None]) -> float:
+        """Put an `Optimizer`'s average into ``model/``, and the weights it learned into ``raw/``.
+
+        Returns the part of the average that is still the start, 0 where there is none.
+        """
+        if optimizer.average is not None:
+            self.save(optimizer, write, "raw")
+            optimizer.use_average()
+        self.save(optimizer, write)
+        note_start(self.folder, optimizer.start_share)
+        return optimizer.start_share
+
     def finish(self, result: dict[str, Any]) -> dict[str, Any]:
         """Mark the run as finished: from now on the same command returns ``result`` at once."""
+        if (step := Watch(self.stage, self.memory).diverged_at) is not None:
+            result = {**result, "diverged_at": float(step)}
         if self.compute.is_main:
             self.files.finish(result)
         self.compute.wait()

@@ -7,16 +7,18 @@ from its last checkpoint. While it lives, the same cell only attaches to it.
 
 from __future__ import annotations
 
+import importlib
 import os
 import shlex
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
 from minirlhf.errors import MinirlhfError
-from minirlhf.training.run_folder import differing
+from minirlhf.training.run_folder import RunFolder, compared
 from minirlhf.widgets.notebook_kernel import handle_messages
 from minirlhf.widgets.run_reader import LIVE, Reader
 
@@ -29,8 +31,8 @@ class Job:
     """A run and the command that starts it or lets it go on; `start` makes one."""
 
     def __init__(self, folder: str | Path, arguments: list[str]):
-        self.folder, self.arguments = Path(folder), arguments
-        self.reader = Reader(folder)
+        self.arguments, self.reader = arguments, Reader(folder)
+        self.folder = self.reader.folder
 
     @property
     def command(self) -> str:
@@ -107,7 +109,7 @@ def start(stage: str, folder: str | Path, **options: Any) -> Job:
     ``stage`` is pretrain, sft, rm or ppo; an option's name has underscores for its dashes. A run
     that is under way is attached to, a finished one is left as it is, an interrupted or stopped one
     goes on. An option that is None isn't given. Raises `MinirlhfError` if the folder holds a run of
-    another stage, or with another setting.
+    another stage, or with another setting, data set or model: what the command itself would refuse.
     """
     if stage not in STAGES:
         raise MinirlhfError(f"There is no stage {stage!r}: take {', '.join(STAGES)}.")
@@ -122,15 +124,10 @@ def start(stage: str, folder: str | Path, **options: Any) -> Job:
             f"{folder} holds a run of {job.reader.stage}, not of {stage}: give this one another "
             "folder."
         )
-    known = job.reader.config
-    wanted = {name: options[name] for name in options if name in known}
-    # a command line is words: "3" is 3
-    alike = {n: known[n] for n, value in wanted.items() if _flag(n, known[n]) == _flag(n, value)}
-    if name := differing(known, wanted | alike, wanted):
-        raise MinirlhfError(
-            f"{folder} holds a run with {name} = {known[name]}, not {options[name]}: give this one "
-            "another folder, or delete that one."
-        )
+    if (job.is_live and job.reader.stage) or RunFolder(folder).begun:
+        with compared(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the run itself says it
+            getattr(importlib.import_module("minirlhf.cli.stages"), stage)(arguments[1:])
     job.start()
     return job
 

@@ -16,7 +16,7 @@ import filelock
 
 from minirlhf.data.files import write_json
 from minirlhf.errors import MinirlhfError
-from minirlhf.training.run_folder import is_setting
+from minirlhf.training.run_folder import as_folder, is_setting
 
 State = Literal["absent", "running", "paused", "stopping", "stopped", "interrupted", "finished"]
 LIVE = {"running", "paused", "stopping"}
@@ -27,7 +27,7 @@ class Reader:
     """What lies in a run's folder now. The folder may come later than its reader."""
 
     def __init__(self, folder: str | Path):
-        self.folder = Path(folder)
+        self.folder = as_folder(folder)
         self.rows: list[dict[str, Any]] = []
         """The lines of the log: ``step``, ``time`` and metrics."""
         self._samples: dict[int, list[dict[str, Any]]] = {}
