@@ -29,7 +29,7 @@ from minirlhf.models import (
     response_logprobs,
 )
 from minirlhf.pretrained import check_vocabulary
-from minirlhf.sampling import Rollout, sample
+from minirlhf.sampling import Rollout, check_policy, sample
 from minirlhf.training.compute import Compute
 
 
@@ -63,6 +63,7 @@ class Models:
         """Refuse models that can't share the tokenizer, read so long a row, or are two in one."""
         for model in (self.policy, *self.frozen, self.value):
             check_vocabulary(getattr(model, "classifier", model), self.tokenizer, longest)
+        check_policy(self.policy, self.tokenizer, longest)
         if self.policy is self.reference or self.reward is self.value:
             raise MinirlhfError(
                 "Policy and reference, or reward and value model, are one object, so what should "

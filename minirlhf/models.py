@@ -24,7 +24,7 @@ from minirlhf.fast.mask_support import attention_mask, obeys_masks, position_arg
 from minirlhf.fast.modules import use_fast_kernels
 from minirlhf.fast.unread import last_mlp_at, output_layer_at
 from minirlhf.objectives import token_logprobs
-from minirlhf.pretrained import _from_pretrained, save_model
+from minirlhf.pretrained import load_classifier, refuse_adapters, refuse_headless, save_model
 from minirlhf.randomness import generator
 
 if TYPE_CHECKING:
@@ -153,6 +153,7 @@ class ScalarModel(nn.Module):
 
     def __init__(self, classifier, bias: float | None = None):
         super().__init__()
+        refuse_headless(classifier)
         self.classifier = classifier
         use_fast_kernels(classifier)
         self.head.__class__ = ExactOutput  # bf16 would round scores of 2 to 4 to 64ths
@@ -164,6 +165,7 @@ class ScalarModel(nn.Module):
         """A reward model on a policy's backbone (§3.5), head N(0, 1/√(d + 1)) as the ancestors'."""
         from transformers import AutoModelForSequenceClassification
 
+        refuse_adapters(policy)
         config = copy.deepcopy(policy.config)
         config.num_labels, config.pad_token_id = 1, tokenizer.pad_token_id
         config.architectures, config.vocabulary = None, of_vocabulary(tokenizer)
@@ -171,36 +173,21 @@ class ScalarModel(nn.Module):
             try:
                 classifier = AutoModelForSequenceClassification.from_config(config)
             except ValueError:
-                classifier = None
-        if not isinstance(getattr(classifier, "score", None), nn.Linear):
-            raise MinirlhfError(
-                f"transformers has no {type(policy).__name__} with a scalar head, so it can't "
-                "become a reward model: start from another architecture."
-            )
-        classifier.base_model.load_state_dict(policy.base_model.state_dict())
+                raise MinirlhfError(
+                    f"transformers has no {type(policy).__name__} with a scalar head, so it can't "
+                    "become a reward model: start from another architecture."
+                ) from None
         model = cls(classifier, bias=0.0)
+        classifier.base_model.load_state_dict(policy.base_model.state_dict())
         with torch.no_grad():
             deviation = 1.0 / math.sqrt(model.head.in_features + 1)
             model.head.weight.normal_(0.0, deviation, generator=generator(seed, "reward head"))
         return model.to(policy.device).eval()
 
     @classmethod
-    def load(cls, folder: str | Path) -> ScalarModel:
-        """A saved reward or value model, in float32 and eval mode."""
-        from transformers import AutoModelForSequenceClassification
-
-        classifier, info = _from_pretrained(
-            AutoModelForSequenceClassification,
-            folder,
-            dtype=torch.float32,
-            output_loading_info=True,
-        )
-        if info["missing_keys"] or classifier.config.num_labels != 1:
-            raise MinirlhfError(
-                f"{folder} isn't a reward model (it lacks a head with one output): "
-                "make one with train_reward."
-            )
-        return cls(classifier).eval()
+    def load(cls, folder: str | Path, tokenizer=None) -> ScalarModel:
+        """A saved reward or value model, in float32 and eval mode; as `load_policy`."""
+        return cls(load_classifier(folder, tokenizer)).eval()
 
     def save(self, folder: str | Path, tokenizer) -> None:
         """``save_pretrained`` of network, tokenizer and bias."""

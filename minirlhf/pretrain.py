@@ -20,8 +20,9 @@ from minirlhf.data.packing import PackedRows, collate_packed, pack
 from minirlhf.data.records import Record, check_records
 from minirlhf.data.tokenization import check_tokenizer, encode_documents
 from minirlhf.models import packed_logprobs
-from minirlhf.pretrained import check_model, load_weights, save_model
+from minirlhf.pretrained import load_weights, save_model
 from minirlhf.randomness import permutation, seeded
+from minirlhf.sampling import check_policy
 from minirlhf.training.compute import Compute
 from minirlhf.training.last_steps import LastSteps
 from minirlhf.training.log import Callback
@@ -56,7 +57,7 @@ def train_base(
     steps and at the end.
     """
     check_tokenizer(tokenizer)
-    check_model(model, tokenizer, longest=config.context)
+    check_policy(model, tokenizer, longest=config.context)
     documents = check_records(documents, "documents")
     data = {
         "documents": fingerprint(documents, "documents"),

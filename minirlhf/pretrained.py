@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
+from stat import S_IMODE
 
 import torch
 from torch import nn
 
-from minirlhf.data import hub
+from minirlhf.data import hub, model_folders
 from minirlhf.data.fingerprints import of_vocabulary
 from minirlhf.errors import MinirlhfError
+from minirlhf.fast.mask_support import is_causal
 from minirlhf.fast.modules import use_fast_kernels
 from minirlhf.randomness import seeded
 
@@ -34,7 +37,8 @@ def load_tokenizer(name: str | Path, *, pad_token: str | None = None):
 def load_policy(name: str | Path, tokenizer=None):
     """A causal LM in float32 from a folder or the hub, in eval mode.
 
-    With ``tokenizer``, the embedding grows to hold tokens that were added to it (a pad token, say).
+    With ``tokenizer``, the embedding grows to hold tokens that were added to it (a pad token, say),
+    and a model that doesn't know its vocabulary takes it to be the tokenizer's.
     Raises `MinirlhfError` for a missing folder, a damaged or incomplete file, or no network.
     """
     from transformers import AutoModelForCausalLM
@@ -48,24 +52,63 @@ def load_policy(name: str | Path, tokenizer=None):
         )
     if "score.weight" in info["unexpected_keys"]:
         raise MinirlhfError(f"{name} is a reward model: name the folder of a policy.")
-    if tokenizer is not None and len(tokenizer) > policy.get_input_embeddings().num_embeddings:
-        with seeded(0, "new tokens"):  # the same rows each time, as a run that goes on needs
-            policy.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+    if tokenizer is not None:
+        if len(tokenizer) > policy.get_input_embeddings().num_embeddings:
+            with seeded(0, "new tokens"):  # the same rows each time, as a run that goes on needs
+                policy.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+        belongs_to(policy, tokenizer)
     use_fast_kernels(policy)
     if getattr(policy, "loss_type", "") is None:  # as GPT-2's: transformers would warn of it
         policy.loss_type = "ForCausalLM"
     return policy.eval()
 
 
+def load_classifier(folder: str | Path, tokenizer=None):
+    """The network of a saved reward or value model, in float32; ``tokenizer`` as for a policy."""
+    from transformers import AutoModelForSequenceClassification
+
+    classifier, info = _from_pretrained(
+        AutoModelForSequenceClassification, folder, dtype=torch.float32, output_loading_info=True
+    )
+    if info["missing_keys"] or classifier.config.num_labels != 1:
+        raise MinirlhfError(
+            f"{folder} isn't a reward model (it lacks a head with one output): "
+            "make one with train_reward."
+        )
+    try:
+        refuse_headless(classifier)
+        refuse_looking_ahead(classifier)
+    except MinirlhfError as error:
+        raise MinirlhfError(f"{folder}: {error}") from None
+    if tokenizer is not None:
+        belongs_to(classifier, tokenizer)
+    return classifier
+
+
 def save_model(model, tokenizer, folder: str | Path) -> None:
     """``save_pretrained`` of model and tokenizer, so that the folder is complete.
 
-    The config field ``vocabulary`` tells later which tokens the model knows.
+    Both name the same BOS, EOS and pad, in the config of generation too. The config field
+    ``vocabulary`` tells later which tokens the model knows. Every file may be read by whom the
+    umask allows; safetensors would be its owner's alone.
     """
     model.config.vocabulary = of_vocabulary(tokenizer)
+    of_generation = getattr(model, "generation_config", None)
+    for config in (model.config, model.config.get_text_config(), of_generation):
+        for name in ("bos_token_id", "eos_token_id", "pad_token_id") if config is not None else ():
+            setattr(config, name, getattr(tokenizer, name))
     with quiet():
         model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    mode = S_IMODE((Path(folder) / "config.json").stat().st_mode)
+    for file in Path(folder).glob("*.safetensors"):
+        file.chmod(mode)
+
+
+def belongs_to(model, tokenizer) -> None:
+    """Take the caller's word that a model and a tokenizer go together, where neither tells."""
+    if getattr(model.config, "vocabulary", None) is None:
+        model.config.vocabulary = of_vocabulary(tokenizer)
 
 
 def load_weights(model, folder: str | Path) -> None:
@@ -83,7 +126,10 @@ def is_reward_model(name: str | Path) -> bool:
 
 
 def check_model(model, tokenizer, longest: int) -> None:
-    """Refuse a model with fewer embeddings than tokens, or fewer positions than ``longest``."""
+    """Refuse a model that isn't whole or causal, or with fewer embeddings than tokens, or fewer
+    positions than ``longest``.
+    """
+    refuse_adapters(model)
     rows = model.get_input_embeddings().num_embeddings
     if rows < len(tokenizer):
         raise MinirlhfError(
@@ -96,32 +142,71 @@ def check_model(model, tokenizer, longest: int) -> None:
             f"Rows of up to {longest} tokens don't fit the model's {positions} positions: "
             "lower the context or the prompt and response lengths."
         )
+    refuse_looking_ahead(model)
+
+
+def refuse_adapters(model) -> None:
+    """Refuse a model with adapters: it has other layers, and other files, than its class says."""
+    if getattr(model, "peft_config", None):
+        raise MinirlhfError(
+            f"{type(model).__name__} has adapters (LoRA, say): merge them into it first, "
+            "model = model.merge_and_unload() in peft."
+        )
+
+
+def refuse_headless(classifier) -> None:
+    """Refuse a classifier without transformers' scalar head of a decoder, ``score``."""
+    head = getattr(classifier, "score", None)
+    if not isinstance(head, nn.Linear) or head.out_features != 1:
+        raise MinirlhfError(
+            f"{type(classifier).__name__} has no head of one output that reads a decoder's last "
+            "token (an encoder's reads its first): take a decoder as a reward model."
+        )
+
+
+def refuse_looking_ahead(model) -> None:
+    """Refuse a model whose tokens see those that follow them, whatever its class is called."""
+    try:
+        causal = is_causal(model)
+    except Exception as error:  # whatever an architecture does with ids alone
+        reason = str(error).strip().split("\n")[0]
+        raise MinirlhfError(
+            f"{type(model).__name__} can't read a row of tokens ({type(error).__name__}: {reason}):"
+            " take a causal language model."
+        ) from error
+    if not causal:
+        raise MinirlhfError(
+            f"{type(model).__name__} isn't causal: what it says of a token changes with those that "
+            "follow, so it would learn by looking at the answer. Take a decoder, or let its config "
+            "say that it is one (is_decoder, is_causal, use_bidirectional_attention)."
+        )
 
 
 def _from_pretrained(auto_class, name: str | Path, **options):
-    """``from_pretrained`` that fails within a second, with a sentence."""
-    from safetensors import SafetensorError
+    """``from_pretrained`` that fails within a second, with a sentence.
 
-    path = Path(name)
-    if path.is_dir():
-        if not any(path.iterdir()):
-            raise MinirlhfError(f"{path} is empty: there is no model in it.")
-        options["local_files_only"] = True
-    elif path.is_absolute() or str(name).startswith((".", "~")) or str(name).count("/") > 1:
-        raise MinirlhfError(f"There is no folder {path}: check the path of the model.")
-    else:
-        options["local_files_only"] = not _check_reachable(str(name))
+    Whatever other libraries raise in here is about what ``name`` stands for.
+    """
+    local = os.path.isdir(name)
+    if not local:
+        _refuse_no_name(name)
+    options["local_files_only"] = local or not _check_reachable(str(name))
     try:
         with quiet():
             loaded = auto_class.from_pretrained(name, **options)
-    except (SafetensorError, OSError, ValueError, RuntimeError, KeyError) as error:
-        reason = str(error).strip().split("\n")[0]
-        why = "its files are damaged or not those of a model" if path.is_dir() else "the hub says"
+    except MemoryError:
+        raise
+    except Exception as error:
+        if local and (trouble := model_folders.obstacle(Path(name))) is not None:
+            raise MinirlhfError(f"{name} {trouble}.") from error
+        reason = str(error).strip().split("\n")[0] or type(error).__name__
+        why = "its files are damaged or not those of a model" if local else "the hub says"
         raise MinirlhfError(
             f"{name} can't be loaded, {why} ({reason}): check the name, or fetch or make it again."
         ) from error
     for model in loaded if isinstance(loaded, tuple) else (loaded,):
         if isinstance(model, nn.Module):
+            refuse_adapters(model)  # where peft is installed, their folder is loaded too
             into_fresh_memory(model)
     return loaded
 
@@ -152,6 +237,16 @@ def quiet() -> Iterator[None]:
         logging.set_verbosity(level)
         if bars:
             logging.enable_progress_bar()
+
+
+def _refuse_no_name(name: str | Path) -> None:
+    """Refuse what is no folder and could be no name on the hub either, by the hub's own rule."""
+    from huggingface_hub.utils import validate_repo_id
+
+    try:
+        validate_repo_id(str(name))
+    except ValueError:
+        raise MinirlhfError(f"There is no folder {name}: check the path of the model.") from None
 
 
 def _check_reachable(name: str) -> bool:
@@ -193,5 +288,7 @@ def check_vocabulary(model, tokenizer, longest: int = 0) -> None:
         have = f"knows {known}" if known else f"has embeddings for {rows} tokens"
         raise MinirlhfError(
             f"{type(model).__name__} {have}, the tokenizer has {of_vocabulary(tokenizer)}: policy, "
-            "reference, reward and value model must share one vocabulary."
+            "reference, reward and value model must share one vocabulary. Where a model and this "
+            "tokenizer do belong together, load them so: load_policy(name, tokenizer), "
+            "ScalarModel.load(name, tokenizer)."
         )

@@ -16,17 +16,20 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from transformers.cache_utils import Cache, DynamicCache
 
 from minirlhf.data.batching import Ids, cut, pad_left, position_ids
 from minirlhf.data.tokenization import check_tokenizer, decode, encode_prompts
+from minirlhf.decoding.cuda_graph import AGREE, AGREE_HALF
 from minirlhf.decoding.decoder import Decoder
 from minirlhf.decoding.kv_cache import can_be_joined, join
 from minirlhf.errors import MinirlhfError
+from minirlhf.fast.unread import on_trial
 from minirlhf.models import never_sampled, next_logits, process_logits
 from minirlhf.pretrained import check_model
 from minirlhf.randomness import generator
@@ -126,9 +129,63 @@ def draw(logits: Tensor, uniforms: Tensor | None) -> tuple[Tensor, Tensor]:
         tokens = probabilities.argmax(-1, keepdim=True)
     else:
         cdf = probabilities.cumsum(-1)
-        tokens = torch.searchsorted(cdf, uniforms.to(cdf)[:, None] * cdf[:, -1:], right=True)
+        whole = cdf[:, -1:]  # to which u times it may round up
+        below = torch.nextafter(whole, torch.zeros_like(whole))
+        at = torch.minimum(uniforms.to(cdf)[:, None] * whole, below)
+        tokens = torch.searchsorted(cdf, at, right=True)
         tokens = tokens.clamp(max=logits.shape[-1] - 1)  # NaN falls off the end
     return tokens.squeeze(-1), probabilities.gather(-1, tokens).squeeze(-1).log()
+
+
+# ------------------------------------------------------------------------------ which models can it
+
+_off: WeakKeyDictionary[nn.Module, float] = WeakKeyDictionary()
+"""By how much, in standard deviations, each policy's logits are off where a cache is used."""
+
+
+def check_policy(policy, tokenizer, longest: int) -> None:
+    """Refuse, before anything is trained, a model that couldn't be sampled from.
+
+    Besides what `check_model` refuses: one whose steps with a cache can't be made, or don't give
+    the logits of its plain forward pass. Found out once per model.
+    """
+    check_model(policy, tokenizer, longest)
+    name = type(policy).__name__
+    if policy not in _off:
+        try:
+            with on_trial(policy):
+                _off[policy] = _off_with_a_cache(policy)
+        except Exception as error:  # whatever an architecture does
+            reason = str(error).strip().split("\n")[0]
+            raise MinirlhfError(
+                f"{name} can't be sampled from here: its cache can't be taken apart by rows, or "
+                f"padded ({type(error).__name__}: {reason}). Take another architecture."
+            ) from error
+    allowed = AGREE if policy.dtype in (torch.float32, torch.float64) else AGREE_HALF
+    if _off[policy] > allowed:
+        raise MinirlhfError(
+            f"{name} can't be sampled from here: where it goes on from a cache, or from a row that "
+            f"is padded, its logits are off by {_off[policy]:.2g} standard deviations (allowed: "
+            f"{allowed:g}). Take another architecture."
+        )
+
+
+def _off_with_a_cache(policy) -> float:
+    """On two made-up prompts, one of them padded, and a token more."""
+    size = policy.get_input_embeddings().num_embeddings
+    prompts = [[(3 + i) % size for i in range(count)] for count in (3, 1)]
+    slots = torch.arange(2, device=policy.device)
+    work = prefill(policy, slots, 1, prompts, pad_token_id=0)
+    cache = join([(work.cache, slots)], int(work.length.max()), 1)
+    ids = torch.tensor([[7 % size], [8 % size]], device=policy.device)
+    further = Decoder(policy)(ids, work.length + 1, cache)
+    off = 0.0
+    for row, prompt in enumerate(prompts):
+        whole = torch.tensor([[*prompt, int(ids[row])]], device=policy.device)
+        plain = policy(input_ids=whole, use_cache=False).logits[0, -2:].float()
+        found = torch.stack([work.logits[row], further[row]]).float()
+        off = max(off, float((found - plain).abs().max() / plain.std()))
+    return off
 
 
 # --------------------------------------------------------------------------------- the rows in work
@@ -217,7 +274,7 @@ def complete(
     encoded = [ids for ids in encode_prompts(tokenizer, prompts) for _ in range(n)]
     if not encoded:
         return []
-    check_model(policy, tokenizer, longest=max(map(len, encoded)) + max_new_tokens)
+    check_policy(policy, tokenizer, longest=max(map(len, encoded)) + max_new_tokens)
     draws = [generator(seed, "complete", row) for row in range(len(encoded))]
     rollout = sample(
         policy,

@@ -27,8 +27,9 @@ from minirlhf.data.records import Record, check_pretraining, check_records
 from minirlhf.data.tokenization import check_tokenizer, encode_demonstrations, encode_documents
 from minirlhf.errors import MinirlhfError
 from minirlhf.models import response_logprobs
-from minirlhf.pretrained import check_model, load_weights, save_model
+from minirlhf.pretrained import load_weights, save_model
 from minirlhf.randomness import permutation, seeded, stream
+from minirlhf.sampling import check_policy
 from minirlhf.training.compute import Compute
 from minirlhf.training.last_steps import LastSteps
 from minirlhf.training.log import Callback
@@ -74,7 +75,7 @@ def train_sft(
     are others, from the same distribution.
     """
     check_tokenizer(tokenizer)
-    check_model(policy, tokenizer, longest=config.max_length)
+    check_policy(policy, tokenizer, longest=config.max_length)
     demonstrations = check_records(demonstrations, "demonstrations")
     data = {
         "demonstrations": fingerprint(demonstrations, "demonstrations"),

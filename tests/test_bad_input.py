@@ -262,6 +262,12 @@ def test_ppo_with_a_reference_of_another_vocabulary(command, refused, world, tmp
     refused(command("ppo", reference=tmp_path / "other"), *words)
 
 
+@pytest.mark.parametrize("name", ["runs/my sft", "x" * 300, "a--b", "runs/.hidden "])
+@pytest.mark.parametrize("option", ["model", "reward"])
+def test_a_folder_that_is_not_there_and_no_name_of_the_hub(option, name, command, refused):
+    refused(command("ppo", **{option: name}), name, "There is no folder", "check the path")
+
+
 def test_hub_out_of_reach(command, refused, monkeypatch):
     monkeypatch.setenv("HF_ENDPOINT", "http://192.0.2.1")  # an address that never answers
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
@@ -546,6 +552,30 @@ def test_folder_that_cannot_be_written(command, refused, tmp_path, monkeypatch):
         monkeypatch.setattr(Path, "mkdir", refuse)
     arguments = command("sft", folder=closed / "run")
     refused(arguments, closed, "permission denied", "another place")
+
+
+@pytest.mark.parametrize("code", [errno.ENAMETOOLONG, errno.ENOENT, errno.EIO, errno.ESTALE])
+def test_whatever_the_system_refuses_is_a_sentence(code, command, refused, monkeypatch):
+    def fails(*_, **__):
+        raise OSError(code, os.strerror(code), "/far/away")
+
+    monkeypatch.setattr("minirlhf.sft._train", fails)
+    refused(command("sft"), "/far/away", os.strerror(code))
+
+
+def test_a_folder_whose_name_is_too_long(command, refused, tmp_path):
+    refused(command("sft", folder=tmp_path / ("x" * 300)), "File name too long", "another place")
+
+
+def test_what_another_library_refuses_is_a_sentence_with_its_name(command, refused, monkeypatch):
+    from packaging.version import Version
+
+    monkeypatch.setattr("minirlhf.sft._train", lambda *_: Version("no version"))
+    words = "packaging refuses this", "InvalidVersion", "no version", "MINIRLHF_TRACEBACK=1"
+    refused(command("sft"), *words)
+    monkeypatch.setenv("MINIRLHF_TRACEBACK", "1")
+    with pytest.raises(ValueError, match="no version"):
+        main(command("sft"))
 
 
 def test_file_in_place_of_the_folder(command, refused, tmp_path):

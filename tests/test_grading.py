@@ -1,7 +1,10 @@
 """The checker: every known mistake by its name, every right answer accepted, nothing else."""
 
+import _thread
 import contextlib
 import math
+import sys
+import threading
 import time
 from functools import partial
 
@@ -11,7 +14,7 @@ from answers import RIGHT
 
 from minirlhf import grading, objectives
 from minirlhf.errors import MinirlhfError
-from minirlhf.grading import check, diagnosis, hint, progress, question, questions
+from minirlhf.grading import check, diagnosis, hint, progress, question, questions, time_limit
 from minirlhf.grading.question_kinds import ChoiceQuestion, FunctionQuestion, MeasuredQuestion, say
 from minirlhf.lesson import languages
 
@@ -208,8 +211,6 @@ def test_a_check_takes_milliseconds():
 
 
 def test_checking_leaves_profilers_and_random_numbers_alone():
-    import sys
-
     def profile(*_):
         return None
 
@@ -407,3 +408,162 @@ def test_the_banks_own_helpers_are_no_answer():
     assert check("rm.ranking_loss", lambda s, r, v: ex05._of_all_pairs(s, r, v)).mistake == (
         "borrowed"
     )
+
+
+# ------------------------------------------------------------------------- answers that never end
+
+
+def calls_itself(p, q):
+    return calls_itself(p, q)
+
+
+def two_call_one_another(p, q):
+    return "log".startswith("l") and sorted([0], key=lambda _: two_call_one_another(p, q))
+
+
+@pytest.mark.parametrize("answer", [calls_itself, two_call_one_another])
+def test_an_endless_recursion_is_named(answer):
+    verdict = check("ppo.k1", answer)
+    assert verdict.mistake == "recursion"
+    assert "calls itself without end (RecursionError" in verdict.message
+    assert "SystemError" not in verdict.message
+
+
+def test_a_deep_recursion_that_ends_is_right():
+    deep = sys.getrecursionlimit() - 150
+
+    def k1(p, q, depth=deep):
+        return k1(p, q, depth - 1) if depth else p - q
+
+    threads = []
+    thread = threading.Thread(target=lambda: threads.append(check("ppo.k1", k1)))
+    thread.start()
+    thread.join()
+    assert threads[0].right, threads[0]
+
+
+def answers_still_running():
+    time.sleep(0.1)
+    return [thread for thread in threading.enumerate() if thread.name == "answer"]
+
+
+def endless(p, q):
+    while True:
+        pass
+
+
+def endless_in_torch(p, q):
+    while True:
+        p = p + q
+
+
+def catches_exceptions(p, q):
+    while True:
+        with contextlib.suppress(Exception):
+            endless(p, q)
+
+
+def catches_some(p, q, caught=4):
+    for _ in range(caught):
+        with contextlib.suppress(BaseException):
+            endless(p, q)
+    return p - q + endless(p, q)
+
+
+def catches_all(p, q, until=0.0):
+    while time.monotonic() < until:
+        try:
+            while time.monotonic() < until:
+                pass
+        except BaseException:
+            pass
+
+
+def sleeps(p, q):
+    time.sleep(4)
+
+
+ENDLESS = [endless, endless_in_torch, catches_exceptions, catches_some]
+
+
+@pytest.mark.parametrize("answer", ENDLESS)
+@pytest.mark.parametrize("main_thread", [True, False])
+def test_an_answer_that_never_ends_comes_back_in_time(answer, main_thread):
+    verdicts, began = [], time.monotonic()
+
+    def work():
+        verdicts.append(check("ppo.k1", answer, seconds=0.2))
+
+    if main_thread:
+        work()
+    else:
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+    assert time.monotonic() - began < 5.0
+    (verdict,) = verdicts
+    assert (verdict.points, verdict.mistake) == (0, "endless")
+    assert "After 0.2 seconds" in verdict.message
+    assert 'check("ppo.k1", …, seconds=300)' in verdict.message
+    assert not answers_still_running()
+    assert check("ppo.k1", lambda p, q: p - q).right
+
+
+@pytest.mark.parametrize("answer", [sleeps, catches_all])
+def test_an_answer_that_cannot_be_stopped_is_left_behind(answer, monkeypatch):
+    monkeypatch.setattr(catches_all, "__defaults__", (time.monotonic() + 4,))
+    began = time.monotonic()
+    verdict = check("ppo.k1", answer, seconds=0.2)
+    assert time.monotonic() - began < 3.5
+    assert verdict.mistake == "endless-still" and "Restart the kernel" in verdict.message
+    assert check("ppo.k1", lambda p, q: p - q).right
+    for thread in answers_still_running():
+        thread.join()
+
+
+def test_a_slow_answer_that_is_right_is_right():
+    def slow(p, q):
+        time.sleep(0.05)
+        return p - q
+
+    assert time_limit.LIMIT >= 20  # a thousand times what an answer takes
+    assert check("ppo.k1", slow).right
+    assert check("ppo.k1", slow, seconds=0.06).mistake == "endless"
+    assert check("ppo.k1", slow, seconds=60).right
+
+
+def test_without_a_limit_an_answer_runs_where_the_caller_is():
+    seen = []
+
+    def looks(p, q):
+        seen.append(threading.current_thread())
+        return p - q
+
+    assert check("ppo.k1", looks, seconds=None).right
+    assert set(seen) == {threading.current_thread()}
+
+
+def test_who_interrupts_a_check_stops_the_answer():
+    threading.Timer(0.3, _thread.interrupt_main).start()
+    with pytest.raises(KeyboardInterrupt):
+        check("ppo.k1", endless, seconds=60)
+    assert not answers_still_running()
+
+
+def test_a_notebooks_kernel_survives_an_endless_answer():
+    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    cells = [
+        "import os; before = os.getpid()\nfrom minirlhf.grading import check",
+        "def answer(p, q):\n    print('begun')\n    while True: pass",
+        "check('ppo.k1', answer, seconds=0.5)",
+        "print(os.getpid() == before, check('ppo.k1', lambda p, q: p - q).right)",
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
+    nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    said = {output.name: output.text for output in notebook.cells[2].outputs if "text" in output}
+    assert said == {"stdout": "begun\n"}
+    results = [
+        output.data["text/plain"] for output in notebook.cells[2].outputs if "data" in output
+    ]
+    assert "After 0.5 seconds" in results[0]
+    assert notebook.cells[3].outputs[0].text == "True True\n"

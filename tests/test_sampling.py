@@ -4,7 +4,7 @@ from tiny import ARCHITECTURES, BOS, EOS, PAD, SHARED, policy, tokenizer
 from transformers import AutoModelForCausalLM, MistralConfig
 
 from minirlhf.data.batching import collate
-from minirlhf.models import never_sampled, response_logprobs
+from minirlhf.models import never_sampled, process_logits, response_logprobs
 from minirlhf.sampling import complete, draw, sample
 
 PROMPTS = [[BOS, *range(40, 40 + n)] for n in (3, 9, 1, 6, 6, 2)]
@@ -99,6 +99,26 @@ def test_draw_is_the_inverse_cdf():
         token, logprob = draw(logits, torch.tensor([u]))
         assert int(token) == expected
         assert float(logprob) == pytest.approx(float(logits[0, expected]), abs=1e-6)
+
+
+def test_a_number_that_rounds_up_to_the_whole_draws_no_suppressed_id():
+    """The last ids have probability 0, and u times the sum of the others is that sum in float32."""
+    for seed in range(20):
+        logits = torch.randn(1, 300, generator=torch.Generator().manual_seed(seed))
+        suppress = torch.zeros(300, dtype=torch.bool)
+        suppress[250:] = True
+        logits = process_logits(logits, 1.0, suppress)
+        for u in (1 - 2**-24, 1 - 2**-23, 1.0):
+            token, logprob = draw(logits, torch.tensor([u]))
+            assert int(token) < 250 and logprob.isfinite(), (seed, u)
+
+
+def test_below_the_whole_every_number_draws_what_it_did():
+    logits = torch.randn(1, 300, generator=torch.Generator().manual_seed(1)).expand(4000, -1)
+    uniforms = torch.rand(4000, generator=torch.Generator().manual_seed(2))
+    cdf = logits.softmax(-1).cumsum(-1)
+    wanted = torch.searchsorted(cdf, uniforms[:, None] * cdf[:, -1:], right=True).squeeze(-1)
+    assert torch.equal(draw(logits, uniforms)[0], wanted)
 
 
 def test_draws_follow_the_distribution():

@@ -1,7 +1,8 @@
 """``minirlhf …``: one command for the whole job, one for each of its stages, some to look around.
 
 What went wrong and can be put right is one line ``error: …`` and exit code 2; an interruption is
-130. A traceback is a bug in minirlhf.
+130. A traceback is a bug in minirlhf. What another library raises is a line too; with
+MINIRLHF_TRACEBACK=1 its traceback is shown.
 """
 
 from __future__ import annotations
@@ -14,10 +15,13 @@ import os
 import re
 import signal
 import sys
+import sysconfig
 import threading
+import traceback
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import minirlhf
 from minirlhf.errors import MinirlhfError
@@ -36,6 +40,7 @@ COMMANDS = {
 }
 """Each command: the module of `minirlhf.cli` that holds it, and what it does."""
 
+PACKAGE = Path(__file__).parents[1]
 RESUMABLE = {"run", "pretrain", "sft", "rm", "ppo"}
 
 
@@ -67,7 +72,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
-        sentence = str(error) if isinstance(error, MinirlhfError) else trouble(error)
+        sentence = str(error)
+        if not isinstance(error, MinirlhfError):
+            shown = os.environ.get("MINIRLHF_TRACEBACK", "") not in ("", "0")
+            sentence = None if shown else trouble(error) or of_others(error)
         if sentence is None:
             raise
         print("error:", " ".join(sentence.split()), file=sys.stderr)
@@ -170,9 +178,29 @@ def trouble(error: BaseException) -> str | None:
         )
     if isinstance(error, ModuleNotFoundError) and not str(error.name).startswith("minirlhf"):
         return f"{error.name} is not installed: minirlhf doctor says what is missing."
+    if isinstance(error, OSError):
+        return f"{place}: {error.strerror or error}; choose another place, or put it right there."
     if error.__context__ is not None:
         return trouble(error.__context__)
     return None
+
+
+def of_others(error: Exception) -> str | None:
+    """The sentence for what an installed library raised, by its name; None for what we did.
+
+    Whose error it is, its innermost frame tells: what others refuse lies in what they were given.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    home = Path(sysconfig.get_path("purelib"))
+    place = Path(frames[-1].filename) if frames else Path()
+    if not place.is_relative_to(home) or place.is_relative_to(PACKAGE):
+        return None
+    reason = str(error).strip().split("\n")[0]
+    return (
+        f"{place.relative_to(home).parts[0]} refuses this ({type(error).__name__}: {reason}). Look "
+        "at the models and files that were named; MINIRLHF_TRACEBACK=1 before the same command "
+        "shows where."
+    )
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -32,9 +33,9 @@ def locate(name: str) -> str | Path:
 
         return base_folder(name)
     folder = Path(name)
-    if (folder / "model").is_dir():
+    if os.path.isdir(folder / "model"):  # unlike Path.is_dir, False where the name is too long
         return folder / "model"
-    if (folder / "checkpoint").is_dir():
+    if os.path.isdir(folder / "checkpoint"):
         raise MinirlhfError(
             f"{folder} is a run that isn't finished, so it has no model/ yet: "
             "give the command that started it again."
@@ -63,7 +64,8 @@ def open_policy(name: str, pad_token: str | None = None):
 def open_reward(name: str, pad_token: str | None = None):
     """A reward model and its tokenizer."""
     place = locate(name)
-    return finite(ScalarModel.load(place), place), open_tokenizer(place, pad_token)
+    tokenizer = open_tokenizer(place, pad_token)
+    return finite(ScalarModel.load(place, tokenizer), place), tokenizer
 
 
 def open_reward_start(name: str, seed: int, pad_token: str | None = None):

@@ -23,7 +23,7 @@ def join(parts: list[tuple[Cache, Tensor]], width: int, room: int) -> Cache:
     """
     caches = [cache for cache, _ in parts]
     if not can_be_joined(caches[0]):
-        caches[0].batch_select_indices(parts[0][1])
+        caches[0].reorder_cache(parts[0][1])
         return caches[0]
     rows = [keep for _, keep in parts]
     layers = zip(*(cache.layers for cache in caches), strict=True)

@@ -61,6 +61,28 @@ def _keeps_documents_apart(backbone) -> bool:
     return torch.allclose(together, alone, atol=1e-3 * float(alone.abs().max()))
 
 
+_causal: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()
+
+
+def is_causal(model) -> bool:
+    """Whether no token sees those that follow it. Found out once per model: in a made-up row the
+    last token is changed, and the hidden states before it must stay.
+    """
+    backbone = model.base_model
+    if backbone not in _causal:
+        rows = backbone.get_input_embeddings().num_embeddings
+        ids = torch.arange(4, device=backbone.device).expand(2, -1) % rows
+        ids = torch.cat([ids, torch.tensor([[4], [5]], device=ids.device) % rows], dim=1)
+        with on_trial(backbone):
+            one, other = (
+                backbone(input_ids=row[None], use_cache=False).last_hidden_state[0, :-1].float()
+                for row in ids
+            )
+        limit = torch.finfo(backbone.dtype).eps ** 0.5 * float(one.std())
+        _causal[backbone] = not float((one - other).abs().max()) > limit  # NaN is told elsewhere
+    return _causal[backbone]
+
+
 def attention_mask(model, mask: Tensor) -> Tensor:
     """``mask``, bool ``[B, 1, T, T]`` and True where a token may look, as ``model`` wants it."""
     if model.config._attn_implementation == "sdpa":

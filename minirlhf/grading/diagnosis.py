@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import torch
 from torch import Tensor, allclose
 
+from minirlhf.grading.time_limit import LIMIT, OutOfTimeError, within
 from minirlhf.grading.trial import (
     Asked,
     Inputs,
@@ -25,21 +27,30 @@ from minirlhf.randomness import generator
 RELATIVE, ABSOLUTE = 1e-4, 1e-5
 
 
-def diagnose(question: Asked, answer: Any) -> tuple[str, dict[str, object]]:
-    """The name of the mistake, or an empty one; and what its message has to tell."""
+def diagnose(
+    question: Asked, answer: Any, seconds: float | None = LIMIT
+) -> tuple[str, dict[str, object]]:
+    """The name of the mistake, or an empty one; and what its message has to tell.
+
+    The answer has so many ``seconds`` in all; None: no limit.
+    """
     if not callable(answer):
         return "not-a-function", {"got": type(answer).__name__}
     with as_shipped(), torch_as_it_starts():
-        return _diagnose(question, answer)
+        return _diagnose(question, answer, seconds)
 
 
-def _diagnose(question: Asked, answer: Callable) -> tuple[str, dict[str, object]]:
+def _diagnose(
+    question: Asked, answer: Callable, seconds: float | None
+) -> tuple[str, dict[str, object]]:
     cases = [question.inputs(generator(n, question.key)) for n in range(question.cases)]
     try:
-        with watched(question, cases) as borrowed:
-            tried = [run(question, answer, case) for case in cases]
+        tried, borrowed = within(seconds, lambda: _try(question, answer, cases))
     except RefusedError as refused:
         return refused.name, refused.fields
+    except OutOfTimeError as error:
+        name = "endless-still" if error.still_running else "endless"
+        return name, {"seconds": f"{error.seconds:g}", "question": question.key}
     if borrowed:
         return "borrowed", {"name": borrowed[0]}
     right = [run(question, question.reference, case) for case in cases]
@@ -56,6 +67,18 @@ def _diagnose(question: Asked, answer: Callable) -> tuple[str, dict[str, object]
     if values_right:
         return gradient_mistake(tried)
     return value_mistake(cases, tried, right)
+
+
+def _try(question: Asked, answer: Callable, cases: list[Inputs]) -> tuple[list[Trial], list[str]]:
+    """The answer's trials, and what it calls that it may not stand on.
+
+    That is looked at in a second run: to watch changes what a deep recursion does.
+    """
+    tried = [run(question, answer, case) for case in cases]
+    with watched(question, cases) as borrowed, suppress(RefusedError):
+        for case in cases:
+            run(question, answer, case)
+    return tried, borrowed
 
 
 def close(one: Tensor, other: Tensor) -> bool:

@@ -20,6 +20,7 @@ from typing import Any
 import torch
 
 from minirlhf.grading.diagnosis import diagnose
+from minirlhf.grading.time_limit import LIMIT
 from minirlhf.grading.trial import Inputs
 from minirlhf.lesson.languages import Texts
 
@@ -80,15 +81,20 @@ class Question(ABC):
         """The names of the wrong answers it knows."""
 
     @abstractmethod
-    def judge(self, answer: Any, predicted: float | None) -> tuple[str, str]:
+    def judge(self, answer: Any, predicted: float | None, seconds: float | None) -> tuple[str, str]:
         """The mistake's name and message; no name if the answer is right."""
 
-    def verdict(self, answer: Any, predicted: float | None = None) -> Verdict:
-        """Points, or the named mistake. Whatever the answer is, this doesn't raise."""
+    def verdict(
+        self, answer: Any, predicted: float | None = None, seconds: float | None = LIMIT
+    ) -> Verdict:
+        """Points, or the named mistake. Whatever the answer is, this doesn't raise.
+
+        A function has so many ``seconds``; None: no limit.
+        """
         if answer is None or answer is ...:
             mistake, message = "unwritten", say("common.unwritten")
         else:
-            mistake, message = self.judge(answer, predicted)
+            mistake, message = self.judge(answer, predicted, seconds)
         points = 0 if mistake else self.points
         return Verdict(self.key, points, self.points, mistake, message)
 
@@ -125,8 +131,8 @@ class FunctionQuestion(Question):
     def mistakes(self) -> tuple[str, ...]:
         return ("zero", *self.wrong)
 
-    def judge(self, answer: Any, predicted: float | None) -> tuple[str, str]:
-        name, fields = diagnose(self, answer)
+    def judge(self, answer: Any, predicted: float | None, seconds: float | None) -> tuple[str, str]:
+        name, fields = diagnose(self, answer, seconds)
         if not name:
             return "", say("common.right")
         own = f"{self.key}.{name}"
@@ -144,7 +150,7 @@ class ChoiceQuestion(Question):
     def mistakes(self) -> tuple[str, ...]:
         return tuple(letter for letter in self.letters if letter != self.right)
 
-    def judge(self, answer: Any, predicted: float | None) -> tuple[str, str]:
+    def judge(self, answer: Any, predicted: float | None, seconds: float | None) -> tuple[str, str]:
         letter = answer.strip().upper() if isinstance(answer, str) else ""
         if letter not in tuple(self.letters):
             return "no-letter", say("common.no-letter", letters=", ".join(self.letters))
@@ -168,7 +174,7 @@ class MeasuredQuestion(Question):
     def mistakes(self) -> tuple[str, ...]:
         return ("zero", *self.wrong)
 
-    def judge(self, answer: Any, predicted: float | None) -> tuple[str, str]:
+    def judge(self, answer: Any, predicted: float | None, seconds: float | None) -> tuple[str, str]:
         measured, guess = _number(answer), _number(predicted)
         if measured is None:
             return "no-number", say("common.no-number")

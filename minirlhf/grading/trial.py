@@ -20,6 +20,7 @@ from torch import Tensor
 
 from minirlhf import objectives
 from minirlhf.data import batching
+from minirlhf.grading.time_limit import StoppedError
 
 Inputs = dict[str, Any]
 """The arguments of one case: tensors, numbers, functions."""
@@ -76,8 +77,10 @@ def run(question: Asked, function: Callable, case: Inputs) -> Trial:
         results = as_results(function(*given.values()))
         modified = next((name for name in leaves if not _alike(given[name], case[name])), "")
         gradients = gradients_of(results, [leaves[name] for name in question.differentiable])
-    except RefusedError:
+    except (RefusedError, StoppedError):
         raise
+    except RecursionError as error:
+        raise RefusedError("recursion", error=told(error)) from None
     except (Exception, SystemExit) as error:
         raise RefusedError("exception", error=told(error)) from None
     return Trial(tuple(result.detach() for result in results), gradients, modified)

@@ -114,15 +114,8 @@ def publish(run: Path, tokenizer: PreTrainedTokenizerFast, target: Path) -> None
         save_model(load_policy(run / "model").half(), tokenizer, folder)
         (folder / "log.jsonl").write_text(thinned_log(run / "metrics.jsonl"), encoding="utf-8")
         write_card(folder, run, target.name)
-        readable(folder)
 
     replace_folder(target, fill)
-
-
-def readable(folder: Path) -> None:
-    """Let everyone read what lies in ``folder``: safetensors are written for their owner alone."""
-    for file in folder.iterdir():
-        file.chmod(0o644)
 
 
 def remake_voted(
@@ -141,7 +134,6 @@ def remake_voted(
         log = thinned_log(folder / "votes" / "metrics.jsonl")
         (beside / "log.jsonl").write_text(log, encoding="utf-8")
         write_voted_card(beside, folder / "votes")
-        readable(beside)
 
     replace_folder(target, fill)
 
