@@ -15,9 +15,10 @@ import torch
 from minirlhf import objectives
 from minirlhf.config import PretrainConfig
 from minirlhf.data.batching import PIECE_TOKENS, micro_batches
+from minirlhf.data.conversations import as_text
 from minirlhf.data.fingerprints import fingerprint
 from minirlhf.data.packing import PackedRows, collate_packed, pack
-from minirlhf.data.records import Record, check_records
+from minirlhf.data.records import Record
 from minirlhf.data.tokenization import check_tokenizer, encode_documents
 from minirlhf.models import packed_logprobs
 from minirlhf.pretrained import check_model, load_weights, save_model
@@ -56,7 +57,7 @@ def train_base(
     """
     check_tokenizer(tokenizer)
     check_model(model, tokenizer, longest=config.context)
-    documents = check_records(documents, "documents")
+    documents = as_text(tokenizer, documents, "documents")
     data = {
         "documents": fingerprint(documents, "documents"),
         **starts_from(folder, tokenizer, model=model),
@@ -81,9 +82,8 @@ def _train(
     corpus = Corpus(tokenizer, documents, config.context, config.seed)
     held_out = None
     if validation is not None:
-        held_out = Corpus(
-            tokenizer, check_records(validation, "documents"), config.context, config.seed
-        )
+        validation = as_text(tokenizer, validation, "documents")
+        held_out = Corpus(tokenizer, validation, config.context, config.seed)
     optimizer = run.track(
         "model",
         Optimizer(

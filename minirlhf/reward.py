@@ -22,14 +22,16 @@ from torch import Tensor
 from minirlhf import objectives
 from minirlhf.config import RewardConfig
 from minirlhf.data.batching import Ids, by_length, collate, cut, micro_batches
+from minirlhf.data.conversations import as_text
 from minirlhf.data.fingerprints import fingerprint
-from minirlhf.data.records import Record, as_rankings, check_records
+from minirlhf.data.records import Record
 from minirlhf.data.shared_prompts import branch
 from minirlhf.data.tokenization import (
     check_tokenizer,
     encode_completions,
     encode_demonstrations,
     encode_prompts,
+    refuse_long,
 )
 from minirlhf.errors import MinirlhfError
 from minirlhf.models import ScalarModel
@@ -62,6 +64,11 @@ class RankedPrompt(NamedTuple):
     ranks: list[int]
 
     @property
+    def length(self) -> int:
+        """Tokens of the prompt and the longest completion."""
+        return len(self.prompt) + max(map(len, self.completions))
+
+    @property
     def has_pairs(self) -> bool:
         return len(set(self.ranks)) > 1
 
@@ -80,12 +87,13 @@ def train_reward(
     """Train ``model`` (in place; `ScalarModel.from_policy` makes one) on rankings or comparisons.
 
     ``demonstrations`` set the bias. ``validation`` rankings give ``validation/accuracy`` and
-    ``validation/loss`` at the end of each epoch.
+    ``validation/loss`` at the end of each epoch. Conversations go through the
+    tokenizer's chat template.
     """
     check_tokenizer(tokenizer)
     check_model(model.classifier, tokenizer, longest=config.max_length)
-    rankings = as_rankings(rankings)
-    demonstrations = check_records(demonstrations, "demonstrations")
+    rankings = as_text(tokenizer, rankings, "rankings")
+    demonstrations = as_text(tokenizer, demonstrations, "demonstrations")
     data = {
         "rankings": fingerprint(rankings, "rankings"),
         "demonstrations": fingerprint(demonstrations, "demonstrations"),
@@ -113,7 +121,8 @@ def _train(
     examples = encode_demonstrations(tokenizer, demonstrations, config.max_length)
     held_out = []
     if validation is not None:
-        held_out = encode_rankings(tokenizer, as_rankings(validation), config.max_length)
+        validation = as_text(tokenizer, validation, "rankings")
+        held_out = encode_rankings(tokenizer, validation, config.max_length)
     optimizer = run.track(
         "model",
         Optimizer(
@@ -165,20 +174,18 @@ def _train(
 def encode_rankings(tokenizer, rankings: Sequence[Record], max_length: int) -> list[RankedPrompt]:
     """Ids of the rankings that fit into ``max_length`` tokens and aren't one great tie."""
     prompts = encode_prompts(tokenizer, [record["prompt"] for record in rankings])
-    flat = encode_completions(
-        tokenizer, [text for record in rankings for text in record["completions"]]
+    flat = iter(
+        encode_completions(tokenizer, [c for record in rankings for c in record["completions"]])
     )
-    items, start, too_long, ties = [], 0, 0, 0
-    for record, prompt in zip(rankings, prompts, strict=True):
-        completions = flat[start : start + len(record["completions"])]
-        start += len(completions)
-        item = RankedPrompt(prompt, completions, list(record["ranks"]))
-        if len(prompt) + max(map(len, completions)) > max_length:
-            too_long += 1
-        elif not item.has_pairs:
-            ties += 1
-        else:
-            items.append(item)
+    everything = [
+        RankedPrompt(prompt, [next(flat) for _ in record["completions"]], list(record["ranks"]))
+        for record, prompt in zip(rankings, prompts, strict=True)
+    ]
+    lengths = [item.length for item in everything]
+    refuse_long(rankings, lengths, max_length, "max_length")
+    short = [item for item in everything if item.length <= max_length]
+    items = [item for item in short if item.has_pairs]
+    too_long, ties = len(everything) - len(short), len(short) - len(items)
     if not items:
         raise MinirlhfError(
             f"No ranking is left to learn from: {too_long} of {len(rankings)} exceed max_length = "
@@ -203,7 +210,7 @@ def accumulate_ranking(
     optimizer: Optimizer | None = None,
 ) -> objectives.Ranking:
     """The ranking loss of a batch, with an optimizer its gradients too. Any cut gives the same."""
-    lengths = [len(item.prompt) + max(map(len, item.completions)) for item in batch]
+    lengths = [item.length for item in batch]
     loss = torch.zeros((), device=compute.device)
     pairs = correct = torch.zeros((), dtype=torch.long, device=compute.device)
     rows = compute.share(by_length(range(len(batch)), lengths))
