@@ -35,6 +35,7 @@ _PLACES = {
     "objectives": "sft_loss ptx_loss ranking_loss reward_bias best_of_n kl_k1 kl_k2 kl_k3 "
     "shaped_rewards gae whiten policy_loss value_loss rlhf_objective token_logprobs",
     "data.loading": "load_records",
+    "tinytown.bases": "base_folder",
     "errors": "MinirlhfError",
 }
 _MODULE_OF = {name: module for module, names in _PLACES.items() for name in names.split()}

@@ -172,7 +172,8 @@ def _split(record: Record, kind: str, where: str) -> Record:
         record = {**record, "completion": record["messages"]}
     if not all(column in record for column in columns):
         return record
-    answers = list(record[columns[0]]) if kind == "rankings" else [record[c] for c in columns]
+    answers = record["completions"] if kind == "rankings" else [record[c] for c in columns]
+    answers = list(answers) if isinstance(answers, (list, tuple)) else [answers]
     asked = record.get("prompt")
     if "prompt" not in record and answers and all(map(_is_transcript, answers)):
         answers = [_from_transcript(text) for text in answers]
@@ -193,7 +194,7 @@ def _split(record: Record, kind: str, where: str) -> Record:
     shared = 0
     while all(len(t) > shared and t[shared] == talks[0][shared] for t in talks):
         shared += 1
-    while shared and not all(len(t) > shared and _role(t[shared]) == "assistant" for t in talks):
+    while shared and not all(len(t) > shared and t[shared]["role"] == "assistant" for t in talks):
         shared -= 1
     if not shared:
         raise MinirlhfError(
@@ -206,32 +207,25 @@ def _split(record: Record, kind: str, where: str) -> Record:
 
 
 def _with_prompt(record: Record, where: str) -> Record:
-    """The record with the prompt of whatever it holds, if that is a conversation."""
+    """The record with the prompt of whatever it holds, if that is a conversation, and no more."""
     if is_talk(record.get("prompt")):
-        messages = _messages(record["prompt"], where)
-        if messages[-1]["role"] == "assistant":
+        prompt = _messages(record["prompt"], where)
+        if prompt[-1]["role"] == "assistant":
             raise MinirlhfError(f"{where}: the prompt ends with the assistant's own message.")
-        return {**record, "prompt": messages}
-    if "completion" not in record and is_talk(record.get("messages")):
-        messages = _messages(record["messages"], where)
-        asked = messages[:-1] if messages[-1]["role"] == "assistant" else messages
-        if not asked:
+    elif "completion" not in record and is_talk(record.get("messages")):
+        prompt = _messages(record["messages"], where)
+        prompt = prompt[:-1] if prompt[-1]["role"] == "assistant" else prompt
+        if not prompt:
             raise MinirlhfError(f"{where}: the conversation has no prompt before its answer.")
-        return {**record, "prompt": asked}
-    for kind in ("demonstrations", "comparisons", "rankings"):
-        values = [record.get(column) for column in ANSWERS[kind]]
-        values = values[0] if kind == "rankings" and isinstance(values[0], list) else values
-        if "prompt" not in record or any(map(is_talk, values)):
-            record = {**record, **_prompt_of(_split(record, kind, where))}
-    return record
-
-
-def _prompt_of(record: Record) -> Record:
-    return {"prompt": record["prompt"]} if "prompt" in record else {}
-
-
-def _role(message: Mapping[str, str]) -> str:
-    return message["role"]
+    else:
+        kinds = ("demonstrations", "comparisons", "rankings")
+        found = (_split(record, kind, where).get("prompt") for kind in kinds)
+        prompt = next((prompt for prompt in found if is_talk(prompt)), None)
+    if prompt is None:
+        return record
+    answers = {"messages", "completion", "chosen", "rejected", "completions"}
+    rest = {name: value for name, value in record.items() if name not in answers}
+    return {**rest, "prompt": prompt}
 
 
 def _messages(value: Any, where: str) -> Messages:

@@ -22,6 +22,8 @@ from minirlhf.errors import MinirlhfError
 Ids = list[int]
 CHUNK = 4096
 """Texts that a tokenizer gets at once."""
+WAIT = 2.0
+"""Seconds before tokenising shows how far it is."""
 
 
 class TooLongError(MinirlhfError):
@@ -221,7 +223,7 @@ def _bar(total: int):
         total=total,
         desc="tokenising",
         unit=" texts",
-        delay=2.0,
+        delay=WAIT,
         leave=False,
         mininterval=0.1 if sys.stderr.isatty() else 10.0,
         disable=second or total <= CHUNK,
