@@ -11,9 +11,9 @@ The three steps on data of your own, in a few lines:
 
 The stages: `train_base`, `train_sft`, `train_reward`, `train_ppo`, each with a config and a run
 folder, in which the same call goes on where it was. Models and data: `load_policy`,
-`load_tokenizer`, `save_model`, `ScalarModel`. Looking: `complete`, `score_texts`. The equations are
-functions of tensors, in `minirlhf.objectives`. In their plainest form the three steps stand in
-`minirlhf.plain`: read those first.
+`load_tokenizer`, `save_model`, `ScalarModel`, `load_records`. Looking: `complete`, `score_texts`.
+The equations are functions of tensors, in `minirlhf.objectives`. In their plainest form the three
+steps stand in `minirlhf.plain`: read those first.
 
 Names are imported when they are first asked for.
 """
@@ -34,6 +34,8 @@ _PLACES = {
     "sampling": "complete sample",
     "objectives": "sft_loss ptx_loss ranking_loss reward_bias best_of_n kl_k1 kl_k2 kl_k3 "
     "shaped_rewards gae whiten policy_loss value_loss rlhf_objective token_logprobs",
+    "data.loading": "load_records",
+    "tinytown.bases": "base_folder",
     "errors": "MinirlhfError",
 }
 _MODULE_OF = {name: module for module, names in _PLACES.items() for name in names.split()}

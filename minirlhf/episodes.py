@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from minirlhf import objectives
 from minirlhf.data.batching import Sequences, by_length, collate
 from minirlhf.data.records import Record
-from minirlhf.data.tokenization import decode, encode_prompts
+from minirlhf.data.tokenization import decode, encode_prompts, refuse_long
 from minirlhf.errors import MinirlhfError
 from minirlhf.models import (
     Reward,
@@ -116,7 +116,9 @@ class Episodes(NamedTuple):
 def encode(tokenizer, records: Sequence[Record], longest: int) -> list[Prompt]:
     """The prompts of at most ``longest`` tokens; App. C drops those beyond 1k."""
     texts = [record["prompt"] for record in records]
-    pairs = zip(texts, encode_prompts(tokenizer, texts), strict=True)
+    encoded = encode_prompts(tokenizer, texts)
+    refuse_long(records, list(map(len, encoded)), longest, "max_prompt")
+    pairs = zip(texts, encoded, strict=True)
     prompts = [Prompt(text, ids) for text, ids in pairs if len(ids) <= longest]
     if not prompts:
         raise MinirlhfError(f"No prompt has at most max_prompt = {longest} tokens: raise it.")

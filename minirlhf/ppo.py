@@ -27,9 +27,10 @@ from torch import Tensor, nn
 from minirlhf import objectives
 from minirlhf.config import PPOConfig
 from minirlhf.data.batching import PIECE_TOKENS, micro_batches
+from minirlhf.data.conversations import as_text, pretraining_text
 from minirlhf.data.fingerprints import fingerprint
 from minirlhf.data.packing import collate_packed, pack
-from minirlhf.data.records import Record, check_pretraining, check_records
+from minirlhf.data.records import Record
 from minirlhf.data.tokenization import check_tokenizer, encode_documents
 from minirlhf.episodes import (
     Episodes,
@@ -86,16 +87,15 @@ def train_ppo(
     check_tokenizer(tokenizer)
     models = Models(policy, reference, reward_model, value_model, tokenizer, config.temperature)
     models.check(longest=config.max_prompt + config.max_response)
-    records = check_records(prompts, "prompts")
+    records = as_text(tokenizer, prompts, "prompts")
     start = {"policy": policy, "reference": reference, "reward": reward_model, "value": value_model}
     data = {"prompts": fingerprint(records, "prompts"), **starts_from(folder, tokenizer, **start)}
     if config.ptx_gamma:
-        pretraining = check_pretraining(pretraining, f"ptx_gamma = {config.ptx_gamma:g}")
+        pretraining = pretraining_text(tokenizer, pretraining, ptx_gamma=config.ptx_gamma)
         data["pretraining"] = fingerprint(pretraining, "documents")
         if not config.ptx_examples_per_episode:
             raise MinirlhfError(
-                f"ptx_gamma = {config.ptx_gamma:g}, but ptx_examples_per_episode = 0, so there is "
-                "nothing to weigh: raise that (paper: 8), or set ptx_gamma to 0."
+                "ptx_gamma is set, but ptx_examples_per_episode = 0: raise that (paper: 8)."
             )
     with Run(folder, "ppo", config, data=data, callback=callback) as run:
         if run.result is None:

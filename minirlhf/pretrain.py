@@ -15,9 +15,10 @@ import torch
 from minirlhf import objectives
 from minirlhf.config import PretrainConfig
 from minirlhf.data.batching import PIECE_TOKENS, micro_batches
+from minirlhf.data.conversations import as_text
 from minirlhf.data.fingerprints import fingerprint
 from minirlhf.data.packing import PackedRows, collate_packed, pack
-from minirlhf.data.records import Record, check_records
+from minirlhf.data.records import Record
 from minirlhf.data.tokenization import check_tokenizer, encode_documents
 from minirlhf.models import packed_logprobs
 from minirlhf.pretrained import load_weights, save_model
@@ -58,13 +59,13 @@ def train_base(
     """
     check_tokenizer(tokenizer)
     check_policy(model, tokenizer, longest=config.context)
-    documents = check_records(documents, "documents")
+    documents = as_text(tokenizer, documents, "documents")
     data = {
         "documents": fingerprint(documents, "documents"),
         **starts_from(folder, tokenizer, model=model),
     }
     if validation is not None:
-        validation = check_records(validation, "documents")
+        validation = as_text(tokenizer, validation, "documents")
         data["validation"] = fingerprint(validation, "documents")
     with Run(folder, "pretrain", config, data=data, callback=callback) as run:
         if run.result is None:

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from minirlhf.data import hub, model_folders
+from minirlhf.data.conversations import PLAIN_TEMPLATE
 from minirlhf.data.fingerprints import of_vocabulary
 from minirlhf.errors import MinirlhfError
 from minirlhf.fast.mask_support import is_causal
@@ -20,16 +21,21 @@ from minirlhf.fast.modules import use_fast_kernels
 from minirlhf.randomness import seeded
 
 
-def load_tokenizer(name: str | Path, *, pad_token: str | None = None):
+def load_tokenizer(
+    name: str | Path, *, pad_token: str | None = None, chat_template: str | None = None
+):
     """A tokenizer from a folder or the hub, padding on the left; checked by the stages that use it.
 
     ``pad_token`` adds a pad token to a tokenizer that has none of its own (gpt2: ``"<|pad|>"``).
+    ``chat_template`` sets what writes conversations: Jinja, or "plain" ("Human: …", "Assistant: …")
     """
     from transformers import AutoTokenizer
 
     tokenizer = _from_pretrained(AutoTokenizer, name)
     if pad_token is not None and tokenizer.pad_token != pad_token:
         tokenizer.add_special_tokens({"pad_token": pad_token})
+    if chat_template is not None:
+        tokenizer.chat_template = PLAIN_TEMPLATE if chat_template == "plain" else chat_template
     tokenizer.padding_side = "left"
     return tokenizer
 

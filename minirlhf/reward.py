@@ -22,14 +22,16 @@ from torch import Tensor
 from minirlhf import objectives
 from minirlhf.config import RewardConfig
 from minirlhf.data.batching import Ids, by_length, collate, cut, micro_batches
+from minirlhf.data.conversations import as_text
 from minirlhf.data.fingerprints import fingerprint
-from minirlhf.data.records import Record, as_rankings, check_records
+from minirlhf.data.records import Record
 from minirlhf.data.shared_prompts import branch
 from minirlhf.data.tokenization import (
     check_tokenizer,
     encode_completions,
     encode_demonstrations,
     encode_prompts,
+    refuse_long,
 )
 from minirlhf.errors import MinirlhfError
 from minirlhf.models import ScalarModel
@@ -63,6 +65,11 @@ class RankedPrompt(NamedTuple):
     ranks: list[int]
 
     @property
+    def length(self) -> int:
+        """Tokens of the prompt and the longest completion."""
+        return len(self.prompt) + max(map(len, self.completions))
+
+    @property
     def has_pairs(self) -> bool:
         return len(set(self.ranks)) > 1
 
@@ -87,19 +94,19 @@ def train_reward(
     """Train ``model`` (in place; `ScalarModel.from_policy` makes one) on rankings or comparisons.
 
     ``demonstrations`` set the bias. ``validation`` rankings give ``validation/accuracy`` and
-    ``validation/loss`` at the end of each epoch.
+    ``validation/loss`` at the end of each epoch. Conversations go through the chat template.
     """
     check_tokenizer(tokenizer)
     check_model(model.classifier, tokenizer, longest=config.max_length)
-    rankings = as_rankings(rankings)
-    demonstrations = check_records(demonstrations, "demonstrations")
+    rankings = as_text(tokenizer, rankings, "rankings")
+    demonstrations = as_text(tokenizer, demonstrations, "demonstrations")
     data = {
         "rankings": fingerprint(rankings, "rankings"),
         "demonstrations": fingerprint(demonstrations, "demonstrations"),
         **starts_from(folder, tokenizer, model=model),
     }
     if validation is not None:
-        validation = as_rankings(validation)
+        validation = as_text(tokenizer, validation, "rankings")
         data["validation"] = fingerprint(validation, "rankings")
     with Run(folder, "reward", config, data=data, callback=callback) as run:
         if run.result is None:
@@ -124,12 +131,8 @@ def _train(
     held_out = []
     if validation is not None:
         held_out = encode_rankings(tokenizer, validation, config.max_length)
-    optimizer = run.track(
-        "model",
-        Optimizer(
-            run.compute, model, betas=config.betas, decay=config.weight_decay, clip=config.grad_clip
-        ),
-    )
+    adam = {"betas": config.betas, "decay": config.weight_decay, "clip": config.grad_clip}
+    optimizer = run.track("model", Optimizer(run.compute, model, **adam))
     model.eval()  # no dropout: the paper states none for the reward model
     steps_per_epoch = -(-len(items) // config.batch)
     total = steps_per_epoch * config.epochs
@@ -178,22 +181,18 @@ def encode_rankings(tokenizer, rankings: Sequence[Record], max_length: int) -> l
     contradict themselves.
     """
     prompts = encode_prompts(tokenizer, [record["prompt"] for record in rankings])
-    flat = encode_completions(
-        tokenizer, [text for record in rankings for text in record["completions"]]
-    )
-    items, start, too_long, ties, contradictory = [], 0, 0, 0, 0
-    for record, prompt in zip(rankings, prompts, strict=True):
-        completions = flat[start : start + len(record["completions"])]
-        start += len(completions)
-        item = RankedPrompt(prompt, completions, list(record["ranks"]))
-        if len(prompt) + max(map(len, completions)) > max_length:
-            too_long += 1
-        elif not item.has_pairs:
-            ties += 1
-        elif item.contradicts_itself:
-            contradictory += 1
-        else:
-            items.append(item)
+    texts = [text for record in rankings for text in record["completions"]]
+    flat = iter(encode_completions(tokenizer, texts))
+    everything = [
+        RankedPrompt(prompt, [next(flat) for _ in record["completions"]], list(record["ranks"]))
+        for record, prompt in zip(rankings, prompts, strict=True)
+    ]
+    lengths = [item.length for item in everything]
+    refuse_long(rankings, lengths, max_length, "max_length")
+    short = [item for item in everything if item.length <= max_length]
+    items = [item for item in short if item.has_pairs and not item.contradicts_itself]
+    too_long, ties = len(everything) - len(short), sum(not item.has_pairs for item in short)
+    contradictory = len(short) - ties - len(items)
     reasons = [f"{too_long} exceed max_length = {max_length} tokens"] * bool(too_long)
     reasons += [f"{ties} hold nothing but ties"] * bool(ties)
     reasons += [f"{contradictory} rank identical completions unlike"] * bool(contradictory)
@@ -214,7 +213,7 @@ def accumulate_ranking(
     optimizer: Optimizer | None = None,
 ) -> objectives.Ranking:
     """The ranking loss of a batch, with an optimizer its gradients too. Any cut gives the same."""
-    lengths = [len(item.prompt) + max(map(len, item.completions)) for item in batch]
+    lengths = [item.length for item in batch]
     loss = torch.zeros((), device=compute.device)
     pairs = correct = torch.zeros((), dtype=torch.long, device=compute.device)
     rows = compute.share(by_length(range(len(batch)), lengths))

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from transformers.cache_utils import Cache, DynamicCache
 
 from minirlhf.data.batching import Ids, cut, pad_left, position_ids
+from minirlhf.data.conversations import Messages, prompt_text
 from minirlhf.data.tokenization import check_tokenizer, decode, encode_prompts
 from minirlhf.decoding.cuda_graph import AGREE, AGREE_HALF
 from minirlhf.decoding.decoder import Decoder
@@ -255,7 +256,7 @@ def refill(
 def complete(
     policy,
     tokenizer,
-    prompts: Sequence[str],
+    prompts: Sequence[str | Messages | Ids],
     *,
     max_new_tokens: int = 64,
     temperature: float = 1.0,
@@ -267,11 +268,15 @@ def complete(
 ) -> list[str]:
     """Answer prompts as text, ``n`` times each (the answers to one prompt lie next to one another).
 
-    Row i draws from (seed, i), so the answers don't depend on ``micro_batch``. ``stop`` cuts each
-    answer where that string first occurs; ``progress(done, total)`` is called now and then.
+    A prompt is a text, a list of messages (for the tokenizer's chat template), or ids. Row i draws
+    from (seed, i), so the answers don't depend on ``micro_batch``. ``stop`` cuts each answer where
+    that string first occurs; ``progress(done, total)`` is called now and then.
     """
     check_tokenizer(tokenizer)
-    encoded = [ids for ids in encode_prompts(tokenizer, prompts) for _ in range(n)]
+    if not (prompts and isinstance(prompts[0], list) and isinstance(prompts[0][0], int)):
+        texts = [prompt_text(tokenizer, prompt, f"prompt {i}") for i, prompt in enumerate(prompts)]
+        prompts = encode_prompts(tokenizer, texts)
+    encoded = [ids for ids in prompts for _ in range(n)]
     if not encoded:
         return []
     check_policy(policy, tokenizer, longest=max(map(len, encoded)) + max_new_tokens)

@@ -22,8 +22,9 @@ from torch import nn
 from minirlhf import objectives
 from minirlhf.config import SFTConfig
 from minirlhf.data.batching import collate
+from minirlhf.data.conversations import as_text, pretraining_text
 from minirlhf.data.fingerprints import fingerprint
-from minirlhf.data.records import Record, check_pretraining, check_records
+from minirlhf.data.records import Record
 from minirlhf.data.tokenization import check_tokenizer, encode_demonstrations, encode_documents
 from minirlhf.errors import MinirlhfError
 from minirlhf.models import response_logprobs
@@ -67,7 +68,7 @@ def train_sft(
 
     ``config.pretrain_mix`` of each batch are documents (column ``text``) of ``pretraining``, whose
     every token counts like a completion's. ``validation`` demonstrations give ``validation/loss``
-    per epoch.
+    per epoch. Conversations (column ``messages``) go through the tokenizer's chat template.
 
     Bit for bit the same at the same settings and number of processes. Another `micro_batch` or
     number of processes changes no number by more than rounding, but for dropout: its masks are
@@ -76,16 +77,16 @@ def train_sft(
     """
     check_tokenizer(tokenizer)
     check_policy(policy, tokenizer, longest=config.max_length)
-    demonstrations = check_records(demonstrations, "demonstrations")
+    demonstrations = as_text(tokenizer, demonstrations, "demonstrations")
     data = {
         "demonstrations": fingerprint(demonstrations, "demonstrations"),
         **starts_from(folder, tokenizer, policy=policy),
     }
     if validation is not None:
-        validation = check_records(validation, "demonstrations")
+        validation = as_text(tokenizer, validation, "demonstrations")
         data["validation"] = fingerprint(validation, "demonstrations")
     if config.pretrain_mix:
-        pretraining = check_pretraining(pretraining, f"pretrain_mix = {config.pretrain_mix:g}")
+        pretraining = pretraining_text(tokenizer, pretraining, pretrain_mix=config.pretrain_mix)
         data["pretraining"] = fingerprint(pretraining, "documents")
     if not set_residual_dropout(policy, config.residual_dropout) and config.residual_dropout:
         warnings.warn(

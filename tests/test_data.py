@@ -25,9 +25,10 @@ from minirlhf.data.batching import (
     pad_left,
     pad_right,
 )
+from minirlhf.data.conversations import as_text
 from minirlhf.data.fingerprints import fingerprint
 from minirlhf.data.packing import block_diagonal_mask, collate_packed, pack
-from minirlhf.data.records import as_rankings, check_records, read_jsonl, write_jsonl
+from minirlhf.data.records import read_jsonl, write_jsonl
 from minirlhf.data.tokenization import (
     check_tokenizer,
     decode,
@@ -95,21 +96,23 @@ def test_jsonl_missing_folder_and_encoding(tmp_path):
 
 
 def test_datasets_and_lists_are_alike():
-    records = check_records(Dataset.from_list(DEMONSTRATIONS), "demonstrations")
+    records = as_text(tokenizer(), Dataset.from_list(DEMONSTRATIONS), "demonstrations")
     assert fingerprint(records, "demonstrations") == fingerprint(DEMONSTRATIONS, "demonstrations")
     assert fingerprint(records[1:], "demonstrations") != fingerprint(records, "demonstrations")
     with pytest.raises(
         MinirlhfError, match="demonstrations, row 1: column 'completion' is missing"
     ):
-        check_records([DEMONSTRATIONS[0], {"prompt": "a"}], "demonstrations")
+        as_text(tokenizer(), [DEMONSTRATIONS[0], {"prompt": "a"}], "demonstrations")
     with pytest.raises(MinirlhfError, match="empty"):
-        check_records([], "prompts")
+        as_text(tokenizer(), [], "prompts")
 
 
 def test_comparisons_are_rankings_of_two():
-    [ranking] = as_rankings([{"prompt": "a", "chosen": "b", "rejected": "c", "who": 1}])
+    [ranking] = as_text(
+        tokenizer(), [{"prompt": "a", "chosen": "b", "rejected": "c", "who": 1}], "rankings"
+    )
     assert (ranking["completions"], ranking["ranks"], ranking["who"]) == (["b", "c"], [1, 2], 1)
-    assert as_rankings(RANKINGS) == RANKINGS
+    assert as_text(tokenizer(), RANKINGS, "rankings") == RANKINGS
 
 
 # ----------------------------------------------------------------------------------------- encoding

@@ -43,8 +43,10 @@ class Chat:
     """Sample so many replies and show the one that the reward model likes best."""
     max_response: int = 64
     """Tokens a reply may have."""
+    template: bool = True
+    """Write every prompt with the tokenizer's chat template, if it has one."""
     newline: bool = True
-    """End every prompt with a newline, as Tinytown's prompts do."""
+    """Without a template, end every prompt with a newline, as Tinytown's prompts do."""
     pad_token: str | None = None
     """Pad token to add to a tokenizer that has none (for gpt2: '<|pad|>')."""
     seed: int = 0
@@ -110,8 +112,16 @@ class Conversation:
                 raise MinirlhfError(f"there is no command {name}; /help lists them.")
             case _ if not line.strip():
                 return ""
-        self.prompt = line + "\n" * self.command.newline
+        self.prompt = self.written(line)
         return self.sample()
+
+    def written(self, line: str) -> str:
+        """A line of input as the model was trained to read it."""
+        from minirlhf.data.conversations import prompt_text
+
+        if self.command.template and self.tokenizer.chat_template is not None:
+            return prompt_text(self.tokenizer, [{"role": "user", "content": line}])
+        return line + "\n" * self.command.newline
 
     def sample(self) -> str:
         """The best of a few samples, with its score if there is a reward model."""

@@ -12,6 +12,7 @@ from minirlhf.cli.options import parse, refuse_below
 from minirlhf.errors import MinirlhfError
 
 if TYPE_CHECKING:
+    from minirlhf.data.records import Records
     from minirlhf.evaluate.statistics import Interval
 
 
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 class Evaluate:
     """Compare models on the same prompts: win rates, scores, pass rates, lengths (§3.6, §4.1).
 
-    Reads a JSONL file, one JSON object a line:
-      --prompts         prompt
+    Reads JSONL, JSON, CSV, parquet, a folder of save_to_disk, or the hub (NAME:SPLIT):
+      --prompts         prompt, or messages, which each tokenizer's chat template writes
 
     Writes figures and samples as JSON to --output, and prints:
       words             length of the responses
@@ -39,8 +40,12 @@ class Evaluate:
 
     models: tuple[str, ...]
     """Two or more, the first is the opponent: sizes of bases, model or run folders, hub names."""
-    prompts: Path
-    """JSONL with `prompt`."""
+    prompts: str
+    """Data with `prompt`."""
+    columns: tuple[str, ...] = ()
+    """What columns are called in your data, as OURS=THEIRS: --columns prompt=question."""
+    chat_template: str | None = None
+    """How conversations are written: Jinja in a file, or 'plain', not the tokenizers' own."""
     reward: str | None = None
     """A reward model."""
     judge: Literal["tinytown", "none"] = "tinytown"
@@ -80,40 +85,58 @@ def evaluate(arguments: Sequence[str]) -> None:
     if command.output.is_dir() or not command.output.name:
         raise MinirlhfError(f"--output {command.output} is a folder: name a file in it.")
 
-    from minirlhf.cli.inputs import open_reward, read_jsonl
+    from minirlhf.cli.inputs import open_reward, read_data
     from minirlhf.data.files import write_json
     from minirlhf.training.devices import first_device
 
-    prompts = [r["prompt"] for r in read_jsonl(command.prompts, "prompts")][: command.count]
-    reward = open_reward(command.reward, command.pad_token) if command.reward else None
+    (records,) = read_data(command, prompts="prompts")
+    records = records.replaced(records[: command.count])
+    reward = command.reward and open_reward(
+        command.reward, command.pad_token, command.chat_template
+    )
     if reward is not None:
         reward[0].to(first_device())
-    everyone = [Answers(model, responses(command, model, prompts)) for model in command.models]
+    everyone = [Answers(model, responses(command, model, records)) for model in command.models]
+    prompts = [readable(record["prompt"]) for record in records]
     for answers in everyone:
-        measure(answers, everyone[0], prompts, reward, command)
+        measure(answers, everyone[0], records, reward, command)
     command.output.parent.mkdir(parents=True, exist_ok=True)
     write_json(command.output, as_json(everyone, prompts, command))
     print(as_text(everyone, prompts, command.show))
     print(f"\n{len(prompts)} prompts; all figures and samples in {command.output}")
 
 
-def responses(command: Evaluate, model: str, prompts: list[str]) -> list[str]:
+def readable(prompt) -> str:
+    """A prompt for the eye and for the judges: of a conversation, what was said last."""
+    return prompt if isinstance(prompt, str) else prompt[-1]["content"]
+
+
+def responses(command: Evaluate, model: str, records: Records) -> list[str]:
     """One sample of a model for every prompt."""
     import sys
 
     from tqdm.auto import tqdm
 
-    from minirlhf.cli.inputs import open_policy, refuse_long
+    from minirlhf.cli.inputs import open_policy
+    from minirlhf.data.conversations import as_text
+    from minirlhf.data.tokenization import TooLongError, encode_prompts, refuse_long
     from minirlhf.sampling import complete
     from minirlhf.training.devices import first_device
 
-    policy, tokenizer = open_policy(model, command.pad_token)
+    policy, tokenizer = open_policy(model, command.pad_token, command.chat_template)
     policy.to(first_device())
+    texts = [record["prompt"] for record in as_text(tokenizer, records, "prompts")]
+    prompts = encode_prompts(tokenizer, texts)
     positions = getattr(policy.config.get_text_config(), "max_position_embeddings", None)
     if positions is not None:
-        advice = f"{model} has {positions} positions; shorten the prompt or lower --max-response."
-        records = [{"prompt": prompt} for prompt in prompts]
-        refuse_long(command.prompts, records, tokenizer, positions - command.max_response, advice)
+        records.may_drop, most = False, positions - command.max_response
+        try:
+            refuse_long(records, list(map(len, prompts)), most, "max_response")
+        except TooLongError as error:
+            raise MinirlhfError(
+                f"{error.found}: {model} has {positions} positions; shorten the prompt or lower "
+                "--max-response."
+            ) from None
     with tqdm(total=len(prompts), desc=model, disable=not sys.stderr.isatty()) as bar:
         return complete(
             policy,
@@ -126,7 +149,7 @@ def responses(command: Evaluate, model: str, prompts: list[str]) -> list[str]:
         )
 
 
-def measure(ours: Answers, first: Answers, prompts: list[str], reward, command: Evaluate) -> None:
+def measure(ours: Answers, first: Answers, records: Records, reward, command: Evaluate) -> None:
     """Fill in every figure that there is a judge for."""
     from minirlhf.evaluate.preference import preferred_by_judge
     from minirlhf.evaluate.statistics import over_prompts
@@ -136,14 +159,16 @@ def measure(ours: Answers, first: Answers, prompts: list[str], reward, command: 
 
     ours.figures["words"] = mean([len(text.split()) for text in ours.responses])
     if reward is not None:
+        from minirlhf.data.conversations import as_text
         from minirlhf.reward import score_texts
 
         def score(prompts, responses):
             return score_texts(*reward, prompts, responses).numpy()
 
-        ours.figures["score"] = mean(score(prompts, ours.responses))
+        asked = [record["prompt"] for record in as_text(reward[1], records, "prompts")]
+        ours.figures["score"] = mean(score(asked, ours.responses))
         if ours is not first:
-            preference = preferred_by_judge(score, prompts, ours.responses, first.responses)
+            preference = preferred_by_judge(score, asked, ours.responses, first.responses)
             ours.figures["wins: reward"] = preference.win_rate
     if command.judge == "none":
         return
@@ -151,6 +176,7 @@ def measure(ours: Answers, first: Answers, prompts: list[str], reward, command: 
     from minirlhf.experiment.measurements import opinions
     from minirlhf.tinytown.town import Tinytown
 
+    prompts = [readable(record["prompt"]) for record in records]
     town = Tinytown()
     rows = [row for row, prompt in enumerate(prompts) if town.kind(prompt)]
     if rows:
@@ -164,7 +190,7 @@ def measure(ours: Answers, first: Answers, prompts: list[str], reward, command: 
 
 def as_json(everyone: list[Answers], prompts: list[str], command: Evaluate) -> dict[str, Any]:
     """What the output file holds."""
-    settings = asdict(command) | {"prompts": str(command.prompts), "output": str(command.output)}
+    settings = asdict(command) | {"output": str(command.output)}
     figures = [
         {"model": answers.model, **{name: asdict(f) for name, f in answers.figures.items()}}
         for answers in everyone

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 
-from minirlhf.data.records import Record, read_jsonl
-from minirlhf.data.tokenization import check_tokenizer, encode_completions, encode_prompts
+from minirlhf.data.loading import check_mapping, read_records
+from minirlhf.data.records import Records
+from minirlhf.data.tokenization import TooLongError, check_tokenizer
 from minirlhf.errors import MinirlhfError
 from minirlhf.models import ScalarModel
 from minirlhf.pretrained import is_reward_model, load_policy, load_tokenizer
@@ -43,9 +43,17 @@ def locate(name: str) -> str | Path:
     return name
 
 
-def open_tokenizer(name: str | Path, pad_token: str | None = None):
-    """A tokenizer that training and sampling can use."""
-    tokenizer = load_tokenizer(name, pad_token=pad_token)
+def open_tokenizer(name: str | Path, pad_token: str | None = None, template: str | None = None):
+    """A tokenizer that training and sampling can use; ``template`` is a file, or "plain"."""
+    if template not in (None, "plain"):
+        try:
+            template = Path(template).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            raise MinirlhfError(
+                f"--chat-template {template}: no such file of text; name a Jinja template, or "
+                "'plain'."
+            ) from None
+    tokenizer = load_tokenizer(name, pad_token=pad_token, chat_template=template)
     try:
         check_tokenizer(tokenizer)
     except MinirlhfError as error:
@@ -54,25 +62,27 @@ def open_tokenizer(name: str | Path, pad_token: str | None = None):
     return tokenizer
 
 
-def open_policy(name: str, pad_token: str | None = None):
+def open_policy(name: str, pad_token: str | None = None, template: str | None = None):
     """A causal LM and its tokenizer."""
     place = locate(name)
-    tokenizer = open_tokenizer(place, pad_token)
+    tokenizer = open_tokenizer(place, pad_token, template)
     return finite(load_policy(place, tokenizer), place), tokenizer
 
 
-def open_reward(name: str, pad_token: str | None = None):
+def open_reward(name: str, pad_token: str | None = None, template: str | None = None):
     """A reward model and its tokenizer."""
     place = locate(name)
-    tokenizer = open_tokenizer(place, pad_token)
+    tokenizer = open_tokenizer(place, pad_token, template)
     return finite(ScalarModel.load(place, tokenizer), place), tokenizer
 
 
-def open_reward_start(name: str, seed: int, pad_token: str | None = None):
+def open_reward_start(
+    name: str, seed: int, pad_token: str | None = None, template: str | None = None
+):
     """What a reward model starts from: a policy with a new head, or a reward model as it is."""
     if is_reward_model(locate(name)):
-        return open_reward(name, pad_token)
-    policy, tokenizer = open_policy(name, pad_token)
+        return open_reward(name, pad_token, template)
+    policy, tokenizer = open_policy(name, pad_token, template)
     return ScalarModel.from_policy(policy, tokenizer, seed), tokenizer
 
 
@@ -99,48 +109,22 @@ def finite(model, place: str | Path):
 # ------------------------------------------------------------------------------------------- data
 
 
-def read_rankings(path: Path) -> list[Record]:
-    """Rankings or comparisons; the columns of the first line tell which."""
-    first = read_jsonl(path)[0]
-    pairs = "chosen" in first and "completions" not in first
-    return read_jsonl(path, "comparisons" if pairs else "rankings")
+def read_data(command, **kinds: str) -> list[Records | None]:
+    """What the options of a command name (option to kind of data set), None where none is given.
 
-
-def refuse_long(path: Path, records: Sequence[Record], tokenizer, limit: int, advice: str) -> None:
-    """Refuse a file with a record (prompt and longest answer) of more than ``limit`` tokens."""
-    lengths = token_lengths(records, tokenizer)
-    long = [row for row, length in enumerate(lengths) if length > limit]
-    if long:
-        more = f", and so have {len(long) - 1} more lines" if len(long) > 1 else ""
-        raise MinirlhfError(
-            f"{path}, line {line_number(path, long[0])}: {lengths[long[0]]} tokens, where {limit} "
-            f"is the most{more}: {advice}"
-        )
-
-
-def token_lengths(records: Sequence[Record], tokenizer) -> list[int]:
-    """Tokens of each record's prompt, plus those of the longest answer it holds, EOS included."""
-    answers = [answers_of(record) for record in records]
-    encoded = iter(encode_completions(tokenizer, [text for texts in answers for text in texts]))
-    prompts = encode_prompts(tokenizer, [record["prompt"] for record in records])
-    return [
-        len(prompt) + max((len(next(encoded)) for _ in texts), default=0)
-        for prompt, texts in zip(prompts, answers, strict=True)
-    ]
-
-
-def answers_of(record: Record) -> list[str]:
-    """Every completion in a demonstration, a comparison, a ranking or a bare prompt."""
-    if "completions" in record:
-        return list(record["completions"])
-    return [record[name] for name in ("completion", "chosen", "rejected") if name in record]
-
-
-def line_number(path: Path, row: int) -> int:
-    """The line of record ``row`` (from 0): `read_jsonl` skips empty lines."""
-    with path.open("rb") as lines:
-        filled = (number for number, line in enumerate(lines, 1) if line.strip())
-        return next(islice(filled, row, None))
+    ``--columns`` holds for all of them: each takes what it has of it.
+    """
+    columns = dict(pair.partition("=")[::2] for pair in command.columns)
+    if not all(columns.values()):
+        raise MinirlhfError("--columns takes pairs OURS=THEIRS, such as prompt=question.")
+    sources = [getattr(command, option) for option in kinds]
+    pairs = zip(sources, kinds.values(), strict=True)
+    data = [source and read_records(source, kind, columns) for source, kind in pairs]
+    given = [records for records in data if records is not None]
+    check_mapping(columns, given)
+    for records in given:
+        records.may_drop = getattr(command, "drop_long", True)
+    return data
 
 
 # -------------------------------------------------------------------------------------- reporting
@@ -152,6 +136,12 @@ def progress() -> Iterator[Callback]:
     shown = default_callback()
     try:
         yield shown or (lambda event: None)
+    except TooLongError as error:
+        setting = error.setting.replace("_", "-")
+        raise MinirlhfError(
+            f"{error.found}: shorten it, raise --{setting}, or leave such rows out with "
+            "--drop-long."
+        ) from None
     finally:
         if shown is not None:
             shown.close()

@@ -61,6 +61,8 @@ def _read(kind: Any, values: list[str]) -> Any:
         if values == ["None"]:
             return None
         return _read(next(one for one in inner if one is not type(None)), values)
+    if origin is tuple and inner[-1] is Ellipsis:
+        return tuple(_read(inner[0], [value]) for value in values)
     if origin is tuple:
         return tuple(_read(one, [value]) for one, value in zip(inner, values, strict=True))
     (value,) = values

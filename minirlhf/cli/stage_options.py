@@ -19,14 +19,19 @@ class Stage:
     """The run folder; the same command on the same folder goes on where it was."""
     preset: Literal["tinytown", "paper"] = "tinytown"
     """Where the defaults of the settings below come from (minirlhf presets shows both)."""
+    columns: tuple[str, ...] = ()
+    """What columns are called in your data, as OURS=THEIRS: --columns prompt=question text=body."""
+    chat_template: str | None = None
+    """How conversations are written: a file of Jinja, or 'plain' ("Human: …", "Assistant: …"), in
+    place of the tokenizer's own; it goes into model/ with the tokenizer."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pretrain(Stage):
     """Pretraining: a base model from text (the paper starts from GPT-3).
 
-    Reads JSONL files, one JSON object a line:
-      --documents       text
+    Reads JSONL, JSON, CSV, parquet, folders of save_to_disk, or the hub (NAME:SPLIT):
+      --documents       text, or messages
 
     Writes into --folder:
       model/            the base model and its tokenizer, in transformers' format
@@ -39,10 +44,10 @@ class Pretrain(Stage):
       accelerate launch --num_processes 2 -m minirlhf.cli pretrain ...
     """
 
-    documents: Path
-    """JSONL with `text`, one document a line."""
-    validation: Path | None = None
-    """JSONL with `text`, held out; its loss is reported."""
+    documents: str
+    """Data with `text`, one document a line."""
+    validation: str | None = None
+    """Data with `text`, held out; its loss is reported."""
     size: Literal[*SIZES] = "medium"
     """Shape of the new model: that of Tinytown's base of this size."""
     tokenizer: str | None = None
@@ -57,8 +62,8 @@ class Pretrain(Stage):
 class SFT(Stage):
     """Step 1 of the paper: supervised fine-tuning on demonstrations (§3.5, C.1).
 
-    Reads JSONL files, one JSON object a line:
-      --demonstrations  prompt, completion
+    Reads JSONL, JSON, CSV, parquet, folders of save_to_disk, or the hub (NAME:SPLIT):
+      --demonstrations  prompt, completion, or messages ({role, content}, ...)
       --validation      the same, held out
       --pretraining     text; makes the model that PPO starts from (C.3): 10% of every
                         batch are such documents, and the defaults are those of C.3
@@ -77,12 +82,12 @@ class SFT(Stage):
 
     model: str
     """small, medium or large (Tinytown's bases), a model folder, a run folder, or a hub name."""
-    demonstrations: Path
-    """JSONL with `prompt`, `completion`."""
-    validation: Path | None = None
-    """JSONL with `prompt`, `completion`; its loss is reported after every epoch."""
-    pretraining: Path | None = None
-    """JSONL with `text`, to mix into every batch."""
+    demonstrations: str
+    """Data with `prompt`, `completion`."""
+    validation: str | None = None
+    """Data with `prompt`, `completion`; its loss is reported after every epoch."""
+    pretraining: str | None = None
+    """Data with `text`, to mix into every batch."""
     drop_long: bool = False
     """Leave out what exceeds --max-length, where otherwise it is an error."""
     pad_token: str | None = None
@@ -95,9 +100,10 @@ class SFT(Stage):
 class RM(Stage):
     r"""Step 2 of the paper: the reward model, from K-wise rankings (§3.5, Eq. 1, C.2).
 
-    Reads JSONL files, one JSON object a line:
-      --rankings        prompt, completions, ranks (1 is best, ties allowed),
-                        or comparisons: prompt, chosen, rejected
+    Reads JSONL, JSON, CSV, parquet, folders of save_to_disk, or the hub (NAME:SPLIT):
+      --rankings        prompt, completions, ranks (1 is best, ties allowed) or scores,
+                        or comparisons: prompt, chosen, rejected; or, without prompt,
+                        whole conversations in chosen and rejected
       --validation      the same, held out
       --demonstrations  prompt, completion; they score 0 on average afterwards (§3.5)
 
@@ -116,12 +122,12 @@ class RM(Stage):
     model: str
     """What it starts from: a policy, as in `minirlhf sft` (in the paper an SFT model), or a
     reward model, such as medium-voted (Tinytown's; minirlhf run starts from it)."""
-    rankings: Path
-    """JSONL with `prompt`, `completions`, `ranks`, or `prompt`, `chosen`, `rejected`."""
-    demonstrations: Path
-    """JSONL with `prompt`, `completion`; they set the bias."""
-    validation: Path | None = None
-    """JSONL like --rankings; loss and accuracy are reported after every epoch."""
+    rankings: str
+    """Data with `prompt`, `completions`, `ranks`, or `prompt`, `chosen`, `rejected`."""
+    demonstrations: str
+    """Data with `prompt`, `completion`; they set the bias."""
+    validation: str | None = None
+    """Data like --rankings; loss and accuracy are reported after every epoch."""
     drop_long: bool = False
     """Leave out what exceeds --max-length, where otherwise it is an error."""
     pad_token: str | None = None
@@ -134,8 +140,8 @@ class RM(Stage):
 class PPO(Stage):
     r"""Step 3 of the paper: PPO against the reward model, or PPO-ptx (§3.5, Eq. 2, C.4).
 
-    Reads JSONL files, one JSON object a line:
-      --prompts         prompt
+    Reads JSONL, JSON, CSV, parquet, folders of save_to_disk, or the hub (NAME:SPLIT):
+      --prompts         prompt, or messages
       --pretraining     text; makes it PPO-ptx, with the defaults of PPO-ptx
 
     Writes into --folder:
@@ -155,12 +161,12 @@ class PPO(Stage):
     """The policy to start from; in the paper C.3's, from `minirlhf sft --pretraining`."""
     reward: str
     """The reward model; the value model starts as a copy of it."""
-    prompts: Path
-    """JSONL with `prompt`."""
+    prompts: str
+    """Data with `prompt`."""
     reference: str | None = None
     """π^SFT of Eq. 2, from which the KL is measured (default: --model)."""
-    pretraining: Path | None = None
-    """JSONL with `text`, for the ptx term."""
+    pretraining: str | None = None
+    """Data with `text`, for the ptx term."""
     drop_long: bool = False
     """Leave out prompts beyond --max-prompt, as App. C does; otherwise they are an error."""
     pad_token: str | None = None

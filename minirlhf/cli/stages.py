@@ -15,13 +15,13 @@ def pretrain(arguments: Sequence[str]) -> None:
     command = parse(Pretrain, "pretrain", arguments, settings=preset(arguments, "pretrain"))
 
     from minirlhf import pretrain
-    from minirlhf.cli.inputs import locate, open_tokenizer, progress, read_jsonl, report
+    from minirlhf.cli.inputs import locate, open_tokenizer, progress, read_data, report
     from minirlhf.tinytown.bases import new_model
     from minirlhf.tinytown.sizes import SIZES
 
-    documents = read_jsonl(command.documents, "documents")
-    validation = command.validation and read_jsonl(command.validation, "documents")
-    tokenizer = open_tokenizer(locate(command.tokenizer or command.size), command.pad_token)
+    documents, validation = read_data(command, documents="documents", validation="documents")
+    place = locate(command.tokenizer or command.size)
+    tokenizer = open_tokenizer(place, command.pad_token, command.chat_template)
     model = new_model(SIZES[command.size], tokenizer, command.settings.seed)
     with progress() as callback:
         result = pretrain.train_base(
@@ -46,19 +46,16 @@ def sft(arguments: Sequence[str]) -> None:
     if settings.pretrain_mix and not mixed:
         raise MinirlhfError("--pretrain-mix needs documents: add --pretraining FILE.")
 
-    from minirlhf.cli.inputs import open_policy, progress, read_jsonl, refuse_long, report
+    from minirlhf.cli.inputs import open_policy, progress, read_data, report
     from minirlhf.sft import train_sft
 
-    demonstrations = read_jsonl(command.demonstrations, "demonstrations")
-    validation = command.validation and read_jsonl(command.validation, "demonstrations")
-    pretraining = command.pretraining and read_jsonl(command.pretraining, "documents")
-    policy, tokenizer = open_policy(command.model, command.pad_token)
-    if not command.drop_long:
-        for path, records in (
-            (command.demonstrations, demonstrations),
-            (command.validation, validation),
-        ):
-            refuse_long(path, records or [], tokenizer, settings.max_length, LONG)
+    demonstrations, validation, pretraining = read_data(
+        command,
+        demonstrations="demonstrations",
+        validation="demonstrations",
+        pretraining="documents",
+    )
+    policy, tokenizer = open_policy(command.model, command.pad_token, command.chat_template)
     with progress() as callback:
         result = train_sft(
             settings,
@@ -78,23 +75,16 @@ def rm(arguments: Sequence[str]) -> None:
     command = parse(RM, "rm", arguments, settings=preset(arguments, "reward"))
     settings = command.settings
 
-    from minirlhf.cli.inputs import (
-        open_reward_start,
-        progress,
-        read_jsonl,
-        read_rankings,
-        refuse_long,
-        report,
-    )
+    from minirlhf.cli.inputs import open_reward_start, progress, read_data, report
     from minirlhf.reward import train_reward
 
-    rankings = read_rankings(command.rankings)
-    validation = command.validation and read_rankings(command.validation)
-    demonstrations = read_jsonl(command.demonstrations, "demonstrations")
-    model, tokenizer = open_reward_start(command.model, settings.seed, command.pad_token)
-    if not command.drop_long:
-        for path, records in ((command.rankings, rankings), (command.validation, validation)):
-            refuse_long(path, records or [], tokenizer, settings.max_length, LONG)
+    rankings, validation, demonstrations = read_data(
+        command, rankings="rankings", validation="rankings", demonstrations="demonstrations"
+    )
+    demonstrations.may_drop = True
+    model, tokenizer = open_reward_start(
+        command.model, settings.seed, command.pad_token, command.chat_template
+    )
     with progress() as callback:
         result = train_reward(
             settings,
@@ -121,24 +111,18 @@ def ppo(arguments: Sequence[str]) -> None:
         open_policy,
         open_reward,
         progress,
-        read_jsonl,
-        refuse_long,
+        read_data,
         report,
         same_vocabulary,
     )
     from minirlhf.ppo import train_ppo
 
-    prompts = read_jsonl(command.prompts, "prompts")
-    pretraining = command.pretraining and read_jsonl(command.pretraining, "documents")
-    policy, tokenizer = open_policy(command.model, command.pad_token)
+    prompts, pretraining = read_data(command, prompts="prompts", pretraining="documents")
+    policy, tokenizer = open_policy(command.model, command.pad_token, command.chat_template)
     reference, of_reference = open_policy(command.reference or command.model, command.pad_token)
     reward, of_reward = open_reward(command.reward, command.pad_token)
     same_vocabulary(command.reference or command.model, of_reference, tokenizer)
     same_vocabulary(command.reward, of_reward, tokenizer)
-    if not command.drop_long:
-        bare = [{"prompt": record["prompt"]} for record in prompts]
-        advice = "shorten it, raise --max-prompt, or leave long prompts out with --drop-long."
-        refuse_long(command.prompts, bare, tokenizer, settings.max_prompt, advice)
     with progress() as callback:
         result = train_ppo(
             settings,
@@ -153,9 +137,6 @@ def ppo(arguments: Sequence[str]) -> None:
             callback=callback,
         )
     report(summary("policy", result.folder, result.metrics))
-
-
-LONG = "shorten it, raise --max-length, or leave long lines out with --drop-long."
 
 
 def summary(what: str, folder: Path, metrics: dict[str, float]) -> str:

@@ -1,12 +1,13 @@
-"""Reading records and checking their columns, with errors that name the line.
+"""Records and their columns, JSONL files of them, and errors that name the line.
 
 A data set is a ``datasets.Dataset`` or any list of dicts, under TRL's column names; columns beyond
-those named here pass through untouched.
+those named here pass through untouched. (`minirlhf.data.loading` reads other formats.)
 """
 
 from __future__ import annotations
 
 import json
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,21 +26,53 @@ COLUMNS: dict[str, dict[str, str]] = {
 """What each kind of data set must have: column name to type."""
 
 
-def read_jsonl(
-    path: str | Path, kind: str | None = None, *, may_be_empty: bool = False
-) -> list[dict[str, Any]]:
+class Records(list):
+    """Rows, and where each was read, so that whoever finds fault with one can name the place."""
+
+    def __init__(
+        self,
+        rows: Iterable[Record] = (),
+        source: str | None = None,
+        unit: str = "row",
+        numbers: Sequence[int] | None = None,
+    ):
+        """``unit`` ("line", "row") number ``numbers[i]`` of ``source`` holds row i."""
+        super().__init__(rows)
+        self.source, self.unit, self.numbers = source, unit, numbers
+        self.mapped: set[str] = set()
+        """Columns that got their name from a mapping."""
+        self.may_drop = True
+        """Whether a stage may leave out what is too long; otherwise that is an error."""
+
+    def place(self, row: int, kind: str) -> str:
+        """Where row ``row``, counted from 0, stands, in words."""
+        if self.source is None:
+            return f"{kind}, row {row}"
+        number = row + 1 if self.numbers is None else self.numbers[row]
+        return f"{self.source}, {self.unit} {number}"
+
+    def replaced(self, rows: Iterable[Record]) -> Records:
+        """Other rows from the same places."""
+        records = Records(rows, self.source, self.unit, self.numbers)
+        records.mapped, records.may_drop = self.mapped, self.may_drop
+        return records
+
+
+def read_jsonl(path: str | Path, kind: str | None = None, *, may_be_empty: bool = False) -> Records:
     """The records of a JSONL file, one object a line; empty lines are skipped.
 
     With ``kind`` (a key of `COLUMNS`) the columns are checked too. Raises `MinirlhfError` naming
     file and line for a missing file, one without records (unless it ``may_be_empty``), text that
     isn't UTF-8, a line that isn't a JSON object, or a bad column.
     """
-    path, records = Path(path), []
+    path, numbers = Path(path), array("q")
+    records = Records((), str(path), "line", numbers)
     try:
         with path.open("rb") as lines:
             for number, line in enumerate(lines, 1):
                 if line.strip():
                     records.append(_parse(line, f"{path}, line {number}", kind))
+                    numbers.append(number)
     except FileNotFoundError:
         raise MinirlhfError(f"{path} doesn't exist: check the path of the data file.") from None
     except IsADirectoryError:
@@ -53,40 +86,6 @@ def write_jsonl(path: str | Path, records: Iterable[Record]) -> None:
     """Write one JSON object a line, UTF-8, the way `read_jsonl` reads them."""
     with Path(path).open("w", encoding="utf-8") as file:
         file.writelines(json.dumps(dict(record), ensure_ascii=False) + "\n" for record in records)
-
-
-def check_records(records: Iterable[Record] | None, kind: str) -> list[Record]:
-    """The records as a list, once every one has the columns of its kind.
-
-    Raises `MinirlhfError` naming the first bad row, counted from 0 as in a list.
-    """
-    records = list(records if records is not None else ())
-    if not records:
-        raise MinirlhfError(f"No {kind}: the data set is empty.")
-    for row, record in enumerate(records):
-        _check(record, kind, f"{kind}, row {row}")
-    return records
-
-
-def check_pretraining(records: Iterable[Record] | None, setting: str) -> list[Record]:
-    """Pretraining documents, which ``setting`` calls for, checked like any others."""
-    records = list(records if records is not None else ())
-    if not records:
-        raise MinirlhfError(
-            f"{setting} needs pretraining documents: pass them as pretraining=, or set it to 0."
-        )
-    return check_records(records, "documents")
-
-
-def as_rankings(records: Iterable[Record]) -> list[Record]:
-    """Rankings as they are; comparisons (``chosen``, ``rejected``) as rankings of K = 2."""
-    records = list(records)
-    if not records or "chosen" not in records[0] or "completions" in records[0]:
-        return check_records(records, "rankings")
-    return [
-        {**record, "completions": [record["chosen"], record["rejected"]], "ranks": [1, 2]}
-        for record in check_records(records, "comparisons")
-    ]
 
 
 def _parse(line: bytes, where: str, kind: str | None) -> dict[str, Any]:
@@ -113,11 +112,12 @@ def _parse(line: bytes, where: str, kind: str | None) -> dict[str, Any]:
             f"{where}: expected a JSON object like {{...}}, found {line.strip()[:40]!r}."
         )
     if kind is not None:
-        _check(record, kind, where)
+        check_record(record, kind, where)
     return record
 
 
-def _check(record: Record, kind: str, where: str) -> None:
+def check_record(record: Record, kind: str, where: str) -> None:
+    """Raise `MinirlhfError`, naming ``where``, for a record without the columns of its kind."""
     if not isinstance(record, Mapping):
         raise MinirlhfError(f"{where}: expected a dict, found {type(record).__name__}.")
     for column, wanted in COLUMNS[kind].items():
