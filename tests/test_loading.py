@@ -68,8 +68,8 @@ ODD = [
 
 
 @pytest.mark.parametrize(
-    "form", ["jsonl", "array", "pretty", "inner", "objects", "csv", "semicolons", "tabs", "parquet",
-             "saved", "split", "rows", "dataset"],
+    "form", ["jsonl", "array", "pretty", "inner", "inline", "objects", "csv", "semicolons", "tabs",
+             "parquet", "saved", "split", "rows", "dataset"],
 )  # fmt: skip
 def test_every_format_gives_the_same_rows(form, tmp_path):
     rows, path = [*DEMONSTRATIONS[:3], *ODD], tmp_path / "data"  # no suffix helps
@@ -82,6 +82,8 @@ def test_every_format_gives_the_same_rows(form, tmp_path):
             path.write_text(json.dumps(rows, indent=2))
         case "inner":
             path.write_text(json.dumps({"data": rows}, indent=2))
+        case "inline":
+            path.write_text(json.dumps({"rows": rows}))
         case "objects":
             path.write_text("\n".join(json.dumps(row, indent=2) for row in rows))
         case "csv":
@@ -122,6 +124,7 @@ def test_lists_in_tables(tmp_path):
     [
         (b"PAR1 and no more", ("is a parquet file, but can't be read", "make it again")),
         (b"PK\x03\x04....", ("zip archive or a spreadsheet", "save it as JSONL")),
+        (b"version https://git-lfs.github.com/spec/v1\n", ("a pointer of git-lfs",)),
         (b"\x1f\x8b\x08....", ("compressed by gzip", "unpack it")),
         (b'[\n {"prompt": "a"},\n {"prompt": }\n]', ("line 3, column 13: not JSON",)),
         (b'[{"prompt": "a"}, 7]', ("item 2: expected a JSON object", "found 7")),
@@ -136,8 +139,8 @@ def test_lists_in_tables(tmp_path):
         (b"prompt\n", ("holds no records",)),
         (b'{"prompt": "a"', ("line 1, column 15: not JSON", "one object a line")),
     ],
-    ids="parquet zip gzip array item column object cells quoted latin nested csv empty header torn"
-    .split(),
+    ids="parquet zip pointer gzip array item column object cells quoted latin nested csv empty "
+    "header torn".split(),
 )  # fmt: skip
 def test_the_format_is_known_before_it_is_criticised(content, words, tmp_path):
     path = tmp_path / "mine.csv"

@@ -73,6 +73,8 @@ class Answers:
     model: str
     responses: list[str]
     figures: dict[str, Interval] = field(default_factory=dict)
+    scores: Any = None
+    """By the reward model, if there is one: float ``[prompts]``."""
 
 
 def evaluate(arguments: Sequence[str]) -> None:
@@ -162,12 +164,14 @@ def measure(ours: Answers, first: Answers, records: Records, reward, command: Ev
         from minirlhf.data.conversations import as_text
         from minirlhf.reward import score_texts
 
-        def score(prompts, responses):
-            return score_texts(*reward, prompts, responses).numpy()
-
         asked = [record["prompt"] for record in as_text(reward[1], records, "prompts")]
-        ours.figures["score"] = mean(score(asked, ours.responses))
+        ours.scores = score_texts(*reward, asked, ours.responses).numpy()
+        ours.figures["score"] = mean(ours.scores)
         if ours is not first:
+
+            def score(_, responses):
+                return (ours if responses is ours.responses else first).scores
+
             preference = preferred_by_judge(score, asked, ours.responses, first.responses)
             ours.figures["wins: reward"] = preference.win_rate
     if command.judge == "none":

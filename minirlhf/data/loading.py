@@ -14,7 +14,7 @@ from pathlib import Path
 from minirlhf.data import hub
 from minirlhf.data.conversations import canonical
 from minirlhf.data.records import COLUMNS, Record, Records, read_jsonl
-from minirlhf.data.text_files import LISTS, is_json, read_csv, read_json, separator
+from minirlhf.data.text_files import LISTS, is_row, read_csv, read_json, separator
 from minirlhf.errors import MinirlhfError
 
 READS = {
@@ -146,7 +146,11 @@ def _read(source: str, known: set[str], lists: set[str]) -> Records:
                 f"{path} is {what}: unpack it, or save it as JSONL, CSV or parquet."
             )
     first = first.removeprefix(b"\xef\xbb\xbf").strip()
-    if first[:1] == b"[" or (first[:1] == b"{" and not is_json(first)):
+    if first.startswith(b"version https://git-lfs"):
+        raise MinirlhfError(
+            f"{path} is a pointer of git-lfs, not the file: fetch it (git lfs pull)."
+        )
+    if first[:1] == b"[" or (first[:1] == b"{" and not is_row(first)):
         return read_json(path, first)
     between = None if first[:1] == b"{" else separator(path, first, known)
     return read_csv(path, between, lists) if between else read_jsonl(path)

@@ -21,13 +21,21 @@ ROLE = {"role", "from"}
 """What a message says of who speaks."""
 
 
-def is_json(line: bytes) -> bool:
-    """Whether a line is a whole JSON value."""
+def is_row(line: bytes) -> bool:
+    """Whether a line is a whole JSON value, and not ``{"data": [...]}``, which holds all rows."""
     try:
-        json.loads(line)
+        return _inner(json.loads(line)) is None
     except (ValueError, RecursionError):
         return False
-    return True
+
+
+def _inner(value: Any) -> list[Any] | None:
+    """The rows in ``{"data": [...]}``, whatever its one key is called."""
+    if not isinstance(value, dict) or len(value) != 1 or "messages" in value:
+        return None
+    (rows,) = value.values()
+    ours = isinstance(rows, list) and rows and isinstance(rows[0], dict)
+    return rows if ours and not rows[0].keys() & ROLE else None
 
 
 def separator(path: Path, header: bytes, known: set[str]) -> str | None:
@@ -76,11 +84,8 @@ def read_json(path: Path, first: bytes) -> Records:
         ) from None
     if len(rows) == 1 and isinstance(rows[0], list):
         return _objects(path, Records(rows[0], str(path), "item"))
-    if len(rows) == 1:
-        inner = [value for value in rows[0].values() if isinstance(value, list)]
-        tables = [value for value in inner if value and isinstance(value[0], dict)]
-        if len(rows[0]) == len(tables) == 1 and "messages" not in rows[0]:
-            return _objects(path, Records(tables[0], str(path), "item"))  # {"data": [...]}
+    if len(rows) == 1 and (inner := _inner(rows[0])) is not None:
+        return _objects(path, Records(inner, str(path), "item"))
     return _objects(path, Records(rows, str(path), "line", lines))
 
 
