@@ -153,7 +153,7 @@ def test_the_three_steps_from_files(run, tmp_path, capsys):
     fit = "--batch 8 --max-length 64 --epochs 1"
     line = f"sft --model @base --demonstrations @demos.jsonl {fit}"
     said = run(f"{line} --folder sft --validation @demos.jsonl")
-    assert said.startswith("policy in sft/model (loss ") and "validation/loss" in said
+    assert said.startswith("policy in sft/model (loss ") and ", validation loss " in said
     again = run(f"{line} --folder sft --validation @demos.jsonl")
     assert again == said  # it had finished
     run(f"{line} --folder c3 --pretraining @texts.jsonl")

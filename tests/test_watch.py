@@ -21,6 +21,7 @@ from tiny import DEMONSTRATIONS, DOCUMENTS, RANKINGS, policy, tokenizer
 from minirlhf.cli.stages import summary
 from minirlhf.config import STAGES, PPOConfig, SFTConfig, is_free
 from minirlhf.errors import MinirlhfError
+from minirlhf.experiment.claim import Claim, kept_share
 from minirlhf.sft import train_sft as train_sft_model
 from minirlhf.shipped import FOLDER
 from minirlhf.training.last_steps import LastSteps
@@ -136,6 +137,18 @@ def test_no_share_is_explained_of_returns_that_are_alike(tmp_path):
     config = replace(PPO, episodes=16, beta=0.0, lam=1.0)
     result = train_ppo(tmp_path, config, reward=lambda p, r: torch.ones(len(r)))
     assert "ppo/val/var_explained" not in result.metrics
+
+
+def test_a_claim_about_a_share_of_nothing_has_no_figure():
+    def seed(ours, theirs):
+        gains = {"ppo": {"gain": {"mean": ours}}, "ppo-judge": {"gain": {"mean": theirs}}}
+        return {"models": gains}
+
+    claim = Claim("the share kept", kept_share, at_least=0.5)
+    assert claim.line([seed(0.3, 0.4), seed(0.2, 0.4)]).startswith("holds   the share kept: 0.625")
+    for nothing in (0.0, -0.1):
+        line = claim.line([seed(0.3, 0.4), seed(0.2, nothing)])
+        assert line == "MISSED  the share kept: no figure, for a seed has nothing to divide by"
 
 
 def test_whose_figures_ppo_reports(tmp_path):

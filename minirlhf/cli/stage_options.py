@@ -146,6 +146,7 @@ class PPO(Stage):
 
     Writes into --folder:
       model/            the policy (the moving average of its weights) and its tokenizer
+      raw/              the weights themselves, which sampled what metrics.jsonl tells of
       metrics.jsonl     reward, KL, losses, a line an iteration; the same in tensorboard/
       samples.jsonl     a few responses of every iteration with their scores
 

@@ -143,7 +143,8 @@ def summary(what: str, folder: Path, metrics: dict[str, float]) -> str:
     """The last line of a finished stage: every figure with what it is a figure of."""
 
     def shown(name: str, of: str = "") -> str:
-        return f"{name.split('/', 1)[-1]} {metrics[name]:.3g}{of}"
+        title = name.removeprefix("last/").removeprefix("validation/")
+        return f"{title} {metrics[name]:.3g}{of}"
 
     last, parts = f" over the last {metrics.get('last/steps', 0):.0f} steps", []
     if "last/accuracy" in metrics:

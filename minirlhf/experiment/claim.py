@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +21,15 @@ class Claim:
     low_above: float | None = None
 
     def line(self, measured: list[dict[str, Any]]) -> str:
-        interval = over_seeds([self.figure(summary) for summary in measured])
+        figures = [self.figure(summary) for summary in measured]
+        if any(map(math.isnan, figures)):
+            verdict = (
+                "MISSED  "
+                if any(bound is not None for bound in (self.at_least, self.at_most, self.low_above))
+                else " " * 8
+            )
+            return f"{verdict}{self.text}: no figure, for a seed has nothing to divide by"
+        interval = over_seeds(figures)
         wanted, kept = [], []
         if self.at_least is not None:
             wanted.append(f"at least {self.at_least:g}")
@@ -60,7 +69,7 @@ def worse_tasks(summary: dict[str, Any]) -> float:
 
 
 def ratio(model: str, other: str, *path: str) -> Callable[[dict[str, Any]], float]:
-    return lambda summary: of(model, *path)(summary) / max(of(other, *path)(summary), 1e-9)
+    return lambda summary: share(of(model, *path)(summary), of(other, *path)(summary))
 
 
 def difference(model: str, other: str, *path: str) -> Callable[[dict[str, Any]], float]:
@@ -69,4 +78,9 @@ def difference(model: str, other: str, *path: str) -> Callable[[dict[str, Any]],
 
 def kept_share(summary: dict[str, Any]) -> float:
     """The share of the control's gain that PPO on the learned reward keeps."""
-    return of("ppo", "gain")(summary) / max(of("ppo-judge", "gain")(summary), 1e-9)
+    return share(of("ppo", "gain")(summary), of("ppo-judge", "gain")(summary))
+
+
+def share(part: float, whole: float) -> float:
+    """``part / whole``; NaN where there is no whole to divide by."""
+    return part / whole if whole > 0 else math.nan

@@ -4,6 +4,7 @@
 `run_folder`   the folder on disk: one writer, only whole files
 `starts_from`  which models and data a run began with, so that it never goes on with others
 `log`          where numbers go; `progress`: what a person sees of them
+`watch`        says so where a run diverges; `last_steps`: the figures a run ends with
 `compute`      where forward passes run: device, precision, several processes
 `devices`      what this machine has
 `optimizer`    AdamW, learning rate, gradient clipping, moving average
