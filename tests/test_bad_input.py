@@ -564,7 +564,7 @@ def test_whatever_the_system_refuses_is_a_sentence(code, command, refused, monke
 
 
 def test_a_folder_whose_name_is_too_long(command, refused, tmp_path):
-    refused(command("sft", folder=tmp_path / ("x" * 300)), "File name too long", "another place")
+    refused(command("sft", folder=tmp_path / ("x" * 300)), "file name too long", "shorter name")
 
 
 def test_what_another_library_refuses_is_a_sentence_with_its_name(command, refused, monkeypatch):

@@ -24,6 +24,7 @@ from minirlhf.data.batching import (
     micro_batches,
     pad_left,
     pad_right,
+    position_ids,
 )
 from minirlhf.data.conversations import as_text
 from minirlhf.data.fingerprints import fingerprint
@@ -158,6 +159,12 @@ def test_an_empty_prompt_is_refused():
 
 
 # ----------------------------------------------------------------------------------------- batching
+
+
+def test_positions_count_from_the_first_token_that_is_no_padding():
+    mask = torch.tensor([[0, 0, 1, 1, 1], [1, 1, 1, 1, 1], [0, 0, 0, 0, 1]]).bool()
+    assert position_ids(mask).tolist() == [[0, 0, 0, 1, 2], [0, 1, 2, 3, 4], [0, 0, 0, 0, 0]]
+    assert position_ids(mask[0]).tolist() == [0, 0, 0, 1, 2]  # a row by itself
 
 
 def test_collate_and_trim():

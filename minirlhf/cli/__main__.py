@@ -162,8 +162,6 @@ def trouble(error: BaseException) -> str | None:
         )
     if code in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"{place}: permission denied; choose another place, or change its permissions."
-    if code == errno.ENAMETOOLONG:
-        return f"{str(place)[:60]}…: the name is too long; choose a shorter one."
     if code == errno.EISDIR:
         return f"{place}: that is a folder, where a file is meant; choose another name."
     if code in (errno.ENOTDIR, errno.EEXIST):

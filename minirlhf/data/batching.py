@@ -123,5 +123,5 @@ def micro_batches(rows: Sequence, micro_batch: int | None) -> list[Sequence]:
 
 
 def position_ids(mask: Tensor) -> Tensor:
-    """Positions that ignore padding: bool ``[B, T]`` to int64 ``[B, T]``, 0 on the left padding."""
+    """Positions that ignore padding (0 there): bool ``[..., T]`` to int64 ``[..., T]``."""
     return (mask.long().cumsum(-1) - 1).clamp(min=0)
