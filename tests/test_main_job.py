@@ -35,7 +35,7 @@ def prepare(folder: Path) -> None:
     bases.FOLDER = folder
     town.TAX_ITEMS = town.PROBE_ITEMS = 8
     mean = measurements.over_prompts
-    measurements.over_prompts = lambda values: mean(values if len(values) else [0.0])  # all tie
+    measurements.over_prompts = lambda values, **k: mean(values if len(values) else [0.0], **k)
 
 
 def tiny(folder: Path) -> ExperimentConfig:
