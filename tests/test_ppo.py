@@ -116,6 +116,13 @@ def test_other_architectures_and_a_reward_model(tmp_path, architecture):
     assert result.metrics["objective/kl"] > -0.1
 
 
+def test_every_row_of_every_iteration_has_draws_of_its_own(tmp_path):
+    frozen = replace(CONFIG, rollout_batch=8, episodes=16, learning_rate=0.0, ema=None, samples=8)
+    train(tmp_path, frozen, prompts=PROMPTS[:1])
+    responses = [line["response"] for line in lines(tmp_path, "samples.jsonl")]
+    assert len(set(responses)) > 12  # of 16 long ones, to the same prompt, from the same policy
+
+
 def test_the_final_model_is_the_moving_average(tmp_path):
     with pytest.warns(UserWarning, match=r"a/model is an average .* still 66% the start.*a/raw"):
         result = train(tmp_path / "a", replace(CONFIG, ema=0.9))
