@@ -3,6 +3,7 @@
 import _thread
 import contextlib
 import math
+import signal
 import sys
 import threading
 import time
@@ -544,9 +545,13 @@ def test_without_a_limit_an_answer_runs_where_the_caller_is():
 
 
 def test_who_interrupts_a_check_stops_the_answer():
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's job ignores it
     threading.Timer(0.3, _thread.interrupt_main).start()
-    with pytest.raises(KeyboardInterrupt):
-        check("ppo.k1", endless, seconds=60)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            check("ppo.k1", endless, seconds=60)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert not answers_still_running()
 
 
