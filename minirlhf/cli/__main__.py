@@ -19,7 +19,7 @@ import sysconfig
 import threading
 import traceback
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -59,9 +59,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     # what transformers would say beside our own notes is no concern of a user's
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    with ended_as_interrupted() as last:
+        return outcome(name, arguments[1:], last)
+
+
+def outcome(name: str, arguments: list[str], last: Callable[[], None]) -> int:
+    """Run a command, call ``last``, say in a line what went wrong; returns the exit code."""
     try:
-        with notes(), ended_as_interrupted():
-            return find(name)(arguments[1:]) or 0
+        try:
+            with notes():
+                return find(name)(arguments) or 0
+        finally:
+            last()
     except SystemExit as request:  # --help
         return int(request.code or 0)
     except KeyboardInterrupt:
@@ -83,16 +92,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 @contextmanager
-def ended_as_interrupted() -> Iterator[None]:
+def ended_as_interrupted() -> Iterator[Callable[[], None]]:
     """Let a request to end (SIGTERM: a batch system, a launcher whose other process died) end a run
     as Ctrl-C does: nothing half-written stays, and a line says how to go on.
+
+    Call what this gives once the run has ended: later requests wait until that line is written.
     """
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield lambda: None
         return
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        yield
+        yield lambda: signal.signal(signal.SIGTERM, signal.SIG_IGN) and None
     finally:
         signal.signal(signal.SIGTERM, before)
 

@@ -47,8 +47,7 @@ def as_text(tokenizer, records: Iterable[Record] | None, kind: str) -> Records:
     Conversations go through the tokenizer's chat template. Raises `MinirlhfError` naming the first
     bad row (where it was read, or counted from 0 as in a list), or a template that is missing.
     """
-    if not isinstance(records, Records):
-        records = Records(records if records is not None else ())
+    records = _records(records)
     if not records:
         raise MinirlhfError(f"No {kind}: the data set is empty.")
     places = [records.place(row, kind) for row in range(len(records))]
@@ -60,8 +59,7 @@ def as_text(tokenizer, records: Iterable[Record] | None, kind: str) -> Records:
 
 def pretraining_text(tokenizer, records: Iterable[Record] | None, **setting: float) -> Records:
     """Pretraining documents, which a setting (its name and value) calls for, read like others."""
-    if not isinstance(records, Records):
-        records = Records(records if records is not None else ())
+    records = _records(records)
     if not records:
         ((name, value),) = setting.items()
         raise MinirlhfError(
@@ -69,6 +67,13 @@ def pretraining_text(tokenizer, records: Iterable[Record] | None, **setting: flo
             "or set it to 0."
         )
     return as_text(tokenizer, records, "documents")
+
+
+def _records(records: Iterable[Record] | None) -> Records:
+    """The records with the places where they were read, if any are known."""
+    if isinstance(records, Records):
+        return records
+    return Records(() if records is None else records)
 
 
 def prompt_text(tokenizer, prompt: str | Sequence[Mapping], where: str = "prompt") -> str:

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 
 import torch
 
@@ -35,7 +38,9 @@ def in_second_process(work: Callable[..., None], *arguments: object) -> Iterator
     process = multiprocessing.get_context("spawn").Process(
         target=_alone, args=(threads, os.getpid(), work, arguments)
     )
-    process.start()
+    resource_tracker.ensure_running()  # its start would let interrupts through
+    with _without_interrupts():
+        process.start()
     torch.set_num_threads(threads)
     try:
         yield
@@ -55,7 +60,28 @@ def in_second_process(work: Callable[..., None], *arguments: object) -> Iterator
 def _alone(threads: int, parent: int, work: Callable[..., None], arguments: tuple) -> None:
     torch.set_num_threads(threads)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    work(*arguments)
+    try:
+        with _without_interrupts(False):
+            work(*arguments)
+    except KeyboardInterrupt:  # Ctrl-C reaches both: the first process says what there is to say
+        sys.exit(128 + signal.SIGINT)
+
+
+@contextmanager
+def _without_interrupts(held: bool = True) -> Iterator[None]:
+    """Ctrl-C waits until this ends, and in a process begun meanwhile until it is let through.
+
+    So none meets a process that is still importing. Without effect on Windows.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    how = signal.SIG_BLOCK if held else signal.SIG_UNBLOCK
+    before = signal.pthread_sigmask(how, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _end_with(parent: int) -> None:
