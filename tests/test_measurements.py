@@ -69,3 +69,12 @@ def test_labelers_of_one_mind_agree_and_others_sometimes(pairs):
     twins = [Labeler("twin", 0.0, 0.0, 0.0, noise=0.0)] * 2
     town.labelers = twins
     assert agreement_on(town, asked)["agreement"] == 1.0
+
+
+def test_what_no_pair_decides_is_left_out(pairs):
+    assert accuracies([], lambda p, y: 0.0) == {}
+    assert agreement_on(Tinytown(), []) == {"pairs": 0}
+    twins = [{**row, "two": row["one"]} for row in pairs[:5]]
+    assert accuracies(twins, lambda p, y: len(y)) == {}
+    asked = [(row["prompt"], row["one"], row["two"]) for row in twins]
+    assert agreement_on(Tinytown(), asked) == {"judge_ties": 1.0, "pairs": 5}

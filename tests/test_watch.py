@@ -149,6 +149,9 @@ def test_a_claim_about_a_share_of_nothing_has_no_figure():
     for nothing in (0.0, -0.1):
         line = claim.line([seed(0.3, 0.4), seed(0.2, nothing)])
         assert line == "MISSED  the share kept: no figure, for a seed has nothing to divide by"
+    left_out = Claim("ties", lambda summary: summary["comparisons"]["judge_ties"])
+    line = left_out.line([{"comparisons": {"judge_ties": 0.1}}, {"comparisons": {}}])
+    assert line.strip() == "ties: no figure, for a seed has nothing to divide by"
 
 
 def test_whose_figures_ppo_reports(tmp_path):

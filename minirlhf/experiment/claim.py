@@ -21,7 +21,7 @@ class Claim:
     low_above: float | None = None
 
     def line(self, measured: list[dict[str, Any]]) -> str:
-        figures = [self.figure(summary) for summary in measured]
+        figures = [self._figure(summary) for summary in measured]
         if any(map(math.isnan, figures)):
             verdict = (
                 "MISSED  "
@@ -44,6 +44,12 @@ class Claim:
         return f"{verdict or '        '}{self.text}: {interval}" + (
             f" ({', '.join(wanted)})" if wanted else ""
         )
+
+    def _figure(self, summary: dict[str, Any]) -> float:
+        try:
+            return self.figure(summary)
+        except KeyError:  # an entry that its run had nothing for, and left out
+            return math.nan
 
 
 def of(model: str, *path: str) -> Callable[[dict[str, Any]], float]:

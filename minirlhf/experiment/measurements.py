@@ -1,7 +1,8 @@
 """The figures of a run: what §4 of the paper measures, on this run's models.
 
 Everything is computed from the run folder by way of `Artifacts`, and goes into ``summary.json``;
-`SUMMARY` says what each entry is. What there is no judge or labeler for is left out.
+`SUMMARY` says what each entry is. What there is no judge or labeler for is left out, and so is what
+no pair of replies decides.
 """
 
 from __future__ import annotations
@@ -219,37 +220,41 @@ def comparisons(artifacts: Artifacts) -> list[tuple[str, str, str]]:
 def judge_reward_model(artifacts: Artifacts) -> dict[str, Any]:
     """Accuracy on held-out comparisons (§3.5, E.2), by who decides which reply is better."""
     world, pairs = artifacts.world, comparisons(artifacts)
+    if not pairs:
+        return {}
     asked = [prompt for prompt, _, _ in pairs]
     ones, twos = (artifacts.score(asked, [pair[side] for pair in pairs]) for side in (1, 2))
     gaps = (ones - twos).numpy()
-
-    def accuracy(wanted: np.ndarray, where: np.ndarray) -> dict[str, float]:
-        return shown(over_prompts((gaps[where] > 0) == (wanted[where] > 0)))
-
-    found = {}
+    decided: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     if world.labelers:
         rng = random.Random(artifacts.config.seed)
         votes = np.array([rng.choice(world.labelers).prefers(*pair) for pair in pairs])
-        found["against_labeler"] = accuracy(votes - 0.5, votes != 0.5)
+        decided["against_labeler"] = votes > 0.5, votes != 0.5
     if world.has_judge:
         grades = np.array([[world.judge(p, y).overall for y in both] for p, *both in pairs])
         truth = grades[:, 0] - grades[:, 1]
-        found["against_judge"] = accuracy(truth, np.abs(truth) >= world.tie)
-        large = np.abs(truth) > 0.5 * grades.std()
-        found["against_judge_large_gap"] = accuracy(truth, large)
-    return found
+        decided["against_judge"] = truth > 0, np.abs(truth) >= world.tie
+        decided["against_judge_large_gap"] = truth > 0, np.abs(truth) > 0.5 * grades.std()
+    return {
+        name: shown(over_prompts((gaps[where] > 0) == wanted[where]))
+        for name, (wanted, where) in decided.items()
+        if where.any()
+    }
 
 
 def agreement_on(world: World, pairs: Sequence[tuple[str, str, str]]) -> dict[str, float]:
     """Over (prompt, one, two): how often two labelers agree (§3.4: 72.6%), and the judge ties."""
-    columns, found = list(zip(*pairs, strict=True)), {}
-    if len(world.labelers) > 1:
-        votes = labeler_verdicts([labeler.prefers for labeler in world.labelers], *columns)
+    found: dict[str, float] = {"pairs": len(pairs)}
+    if not pairs:
+        return found
+    columns = list(zip(*pairs, strict=True))
+    votes = labeler_verdicts([labeler.prefers for labeler in world.labelers], *columns)
+    if ((votes != 0.5).sum(axis=0) > 1).any():
         found["agreement"] = agreement(votes)
     if world.has_judge:
         ties = labeler_verdicts([partial(better, world)], *columns) == 0.5
         found["judge_ties"] = float(ties.mean())
-    return {**found, "pairs": len(pairs)}
+    return found
 
 
 def won_back(models: dict[str, Any]) -> float | None:

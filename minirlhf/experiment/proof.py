@@ -16,7 +16,7 @@ import numpy as np
 
 from minirlhf.data.files import read_json, write_json
 from minirlhf.errors import MinirlhfError
-from minirlhf.experiment.claim import Claim
+from minirlhf.experiment.claim import Claim, share
 from minirlhf.experiment.experiment_config import VARIANTS, ExperimentConfig
 from minirlhf.experiment.main_job import claim, make_models_of, run
 from minirlhf.experiment.measurements import comparisons, describe, make_models
@@ -128,7 +128,6 @@ def left_out_groups(artifacts: Artifacts) -> dict[str, list[float]]:
         ):
             votes = np.array([[w.prefers(*pair) for pair in pairs] for w in labelers])
             decided = votes != 0.5
-            out[where].append(
-                float((((gaps > 0) == (votes > 0.5)) & decided).sum() / decided.sum())
-            )
+            right = ((gaps > 0) == (votes > 0.5)) & decided
+            out[where].append(share(float(right.sum()), float(decided.sum())))
     return out
