@@ -5,6 +5,7 @@ import io
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 from dataclasses import fields, replace
@@ -280,6 +281,30 @@ def test_interruption(world, tmp_path, monkeypatch, capsys):
     assert cli.main(["sft", *arguments.split()]) == 130
     said = capsys.readouterr().err.strip()
     assert said == "interrupted: the same command goes on from the last checkpoint."
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs POSIX signals")
+def test_a_request_to_end_waits_for_the_sentence(monkeypatch, capsys):
+    """A launcher whose other process died asks this one to end while it says why it does."""
+
+    class Asked(MinirlhfError):
+        def __str__(self):
+            os.kill(os.getpid(), signal.SIGTERM)
+            return "another process has ended."
+
+    def failing():
+        raise Asked
+
+    monkeypatch.setattr(show_presets, "differences", failing)
+    asked = []
+    before = signal.signal(signal.SIGTERM, lambda *_: asked.append("before"))
+    try:
+        assert cli.main(["presets"]) == 2
+        assert not asked and capsys.readouterr().err == "error: another process has ended.\n"
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert asked == ["before"]  # whose it was
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_a_bug_keeps_its_traceback(monkeypatch):

@@ -153,6 +153,25 @@ def test_an_interrupted_run_closes_what_it_opened(tmp_path, error):
     assert [line["step"] for line in lines(tmp_path / "new")] == [1, 2, 3, 4, 5, 6]
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "[gloo/transport/tcp/pair.cc:143] writev [127.0.0.1]:4711: Broken pipe",
+        "Connection closed by peer [127.0.0.1]:4711",
+    ],
+)
+def test_a_lost_process_is_known_by_what_gloo_says(said, tmp_path):
+    def one_of_two(said):
+        with Run(tmp_path, "sft", CONFIG, callback=()) as run:
+            run.compute.world = 2
+            raise RuntimeError(said)
+
+    with pytest.raises(MinirlhfError, match="another process of this run has ended"):
+        one_of_two(said)
+    with pytest.raises(RuntimeError, match="shapes"):
+        one_of_two("shapes don't match")
+
+
 def _open_files(under) -> list[str]:
     if not os.path.isdir("/proc/self/fd"):
         pytest.skip("no /proc")

@@ -102,7 +102,8 @@ class Run:
                 self.files.check_there()
             raise
         # gloo's errors have no type of their own
-        lost = isinstance(error, torch.distributed.DistError) or "onnection" in str(error)
+        lost = any(word in str(error).lower() for word in ("gloo", "connection", "broken pipe"))
+        lost = lost or isinstance(error, torch.distributed.DistError)
         if self.compute.world > 1 and isinstance(error, RuntimeError) and lost:
             raise MinirlhfError(
                 f"{self.stage}: another process of this run has ended, and what it printed, if "
