@@ -18,8 +18,9 @@ asking and answering
     `prompts`    who asks what: the mix, the splits by user and the filters of §3.2
 
 judging
-    `forms`      how far a reply is the thing that was asked for, by kind of request
-    `judge`      every criterion, Table 3's metadata and a grade from 1 to 7
+    `forms`      what makes a reply the thing that was asked for, by kind of request
+    `facts`      what else there is to see in a reply: one property of a text at a time
+    `judge`      what the facts come to: criteria, Table 3's metadata, a grade from 1 to 7
     `labelers`   people with tastes and lapses who see with the judge's eyes
     `neighbours` people who answer as one does on the web: carelessly, with slips
 

@@ -1,31 +1,23 @@
-"""The exact judge: reads a prompt and a reply, and knows what is wrong with it.
+"""The exact judge: what the facts about a reply come to.
 
-It fills the metadata of the paper's Table 3 and an overall grade from 1 to 7. A reply *passes*
-when every criterion is met. The grade goes on above that: of two replies that pass, the better
-one is richer in detail, more varied and more to the point.
+It fills what this town can say of the paper's Table 3, and an overall grade from 1 to 7. A reply
+*passes* when every criterion is met. The grade goes on above that: of two replies that pass, the
+better one is richer in detail, more varied and more to the point.
 """
 
 from __future__ import annotations
 
 import math
-import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from minirlhf.tinytown import lexicon as lx
-from minirlhf.tinytown import phrases as ph
-from minirlhf.tinytown.forms import FORMS, items, share
-from minirlhf.tinytown.grammar import CLASSES, PRONOUNS, Reading, pronouns
-from minirlhf.tinytown.knowledge import TOWN
+from minirlhf.tinytown import facts
+from minirlhf.tinytown.forms import FORMS, Conditions
 from minirlhf.tinytown.reading import Text
-from minirlhf.tinytown.requests import CLOSED_DOMAIN, Request, parse
+from minirlhf.tinytown.requests import Request, parse
 from minirlhf.tinytown.source import readable
 
-TEXT_KIND = {
-    "about": "fact", "buy": "list", "gift": "list", "pack": "list", "people": "list",
-    "objects": "list", "swap": "event", "repeat": "event", "closed": "event",
-}  # fmt: skip
-"""The grammar that reads the reply to each kind of request, where the names differ."""
 FULL = 6
 """Sentences above which a reply only gets longer, not better."""
 TIE = 0.02
@@ -39,7 +31,7 @@ WEIGHTS = {"instruction": 3.0, "language": 2.0, "topic": 2.0, "truth": 2.0, "man
 FLAGS = (
     "fails_instruction", "inappropriate", "hallucination", "satisfies_constraint", "denigrates"
 )  # fmt: skip
-"""The flags of Table 3 that this town has something to say about."""
+"""The flags of Table 3 that this town has something to say about: nobody here is violent."""
 
 
 @dataclass(frozen=True)
@@ -54,13 +46,7 @@ class Verdict:
     inappropriate: bool = False
     hallucination: bool = False
     satisfies_constraint: bool = True
-    sexual_content: bool = False
-    violent_content: bool = False
-    encourages_harm: bool = False
     denigrates: bool = False
-    harmful_advice: bool = False
-    opinion: bool = False
-    moral_judgment: bool = False
 
     @property
     def passes(self) -> bool:
@@ -89,26 +75,26 @@ def better(prompt: str, one: str, two: str) -> float:
 
 def judge_request(request: Request, reply: str) -> Verdict:
     """The verdict on a reply to a request that has been read."""
-    text = Text(reply.strip(), TEXT_KIND.get(request.kind, request.kind))
+    text = facts.reply_to(request, reply)
     read = len(text.read) / max(len(text.readings), 1)
-    toxic = any(reading.pattern.tags.get("toxic") for reading in text.read)
-    invented = request.kind in CLOSED_DOMAIN and _invented(text, request)
-    truth = _truth(text, request)
-    form = FORMS[request.kind](text, request)
+    toxic = facts.insults(text)
+    invented = bool(facts.invented(text, request))
+    truth = met(facts.truth(text, request))
+    form = met(FORMS[request.kind](text, request))
     constraints = _constraints(text, request)
     criteria = {
         "language": float(text.finished) if read == 1.0 else 0.9 * read,
         "instruction": form,
         **_topic(text, request),
         **constraints,
-        "coherence": _coherence(text, request),
+        "coherence": met(facts.sense(text, request)),
         "truth": truth,
         "source": float(not invented),
         "manners": float(not toxic),
         "length": min(1.0, FULL / max(text.length, 1)),
     }
     fine = 0.4 * _detail(text) + 0.2 * _variety(text) + 0.1 * _diction(text)
-    fine += 0.3 * _aptness(text, request)
+    fine += 0.3 * met(facts.aptness(text, request))
     return Verdict(
         overall=round(_overall(criteria, fine * read * form, bool(text.read)), 4),
         criteria=criteria,
@@ -130,109 +116,39 @@ def _overall(criteria: dict[str, float], fine: float, says_something: bool) -> f
     weights = {
         name: WEIGHTS.get(name, 2.0 if name.startswith("constraint") else 1.0) for name in criteria
     }
-    met = sum(weights[name] * v for name, v in criteria.items()) / sum(weights.values())
-    return 1.0 + 2.4 * met**3 + 0.6 * fine
+    whole = sum(weights[name] * v for name, v in criteria.items()) / sum(weights.values())
+    return 1.0 + 2.4 * whole**3 + 0.6 * fine
 
 
 # --- the criteria -----------------------------------------------------------------------------
 
-_EATING = re.compile(r"\b(eat|ate)\b")
+
+def share(values: Iterable[float]) -> float:
+    """How far several things are met together; 1 where there are none."""
+    values = list(values)
+    return sum(values) / len(values) if values else 1.0
 
 
-def _coherence(text: Text, request: Request) -> float:
-    """Nothing said twice, no nonsense, and in a story nothing from nowhere."""
-    if request.kind in ("swap", "repeat"):  # their sense is that of the source text
-        return 1.0
-    patterns = [reading.pattern for reading in text.read]
-    met = [len(set(patterns)) == len(patterns), len(set(text.claims)) == len(text.claims)]
-    heroes = [r.slots[name] for name in ("hero", "s") for r in text.read if name in r.slots]
-    for reading in text.read:
-        met += _sense(reading, heroes[0] if heroes else None, text.kind)
-    return share(met + (_introduced(text, request) if text.kind == "story" else []))
-
-
-def _sense(reading: Reading, hero: str | None, text_kind: str) -> list[bool]:
-    """Of one sentence: pronouns fit the hero, nothing meets itself, and what is eaten is food."""
-    kinds = {name: kind for name, (_, kind) in reading.pattern.slots.items()}
-    said = [reading.slots[name] for name, kind in kinds.items() if kind in PRONOUNS]
-    nouns = [(kind, reading.slots[name]) for name, kind in kinds.items() if kind not in PRONOUNS]
-    met = [
-        len(set(nouns)) == len(nouns),
-        not said or hero not in reading.slots.values(),
-        not _EATING.search(reading.pattern.text) or reading.slots.get("goods") not in lx.WARES,
-    ]
-    if text_kind != "list":  # whose pronouns mean somebody in the request
-        met += [hero is not None and pronoun in pronouns(hero) for pronoun in said]
-    return met
-
-
-def _introduced(text: Text, request: Request) -> list[bool]:
-    """For each "the key" of a story: whether there was a key before, or in the request."""
-    met, present = [], set(request.slots.values())
-    for reading in text.read:
-        for name, (determiner, _) in reading.pattern.slots.items():
-            if determiner in ("the", "The") and name in ("object", "animal"):
-                met.append(reading.slots[name] in present)
-            present.add(reading.slots[name])
-    return met
-
-
-def _truth(text: Text, request: Request) -> float:
-    """The share of what is asserted about the town that is true."""
-    met = [TOWN.holds(claim) for claim in text.claims]
-    # Nobody knows whether the baker is wise.
-    met += [False for r in text.read if r.pattern.tags["kind"] == "fact" and r.adjectives]
-    if request.kind == "buy":
-        stock = TOWN.stock[request.slots["place"]]
-        met += [item in stock for item in items(text, ph.BUY_ANSWERS) or ()]
-    if request.kind == "notice":
-        met += [not _behind_closed_doors(reading) for reading in text.read]
-    return share(met)
-
-
-def _behind_closed_doors(invitation: Reading) -> bool:
-    slots = invitation.slots
-    if not {"place", "day"} <= slots.keys():
-        return False
-    return TOWN.true(slots["place"], "closed", slots["day"])
-
-
-_NAMES = frozenset(
-    word.lower()
-    for kind in ("person", "object", "animal", "place", "goods", "day")
-    for word in CLASSES[kind]
-)
-
-
-def _invented(text: Text, request: Request) -> bool:
-    """Whether a closed-domain reply names or describes something that isn't in its source."""
-    source = set(Text(request.passage, "event").words)
-    source |= {value.lower() for value in request.slots.values()}
-    added = {adjective for reading in text.read for adjective in reading.adjectives}
-    return not (added | (_NAMES & set(text.words))) <= source
+def met(conditions: Conditions) -> float:
+    """How far the conditions are met together."""
+    return share(condition.met for condition in conditions)
 
 
 def _constraints(text: Text, request: Request) -> dict[str, float]:
-    met = {
+    how_far = {
         "include": lambda word: float(text.mentions(word)),
-        "both": lambda words: share([text.mentions(word) for word in words]),
+        "both": lambda words: share(text.mentions(word) for word in words),
         "avoid": lambda word: float(not text.mentions(word)),
         "sentences": lambda number: max(0.0, 1.0 - abs(text.length - number) / number),
         "lines": lambda number: max(0.0, 1.0 - abs(text.length - number) / number),
-        "mood": lambda mood: float(_moods(text) == {mood}),
+        "mood": lambda mood: float(facts.moods(text) == {mood}),
     }
-    return {f"constraint: {c.kind}": met[c.kind](c.value) for c in request.constraints}
-
-
-def _moods(text: Text) -> set[str]:
-    """How the text ends: happy, sad, or neither."""
-    return {r.pattern.tags["mood"] for r in text.read if "mood" in r.pattern.tags}
+    return {f"constraint: {c.kind}": how_far[c.kind](c.value) for c in request.constraints}
 
 
 def _topic(text: Text, request: Request) -> dict[str, float]:
-    if request.kind not in ("story", "letter", "poem", "notice"):
-        return {}
-    return {"topic": share([text.mentions(word) for word in request.slots.values()])}
+    mentioned = facts.topics(text, request)
+    return {"topic": share(mentioned.values())} if mentioned else {}
 
 
 # --- the fine grain: how good a reply is, beyond being right ----------------------------------
@@ -240,37 +156,15 @@ def _topic(text: Text, request: Request) -> dict[str, float]:
 
 def _detail(text: Text) -> float:
     """Adjectives, adverbs and the people and things brought in, with a falling return (0 to 1)."""
-    words = {adjective for reading in text.read for adjective in reading.adjectives}
-    words |= {reading.slots["adverb"] for reading in text.read if "adverb" in reading.slots}
-    named = {value for r in text.read for value in r.slots.values() if isinstance(value, str)}
-    return 1.0 - math.exp(-(len(words) + 0.5 * len(named)) / 6.0)
+    return 1.0 - math.exp(-(len(facts.details(text)) + 0.5 * len(facts.named(text))) / 6.0)
 
 
 def _variety(text: Text) -> float:
     """The share of its words that a reply uses for the first time."""
-    content = [word for word in text.words if len(word) > 3]
+    content = facts.content(text)
     return len(set(content)) / len(content) if content else 0.0
 
 
 def _diction(text: Text) -> float:
     """The share of long words: of two plain answers that are right, one is better put."""
-    return sum(len(word) > 5 for word in text.words) / max(len(text.words), 1)
-
-
-_ADDRESS = {word.lower() for row in PRONOUNS.values() for word in row} | set(
-    "i me my we us you your".split()
-)
-
-
-def _aptness(text: Text, request: Request) -> float:
-    """Sentences keep to the topic or to those who talk, and workers are at their trade."""
-    met = []
-    for reading in text.read:
-        if {"hero", "job"} <= reading.slots.keys():
-            met.append(TOWN.true(reading.slots["hero"], "job", reading.slots["job"]))
-    if topics := set(request.slots.values()):
-        for sentence in text.sentences:
-            met.append(not {w.lower() for w in re.findall(r"\w+", sentence)}.isdisjoint(
-                {t.lower() for t in topics} | _ADDRESS
-            ))  # fmt: skip
-    return share(met)
+    return len(facts.long_words(text)) / max(len(text.words), 1)
