@@ -108,6 +108,8 @@ function place(element, event) {
 // Mouse, pen and finger alike: move(event, start) while held, end(event) when let go.
 function drag(element, { start, move, end }) {
   element.classList.add("mr-grab");
+  // within an SVG, touch-action alone doesn't keep a finger from scrolling
+  element.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
   element.addEventListener("pointerdown", (down) => {
     if (down.button !== 0) return;
     element.setPointerCapture(down.pointerId);
