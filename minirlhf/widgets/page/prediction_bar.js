@@ -19,7 +19,8 @@ function numberGuess(view) {
   const isOut = () => result !== undefined && view.get("revealed");
   const entry = make("input", { class: "mr-input mr-number", type: "text", inputmode: "decimal",
     autocomplete: "off", placeholder: view.say("prediction.blank"),
-    onchange: () => view.act("enter", { text: entry.value }) });
+    onchange: () => enter(), onkeydown: ({ key }) => key === "Enter" && enter() });
+  const enter = () => view.act("enter", { text: entry.value });
   const clear = button(view.say("prediction.clear"), () => {
     view.set({ value: null });
     entry.focus();
