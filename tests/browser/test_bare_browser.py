@@ -45,6 +45,32 @@ def test_while_a_dot_is_dragged_the_kernel_hears_of_it_now_and_then(browser):
     bare.close()
 
 
+def test_what_is_dragged_isn_t_taken_back_by_what_the_kernel_heard_before(browser):
+    guess = Prediction("How?", "bare.echo", along=range(41))
+    guess.value = None
+    bare = BarePage(browser, guess)
+    box = bare.page.locator(".guess-slider > rect").bounding_box()
+    bare.page.evaluate(
+        """() => {
+          window.drawn = [];
+          const points = document.querySelector(".guess-point, .guess-line + g");
+          new MutationObserver(() => window.drawn.push(points.childElementCount))
+            .observe(points, { childList: true });
+        }"""
+    )
+    mouse = bare.page.mouse
+    mouse.move(box["x"] + 2, box["y"] + 50)
+    mouse.down()
+    for at in range(1, 41):
+        mouse.move(box["x"] + at * box["width"] / 40 - 2, box["y"] + 50)
+    mouse.up()
+    bare.page.wait_for_timeout(400)
+    drawn = bare.page.evaluate("() => window.drawn")
+    assert drawn == sorted(drawn) and drawn[-1] == 41  # no point vanishes on the way
+    assert None not in bare.widget.value
+    bare.close()
+
+
 def test_a_finger_drags_a_dot_and_a_bar(browser):
     guess = Prediction("How often?", "bare.finger", unit="%")
     bare = BarePage(browser, RankingExplorer([0.0, 0.0]), guess, width=400, has_touch=True)
