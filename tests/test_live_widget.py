@@ -67,6 +67,7 @@ def test_the_copy_is_an_output_of_its_own_and_drawn_once_the_reader_rests(output
     coin._ipython_display_()
     (view, _), (copy, options) = shown
     assert set(view) == {"application/vnd.jupyter.widget-view+json", "text/plain"}
+    assert view["text/plain"] == ""  # where no widget shows, the copy says it, once
     assert set(copy) == {"image/png", "text/plain"} and copy["text/plain"] == "0 heads"
     assert options["metadata"]["image/png"]["alt"] == "0 heads" and coin.drawn == 1
     for heads in range(1, 6):
