@@ -1,0 +1,46 @@
+// The training desk's samples: what the policy said at a step. Where the same prompt was answered
+// before, the words that weren't there then are marked.
+
+function deskSamples(view) {
+  const title = make("h4", { class: "mr-label" });
+  const cards = make("div", { class: "mr-cards" });
+  const root = make("section", { class: "mr-stack mr-desk-samples" }, title, cards);
+  let steps = [], answers = new Map();
+
+  // By prompt, the steps at which it was answered, and how.
+  function read() {
+    steps = view.get("texts").map(([step]) => step);
+    answers = new Map();
+    for (const [step, samples] of view.get("texts")) {
+      for (const { prompt, response } of samples) {
+        if (!answers.has(prompt)) answers.set(prompt, []);
+        answers.get(prompt).push({ step, response });
+      }
+    }
+  }
+
+  function card(sample, step) {
+    const before = answers.get(sample.prompt).findLast((one) => one.step < step);
+    const said = before ? changedWords(before.response, sample.response)
+      .map(([piece, isNew]) => (isNew ? make("mark", {}, piece) : piece)) : sample.response;
+    const chips = [
+      sample.score != null && make("span", { class: "mr-chip mr-number" },
+        view.say("desk.score", { score: signed(sample.score) })),
+      sample.finished === false && make("span", { class: "mr-chip mr-bad" },
+        view.say("desk.unfinished"))];
+    return make("article", { class: "mr-card mr-desk-card" },
+      make("p", { class: "mr-small mr-text" }, sample.prompt.trim()),
+      make("p", { class: "mr-text" }, said),
+      make("p", { class: "mr-chips" }, chips.filter(Boolean), before && make("span",
+        { class: "mr-small" }, view.say("desk.changed", { step: before.step }))));
+  }
+
+  return { root, read, draw(step) {
+    const at = lastBefore(steps, step);
+    root.hidden = at < 0;
+    if (at < 0) return;
+    const [found, samples] = view.get("texts")[at];
+    title.textContent = view.say("desk.samples", { unit: view.get("run").unit, step: found });
+    fill(cards, samples.map((sample) => card(sample, found)));
+  } };
+}
