@@ -55,7 +55,7 @@ SMOOTHED = 20
 """Points from which on a running mean is drawn over them."""
 
 Numbers = dict[str, Any]
-"""One curve: ``title``, ``unit``, ``metric``, ``x``, ``y``, ``mean`` (or None), ``held`` (or None),
+"""One curve: ``metric``, ``title``, ``unit``, ``said`` (a phrase with a ``{value}``), ``x``, ``y``, ``mean`` (or None), ``held`` (or None),
 ``chance`` (or None) and ``turns``, each with ``step`` and ``words``.
 """
 
@@ -95,11 +95,12 @@ def _numbers(curve: Curve, reader: Reader, said: list[dict[str, Any]]) -> Number
         mean = running_mean(np.asarray(values, dtype=float), max(3, planned // 25)).tolist()
     kept = thinned(len(steps))
     held = _series(reader, curve.validation) if curve.validation else ([], [])
-    known = f"desk.curve.{curve.name}" in say
+    title = _said(f"desk.curve.{curve.name}", curve.name)
     return {
         "metric": curve.metric,
-        "title": say(f"desk.curve.{curve.name}") if known else curve.name,
-        "unit": say(f"desk.unit.{curve.name}") if known else "",
+        "title": title,
+        "unit": _said(f"desk.unit.{curve.name}", ""),
+        "said": _said(f"desk.said.{curve.name}", say("desk.said_other", name=title, value="{value}")),
         "chance": curve.chance,
         "x": [steps[at] for at in kept],
         "y": _rounded(values[at] for at in kept),
@@ -125,6 +126,11 @@ def thinned(count: int, most: int = POINTS) -> list[int]:
     return kept if not kept or kept[-1] == count - 1 else [*kept, count - 1]
 
 
+def _said(key: str, otherwise: str) -> str:
+    """A label as it stands, with its ``{value}`` to be put in."""
+    return say(key, value="{value}") if key in say else otherwise
+
+
 def _series(reader: Reader, metric: str) -> tuple[list[int], list[float]]:
     """Steps and values, without those that are no number: they can't be sent, nor drawn."""
     pairs = [pair for pair in zip(*reader.series(metric), strict=True) if math.isfinite(pair[1])]
@@ -138,7 +144,7 @@ def _rounded(values: Iterable[float]) -> list[float]:
 
 # -------------------------------------------------------------------------------------- what is new
 
-CONSTANT = ("metric", "title", "unit", "chance")
+CONSTANT = ("metric", "title", "unit", "said", "chance")
 LINES = ("x", "y", "mean")
 
 

@@ -14,10 +14,11 @@ from typing import Any
 import traitlets
 from matplotlib.figure import Figure
 
+from minirlhf import shipped
 from minirlhf.errors import MinirlhfError
 from minirlhf.lesson import on_colab
 from minirlhf.report.charts import INK, PALETTE
-from minirlhf.widgets.curves import Numbers, common, curves, news, numbers, thinned
+from minirlhf.widgets.curves import Numbers, common, news, numbers, thinned
 from minirlhf.widgets.desk_picture import draw_curves
 from minirlhf.widgets.launch import Job
 from minirlhf.widgets.live_widget import LiveWidget, sentence
@@ -59,7 +60,7 @@ class TrainingDesk(LiveWidget):
     texts_by_step = traitlets.List().tag(sync=True)
     """``[step, samples]``; they grow as the curves do."""
     ghost = traitlets.Dict().tag(sync=True)
-    color = traitlets.Unicode(INK).tag(sync=True)
+    color = traitlets.Unicode("var(--mr-ink)").tag(sync=True)
     at = traitlets.Int(None, allow_none=True).tag(sync=True)
     """The step that somebody looks at; None goes along with the run."""
     more = traitlets.Bool(False).tag(sync=True)
@@ -97,9 +98,13 @@ class TrainingDesk(LiveWidget):
         with self._reading:
             self.reader.look()
             state = self.state
-            self.color = _color(self.reader)
-            self._grow()
+            model = _model(self.reader)
+            self.color = f"var(--mr-{model or 'ink'})"
+            self._paint = PALETTE.get(model, INK)
             self.run = about(self.job, state, self.note)
+            self._grow()
+            if self.job.error:
+                self.problem = self.job.error
         return state != "finished"
 
     def _grow(self) -> None:
@@ -168,11 +173,11 @@ class TrainingDesk(LiveWidget):
         if self.step is None:
             return say("desk.empty")
         values = [
-            say("desk.value", title=curve["title"], unit=curve["unit"], value=_value(curve, self.step))
+            curve["said"].replace("{value}", _value(curve, self.step))
             for curve in self.curves[:FIRST]
         ]
-        at = say("desk.at", unit=self.run["unit"], step=self.step)
-        return say("desk.words", at=at, values=say("desk.comma").join(values))
+        at = say(f"desk.at.{self.run['unit']}", step=self.step)
+        return say("desk.words", at=at, values=say("desk.and").join(values))
 
     def draw(self) -> Figure:
         """Curves up to the step shown in colour, what came after it pale."""
@@ -182,8 +187,8 @@ class TrainingDesk(LiveWidget):
             now=self.step or 0,
             end=max(self.run["total"] or 0, *(curve["x"][-1] for curve in self.curves), 1),
             title=f"{self.run['name']} · {self.run['note']}",
-            unit=self.run["units"],
-            color=self.color,
+            unit=say(f"desk.units.{self.run['unit']}"),
+            color=self._paint,
         )
 
     def texts(self) -> list[tuple[str, str]]:
@@ -200,7 +205,7 @@ class TrainingDesk(LiveWidget):
             same_cell = other.shown_in.name == self.shown_in.name
             run_again = self.shown_in.name is not None and other.shown_in.run != self.shown_in.run
             if same_cell and (same_folder or run_again):
-                other.close()
+                other.close() if run_again else other.pulse.stop()
                 _shown.remove(other)
         if self not in _shown:
             _shown.append(self)
@@ -232,13 +237,15 @@ def _ghost(folder: str | Path | None) -> dict[str, Any]:
     if not reader.rows:
         raise MinirlhfError(f"{folder} holds no run that could be drawn behind this one.")
     found = {curve["metric"]: curve for curve in numbers(reader)}
-    return {"curves": found, "words": say("desk.ghost", name=reader.folder.name)}
+    ours = reader.folder.resolve().parent == shipped.FOLDER.resolve()
+    words = say("desk.ghost" if ours else "desk.ghost_other", name=reader.folder.name)
+    return {"curves": found, "words": words}
 
 
-def _color(reader: Reader) -> str:
-    """That of the model which the run makes; a reward model is drawn in ink."""
+def _model(reader: Reader) -> str:
+    """The model that the run makes, by its name in the palette; a reward model has no colour."""
     if reader.stage == "ppo":
-        return PALETTE["ppo-ptx" if reader.config.get("ptx_gamma") else "ppo"]
+        return "ppo-ptx" if reader.config.get("ptx_gamma") else "ppo"
     if reader.stage == "sft":
-        return PALETTE["initial" if reader.config.get("pretrain_mix") else "sft"]
-    return PALETTE["base"] if reader.stage == "pretrain" else INK
+        return "initial" if reader.config.get("pretrain_mix") else "sft"
+    return "base" if reader.stage == "pretrain" else ""

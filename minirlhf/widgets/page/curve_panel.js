@@ -54,14 +54,16 @@ function curvePanel(view, tell) {
       make("text", { class: "mr-small", x: left - 7, y: toY(tick) + 4, "text-anchor": "end" },
         short(tick))]);
     const foot = height - bottom;
+    const end = make("text", { class: "mr-small", x: width - right, y: height - 4,
+      "text-anchor": "end" }, `${short(last)} ${view.say(`desk.units.${view.get("run").unit}`)}`);
     const steps = ticks(first, last, Math.max(2, Math.floor(width / 90)))
-      .filter((tick) => Number.isInteger(tick))
+      .filter((tick) => Number.isInteger(tick) && toX(tick) < width - right - 110)
       .map((tick) => make("text", { class: "mr-small", x: toX(tick), y: height - 4,
         "text-anchor": "middle" }, short(tick)));
     const base = make("line", { class: "mr-axis", x1: left, x2: width - right, y1: foot, y2: foot });
     put(later, { height: foot });
     put(cross, { y1: top - 4, y2: foot });
-    return [rows, base, steps];
+    return [rows, base, steps, end];
   }
 
   function chance(width) {

@@ -68,10 +68,10 @@ function deskHead(view) {
     const since = run.moves ? (Date.now() - arrived) / 1000 : 0;
     const said = [];
     if (run.step != null) {
-      said.push(view.say(run.total ? "desk.progress" : "desk.progress_open",
-        { unit: run.unit, step: run.step, total: run.total }));
+      const at = view.say(`desk.at.${run.unit}`, { step: run.step });
+      said.push(run.total ? view.say("desk.progress", { at, total: run.total }) : at);
     }
-    if (run.clock != null) said.push(view.say("desk.clock", { time: duration(view, run.clock + since) }));
+    if (run.clock != null) said.push(view.say(run.state === "finished" ? "desk.took" : "desk.clock", { time: duration(view, run.clock + since) }));
     if (run.left != null) {
       said.push(view.say("desk.left", { time: duration(view, Math.max(run.left - since, 0)) }));
     }

@@ -5,13 +5,14 @@ function deskSamples(view) {
   const title = make("h4", { class: "mr-label" });
   const cards = make("div", { class: "mr-cards" });
   const root = make("section", { class: "mr-stack mr-desk-samples" }, title, cards);
+  const named = (step) => view.say(`desk.at.${view.get("run").unit}`, { step });
   let steps = [], answers = new Map();
 
   // By prompt, the steps at which it was answered, and how.
   function read() {
-    steps = view.get("texts").map(([step]) => step);
+    steps = view.get("texts_by_step").map(([step]) => step);
     answers = new Map();
-    for (const [step, samples] of view.get("texts")) {
+    for (const [step, samples] of view.get("texts_by_step")) {
       for (const { prompt, response } of samples) {
         if (!answers.has(prompt)) answers.set(prompt, []);
         answers.get(prompt).push({ step, response });
@@ -32,15 +33,15 @@ function deskSamples(view) {
       make("p", { class: "mr-small mr-text" }, sample.prompt.trim()),
       make("p", { class: "mr-text" }, said),
       make("p", { class: "mr-chips" }, chips.filter(Boolean), before && make("span",
-        { class: "mr-small" }, view.say("desk.changed", { step: before.step }))));
+        { class: "mr-small" }, view.say("desk.changed", { at: named(before.step) }))));
   }
 
   return { root, read, draw(step) {
     const at = lastBefore(steps, step);
     root.hidden = at < 0;
     if (at < 0) return;
-    const [found, samples] = view.get("texts")[at];
-    title.textContent = view.say("desk.samples", { unit: view.get("run").unit, step: found });
+    const [found, samples] = view.get("texts_by_step")[at];
+    title.textContent = view.say("desk.samples", { at: named(found) });
     fill(cards, samples.map((sample) => card(sample, found)));
   } };
 }

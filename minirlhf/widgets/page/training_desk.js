@@ -39,7 +39,7 @@ export default widget((view) => {
     const whole = message.curves.every((news, at) => curves[at] && ["x", "y", "mean"].every((name) =>
       !news[name] || put(curves[at][name], { from: news.from, added: news[name] })));
     message.curves.forEach(({ held, turns }, at) => whole && Object.assign(curves[at], { held, turns }));
-    if (!whole || !put(view.get("texts"), message.texts)) return view.act("whole");
+    if (!whole || !put(view.get("texts_by_step"), message.texts)) return view.act("whole");
     redraw();
   }
 
@@ -79,7 +79,7 @@ export default widget((view) => {
 
   // ------------------------------------------------------------------------- the step looked at
 
-  const named = (step) => view.say("desk.at", { unit: view.get("run").unit, step });
+  const named = (step) => view.say(`desk.at.${view.get("run").unit}`, { step });
 
   function point() {
     if (!steps.length) return;
@@ -87,10 +87,10 @@ export default widget((view) => {
     range.max = steps.length - 1;
     range.value = at;
     where.textContent = named(step);
-    const words = view.get("curves").slice(0, FIRST).map(({ title, unit, x, y }) => view.say(
-      "desk.value", { title, unit, value: short(y[Math.max(lastBefore(x, step), 0)]) }));
+    const words = view.get("curves").slice(0, FIRST).map(({ said, x, y }) =>
+      said.replace("{value}", short(y[Math.max(lastBefore(x, step), 0)])));
     caption.textContent = view.say("desk.words", { at: named(step),
-      values: words.join(view.say("desk.comma")) });
+      values: words.join(view.say("desk.and")) });
     put(range, { "aria-valuetext": caption.textContent });
     panels.forEach((panel) => panel.point(hovered ?? step, step));
     samples.draw(step);
@@ -127,7 +127,7 @@ export default widget((view) => {
   range.addEventListener("input", () => { halt(); go(Number(range.value), false); });
   range.addEventListener("change", () => go(Number(range.value)));
   view.on("msg:custom", hear);
-  view.on("curves ghost texts more color run", redraw);
+  view.on("curves ghost texts_by_step more color run", redraw);
   view.on("at", point);
   view.fit(grid, () => { width = panels[0]?.root.clientWidth ?? 0; redraw(); });
   view.atEnd(halt);
