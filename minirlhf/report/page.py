@@ -1,9 +1,9 @@
-"""The page of a run (``report.html``), and its main figures for the terminal.
+"""The page of a run (``report.html``).
 
-The page is one file with everything in it: no network, light and dark, on any screen, printable, and
-whole without its script, which adds toggles, a filter and values under the pointer. Its words stand
-in ``report.html.jinja``; every number of the summary in them comes by way of `Numbers`, so that
-what is said is what was measured.
+The page is one file with everything in it: no network, light and dark, on any screen, printable,
+and whole without its script, which adds toggles, a filter and values under the pointer. Its words
+stand in ``report.html.jinja``; every number of the summary in them comes by way of `Numbers`, so
+that what is said is what was measured.
 """
 
 from __future__ import annotations

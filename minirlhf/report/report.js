@@ -180,10 +180,10 @@ class Plot {
     for (const [{ model, name }, { a, b, x, y }] of found) {
       const dot = this.area.appendChild(document.createElement("i"));
       dot.className = "point";
-      dot.style.cssText = `left: ${100 * a}%; top: ${100 * b}%; --model: var(--mr-${model}, var(--mr-edge))`;
+      dot.style.cssText = `left: ${100 * a}%; top: ${100 * b}%; --model: var(--mr-${model}, var(--mr-ink))`;
       const mark = this.values.appendChild(document.createElement("span"));
       mark.innerHTML = `<span class="mark"></span> `;
-      mark.firstChild.style.cssText = `--model: var(--mr-${model}, var(--mr-edge))`;
+      mark.firstChild.style.cssText = `--model: var(--mr-${model}, var(--mr-ink))`;
       mark.firstChild.textContent = name;
       const value = this.isPath ? `${number(y)} at ${number(x)}` : number(y);
       mark.append(value);

@@ -184,13 +184,15 @@ def reward(summary: Row) -> Group | None:
 
 def tax(summary: Row) -> Group | None:
     panels = [
-        Bars(title=task.capitalize(), values=_by_model(summary, f"probes.{task}"), unit="% right")
+        Bars(
+            title=task.capitalize(),
+            values=_by_model(summary, f"probes.{task}"),
+            unit="% answered right",
+        )
         for task in tasks(summary)
     ]
     loss = _by_model(summary, "probes.corpus loss")
-    return _bars(
-        *panels, Bars(title="Corpus loss", values=loss, unit="nats a token", dots=True)
-    )
+    return _bars(*panels, Bars(title="Corpus loss", values=loss, unit="nats a token", dots=True))
 
 
 def harm(summary: Row) -> Group | None:

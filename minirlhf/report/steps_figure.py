@@ -198,10 +198,7 @@ def _episodes(row: dict[str, Any] | None) -> Column:
                 rows=[
                     ("this reply", show(row["score"], "reward")),
                     ("its batch, mean score", show(batch["objective/score"], "reward")),
-                    (
-                        f"− β × KL = {beta:g} × {show(kl, 'reward')} nats",
-                        show(-beta * kl, "reward"),
-                    ),
+                    (penalty, show(-beta * kl, "reward")),
                     ("reward that PPO raises", show(batch["objective/rlhf_reward"], "reward")),
                 ],
                 sum=True,
