@@ -72,7 +72,9 @@ def numbers(reader: Reader) -> list[Numbers]:
     """Every curve that the run has logged, in the order in which they are shown."""
     said = [{"step": step, "words": words} for step, words in turns(reader)]
     return [
-        _numbers(curve, reader, said) for curve in curves(reader) if _series(reader, curve.metric)[0]
+        _numbers(curve, reader, said)
+        for curve in curves(reader)
+        if _series(reader, curve.metric)[0]
     ]
 
 
@@ -100,7 +102,9 @@ def _numbers(curve: Curve, reader: Reader, said: list[dict[str, Any]]) -> Number
         "metric": curve.metric,
         "title": title,
         "unit": _said(f"desk.unit.{curve.name}", ""),
-        "said": _said(f"desk.said.{curve.name}", say("desk.said_other", name=title, value="{value}")),
+        "said": _said(
+            f"desk.said.{curve.name}", say("desk.said_other", name=title, value="{value}")
+        ),
         "chance": curve.chance,
         "x": [steps[at] for at in kept],
         "y": _rounded(values[at] for at in kept),
@@ -170,4 +174,6 @@ def news(before: list[Numbers], now: list[Numbers]) -> list[dict[str, Any]] | No
 def common(before: Sequence[Any], now: Sequence[Any]) -> int:
     """How many of the first items two sequences share."""
     pairs = zip(before, now, strict=False)
-    return next((at for at, (old, new) in enumerate(pairs) if old != new), min(len(before), len(now)))
+    return next(
+        (at for at, (old, new) in enumerate(pairs) if old != new), min(len(before), len(now))
+    )

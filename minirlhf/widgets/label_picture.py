@@ -41,7 +41,14 @@ def _draw_tiers(axes: Axes, ranks: Sequence[int | None]) -> None:
     words = {1: say("labeling.best"), count: say("labeling.worst")}
     for rank in range(1, count + 1):
         axes.add_patch(Rectangle((rank - 0.46, 0), 0.92, 0.62, facecolor=PAPER, edgecolor=GRID))
-        note(axes, (rank, 0.8), f"{rank} {words.get(rank, '')}", ha="center", va="center", color=MUTED)
+        note(
+            axes,
+            (rank, 0.8),
+            f"{rank} {words.get(rank, '')}",
+            ha="center",
+            va="center",
+            color=MUTED,
+        )
         names = " = ".join(f"y{k + 1}" for k, own in enumerate(ranks) if own == rank)
         note(axes, (rank, 0.31), names, ha="center", va="center", fontsize=9 if count < 7 else 7)
 
@@ -56,7 +63,9 @@ def _draw_places(axes: Axes, result: dict[str, Any]) -> None:
     for place, k in enumerate(order):
         counts = np.array(result["others"][k])
         there = np.flatnonzero(counts)
-        axes.scatter(there + 1, np.full(len(there), place), s=110 * counts[there] / most, color=GRID)
+        axes.scatter(
+            there + 1, np.full(len(there), place), s=110 * counts[there] / most, color=GRID
+        )
         axes.scatter(ranks[k], place, s=46, marker="D", facecolor="none", edgecolor=INK, lw=1.4)
         if scores:
             note(axes, (1.02, place), f"{scores[k]:+.2f}".replace("-", "−"), va="center",

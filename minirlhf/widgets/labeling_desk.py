@@ -181,10 +181,9 @@ class LabelingDesk(LiveWidget):
         lines = [self._line(task) for task in self.tasks]
         marks = [self._mark(line) for line in lines]
         done = sum(mark != "open" for mark in marks)
-        if self.labelers:
-            words = say("labeling.streak", done=done, total=len(marks), row=_row(marks))
-        else:
-            words = say("labeling.done", done=done, total=len(marks))
+        words = say("labeling.done", done=done, total=len(marks))
+        if (row := _row(marks)) > 1:
+            words = say("labeling.streak", done=done, total=len(marks), row=row)
         first = max(min(self.number - MARKS // 2, len(marks) - MARKS), 0)
         self.streak = {"marks": marks[first : first + MARKS], "first": first, "words": words}
 
@@ -199,14 +198,14 @@ class LabelingDesk(LiveWidget):
     def _told(self, compared: Comparison, ranks: list[int]) -> dict[str, Any]:
         """What the page draws of a saved ranking: by completion how many labelers gave it each rank
         (``others``), the reward model's ``scores``, ``agreement`` by labeler, its ``mean`` and that
-        ``among`` them; all in ``words``.
+        ``among`` them; and all in ``sentences``.
         """
         places = range(1, len(ranks) + 1)
         counted = [
             [sum(theirs[k] == rank for theirs in compared.ranks.values()) for rank in places]
             for k in range(len(ranks))
         ]
-        told: dict[str, Any] = {"words": " ".join(self._sentences(compared))}
+        told: dict[str, Any] = {"sentences": self._sentences(compared)}
         if compared.ranks or compared.scores:
             told |= {"ranks": ranks, "others": counted, "scores": compared.scores}
             told |= {"agreement": compared.agreement, "mean": compared.share}
@@ -248,7 +247,7 @@ class LabelingDesk(LiveWidget):
     @property
     def words(self) -> str:
         """What the others say, or that nothing is saved."""
-        return self.result.get("words") or say("labeling.empty")
+        return " ".join(self.result.get("sentences", ())) or say("labeling.empty")
 
     def draw(self) -> Figure:
         """The tiers; beneath, where the others put each, and who agrees."""

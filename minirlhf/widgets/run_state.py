@@ -40,6 +40,7 @@ def about(job: Job, state: str, note: str) -> dict[str, Any]:
         "state": state,
         "label": say(f"desk.state.{state}"),
         "hint": _hint(job, state),
+        "error": job.error,
         "unit": "iteration" if reader.stage == "ppo" else "step",
         "step": step,
         "total": reader.total,

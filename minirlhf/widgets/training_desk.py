@@ -103,8 +103,6 @@ class TrainingDesk(LiveWidget):
             self._paint = PALETTE.get(model, INK)
             self.run = about(self.job, state, self.note)
             self._grow()
-            if self.job.error:
-                self.problem = self.job.error
         return state != "finished"
 
     def _grow(self) -> None:

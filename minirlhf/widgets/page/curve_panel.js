@@ -49,7 +49,7 @@ function curvePanel(view, tell) {
     toX = scale([first, last], [left, width - right]);
     toY = scale([low, high], [height - bottom, top]);
     put(svg, { viewBox: `0 0 ${width} ${height}`, height });
-    const rows = ticks(low, high, 4).map((tick) => [
+    const rows = ticks(low, high, 5).map((tick) => [
       make("line", { class: "mr-grid", x1: left, x2: width - right, y1: toY(tick), y2: toY(tick) }),
       make("text", { class: "mr-small", x: left - 7, y: toY(tick) + 4, "text-anchor": "end" },
         short(tick))]);

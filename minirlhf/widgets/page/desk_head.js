@@ -55,11 +55,12 @@ function deskHead(view) {
     "aria-label": view.say("desk.bar") }, fillBar);
   const words = make("span", { class: "mr-small mr-number" });
   const hint = make("p", { class: "mr-small" });
+  const error = make("p", { class: "mr-problem", role: "alert" });
   const levers = Object.entries(LEVERS).map(([key, kind]) => [key, lever(view, key, kind)]);
   const root = make("div", { class: "mr-stack mr-desk-top" },
     make("div", { class: "mr-row" }, name, note, state,
       make("span", { class: "mr-row mr-push" }, hold, stop)),
-    make("div", { class: "mr-desk-progress" }, bar, words), hint,
+    make("div", { class: "mr-desk-progress" }, bar, words), hint, error,
     make("div", { class: "mr-row" }, levers.map(([, one]) => one.root)));
 
   let arrived = Date.now();
@@ -96,6 +97,8 @@ function deskHead(view) {
       "aria-valuemax": run.total ?? 1, "aria-valuenow": run.total ? run.step ?? 0 : null });
     hint.textContent = run.hint;
     hint.hidden = !run.hint;
+    error.textContent = run.error;
+    error.hidden = !run.error;
     for (const [key, one] of levers) one.draw(run[key]);
     tick();
   }

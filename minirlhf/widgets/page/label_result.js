@@ -4,7 +4,7 @@
 const ROW = 30, SIDE = 34, TAIL = 112; // pixels: a reply's row, its name, its score
 
 function labelResult(view) {
-  const words = make("p", { role: "status" });
+  const words = make("div", { role: "status" });
   const places = make("svg", { role: "img" }), people = make("svg", { role: "img" });
   const title = (key) => make("h4", { class: "mr-label" }, view.say(key));
   const left = make("section", {}, title("labeling.places"), places,
@@ -76,9 +76,10 @@ function labelResult(view) {
 
   function draw() {
     const result = view.get("result");
-    root.hidden = !result.words;
+    root.hidden = !result.sentences;
     if (root.hidden) return;
-    words.textContent = result.words;
+    const [first, ...rest] = result.sentences;
+    fill(words, make("p", { class: "mr-title" }, first), make("p", {}, rest.join(" ")));
     left.hidden = !result.ranks;
     right.hidden = !Object.keys(result.agreement ?? {}).length;
     if (!left.hidden) drawPlaces(result, left.clientWidth || 380);

@@ -37,7 +37,7 @@ export default widget((view) => {
   function count() {
     put(save, { disabled: left() > 0 });
     status.textContent = view.get("saved") || (left()
-      ? view.say("labeling.left", { count: left() }) : view.say("labeling.ready_short"));
+      ? view.say("labeling.left", { count: left() }) : view.say("labeling.ready"));
   }
 
   // A mark for each prompt: open, saved, or saved and as much in tune as the labelers are.

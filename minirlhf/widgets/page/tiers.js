@@ -5,10 +5,9 @@ const STILL = 5; // pixels that a pointer may stray and still be a click
 
 function tiers(view, { chosen }) {
   const pile = make("ul", { class: "mr-label-list mr-label-pile", "aria-label": view.say("labeling.pile") });
-  const done = make("p", { class: "mr-words mr-label-done", hidden: true });
   const lanes = make("ol", { class: "mr-label-list mr-label-lanes", "aria-label": view.say("labeling.tiers") });
-  const root = make("div", { class: "mr-label-board" },
-    make("section", {}, make("h4", { class: "mr-label" }, view.say("labeling.pile")), pile, done),
+  const heap = make("section", {}, make("h4", { class: "mr-label" }, view.say("labeling.pile")), pile);
+  const root = make("div", { class: "mr-label-board" }, heap,
     make("section", {}, make("h4", { class: "mr-label" }, view.say("labeling.tiers")), lanes));
   let cards = [], slots = [], picked = 0;
 
@@ -68,7 +67,7 @@ function tiers(view, { chosen }) {
 
   // The tier under a point; null for the pile, undefined for nowhere.
   function under(event) {
-    const found = [...slots.map((slot, at) => [slot, at + 1]), [pile.parentElement, null]]
+    const found = [...slots.map((slot, at) => [slot, at + 1]), [heap, null]]
       .find(([part]) => {
         const box = part.getBoundingClientRect();
         return event.clientX >= box.left && event.clientX <= box.right
@@ -152,9 +151,7 @@ function tiers(view, { chosen }) {
     });
     const left = of(null);
     fill(pile, left);
-    pile.hidden = !left.length;
-    done.hidden = left.length > 0;
-    done.textContent = view.say("labeling.ready");
+    heap.hidden = !left.length;
     cards.forEach((card, at) => {
       put(card, { "aria-label": `${sayCard(at)}. ${view.get("task").completions[at]}` });
       const [from, to] = [before[at], card.getBoundingClientRect()];
