@@ -84,9 +84,9 @@ def most_alike(
     counted: dict[str, tuple[int, int]] = {}
     for one, theirs in rankings:
         for name, other in theirs.items():
-            counted[name] = tuple(
-                map(sum, zip(counted.get(name, (0, 0)), _alike(one, other), strict=True))
-            )
+            alike, pairs = _alike(one, other)
+            before = counted.get(name, (0, 0))
+            counted[name] = before[0] + alike, before[1] + pairs
     shares = {name: (alike / pairs, pairs) for name, (alike, pairs) in counted.items() if pairs}
     if not shares:
         return None

@@ -1,4 +1,4 @@
-"""The curves of a run as numbers: which metrics of which stage, thinned, and what of them is new."""
+"""The curves of a run as numbers: which metrics of which stage, thinned, and what is new."""
 
 from __future__ import annotations
 
@@ -55,7 +55,8 @@ SMOOTHED = 20
 """Points from which on a running mean is drawn over them."""
 
 Numbers = dict[str, Any]
-"""One curve: ``metric``, ``title``, ``unit``, ``said`` (a phrase with a ``{value}``), ``x``, ``y``, ``mean`` (or None), ``held`` (or None),
+"""One curve: ``metric``, ``title``, ``unit``, ``said`` (a phrase with a ``{value}``), ``x``, ``y``,
+``mean`` (or None), ``held`` (or None),
 ``chance`` (or None) and ``turns``, each with ``step`` and ``words``.
 """
 

@@ -21,7 +21,7 @@ def draw_curves(
     curves: list[Numbers], ghost: dict[str, Numbers], *,
     now: int, end: int, title: str, unit: str, color: str,
 ) -> Figure:  # fmt: skip
-    """A panel for each of ``curves``, in colour up to step ``now``, on an axis that goes to ``end``.
+    """A panel for each of ``curves``, in colour up to step ``now``, on an axis up to ``end``.
 
     ``ghost`` is another run's curves by metric.
     """
@@ -51,8 +51,11 @@ def _draw(
     dots = {"marker": "o", "markersize": 2.5} if len(steps) <= SMOOTHED else {}
     if curve["chance"] is not None:
         axes.axhline(curve["chance"], color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)))
-        note(axes, (1.0, curve["chance"]), say("desk.chance"), xytext=(0, 2), fontsize=7, ha="right",
-             textcoords="offset points", xycoords=axes.get_yaxis_transform(), color=MUTED)  # fmt: skip
+        note(
+            axes, (1.0, curve["chance"]), say("desk.chance"), xytext=(0, 2), fontsize=7,
+            ha="right", textcoords="offset points", xycoords=axes.get_yaxis_transform(),
+            color=MUTED,
+        )  # fmt: skip
     if ghost is not None:
         there = np.asarray(ghost["x"]) <= end
         shade = np.asarray(ghost["mean"] or ghost["y"])[there]
@@ -77,5 +80,7 @@ def _draw(
     for turn in curve["turns"]:
         axes.axvline(turn["step"] - 0.5, color=MUTED, linewidth=0.9, linestyle=(0, (3, 2)))
         if first:
-            note(axes, (turn["step"] - 0.5, 0.98), turn["words"], xytext=(2, 0), fontsize=7,
-                 xycoords=axes.get_xaxis_transform(), textcoords="offset points", va="top")  # fmt: skip
+            note(
+                axes, (turn["step"] - 0.5, 0.98), turn["words"], xytext=(2, 0), fontsize=7,
+                xycoords=axes.get_xaxis_transform(), textcoords="offset points", va="top",
+            )  # fmt: skip

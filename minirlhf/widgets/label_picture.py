@@ -16,7 +16,7 @@ from minirlhf.widgets.words import say
 
 
 def draw_ranking(ranks: Sequence[int | None], result: dict[str, Any]) -> Figure:
-    """Tiers with the names that lie in them; with a ``result`` that has scores or labelers, those."""
+    """Tiers with the names that lie in them; of a ``result``, scores and labelers as well."""
     if not result.get("ranks"):
         figure, axes = canvas(0.75)
         _draw_tiers(axes, ranks)
@@ -73,8 +73,8 @@ def _draw_places(axes: Axes, result: dict[str, Any]) -> None:
     axes.set_yticks(range(len(order)), [f"y{k + 1}" for k in order])
     axes.set(xlim=(0.5, len(ranks) + 0.5), ylim=(len(order) - 0.4, -0.6))
     if scores:
-        note(axes, (1.02, len(order) - 0.1), say("labeling.score"), va="top", fontsize=7.5, color=MUTED,
-             xycoords=axes.get_yaxis_transform())  # fmt: skip
+        note(axes, (1.02, len(order) - 0.1), say("labeling.score"), va="top", fontsize=7.5,
+             color=MUTED, xycoords=axes.get_yaxis_transform())  # fmt: skip
 
 
 def _draw_people(axes: Axes, result: dict[str, Any]) -> None:

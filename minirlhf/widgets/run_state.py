@@ -81,7 +81,7 @@ def _pace(rows: list[dict[str, Any]]) -> float | None:
 
 
 def _clock(job: Job, state: str) -> float | None:
-    """Seconds of work: by the log, and since its last line; before there is one, since the start."""
+    """Seconds of work: by the log, and since its last line; before that, since the start."""
     rows = job.reader.rows
     if not rows:
         return job.seconds if state in ("starting", *LIVE) else None
