@@ -278,6 +278,8 @@ def test_another_run_stands_behind(tmp_path):
     shown = TrainingDesk(tmp_path / "run", ghost=tmp_path / "other")
     assert shown.ghost["curves"]["objective/score"]["y"][-1] == 81
     assert "run other" in shown.ghost["words"] and shown.picture != plain.picture
+    step, (sample,) = shown.texts_by_step[-1]
+    assert (step, sample["response"], sample["other"]) == (3, "said 3", "said 3")
     with pytest.raises(MinirlhfError, match="holds no run"):
         TrainingDesk(tmp_path / "run", ghost=tmp_path / "none")
 

@@ -138,6 +138,7 @@ class LabelingDesk(LiveWidget):
 
     def act_save(self) -> None:
         """Keep the ranking as it is given, in place of an earlier one of this prompt."""
+        self.saved = ""
         if None in self.ranks:
             raise MinirlhfError(say("labeling.left", count=self.ranks.count(None)))
         ranks = standing(self.ranks)

@@ -48,7 +48,7 @@ def about(job: Job, state: str, note: str) -> dict[str, Any]:
         "left": _told(left),
         "pace": pace and round(pace, 3),
         "moves": state in ("starting", "running"),
-        "hold": "continue" if again
+        "hold": ("start" if state == "absent" else "continue") if again
         else "" if state not in ("running", "paused")
         else "resume" if paused else "pause",
         "stop": state in ("running", "paused"),
@@ -57,7 +57,9 @@ def about(job: Job, state: str, note: str) -> dict[str, Any]:
 
 
 def _note(note: str, state: str) -> str:
-    note = note or ("live" if state in LIVE else "recorded")
+    if state == "absent":
+        return ""
+    note = note or ("live" if state in (*LIVE, "starting") else "recorded")
     return say(f"desk.note.{note}") if f"desk.note.{note}" in say else note
 
 
@@ -65,6 +67,8 @@ def _hint(job: Job, state: str) -> str:
     """What to know or to do, where the label alone isn't enough."""
     if state == "starting":
         return say("desk.loading")
+    if state == "absent" and not job.arguments:
+        return say("desk.waiting")
     if state in ("interrupted", "stopped") and not job.arguments:
         return say("desk.again")
     return ""

@@ -40,8 +40,8 @@ class TrainingDesk(LiveWidget):
 
     ``folder`` may also be the `Job` that `start` returns: the desk can then let a run that was
     stopped go on. ``note`` says where the run comes from (default: live or recorded). ``ghost`` is
-    the folder of another run, such as a shipped one, whose curves are drawn behind. The folder is
-    looked at every ``interval`` seconds.
+    the folder of another run, such as a shipped one, whose curves are drawn behind, and whose
+    replies to the same prompts are compared. The folder is looked at every ``interval`` seconds.
     """
 
     scripts = (
@@ -79,7 +79,8 @@ class TrainingDesk(LiveWidget):
         self.note = note
         self._reading = threading.RLock()
         self.shown_in = Cell(None, 0)
-        super().__init__(ghost=_ghost(ghost))
+        curves, self._theirs = _ghost(ghost)
+        super().__init__(ghost=curves)
         self.pulse = Pulse(self._beat, interval)
         self.look()
 
@@ -108,7 +109,7 @@ class TrainingDesk(LiveWidget):
     def _grow(self) -> None:
         """Send what the page hasn't got."""
         now, groups = numbers(self.reader), self.reader.groups()
-        kept = [groups[at] for at in thinned(len(groups), GROUPS)]
+        kept = [self._beside(*groups[at]) for at in thinned(len(groups), GROUPS)]
         fresh = news(self.curves, now)
         if fresh is None or not self.texts_by_step:
             self.curves, self.texts_by_step = now, kept
@@ -119,6 +120,21 @@ class TrainingDesk(LiveWidget):
         self.curves[:], self.texts_by_step[:] = now, kept
         self.send({"do": "news", "curves": fresh, "texts": {"from": same, "added": kept[same:]}})
         self._change({"name": "curves"})
+
+    def _beside(self, step: int, samples: list[dict[str, Any]]) -> list[Any]:
+        """A step's samples, each with what the other run said then to the same prompt, if it did:
+        with the same seed both draw alike, so the replies differ as the policies do.
+        """
+        theirs = {sample["prompt"]: sample["response"] for sample in self._theirs.get(step, ())}
+        return [
+            step,
+            [
+                {**sample, "other": theirs[sample["prompt"]]}
+                if sample["prompt"] in theirs
+                else sample
+                for sample in samples
+            ],
+        ]
 
     def act_whole(self) -> None:
         """The page missed something."""
@@ -226,10 +242,10 @@ def _value(curve: Numbers, step: int) -> str:
     return f"{(past or curve['y'])[-1 if past else 0]:.3g}".replace("-", "−")
 
 
-def _ghost(folder: str | Path | None) -> dict[str, Any]:
-    """Another run's curves by metric, and what it is called."""
+def _ghost(folder: str | Path | None) -> tuple[dict[str, Any], dict[int, list[dict[str, Any]]]]:
+    """Another run's curves by metric, with what it is called; and its samples by step."""
     if folder is None:
-        return {}
+        return {}, {}
     reader = Reader(folder)
     reader.look()
     if not reader.rows:
@@ -237,7 +253,7 @@ def _ghost(folder: str | Path | None) -> dict[str, Any]:
     found = {curve["metric"]: curve for curve in numbers(reader)}
     ours = reader.folder.resolve().parent == shipped.FOLDER.resolve()
     words = say("desk.ghost" if ours else "desk.ghost_other", name=reader.folder.name)
-    return {"curves": found, "words": words}
+    return {"curves": found, "words": words}, dict(reader.groups())
 
 
 def _model(reader: Reader) -> str:

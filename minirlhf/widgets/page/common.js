@@ -189,7 +189,7 @@ function widget(build) {
     let saving = 0, saved = 0, speaking = 0, resting = 0;
     const save = () => { clearTimeout(saving); saving = 0; saved = Date.now(); model.save_changes(); };
     const view = {
-      model, root,
+      model, root, problem, // the problem's place is beneath the root, unless a widget moves it
       get: (name) => model.get(name),
 
       // New values, at once on the page; to Python when `settled`, else a few times a second.

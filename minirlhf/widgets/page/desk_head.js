@@ -60,7 +60,7 @@ function deskHead(view) {
   const root = make("div", { class: "mr-stack mr-desk-top" },
     make("div", { class: "mr-row" }, name, note, state,
       make("span", { class: "mr-row mr-push" }, hold, stop)),
-    make("div", { class: "mr-desk-progress" }, bar, words), hint, error,
+    make("div", { class: "mr-desk-progress" }, bar, words), hint, error, view.problem,
     make("div", { class: "mr-row" }, levers.map(([, one]) => one.root)));
 
   let arrived = Date.now();
@@ -89,10 +89,11 @@ function deskHead(view) {
     note.textContent = run.note;
     state.textContent = run.label;
     put(state, { class: `mr-chip mr-desk-state is-${run.state}` });
-    put(hold, { disabled: !run.hold, hidden: run.state === "finished",
-      class: `mr-button${run.hold === "continue" ? " mr-primary" : ""}` });
+    const over = run.state === "finished" || (run.state === "absent" && !run.hold);
+    put(hold, { disabled: !run.hold, hidden: over,
+      class: `mr-button${["start", "continue"].includes(run.hold) ? " mr-primary" : ""}` });
     hold.textContent = view.say(`desk.${run.hold || "pause"}`);
-    put(stop, { disabled: !run.stop, hidden: run.state === "finished" });
+    put(stop, { disabled: !run.stop, hidden: over });
     put(bar, { class: `mr-desk-bar is-${run.state}`, hidden: !run.total && run.state !== "starting",
       "aria-valuemax": run.total ?? 1, "aria-valuenow": run.total ? run.step ?? 0 : null });
     hint.textContent = run.hint;

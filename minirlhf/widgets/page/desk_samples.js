@@ -1,5 +1,5 @@
 // The training desk's samples: what the policy said at a step. Where the same prompt was answered
-// before, the words that weren't there then are marked.
+// before, or by the run behind, the words that weren't there are marked.
 
 function deskSamples(view) {
   const title = make("h4", { class: "mr-label" });
@@ -22,7 +22,8 @@ function deskSamples(view) {
 
   function card(sample, step) {
     const before = answers.get(sample.prompt).findLast((one) => one.step < step);
-    const said = before ? changedWords(before.response, sample.response)
+    const old = before?.response ?? sample.other;
+    const said = old != null ? changedWords(old, sample.response)
       .map(([piece, isNew]) => (isNew ? make("mark", {}, piece) : piece)) : sample.response;
     const chips = [
       sample.score != null && make("span", { class: "mr-chip mr-number" },
@@ -32,8 +33,9 @@ function deskSamples(view) {
     return make("article", { class: "mr-card mr-desk-card" },
       make("p", { class: "mr-small mr-text" }, sample.prompt.trim()),
       make("p", { class: "mr-text" }, said),
-      make("p", { class: "mr-chips" }, chips.filter(Boolean), before && make("span",
-        { class: "mr-small" }, view.say("desk.changed", { at: named(before.step) }))));
+      make("p", { class: "mr-chips" }, chips.filter(Boolean), old != null && make("span",
+        { class: "mr-small" }, before ? view.say("desk.changed", { at: named(before.step) })
+          : view.say("desk.changed_other"))));
   }
 
   return { root, read, draw(step) {

@@ -14,7 +14,7 @@ export default widget((view) => {
   const board = tiers(view, { chosen: extras.show });
   fill(view.root, make("div", { class: "mr-row" }, number, streak), prompt, board.root, hint,
     make("div", { class: "mr-row" }, back, save, on, status, make("span", { class: "mr-push" }, extras.link)),
-    extras.panel, labelResult(view));
+    view.problem, extras.panel, labelResult(view));
 
   const left = () => view.get("ranks").filter((rank) => rank == null).length;
 
