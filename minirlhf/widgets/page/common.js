@@ -180,8 +180,9 @@ function widget(build) {
     const busy = make("div", { class: "mr-words mr-busy", role: "status", hidden: true });
     const heard = make("div", { class: "mr-unseen", "aria-live": "polite" });
     const hint = make("div", { class: "mr-tip", hidden: true });
-    // the notebook's own shortcuts (b, dd, arrows …) keep off while the focus is in here
-    const frame = make("div", { class: "minirlhf mr", "data-lm-suppress-shortcuts": "true" });
+    // the notebook's own shortcuts (b, dd, arrows …) keep off whatever has the focus in here
+    const frame = make("div", { class: "minirlhf mr",
+      onfocusin: ({ target }) => put(target, { "data-lm-suppress-shortcuts": "true" }) });
     const root = make("div", { class: "mr-stack" });
     fill(frame, root, busy, problem, heard, hint);
     el.append(frame);
