@@ -107,9 +107,10 @@ class Bars:
         return low - 0.06 * (self.end - low)
 
     def place(self, value: float) -> float:
-        """Where a value stands: percent of the panel's width."""
+        """Where a value stands: percent of the panel's width, within it."""
         end = self.end if self.to is None else self.to
-        return round(100 * (value - self.start) / ((end - self.start) or 1.0), 2)
+        share = (value - self.start) / ((end - self.start) or 1.0)
+        return round(100 * min(max(share, 0.0), 1.0), 2)
 
 
 def to_one_end(panels: Sequence[Bars]) -> list[Bars]:
@@ -214,7 +215,7 @@ class Curve:
     def _points(self, x: np.ndarray, y: np.ndarray) -> str:
         (left, right), (low, high) = self.panel.x_range, self.panel.y_range
         x, y = thinned(1000 * (x - left) / (right - left), 1000 * (high - y) / (high - low))
-        return " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
+        return " ".join(f"{a:.2f},{b:.2f}" for a, b in zip(x, y, strict=True))
 
 
 POINTS = 300

@@ -10,23 +10,23 @@ const toggles = every("[data-toggle]");
 
 function showModels() {
   for (const part of every("[data-model]")) {
-    const away = hiddenModels.has(part.dataset.model);
-    part.classList.toggle("is-away", away);
+    part.classList.toggle("is-away", hiddenModels.has(part.dataset.model));
   }
   for (const button of toggles) {
     button.setAttribute("aria-pressed", String(!hiddenModels.has(button.dataset.toggle)));
   }
   const count = toggles.length - hiddenModels.size;
   document.getElementById("models-count").textContent =
-    hiddenModels.size ? ` ${count} of ${toggles.length}` : "";
+    hiddenModels.size ? ` ${count}/${toggles.length}` : "";
   document.getElementById("all-models").disabled = hiddenModels.size === 0;
 }
 
 for (const button of toggles) {
   button.addEventListener("click", () => {
     const model = button.dataset.toggle;
-    if (!hiddenModels.delete(model)) hiddenModels.add(model);
-    if (hiddenModels.size === toggles.length) hiddenModels.clear(); // nothing to see: show all again
+    if (!hiddenModels.delete(model) && hiddenModels.size < toggles.length - 1) {
+      hiddenModels.add(model);
+    }
     showModels();
   });
 }
