@@ -488,14 +488,16 @@ def test_on_colab_the_desk_stays_in_its_cell(tmp_path, monkeypatch):
     shell = type("Shell", (), said)()
     fake = types.SimpleNamespace(get_ipython=lambda: shell, version_info=(9, 0))
     monkeypatch.setitem(sys.modules, "IPython", fake)
-    handled = []
+    handled, begun = [], threading.Event()
     monkeypatch.setattr(
-        "minirlhf.widgets.notebook_kernel.handle_messages", lambda: handled.append(1)
+        "minirlhf.widgets.notebook_kernel.handle_messages",
+        lambda: (handled.append(1), begun.set()),
     )
     shown = TrainingDesk(folder, interval=0.02)
     held, end = filelock.FileLock(folder / ".lock", thread_local=False), threading.Event()
 
     def run():
+        begun.wait(60)
         time.sleep(0.3)
         write(folder, 9)
         time.sleep(0.7)

@@ -78,10 +78,10 @@ class TrainingDesk(LiveWidget):
         self.reader: Reader = self.job.reader
         self.note = note
         self._reading = threading.RLock()
+        self.pulse = Pulse(self._beat, interval)
         self.shown_in = Cell(None, 0)
         curves, self._theirs = _ghost(ghost)
         super().__init__(ghost=curves)
-        self.pulse = Pulse(self._beat, interval)
         self.look()
 
     # ------------------------------------------------------------------------------ the run's side
