@@ -285,10 +285,10 @@ def test_a_reply_tells_its_rank_and_score(browser, by):
     if by == "mouse":
         reply.click()
     else:
-        reply.focus()
+        reply.get_by_role("button").focus()
         page.keyboard.press("Enter")
     assert "the labeler's rank 2 of 3, score −0.50" in reply.inner_text()
-    assert reply.get_attribute("aria-expanded") == "true"
+    assert reply.get_by_role("button").get_attribute("aria-expanded") == "true"
     assert page.locator(".mr-steps-scores .is-lit").count() >= 1
     assert bare.problems == []
     bare.close()

@@ -16,7 +16,7 @@ export default widget((view) => {
     }
     for (const reply of figure.querySelectorAll(".mr-steps-replies li")) {
       const on = reply.dataset.reply === lit;
-      put(reply, { "aria-expanded": String(on) });
+      put(reply.querySelector(".mr-steps-text"), { "aria-expanded": String(on) });
       reply.querySelector(".mr-steps-told").hidden = !on;
     }
   }
@@ -25,7 +25,8 @@ export default widget((view) => {
   function prepare() {
     for (const reply of figure.querySelectorAll(".mr-steps-replies li")) {
       const one = view.get("replies").find(({ letter }) => letter === reply.dataset.reply);
-      put(reply, { role: "button", tabindex: 0, "aria-expanded": "false" });
+      put(reply.querySelector(".mr-steps-text"),
+        { role: "button", tabindex: 0, "aria-expanded": "false" });
       reply.append(make("small", { class: "mr-steps-told", hidden: true }, one && told(one)));
     }
     lit = null;
