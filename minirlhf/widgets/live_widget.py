@@ -22,8 +22,8 @@ A kind of widget is three things.
    ``act_…``: its sentence shows up as ``problem``. ``busy`` says what is being done, if it takes
    long. Nothing else is needed for errors, waiting, the copy, or words in two languages.
 
-2. ``page/coin.js``, plain JavaScript of at most 300 lines. `common.js` has the tools: read it
-   first, it is short. It ends in
+2. ``page/coin.js``, plain JavaScript of at most 300 lines. `elements.js` and `common.js` have
+   the tools: read them first, they are short. It ends in
 
         export default widget((view) => {
           const figure = make("svg", { role: "group", "aria-label": view.say("coin.title") });
@@ -87,7 +87,7 @@ class LiveWidget(anywidget.AnyWidget):
     def __init_subclass__(cls, **options: Any) -> None:
         if "scripts" in cls.__dict__:  # anywidget makes a class of every instance
             look = f"const DESIGN = {json.dumps(design())};\n"  # once on a page, before the rest
-            cls._esm = look + joined("common.js", *cls.scripts)
+            cls._esm = look + joined("elements.js", "common.js", *cls.scripts)
             cls._css = joined("widgets.css", *cls.styles)
         super().__init_subclass__(**options)
 

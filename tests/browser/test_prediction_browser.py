@@ -97,9 +97,8 @@ def test_by_keyboard_alone(notebook):
         keys.press("Control+A")
         keys.type(typed)
         keys.press("Enter")
-        notebook.until(
-            lambda said=said: said in at(notebook, 0).get_by_role("alert").inner_text(), said, 20
-        )
+        alert = at(notebook, 0).locator(".mr-problem")
+        notebook.until(lambda a=alert, said=said: said in a.inner_text(), said, 20)
         assert notebook.ask("share.value") == 61.0
     entry.focus()
     keys.press("Control+A")
