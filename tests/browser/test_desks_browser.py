@@ -94,7 +94,10 @@ def test_labels_by_keyboard_alone(labels):
     page.keyboard.press("4")
     page.keyboard.press("Enter")
     assert read_jsonl(labels.widget.path, "rankings")[0]["ranks"] == [6, 5, 2, 1, 1, 4]
-    assert page.evaluate("document.activeElement.classList.contains('mr-label-card')")
+    page.keyboard.press("Enter")  # what is saved leads on to the next prompt
+    assert labels.widget.number == 1 and labels.widget.ranks == [None] * 6
+    page.keyboard.press("3")
+    assert labels.widget.ranks == [3, None, None, None, None, None]
 
 
 def test_labels_by_tap_on_card_and_tier(labels):

@@ -81,8 +81,8 @@ function curvePanel(view, tell) {
       return [
         make("line", { class: "mr-axis mr-desk-dashed", x1: x, x2: x, y1: PLOT.top,
           y2: PLOT.height - PLOT.bottom }),
-        curve.first && make("text", { class: "mr-small", x: x + (left ? -4 : 4), y: PLOT.top + 6,
-          "text-anchor": left ? "end" : "start" }, words)];
+        curve.first ? make("text", { class: "mr-small", x: x + (left ? -4 : 4), y: PLOT.top + 6,
+          "text-anchor": left ? "end" : "start" }, words) : null];
     });
   }
 

@@ -23,19 +23,20 @@ function deskSamples(view) {
   function card(sample, step) {
     const before = answers.get(sample.prompt).findLast((one) => one.step < step);
     const old = before?.response ?? sample.other;
-    const said = old != null ? changedWords(old, sample.response)
-      .map(([piece, isNew]) => (isNew ? make("mark", {}, piece) : piece)) : sample.response;
+    const response = sample.response.trim();
+    const said = old != null ? changedWords(old, response)
+      .map(([piece, isNew]) => (isNew ? make("mark", {}, piece) : piece)) : response;
     const chips = [
-      sample.score != null && make("span", { class: "mr-chip mr-number" },
-        view.say("desk.score", { score: signed(sample.score) })),
-      sample.finished === false && make("span", { class: "mr-chip mr-bad" },
-        view.say("desk.unfinished"))];
+      sample.score != null ? make("span", { class: "mr-chip mr-number" },
+        view.say("desk.score", { score: signed(sample.score) })) : null,
+      sample.finished === false ? make("span", { class: "mr-chip mr-bad" },
+        view.say("desk.unfinished")) : null];
     return make("article", { class: "mr-card mr-desk-card" },
       make("p", { class: "mr-small mr-text" }, sample.prompt.trim()),
       make("p", { class: "mr-text" }, said),
-      make("p", { class: "mr-chips" }, chips.filter(Boolean), old != null && make("span",
+      make("p", { class: "mr-chips" }, chips, old != null ? make("span",
         { class: "mr-small" }, before ? view.say("desk.changed", { at: named(before.step) })
-          : view.say("desk.changed_other"))));
+          : view.say("desk.changed_other")) : null));
   }
 
   return { root, read, draw(step) {

@@ -8,8 +8,9 @@ export default widget((view) => {
   const hint = make("p", { class: "mr-small" });
   const status = make("span", { class: "mr-words", role: "status" });
   const save = button(view.say("labeling.save"), () => view.act("save"), "primary");
-  const back = button(view.say("labeling.back"), () => view.act("turn_to", { number: view.get("number") - 1 }));
-  const on = button(view.say("labeling.next"), () => view.act("turn_to", { number: view.get("number") + 1 }));
+  const open = (number) => view.act("turn_to", { number });
+  const back = button(view.say("labeling.back"), () => open(view.get("number") - 1));
+  const on = button(view.say("labeling.next"), () => open(view.get("number") + 1));
   const extras = labelExtras(view);
   const board = tiers(view, { chosen: extras.show });
   fill(view.root, make("div", { class: "mr-row" }, number, streak), prompt, board.root, hint,
@@ -22,19 +23,26 @@ export default widget((view) => {
     if (event.key !== "Enter" || event.target.closest("button, input, select, textarea")) return;
     event.preventDefault();
     if (left()) view.announce(view.say("labeling.left", { count: left() }));
+    else if (view.get("saved") && !isLast()) open(view.get("number") + 1);
     else view.act("save");
   });
 
-  function open() {
+  const isLast = () => view.get("number") === view.get("total") - 1;
+
+  function draw() {
     const { prompt: words, completions } = view.get("task"), at = view.get("number");
     prompt.textContent = words.trim();
     number.textContent = view.say("labeling.number", { number: at + 1, total: view.get("total") });
     hint.textContent = view.say("labeling.hint", { count: completions.length });
     put(back, { disabled: at === 0 });
-    put(on, { disabled: at === view.get("total") - 1 });
+    put(on, { disabled: isLast() });
   }
 
   function count() {
+    const leads = (part, isFirst) =>
+      put(part, { class: isFirst ? "mr-button mr-primary" : "mr-button" });
+    leads(on, view.get("saved") && !isLast());
+    leads(save, !view.get("saved") || isLast());
     put(save, { disabled: left() > 0 });
     status.textContent = view.get("saved") || (left()
       ? view.say("labeling.left", { count: left() }) : view.say("labeling.ready"));
@@ -48,10 +56,10 @@ export default widget((view) => {
       class: `is-${mark}${at === view.get("number") ? " is-here" : ""}` }))));
   }
 
-  view.on("task number total", open);
+  view.on("task number total", draw);
   view.on("ranks saved", count);
   view.on("streak number", drawStreak);
-  open();
+  draw();
   count();
   drawStreak();
 });

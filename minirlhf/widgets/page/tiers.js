@@ -123,6 +123,7 @@ function tiers(view, { chosen }) {
 
   function build() {
     const { completions } = view.get("task");
+    const held = root.contains(root.getRootNode().activeElement);
     cards = completions.map((text, at) => {
       const card = make("div", { class: "mr-label-card", role: "button", tabindex: 0,
         onkeydown: (event) => key(at, event), onfocus: () => { if (picked !== at) pick(at, false); } },
@@ -133,7 +134,7 @@ function tiers(view, { chosen }) {
     slots = completions.map((_, at) => lane(at + 1, completions.length));
     fill(lanes, slots);
     draw();
-    pick(Math.max(ranks().indexOf(null), 0), false);
+    pick(Math.max(ranks().indexOf(null), 0), held);
   }
 
   // Cards glide from where they were to where they are.
