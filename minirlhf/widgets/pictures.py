@@ -50,9 +50,9 @@ def dress(axes: Axes, title: str = "", x: str = "", y: str = "", *, integers: bo
     """Title, labels and lines of one panel, whatever the reader's own settings are."""
     axes.set_facecolor(PAPER)
     font = {"fontfamily": FONT}
-    axes.set_title(title, loc="left", fontsize=9, fontweight="bold", color=INK, **font)
-    axes.set_xlabel(x, loc="left", fontsize=8, color=MUTED, **font)
-    axes.set_ylabel(y, fontsize=8, color=MUTED, **font)
+    axes.set_title(drawable(title), loc="left", fontsize=9, fontweight="bold", color=INK, **font)
+    axes.set_xlabel(drawable(x), loc="left", fontsize=8, color=MUTED, **font)
+    axes.set_ylabel(drawable(y), fontsize=8, color=MUTED, **font)
     axes.set_axisbelow(True)
     axes.grid(visible=True, axis="y", color=GRID, linewidth=0.6, linestyle="-")
     axes.grid(visible=False, axis="x")

@@ -123,7 +123,7 @@ function widget(build) {
       model.save_changes();
     };
     const view = {
-      model, root,
+      model, root, problem, // the problem's place is beneath the root, unless a widget moves it
       get: (name) => (name in fresh ? fresh[name] : model.get(name)),
 
       // New values, at once on the page; to Python when `settled`, else a few times a second.
