@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import ipywidgets as parts
@@ -21,11 +20,9 @@ from matplotlib.figure import Figure
 
 from minirlhf.errors import MinirlhfError
 from minirlhf.lesson import PIXELS, WIDE
-from minirlhf.lesson.languages import Texts
-from minirlhf.widgets.pictures import BAD, NEUTRAL, beneath, drawing, render, sign, stacked, written
-
-say = Texts(Path(__file__).parent / "labels.toml")
-"""A label in the language chosen in `minirlhf.lesson.languages`."""
+from minirlhf.widgets.pictures import BAD, NEUTRAL, drawing, render, sign
+from minirlhf.widgets.still import Still, bundle
+from minirlhf.widgets.words import say
 
 _STYLE = f"""<style>
 .minirlhf {{ max-width: {round(WIDE[0] * PIXELS)}px; overflow: visible; }}
@@ -99,7 +96,7 @@ class Board:
     def leave_picture(self) -> None:
         """Bring the copy that needs no kernel up to date."""
         if self._still is not None:
-            self._still.update(*_bundle(self))
+            self._still.update(*bundle(self))
 
     @property
     def picture(self) -> bytes:
@@ -112,30 +109,7 @@ class Board:
             {"application/vnd.jupyter.widget-view+json": view, "text/plain": self.words}, raw=True
         )
         self._still = Still()
-        self._still.show(*_bundle(self))
-
-
-class Still:
-    """An output that can be replaced from any thread."""
-
-    def __init__(self):
-        self.handle: Any = None
-
-    def show(self, data: dict[str, Any], metadata: dict[str, Any]) -> None:
-        self.handle = display(data, raw=True, metadata=metadata, display_id=True)
-
-    def update(self, data: dict[str, Any], metadata: dict[str, Any]) -> None:
-        if self.handle is not None:  # there is none outside of IPython
-            self.handle.update(data, raw=True, metadata=metadata)
-
-
-def _bundle(board: Board) -> tuple[dict[str, Any], dict[str, Any]]:
-    words = f"{board.heading} {board.words}".strip()
-    size = {"alt": words, "width": round(WIDE[0] * PIXELS)}
-    picture = beneath(board.picture, board.texts())
-    if board.heading:
-        picture = stacked(written([(board.heading, "")]), picture)
-    return {"image/png": picture, "text/plain": words}, {"image/png": size}
+        self._still.show(*bundle(self))
 
 
 # --------------------------------------------------------------------------------- small HTML parts
