@@ -7,7 +7,7 @@ from collections.abc import Callable
 from itertools import combinations
 from typing import Any, NamedTuple
 
-from minirlhf.widgets.base import say
+from minirlhf.widgets.words import say
 
 Judge = Callable[[str, str], Any]
 """A prompt and a reply to a number, or to a verdict with ``overall``, ``passes``, ``criteria``."""

@@ -27,7 +27,7 @@ function equation(line, numbers) {
   return line.split(/(\{\w+\}|[\^_]\w+)/).map((part) => {
     if (part[0] === "{") {
       const name = part.slice(1, -1);
-      return make("span", { class: `mr-number mr-lens-${name.replace(/_/g, "-")}` }, numbers[name]);
+      return make("span", { class: `mr-number mr-lens-is-${name}` }, numbers[name]);
     }
     if (part[0] === "^") return make("sup", {}, part.slice(1));
     return part[0] === "_" ? make("sub", {}, part.slice(1)) : part;
