@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from minirlhf.report.charts import GRID, INK, MUTED, PALETTE
-from minirlhf.widgets.pictures import FONT, canvas, drawable, dress, note
+from minirlhf.widgets.pictures import FONT, canvas, drawable, dress
 from minirlhf.widgets.token_strip import draw_tokens, in_lines, visible
 from minirlhf.widgets.trace import Trace
 from minirlhf.widgets.words import say, signed
@@ -30,32 +30,28 @@ def draw_steps(
     lines = in_lines(shown.tokens)
     height = 0.46 * len(lines) + 0.3
     figure, (strip, *panels) = canvas(
-        height + 9.4, 5, 1, gridspec_kw={"height_ratios": [height, *[2.2] * 4]}
+        height + 8.6, 5, 1, gridspec_kw={"height_ratios": [height, *[2.2] * 4]}
     )
     draw_tokens(strip, lines, values, at)
+    token = drawable(visible(shown.tokens[at]))
+    colored = say("lens.colored", color=say(f"lens.colors.{color}"))
     strip.set_title(
-        drawable(say("lens.colored", color=say(f"lens.colors.{color}"))),
+        f"{colored} · {say('lens.at', number=at + 1, token=token)}",
         loc="left", fontsize=8, color=MUTED, fontfamily=FONT,
     )  # fmt: skip
     steps = (_sampling, _rewards, _advantages, _loss)
     for axes, (step, written), picture in zip(panels, equations.items(), steps, strict=True):
         picture(axes, shown, at, ratio)
-        token = drawable(visible(shown.tokens[at]))
         title = say(f"lens.titles.{step}", number=at + 1, token=token)
         axes.set_title(
             f"{say(f'lens.steps.{step}')} · {title}", loc="left", fontsize=9, fontweight="bold",
             color=INK, fontfamily=FONT, pad=16,
         )  # fmt: skip
-        equation = "\n".join([say("lens.at", number=at + 1, token=token), *map(_plain, written)])
         axes.set_xlabel(
-            drawable_lines(equation), loc="left", fontsize=8, color=INK, fontfamily=FONT,
-            labelpad=5, linespacing=1.45, parse_math=False,
+            "\n".join([axes.get_xlabel(), *map(_plain, written)]).strip(), loc="left", fontsize=8,
+            color=INK, fontfamily=FONT, labelpad=4, linespacing=1.45, parse_math=False,
         )  # fmt: skip
     return figure
-
-
-def drawable_lines(words: str) -> str:
-    return "\n".join(map(drawable, words.split("\n")))
 
 
 def _plain(line: str) -> str:
@@ -116,7 +112,7 @@ def _advantages(axes: Axes, shown: Trace, at: int, _: float) -> None:
 def _loss(axes: Axes, shown: Trace, at: int, ratio: float) -> None:
     ratios = np.linspace(0.5, 1.5, 101)
     advantage = float(shown.gae.advantages[at])
-    dress(axes, "", "", say("lens.loss"))
+    dress(axes, "", say("lens.ratio_axis"), say("lens.loss"))
     axes.plot(ratios, -advantage * ratios, color=MUTED, lw=1, linestyle=(0, (3, 2)),
               label=say("lens.plain"))  # fmt: skip
     axes.plot(ratios, [shown.loss(at, x) for x in ratios], color=PALETTE["ppo"], lw=2,
@@ -124,7 +120,4 @@ def _loss(axes: Axes, shown: Trace, at: int, ratio: float) -> None:
     axes.plot([ratio], [shown.loss(at, ratio)], color=INK, marker="o", ms=7)
     for edge in (1 - shown.clip, 1 + shown.clip):
         axes.axvline(edge, color=MUTED, linewidth=0.8, linestyle=(0, (2, 2)))
-    note(axes, (1.0, 0.0), say("lens.ratio_axis"), xycoords="axes fraction", ha="right",
-         va="bottom", fontsize=7.5, color=MUTED, xytext=(0, 2),
-         textcoords="offset points")  # fmt: skip
     _legend(axes)

@@ -57,7 +57,7 @@ class TokenLens(LiveWidget):
     ``step``, ``color``, ``token`` (from 1) and ``ratio``, as the page does.
     """
 
-    scripts = ("equations.js", "axes.js", "lens_panels.js", "token_lens.js")
+    scripts = ("equations.js", "axes.js", "choices.js", "lens_panels.js", "token_lens.js")
     styles = ("token_lens.css",)
     speaks = ("lens", "prompt")
 

@@ -1,7 +1,7 @@
 // The token lens' four pictures, one a step: how likely, shaped rewards, advantages, clipped loss.
 
 const REACH = [0.5, 1.5]; // ratios that the clipped loss is drawn for
-const WORDY = 34; // up to so many tokens are written along the foot, more are numbered
+const ROOM = 17; // pixels of a column, from which on its token is written along the foot
 
 // A trace with everything that follows from it.
 function followed(shown) {
@@ -84,7 +84,7 @@ function columnsPanel(view, pick) {
   };
 
   function foot() {
-    const wordy = facts.tokens.length <= WORDY;
+    const wordy = band >= ROOM;
     return facts.shown.map((word, t) => {
       const x = middle(t), y = plot.foot + 13;
       if (!wordy && (t + 1) % 5) return null;
@@ -99,7 +99,7 @@ function columnsPanel(view, pick) {
     [facts, step, bars] = [next, name, []];
     title.textContent = view.say(`lens.titles.${step}`);
     fill(keys, legend(...legends[step]()));
-    const wordy = facts.tokens.length <= WORDY, height = wordy ? 258 : 220;
+    const wordy = (width - 60) / facts.tokens.length >= ROOM, height = wordy ? 258 : 220;
     plot = axes({ width, height, top: 26, bottom: wordy ? 62 : 26, y: extent(shownBy(step)),
       names: { y: view.say(step === "sampling" ? "lens.nats" : "lens.unit") } });
     band = (plot.right - plot.left) / facts.tokens.length;

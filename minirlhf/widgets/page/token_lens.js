@@ -6,22 +6,6 @@ const COLORS = { sampling: "log-ratio", reward: "reward", gae: "advantage", loss
 const QUANTITIES = { "log-ratio": "logRatio", reward: "rewards", value: "values",
   advantage: "advantages" };
 
-// One choice of several, by arrow keys too: tabs, radio buttons, options. Only the chosen one is
-// in the order of Tab.
-function choices(root, items, { chosen, choose }) {
-  root.addEventListener("keydown", (event) => {
-    const at = items().findIndex((item) => item === document.activeElement);
-    const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-    const to = by ? at + by : { Home: 0, End: items().length - 1 }[event.key];
-    if (at < 0 || to === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
-    event.preventDefault();
-    choose(clamp(to, 0, items().length - 1));
-    items()[chosen()]?.focus();
-  });
-  return (state) => items().forEach((item, at) => put(item,
-    { tabindex: at === chosen() ? 0 : -1, [state]: String(at === chosen()) }));
-}
-
 // "log π^SFT" with its upper and lower marks set as such; {name} gives way to a number.
 function equation(line, numbers) {
   return line.split(/(\{\w+\}|[\^_]\w+)/).map((part) => {
@@ -42,8 +26,7 @@ export default widget((view) => {
   // ----------------------------------------------------------------------------------- the prompt
   const prompt = make("textarea", { class: "mr-input mr-lens-prompt", rows: 2, spellcheck: "false",
     value: facts.prompt.trimEnd() });
-  const ask = button(view.say("lens.sample"), () => view.act("sample", { prompt: prompt.value }),
-    "primary");
+  const ask = button(view.say("lens.sample"), () => view.act("sample", { prompt: prompt.value }));
   prompt.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) ask.click();
   });
@@ -155,10 +138,13 @@ export default widget((view) => {
     if (known <= 0 || at() !== known) known = 0;
     walk(-1);
   }
-  function stop() {
+  function halt() {
     undo();
-    if (running) choose.token(at());
     running = false;
+  }
+  function stop() {
+    if (running) choose.token(at());
+    halt();
     point();
   }
   view.atEnd(() => undo());
@@ -203,14 +189,12 @@ export default widget((view) => {
   }
   function draw() {
     const step = view.get("step");
-    if (step !== "gae") { stop(); known = 0; }
+    halt();
+    known = 0;
     markTabs("aria-selected");
     put(panel, { "aria-label": view.say(`lens.steps.${step}`) });
     put(player, { hidden: step !== "gae" });
-    if (width) {
-      if (step === "loss") loss.draw(facts, at(), width);
-      else columns.draw(facts, step, width);
-    }
+    if (width && step !== "loss") columns.draw(facts, step, width);
     put(columns.root, { hidden: step === "loss" });
     put(loss.root, { hidden: step !== "loss" });
     select();
@@ -227,8 +211,7 @@ export default widget((view) => {
   lay();
   paint();
   view.on("shown", () => {
-    stop();
-    [facts, hovered, known] = [followed(view.get("shown")), null, 0];
+    [facts, hovered] = [followed(view.get("shown")), null];
     lay();
     paint();
     draw();
