@@ -101,11 +101,16 @@ class Frontier(LiveWidget):
 
     @property
     def words(self) -> str:
-        point = self.chosen
-        graded = "" if point.judge is None else say("frontier.judge", grade=f"{point.judge:.2f}")
-        words = say("frontier.words", beta=f"{point.beta:g}", kl=f"{point.kl:.2f}",
-                    proxy=signed(point.proxy))  # fmt: skip
-        return f"{words} {graded}".strip()
+        point, at = self.chosen, self.moment
+        kl, proxy, judge = point.kl, point.proxy, point.judge
+        said = []
+        if 0 <= at < len(point.path):
+            kl, proxy, judge = [*point.path[at], None][:3]
+            said = [say("frontier.moment", step=at + 1, total=len(point.path)) + "."]
+        said += [say("frontier.words", beta=f"{point.beta:g}", kl=f"{kl:.2f}",
+                     proxy=signed(proxy))]  # fmt: skip
+        said += [] if judge is None else [say("frontier.judge", grade=f"{judge:.2f}")]
+        return " ".join(said)
 
     def draw(self) -> Figure:
         """Two panels over one KL axis: the reward model's score left, the judge's grade right."""
@@ -128,7 +133,9 @@ class Frontier(LiveWidget):
         ]  # fmt: skip
 
     @traitlets.observe("choice", "moment")
-    def _choose(self, _: Any) -> None:
+    def _choose(self, change: dict[str, Any]) -> None:
+        if change["name"] == "choice":
+            self.moment = -1
         self.replies = self._read()
 
     @traitlets.validate("choice")

@@ -73,14 +73,10 @@ export default widget((view) => {
   function show(at, sample) {
     if (sample === lanes[at].shown) return;
     const { texts, values } = lanes[at];
-    lanes = lanes.with ? lanes.with(at, shownFirst()) : lanes.map((one, k) =>
-      (k === at ? shownFirst() : one));
+    const detail = { pieces: [[texts[sample], []]], score: values[sample] };
+    lanes = lanes.map((lane, k) => (k === at ? { ...lane, shown: sample, detail } : lane));
     draw();
     view.act("choose", { at, sample });
-    function shownFirst() {
-      return { ...lanes[at], shown: sample,
-        detail: { pieces: [[texts[sample], []]], score: values[sample] } };
-    }
   }
 
   function span() {
@@ -123,7 +119,7 @@ export default widget((view) => {
     const more = texts.length > 1 ? make("div", { class: "mr-small" },
       view.say("playground.sample", { number: 1, n: texts.length })) : null;
     rowsOf[at].root.classList.remove("mr-play-waits");
-    fill(rowsOf[at].body, make("p", { class: "mr-text mr-reply" }, texts[0],
+    fill(rowsOf[at].body, make("p", { class: "mr-text mr-reply" }, texts[0].trimStart(),
       make("span", { class: "mr-play-caret", "aria-hidden": "true" })), more);
   }
 

@@ -4,10 +4,10 @@
 // whole (criteria that no piece is to blame for), score, grade, passes, finished. `marks` are more
 // chips, put first.
 function replyParts(view, reply, marks = []) {
-  const text = reply.pieces.map(([words, criteria]) => (criteria.length
+  const text = reply.pieces.map(([words, criteria], at) => (criteria.length
     ? [make("span", { class: "mr-objected" }, words),
       make("span", { class: "mr-objection" }, ` ${criteria.join(", ")}`)]
-    : words));
+    : at ? words : words.trimStart()));
   const said = reply.pieces.some(([words]) => words.trim());
   const chip = (words, kind = "") => make("span", { class: `mr-chip ${kind}` }, words);
   const chips = [
@@ -17,7 +17,8 @@ function replyParts(view, reply, marks = []) {
       grade: typeof reply.grade === "number" ? number(reply.grade, 1) : reply.grade }),
     { true: "mr-good", false: "mr-bad" }[reply.passes]),
     reply.finished === false ? chip(view.say("reply.cut"), "mr-bad") : null,
-    ...(reply.whole ?? []).map((name) => chip(view.say("reply.misses", { name }), "mr-bad"))];
+    reply.whole?.length
+      ? chip(view.say("reply.misses", { names: reply.whole.join(", ") }), "mr-bad") : null];
   return [
     make("p", { class: "mr-text mr-reply" }, said ? text
       : make("span", { class: "mr-words" }, view.say("reply.silent"))),
