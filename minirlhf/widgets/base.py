@@ -154,11 +154,6 @@ def close_all(part: parts.Widget) -> None:
     part.close()
 
 
-def grade(verdict: Any) -> Any:
-    """What a judge gives: its verdict itself, or the verdict's ``overall``."""
-    return getattr(verdict, "overall", verdict)
-
-
 def alert(error: Exception | str) -> str:
     """What went wrong, as HTML that a screen reader reads out."""
     if isinstance(error, Exception) and not isinstance(error, MinirlhfError):

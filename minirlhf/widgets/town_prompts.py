@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 import re
 
+from minirlhf.tinytown import lexicon as lx
 from minirlhf.tinytown.prompts import can_be_met, request_line
 from minirlhf.tinytown.requests import GUIDE, parse
-from minirlhf.tinytown.tokenizer import BOS
 from minirlhf.widgets.words import say
 
 KINDS = "story letter poem gift chat fact notice polite summary class people calendar".split()
@@ -15,8 +15,8 @@ KINDS = "story letter poem gift chat fact notice polite summary class people cal
 
 
 def knows_the_town(tokenizer) -> bool:
-    """Whether it is the tokenizer of Tinytown's models."""
-    return tokenizer.bos_token == BOS
+    """Whether it has a token for every name in Tinytown, as its own models' has."""
+    return all(_pieces(tokenizer, name) == 1 for name in lx.PEOPLE)
 
 
 def requests(seed: int) -> list[str]:
