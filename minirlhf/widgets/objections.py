@@ -11,6 +11,8 @@ from minirlhf.widgets.words import say
 
 Judge = Callable[[str, str], Any]
 """A prompt and a reply to a number, or to a verdict with ``overall``, ``passes``, ``criteria``."""
+COUNTS = {"length", "constraint: sentences", "constraint: lines"}
+"""Criteria that count sentences, so that no single one is to blame."""
 _SENTENCE = re.compile(r"\S.*?(?:[.!?](?=\s|$)|(?=\n)|$)")
 
 
@@ -31,8 +33,7 @@ def missed(verdict: Any) -> dict[str, float]:
 def objections(judge: Judge, prompt: str, reply: str) -> Objections:
     """Take away one sentence at a time: it is to blame where the rest meets a criterion further.
 
-    Where no single one is, two at a time (what is said three times). What any sentence could be
-    taken away for, such as too great a number of them, none is to blame for.
+    Where no single one is, two at a time (what is said three times).
     """
     unmet = missed(judge(prompt, reply))
     if not unmet:
@@ -40,19 +41,16 @@ def objections(judge: Judge, prompt: str, reply: str) -> Objections:
     places = [match.span() for match in _SENTENCE.finditer(reply)]
     blamed: dict[int, set[str]] = {place: set() for place in range(len(places))}
     for size in (1, 2):
-        open_ones = {n: 1.0 if size > 1 else met for n, met in unmet.items()}
-        open_ones = {n: m for n, m in open_ones.items() if n not in set().union(*blamed.values())}
-        for away in combinations(blamed, size) if open_ones else ():
+        found = set().union(*blamed.values())
+        wanted = {name: met for name, met in unmet.items() if name not in found | COUNTS}
+        for away in combinations(blamed, size) if wanted else ():
             rest = "".join(reply[slice(*gap)] for gap in _kept(places, away, len(reply)))
-            found = getattr(judge(prompt, rest), "criteria", {})
+            then = getattr(judge(prompt, rest), "criteria", {})
             for place in away:
                 blamed[place] |= {
-                    name for name, met in open_ones.items()
-                    if found.get(name, 0.0) >= met and found.get(name, 0.0) > unmet[name]
+                    name for name, met in wanted.items()
+                    if then.get(name, 0.0) > met and (size == 1 or then[name] >= 1.0)
                 }  # fmt: skip
-    if len(places) > 1:
-        everywhere = set.intersection(*blamed.values())
-        blamed = {place: names - everywhere for place, names in blamed.items()}
     pieces, done = [], 0
     for place, (start, end) in enumerate(places):
         if blamed[place]:

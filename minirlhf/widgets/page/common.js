@@ -190,6 +190,8 @@ function widget(build) {
     const save = () => { clearTimeout(saving); saving = 0; saved = Date.now(); model.save_changes(); };
     const view = {
       model, root,
+      // What is being done and what went wrong: beneath the rest, unless put elsewhere in the root.
+      notes: [busy, problem],
       get: (name) => model.get(name),
 
       // New values, at once on the page; to Python when `settled`, else a few times a second.

@@ -67,7 +67,7 @@ export default widget((view) => {
     return { root, strip, body };
   });
   const lanesBox = make("div", { class: "mr-play-lanes" }, axisRow, rowsOf.map((row) => row.root));
-  fill(view.root, controls, notice, invite, lanesBox);
+  fill(view.root, controls, view.notes, notice, invite, lanesBox);
 
   // At once with the plain text; what the judge says of it follows from the kernel.
   function show(at, sample) {
@@ -110,6 +110,7 @@ export default widget((view) => {
         : view.say("playground.sample", { number: lane.shown + 1, n })];
       fill(body, replyParts(view, lane.detail, which));
     });
+    grow();
   }
 
   // The reply that is being written: its first sample, as far as it is.

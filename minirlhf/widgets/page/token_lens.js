@@ -19,7 +19,7 @@ function equation(line, numbers) {
 }
 
 export default widget((view) => {
-  let facts = followed(view.get("shown")), hovered = null, width = 0, known = 0;
+  let facts = followed(view.get("shown")), hovered = null, width = 0, known = 0, drawn = "";
   const at = () => clamp(view.get("token") - 1, 0, facts.tokens.length - 1);
   const seen = () => hovered ?? at();
 
@@ -180,7 +180,7 @@ export default widget((view) => {
     });
     tiles.forEach((tile) => { tile.value.textContent = signed(facts[QUANTITIES[tile.name]][t], 3); });
     options().forEach((token, n) => token.classList.toggle("mr-lens-lit", n === hovered));
-    if (!width) return;
+    if (!width || step !== drawn) return; // several values may change at once, one after another
     if (step === "loss") loss.point(view.get("ratio"));
     else columns.point(at(), hovered, step === "gae" ? known : 0);
     play.textContent = view.say(running ? "lens.pause" : calm() ? "lens.step_left" : "lens.run");
@@ -194,6 +194,7 @@ export default widget((view) => {
     markTabs("aria-selected");
     put(panel, { "aria-label": view.say(`lens.steps.${step}`) });
     put(player, { hidden: step !== "gae" });
+    if (width) drawn = step;
     if (width && step !== "loss") columns.draw(facts, step, width);
     put(columns.root, { hidden: step === "loss" });
     put(loss.root, { hidden: step !== "loss" });
@@ -201,13 +202,13 @@ export default widget((view) => {
   }
   function select() {
     markTokens("aria-selected");
-    if (width && view.get("step") === "loss") loss.draw(facts, at(), width);
+    if (width && drawn === "loss") loss.draw(facts, at(), width);
     explain();
     point();
   }
 
   fill(panel, columns.root, loss.root, player, lines);
-  fill(view.root, top, tabs, strip, readout, panel);
+  fill(view.root, top, view.notes, tabs, strip, readout, panel);
   lay();
   paint();
   view.on("shown", () => {
