@@ -172,16 +172,26 @@ function tween(milliseconds, step, done) {
 
 const RESTED = 1000, SAVED = 200; // milliseconds: until the copy is drawn; between two savings
 
+// The style sheet of all widgets stands once on a page, first in its head, so that a widget's own
+// rules come after it whatever else is on the page. (Python puts DESIGN before this file.)
+function dress() {
+  const sheet = document.getElementById("mr-design") ?? make("style", { id: "mr-design" });
+  if (sheet.textContent !== DESIGN) sheet.textContent = DESIGN;
+  if (!sheet.isConnected) document.head.prepend(sheet);
+}
+
 // A widget's module. `build(view)` makes the page once; what it returns is called at the end.
 function widget(build) {
   return { render({ model, el }) {
+    dress();
     const endings = [];
     const problem = make("div", { class: "mr-problem", role: "alert", hidden: true });
     const busy = make("div", { class: "mr-words mr-busy", role: "status", hidden: true });
     const heard = make("div", { class: "mr-unseen", "aria-live": "polite" });
     const hint = make("div", { class: "mr-tip", hidden: true });
-    // the notebook's own shortcuts (b, dd, arrows …) keep off while the focus is in here
-    const frame = make("div", { class: "minirlhf mr", "data-lm-suppress-shortcuts": "true" });
+    // the notebook's own shortcuts (b, dd, arrows …) keep off whatever has the focus in here
+    const frame = make("div", { class: "minirlhf mr",
+      onfocusin: ({ target }) => put(target, { "data-lm-suppress-shortcuts": "true" }) });
     const root = make("div", { class: "mr-stack" });
     fill(frame, root, busy, problem, heard, hint);
     el.append(frame);

@@ -20,7 +20,8 @@ function choiceGuess(view) {
     buttons.forEach((one, k) => {
       const mine = value === choices[k], right = out && result === choices[k];
       const marks = [mine && view.say("prediction.label"), right && view.say("prediction.result")];
-      one.textContent = [choices[k], out && marks.filter(Boolean).join(", ")].filter(Boolean).join(" · ");
+      const said = out ? marks.filter(Boolean).join(", ") : "";
+      one.textContent = said ? `${choices[k]} · ${said}` : choices[k];
       put(one, { "aria-checked": String(mine), disabled: view.get("revealed"),
         tabindex: mine || (value === null && k === 0) ? 0 : -1 });
       one.classList.toggle("guess-right", right);
@@ -58,7 +59,8 @@ export default widget((view) => {
   }
   function verdictOf() {
     const worth = view.get("_verdict");
-    return `prediction.${worth === null ? "unjudged" : worth === 1 ? "spot" : worth > 0 ? "near" : "far"}`;
+    if (worth === null) return "prediction.unjudged";
+    return `prediction.${worth === 1 ? "spot" : worth > 0 ? "near" : "far"}`;
   }
   function resultOf() {
     const result = view.get("_result"), ends = view.get("_ends");

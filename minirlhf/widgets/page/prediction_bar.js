@@ -32,7 +32,7 @@ function numberGuess(view) {
   const slide = make("g", { class: "guess-slider" }, track, mine, thumb);
   const real = make("rect", { class: "guess-real", rx: 3 });
   const whiskers = [0, 1].map(() => make("path", { class: "guess-ends" }));
-  const mineSaid = make("text", { class: "guess-said" }), realSaid = make("text", { class: "guess-said" });
+  const [mineSaid, realSaid] = [0, 1].map(() => make("text", { class: "guess-said" }));
   fill(picture, axis, slide, real, whiskers, mineSaid, realSaid);
   let x = scale([0, 1], [0, 1]), width = 0, step = 1, reach = [0, 1], held = false, part = 1;
 
@@ -47,7 +47,8 @@ function numberGuess(view) {
   });
   const tell = slider(slide, { label: view.say("prediction.label"), min: limits[0], max: limits[1],
     step: () => step, get: () => view.get("value") ?? clamp(0, ...limits), set: take,
-    words: (value) => view.get("value") === null ? view.say("prediction.none") : `${short(value)} ${unit}` });
+    words: (value) => (view.get("value") === null ? view.say("prediction.none")
+      : `${short(value)} ${unit}`) });
 
   function draw() {
     const value = view.get("value"), out = isOut();
@@ -56,7 +57,8 @@ function numberGuess(view) {
     clear.hidden = value === null || view.get("revealed");
     put(slide, { "aria-disabled": view.get("revealed") && "true" });
     if (!width) return;
-    if (!held) reach = reachOf(limits, [value, ...(out ? [result, ...ends] : [])].filter((one) => one != null));
+    const known = [value, ...(out ? [result, ...ends] : [])].filter((one) => one !== null);
+    if (!held) reach = reachOf(limits, known);
     step = ticks(0, (reach[1] - reach[0]) / 10, 10)[1] ?? 0.1;
     x = scale(reach, [LEFT, width - RIGHT]);
     const high = 2 + BAR + (out ? GAP + BAR : 0), zero = x(clamp(0, ...reach));
@@ -65,7 +67,7 @@ function numberGuess(view) {
     put(track, { x: LEFT, width: width - LEFT - RIGHT, y: 2, height: BAR });
     put(mine, { ...span(value ?? zero), y: 2, height: BAR });
     mine.toggleAttribute("hidden", value === null);
-    put(thumb, { cx: value === null ? zero : x(value), cy: 2 + BAR / 2, hidden: out,
+    put(thumb, { cx: value === null ? zero : x(value), cy: 2 + BAR / 2, hidden: view.get("revealed"),
       "stroke-dasharray": value === null ? "4 3" : null });
     const y = 2 + BAR + GAP, shown = out ? part * result : 0;
     put(real, { ...span(shown), y, height: BAR });

@@ -69,18 +69,23 @@ function curveGuess(view) {
     put(picture, { viewBox: `0 0 ${width} ${HIGH}` });
     put(board, { x: EDGE, y: TOP, width: width - EDGE - 14, height: HIGH - FOOT - TOP });
     fill(frame,
-      ticks(...reach, 4).map((one) => [make("path", { class: "mr-grid", d: `M${EDGE} ${y(one)}H${width - 14}` }),
-        make("text", { class: "mr-small", x: EDGE - 8, y: y(one) + 4, "text-anchor": "end" }, short(one))]),
+      ticks(...reach, 4).map((one) => [
+        make("path", { class: "mr-grid", d: `M${EDGE} ${y(one)}H${width - 14}` }),
+        make("text", { class: "mr-small", x: EDGE - 8, y: y(one) + 4, "text-anchor": "end" },
+          short(one))]),
       ticks(along[0], along.at(-1), width > 400 ? 6 : 3).map((one) => make("text", { class: "mr-small",
         x: x(one), y: HIGH - FOOT + 18, "text-anchor": "middle" }, short(one))),
       make("text", { class: "mr-small", x: 0, y: 12 }, view.get("_unit")),
-      make("text", { class: "mr-small", x: width - 14, y: HIGH - 6, "text-anchor": "end" }, view.get("_x")));
+      make("text", { class: "mr-small", x: width - 14, y: HIGH - 6, "text-anchor": "end" },
+        view.get("_x")));
     const known = along.map((one, k) => [one, value?.[k] ?? null]).filter((one) => one[1] !== null);
-    put(guess, { d: known.length > 1 ? `M${known.map((one) => `${x(one[0])} ${y(one[1])}`).join("L")}` : "" });
+    const path = known.map((one) => `${x(one[0])} ${y(one[1])}`).join("L");
+    put(guess, { d: known.length > 1 ? `M${path}` : "" });
     each(points, known, () => make("circle", { class: "guess-point", r: 3 }),
       (dot, one) => put(dot, { cx: x(one[0]), cy: y(one[1]) }));
     const shown = out ? result.slice(0, Math.max(1, Math.ceil(part * result.length))) : [];
-    put(came, { d: shown.length ? `M${shown.map((one, k) => `${x(along[k])} ${y(one)}`).join("L")}` : "" });
+    const line = shown.map((one, k) => `${x(along[k])} ${y(one)}`).join("L");
+    put(came, { d: shown.length ? `M${line}` : "" });
     put(cursor, { d: document.activeElement === pen ? `M${x(along[at])} ${TOP}V${HIGH - FOOT}` : "" });
     const here = value?.[at];
     put(pen, { "aria-valuemin": reach[0], "aria-valuemax": reach[1], "aria-valuenow": here ?? reach[0],

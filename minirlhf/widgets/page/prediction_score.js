@@ -22,8 +22,9 @@ export default widget((view) => {
   }
   function mark(worth) {
     if (worth === null) return "–";
-    const [kind, name] = worth === 1 ? ["mr-good", "spot"] : worth > 0 ? ["", "near"] : ["mr-bad", "far"];
-    return make("span", { class: `mr-chip ${kind}` }, view.say(`prediction.marks.${name}`));
+    const name = worth === 1 ? "spot" : worth > 0 ? "near" : "far";
+    const kind = { spot: "mr-chip mr-good", near: "mr-chip", far: "mr-chip mr-bad" }[name];
+    return make("span", { class: kind }, view.say(`prediction.marks.${name}`));
   }
   view.on("rows points waiting", draw);
   draw();

@@ -27,7 +27,7 @@ export default widget((view) => {
   fill(picture, make("defs", {}, make("marker", { id: arrowHead, viewBox: "0 0 8 8", refX: 7, refY: 4,
     markerWidth: 8, markerHeight: 8, markerUnits: "userSpaceOnUse", orient: "auto" },
   make("path", { class: "rank-arrow-head", d: "M0 0 8 4 0 8Z" }))), axis, link, arrows, dots);
-  const field_ = make("div", { class: "rank-lanes" }, lanes.map((one) => one.row), picture);
+  const board = make("div", { class: "rank-lanes" }, lanes.map((one) => one.row), picture);
 
   const matrix = make("div", { class: "rank-matrix", role: "group",
     "aria-label": view.say("ranking.pairs"),
@@ -43,7 +43,7 @@ export default widget((view) => {
     button(view.say("ranking.step"), takeStep, "primary"), sized,
     button(view.say("ranking.again"), startOver, "link"));
   view.root.append(head, make("div", { class: "rank-both" },
-    make("div", { class: "mr-stack" }, field_, controls),
+    make("div", { class: "mr-stack" }, board, controls),
     make("div", { class: "mr-stack rank-side" },
       make("div", { class: "mr-label" }, view.say("ranking.pairs")), matrix,
       make("div", { class: "mr-label" }, view.say("ranking.curve")), curve)), said);
@@ -51,8 +51,9 @@ export default widget((view) => {
   // a reply's lane: who it is, its rank, its numbers, and a dot on the common axis
   function lane(k) {
     const name = `y${k + 1}`;
-    const rank = make("select", { class: "mr-input", "aria-label": view.say("ranking.rank",
-      { number: k + 1 }), onchange: () => view.set({ ranks: view.get("ranks").with(k, Number(rank.value)) }) },
+    const take = () => view.set({ ranks: view.get("ranks").with(k, Number(rank.value)) });
+    const rank = make("select", { class: "mr-input", onchange: take,
+      "aria-label": view.say("ranking.rank", { number: k + 1 }) },
     Array.from({ length: K }, (_, at) => make("option", { value: at + 1 }, `${at + 1}`)));
     const score = make("span", { class: "mr-number" }), slope = make("span", { class: "mr-number" });
     const row = make("div", { class: "rank-lane", onpointerenter: () => light({ reply: k }),
@@ -80,8 +81,11 @@ export default widget((view) => {
     };
     let grip = 0; // how far from the dot's middle it was taken hold of
     drag(element, {
-      start: (event) => { grip = place(picture, event).x - x(view.get("scores")[k]); light({ reply: k }); },
-      move: (event) => move(Math.round(x.back(place(picture, event).x - grip) * 100) / 100, false),
+      start: (event) => {
+        grip = place(picture, event).x - x(view.get("scores")[k]);
+        light({ reply: k });
+      },
+      move: (event) => move(snap(x.back(place(picture, event).x - grip), 0.01), false),
       end: () => move(view.get("scores")[k], true),
     });
     element.addEventListener("focus", () => light({ reply: k }));
@@ -136,7 +140,7 @@ export default widget((view) => {
   // ------------------------------------------------------------------------------------ drawing
 
   function lay() {
-    const track = field_.querySelector(".rank-track");
+    const track = board.querySelector(".rank-track");
     width = track.clientWidth;
     const height = lanes.at(-1).row.offsetTop + lanes.at(-1).row.offsetHeight;
     put(picture, { width, height: height + AXIS, style: { left: `${track.offsetLeft}px` } });
@@ -149,10 +153,11 @@ export default widget((view) => {
     fill(axis, ticks(-reach, reach, width > 360 ? 8 : 4).map((at) => [
       make("path", { class: at === 0 ? "mr-axis" : "mr-grid", d: tracks.map((one) =>
         `M${x(at)} ${one.offsetTop}v${one.offsetHeight}`).join("") }),
-      make("text", { class: "mr-small", x: x(at), y: height + 15, "text-anchor": "middle" }, short(at))]),
+      make("text", { class: "mr-small", x: x(at), y: height + 15, "text-anchor": "middle" },
+        short(at))]),
     make("text", { class: "mr-small", x: width / 2, y: height + 33, "text-anchor": "middle" },
       view.say("ranking.below")));
-    put(field_, { style: { "padding-bottom": `${AXIS}px` } });
+    put(board, { style: { "padding-bottom": `${AXIS}px` } });
   }
 
   function draw(scores = view.get("scores")) {
@@ -181,14 +186,14 @@ export default widget((view) => {
   }
 
   function drawArrows(scores, found) {
-    each(arrows, scores, () => make("path", { class: "rank-arrow", "marker-end": `url(#${arrowHead})` }),
-      (arrow, score, k) => {
-        const from = x(score), pull = x(score - view.get("step_size") * found.gradient[k]) - from;
-        const edge = from + Math.sign(pull) * DOT;
-        const tip = clamp(from + Math.sign(pull) * (DOT + Math.max(Math.abs(pull), 8)), 4, width - 4);
-        put(arrow, { d: Math.abs(pull) < SMALLEST ? null : `M${edge} ${middles[k]}H${tip}` });
-        arrow.toggleAttribute("hidden", Math.abs(pull) < SMALLEST);
-      });
+    const shaft = () => make("path", { class: "rank-arrow", "marker-end": `url(#${arrowHead})` });
+    each(arrows, scores, shaft, (arrow, score, k) => {
+      const from = x(score), pull = x(score - view.get("step_size") * found.gradient[k]) - from;
+      const long = DOT + Math.max(Math.abs(pull), 8), way = Math.sign(pull);
+      const tip = clamp(from + way * long, 4, width - 4);
+      put(arrow, { d: `M${from + way * DOT} ${middles[k]}H${tip}`,
+        hidden: Math.abs(pull) < SMALLEST });
+    });
     const pair = lit?.winner === undefined ? [] : [lit];
     each(link, pair, () => make("line", { class: "rank-link" }), (line, { winner, loser }) => put(line, {
       x1: x(scores[winner]), y1: middles[winner], x2: x(scores[loser]), y2: middles[loser] }));
@@ -196,8 +201,8 @@ export default widget((view) => {
 
   // Winners down, losers across; a cell is a pair's loss, the stronger the more it costs.
   function drawMatrix(found) {
-    const cells = Array.from({ length: K + 1 }, (_, row) => Array.from({ length: K + 1 }, (_, column) => (
-      { row: row - 1, column: column - 1 }))).flat();
+    const cells = Array.from({ length: (K + 1) ** 2 }, (_, at) => (
+      { row: Math.floor(at / (K + 1)) - 1, column: (at % (K + 1)) - 1 }));
     const known = new Map(found.pairs.map((pair) => [`${pair.winner} ${pair.loser}`, pair]));
     each(matrix, cells, ({ row, column }) => {
       if (row < 0 || column < 0) {
@@ -211,8 +216,8 @@ export default widget((view) => {
     }, (cell, { row, column }) => {
       if (row < 0 || column < 0) return;
       const pair = known.get(`${row} ${column}`);
-      put(cell, { disabled: !pair, "aria-hidden": !pair && "true", "aria-label": pair && view.say("ranking.cell", { winner: row + 1,
-        loser: column + 1, loss: number(pair.loss) }) });
+      put(cell, { disabled: !pair, "aria-hidden": !pair && "true", "aria-label": pair
+        && view.say("ranking.cell", { winner: row + 1, loser: column + 1, loss: number(pair.loss) }) });
       cell.textContent = pair ? number(pair.loss) : "";
       cell.classList.toggle("rank-lit", Boolean(pair) && isLit(pair));
       cell.style.setProperty("--cost", pair ? `${Math.round(45 * Math.min(pair.loss / 3, 1))}%` : "0%");
@@ -235,10 +240,10 @@ export default widget((view) => {
     const wide = curve.clientWidth || 280, high = 150, far = FAR;
     put(curve, { height: high, viewBox: `0 0 ${wide} ${high}` });
     const at = scale([-far, far], [26, wide - 8]), up = scale([0, far], [high - 30, 8]);
-    const line = Array.from({ length: 61 }, (_, k) => -far + (far * k) / 30)
-      .map((d) => `${at(d).toFixed(1)} ${up(softplus(-d)).toFixed(1)}`).join("L");
     if (curve.dataset.width !== String(wide)) {
       curve.dataset.width = wide;
+      const line = Array.from({ length: 61 }, (_, k) => -far + (far * k) / 30)
+        .map((d) => `${at(d).toFixed(1)} ${up(softplus(-d)).toFixed(1)}`).join("L");
       fill(curve, make("path", { class: "mr-axis", d: `M${at(-far)} ${up(0)}H${at(far)}` }),
         make("path", { class: "mr-grid", d: `M${at(0)} ${up(far)}V${up(0)}` }),
         [-far, 0, far].map((d) => make("text", { class: "mr-small", x: at(d), y: up(0) + 14,
@@ -249,7 +254,8 @@ export default widget((view) => {
           view.say("ranking.difference")),
         make("path", { class: "rank-line", d: `M${line}` }), make("g"));
     }
-    each(curve.lastChild, found.pairs, () => make("circle", { class: "rank-point" }), (point, pair) => {
+    const spot = () => make("circle", { class: "rank-point" });
+    each(curve.lastChild, found.pairs, spot, (point, pair) => {
       const difference = clamp(scores[pair.winner] - scores[pair.loser], -far, far);
       put(point, { cx: at(difference), cy: up(Math.min(pair.loss, far)), r: isLit(pair) ? 6 : 4 });
       point.classList.toggle("rank-lit", isLit(pair));
@@ -267,7 +273,8 @@ export default widget((view) => {
     const line = losses.map((one, k) => `${at(k)} ${up(one)}`).join("L");
     fill(trail, make("path", { class: "mr-axis", d: "M4 30H116" }),
       make("path", { class: "rank-line", d: `M${line}` }),
-      make("circle", { class: "rank-point rank-lit", r: 3.5, cx: at(losses.length - 1), cy: up(losses.at(-1)) }));
+      make("circle", { class: "rank-point rank-lit", r: 3.5, cx: at(losses.length - 1),
+        cy: up(losses.at(-1)) }));
   }
 
   function explain(scores, found) {
@@ -280,5 +287,5 @@ export default widget((view) => {
   }
 
   view.on("scores ranks step_size losses", () => draw());
-  view.fit(field_, () => { lay(); draw(); });
+  view.fit(board, () => { lay(); draw(); });
 });
