@@ -10,6 +10,11 @@ function choices(root, items, { chosen, choose }) {
     choose(clamp(to, 0, items().length - 1));
     items()[chosen()]?.focus();
   });
-  return (state) => items().forEach((item, at) => put(item,
-    { tabindex: at === chosen() ? 0 : -1, [state]: String(at === chosen()) }));
+  return (state) => {
+    const now = chosen();
+    items().forEach((item, at) => {
+      if (item.getAttribute(state) === String(at === now)) return;
+      put(item, { tabindex: at === now ? 0 : -1, [state]: String(at === now) });
+    });
+  };
 }

@@ -117,7 +117,10 @@ function columnsPanel(view, pick) {
       y: plot.top, height: plot.foot - plot.top, rx: 3 });
     fill(bands, strip(chosen, "mr-lens-chosen"),
       hovered === null || hovered === chosen ? null : strip(hovered, "mr-lens-hovered"));
-    bars.forEach((bar, t) => put(bar, { opacity: t < known ? 0 : t === chosen ? 0.28 : 1 }));
+    bars.forEach((bar, t) => {
+      const opacity = String(t < known ? 0 : t === chosen ? 0.28 : 1);
+      if (bar.getAttribute("opacity") !== opacity) put(bar, { opacity });
+    });
     fill(over, step === "gae" ? recursion(chosen, part) : []);
   }
 

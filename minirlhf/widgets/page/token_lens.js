@@ -71,7 +71,8 @@ export default widget((view) => {
 
   const strip = make("div", { class: "mr-lens-strip", role: "listbox",
     "aria-label": view.say("lens.tokens") });
-  const options = () => [...strip.querySelectorAll("[role=option]")];
+  let parts = [];
+  const options = () => parts;
   const markTokens = choices(strip, options, { chosen: at, choose: choose.token });
   const hover = (t) => {
     if (hovered === t) return;
@@ -81,12 +82,11 @@ export default widget((view) => {
   strip.addEventListener("pointerleave", () => hover(null));
 
   function lay() {
-    const parts = facts.shown.map((word, t) => [
-      make("button", { type: "button", role: "option", class: "mr-lens-token",
-        onclick: () => choose.token(t), onpointerenter: () => hover(t) },
-      make("span", {}, word), make("small", { class: "mr-number" })),
-      facts.tokens[t].includes("\n") ? make("div", { class: "mr-lens-break" }) : null]);
-    fill(strip, parts);
+    parts = facts.shown.map((word, t) => make("button", { type: "button", role: "option",
+      class: "mr-lens-token", onclick: () => choose.token(t), onpointerenter: () => hover(t) },
+    make("span", {}, word), make("small", { class: "mr-number" })));
+    fill(strip, parts.map((token, t) => [token, facts.tokens[t].includes("\n")
+      ? make("div", { class: "mr-lens-break", role: "presentation" }) : null]));
     asked.textContent = facts.prompt.trimEnd();
     if (document.activeElement !== prompt) put(prompt, { value: facts.prompt.trimEnd() });
   }
@@ -219,7 +219,11 @@ export default widget((view) => {
   });
   view.on("color", paint);
   view.on("token", select);
-  view.on("ratio", () => { explain(); point(); });
+  view.on("ratio", () => {
+    if (view.get("step") !== "loss") return;
+    explain();
+    point();
+  });
   view.on("step", draw);
   view.fit(panel, (now) => {
     width = now;
