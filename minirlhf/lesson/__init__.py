@@ -37,17 +37,11 @@ PIXELS = 100
 """Pixels to an inch, as shown; twice as many are stored."""
 
 PACKAGE = Path(__file__).parents[1]
-_LOST_WIDGETS = """<style>
-.jp-OutputArea-child:has(> .jupyter-widgets):not(:has(> .jupyter-widgets > *)) { display: none; }
-</style>"""
 _say = Texts(Path(__file__).parent / "lesson.toml")
 
 
 def begin(chapter: str, language: str = "en") -> None:
     """Print what this machine offers, and what the chapter took where it was measured.
-
-    Where the notebook is opened again without its kernel, what stands for a widget that is gone
-    ("model not found") is hidden: the copy beneath it says what there was.
 
     ``chapter`` is its number (``"05"``) or an exercise's name (``"ex05"``).
     """
@@ -60,10 +54,6 @@ def begin(chapter: str, language: str = "en") -> None:
     if cost := measured().get(chapter):
         minutes, peak = cost["seconds"] / 60, cost["peak_bytes"] / 2**30
         print(_say("begin.cost", minutes=f"{minutes:.1f}", memory=f"{peak:.1f} GB"))
-    if getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)() is not None:
-        from IPython.display import display
-
-        display({"text/html": _LOST_WIDGETS, "text/plain": ""}, raw=True)
 
 
 def measured() -> dict[str, dict[str, float]]:

@@ -12,7 +12,6 @@ CELLS = [
     "which.reveal('down')",
     "line.reveal([x ** 0.5 for x in range(11)], 'shipped run')",
     "score = PredictionScore('b.')\nscore",
-    "from minirlhf import lesson\nlesson.begin('05')",
 ]
 
 
@@ -128,7 +127,7 @@ def test_what_a_saved_page_shows(notebook):
     view = "application/vnd.jupyter.widget-view+json"
     copies = [one for one in outputs if "data" in one and view not in one.data]
     copies = [one for one in copies if "<style" not in one.data.get("text/html", "")]
-    assert len(copies) == len(CELLS) - 1
+    assert len(copies) == len(CELLS)
     pictures = ["image/png" in one.data for one in copies]
     assert pictures == [False, False, False, True, False, True, False]
     said = [one.data["text/plain"] for one in copies]
@@ -139,7 +138,7 @@ def test_what_a_saved_page_shows(notebook):
 
 
 def test_opened_again_nothing_speaks_of_widgets_that_are_gone(notebook, lab, browser):
-    """With a kernel that knows nothing of them; what a chapter begins with sees to it."""
+    """With a kernel that knows nothing of them."""
     notebook.outputs()
     again = Notebook(lab, notebook.page, "again", [])
     again.path.write_text(notebook.path.read_text("utf-8"), "utf-8")
