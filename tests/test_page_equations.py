@@ -99,7 +99,7 @@ def test_the_clipped_loss_and_its_slope(ratio, advantage, clip):
     leaf = torch.tensor([[math.log(ratio)]], requires_grad=True)
     ours = objectives.policy_loss(leaf, torch.zeros(1, 1), torch.tensor([[advantage]]), mask, clip)
     ours.backward()
-    assert page("policyLoss", ratio, advantage, clip) == near(float(ours), abs=1e-4, rel=1e-5)
+    assert page("policyLoss", ratio, advantage, clip) == near(ours.item(), abs=1e-4, rel=1e-5)
     slope = float(leaf.grad[0, 0]) / ratio  # by ρ, not by its logarithm
     assert page("policySlope", ratio, advantage, clip) == near(slope, abs=1e-4, rel=1e-4)
 

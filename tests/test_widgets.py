@@ -27,7 +27,6 @@ from minirlhf.widgets import (
     LabelingDesk,
     Playground,
     Point,
-    Prediction,
     RankingExplorer,
     ThreeSteps,
     TokenLens,
@@ -61,34 +60,6 @@ def changes(widget, act) -> None:
     before = widget.picture
     act()
     assert widget.picture != before and widget.picture.startswith(b"\x89PNG")
-
-
-# -------------------------------------------------------------------------------------------- Eq. 1
-
-
-def test_ranking_explorer_shows_equation_1_and_its_gradient():
-    explorer = RankingExplorer([1.0, 0.0, -1.0], [1, 2, 2])
-    changes(explorer, lambda: setattr(explorer.scores[0], "value", 0.5))
-    ranking, gradient = explorer.compute()
-
-    def sigmoid(x):
-        return 1 / (1 + math.exp(-x))
-
-    # two pairs: y1 over y2 and y1 over y3; y2 and y3 are tied
-    assert float(ranking.loss) == pytest.approx(
-        -(math.log(sigmoid(0.5)) + math.log(sigmoid(1.5))) / 2
-    )
-    down = [(1 - sigmoid(0.5)) / 2, (1 - sigmoid(1.5)) / 2]
-    assert gradient.tolist() == pytest.approx([-sum(down), *down], abs=1e-6)
-    assert f"{float(ranking.loss):.3f}" in explorer.words
-    assert f"{-sum(down):+.4f}" in explorer.table.value
-    explorer.ranks[0].value = 2  # nothing but ties
-    assert float(explorer.compute()[0].loss) == 0.0 and "0 of 0" in explorer.words
-
-
-def test_ranking_explorer_refuses_what_is_no_ranking():
-    with pytest.raises(MinirlhfError, match="two scores"):
-        RankingExplorer([1.0])
 
 
 # --------------------------------------------------------------------------------------- token lens
@@ -376,98 +347,27 @@ def test_three_steps_take_any_text():
     assert board.picture
 
 
-# -------------------------------------------------------------------------------------- prediction
-
-
-def test_prediction_may_stay_empty_and_is_kept():
-    guess = Prediction("How often?", "test.number", unit="%")
-    assert guess.value is None and "no guess" in guess.words
-    changes(guess, lambda: setattr(guess.entry, "value", "62,5 %"))
-    assert guess.value == 62.5
-    guess.entry.value = "many"
-    assert guess.value is None and "0.7" in guess.problem.value
-    guess.entry.value = "60"
-    assert Prediction("How often?", "test.number").value == 60.0  # the cell is run again
-    changes(guess, lambda: guess.reveal(72.6))
-    assert "60" in guess.words and "72.6" in guess.words
-    assert guess.reveal(50) is guess  # a notebook shows it again
-    for entered, value in {"inf": None, "nan": None, "1e999": None, "1,000": 1000.0}.items():
-        guess.entry.value = entered
-        assert guess.value == value and Prediction("How often?", "test.number").value == value
-    empty = Prediction("How often?", "test.other")
-    changes(empty, lambda: empty.reveal(1.0))
-    choice = Prediction("Which?", "test.choice", choices=["up", "down"])
-    assert choice.value is None
-    choice.entry.value = "up"
-    assert choice.value == "up"
-    changes(choice, lambda: choice.reveal("down"))
-    with pytest.raises(MinirlhfError, match="isn't one of"):
-        choice.reveal("sideways")
-
-
 # ------------------------------------------------------------------------- what all widgets promise
 
 
-def test_display_leaves_a_picture_of_its_own(monkeypatch):
-    import minirlhf.widgets.base as base
-
-    shown, updated = [], []
-
-    class Handle:
-        def update(self, data, **options):
-            updated.append((data, options))
-
-    def display(data, **options):
-        shown.append((data, options))
-        return Handle()
-
-    monkeypatch.setattr(base, "display", display)
-    explorer = RankingExplorer()
-    explorer._ipython_display_()
-    (view, _), (still, options) = shown
-    assert "image/png" not in view and "application/vnd.jupyter.widget-view+json" in view
-    assert list(still) == ["image/png", "text/plain"] and still["image/png"] == explorer.picture
-    assert options["metadata"]["image/png"]["alt"] == explorer.words == still["text/plain"]
-    explorer.scores[0].value = 3.0
-    assert updated[-1][0]["image/png"] == explorer.picture != still["image/png"]
-
-
 def test_every_picture_says_where_it_comes_from(monkeypatch, tmp_path):
-    """At its foot; the training desk in its title. A prediction only once there is a result."""
+    """At its foot; the training desk in its title."""
     import minirlhf.widgets.base as base
 
     signed = []
     monkeypatch.setattr(base, "sign", lambda figure, source: signed.append(source))
-    RankingExplorer(), ThreeSteps()
+    ThreeSteps()
     LabelingDesk([{"prompt": "p\n", "completions": SIX}], tmp_path / "mine.jsonl")
-    assert signed == ["live"] * 3
+    assert signed == ["live"] * 2
     points = [Point(beta=beta, kl=1.0, proxy=1.0) for beta in (0.1, 1.0)]
     Frontier(points), Frontier(points, source="shipped runs")
-    assert signed[3:] == ["shipped runs"]
-    guess = Prediction("How often?", "test.source")
-    assert len(signed) == 4
-    guess.reveal(1.0), guess.reveal(2.0, "shipped run")
-    assert signed[4:] == ["live", "shipped run"]
-
-
-def test_the_copy_of_a_prediction_has_its_question(monkeypatch):
-    import minirlhf.widgets.base as base
-
-    shown = []
-    monkeypatch.setattr(base, "display", lambda data, **options: shown.append((data, options)))
-    guess = Prediction("How often does it pass?", "test.heading")
-    guess._ipython_display_()
-    (_, _), (still, options) = shown
-    assert options["metadata"]["image/png"]["alt"].startswith("How often does it pass? Your guess")
-    above, below = (Image.open(io.BytesIO(png)) for png in (still["image/png"], guess.picture))
-    assert above.width == below.width and above.height > below.height + 20
+    assert signed[2:] == ["shipped runs"]
 
 
 def test_the_foot_of_a_picture_hides_nothing():
     explorer = RankingExplorer()
     signed = Image.open(io.BytesIO(explorer.picture))
     explorer.source = ""
-    explorer.refresh()
     bare = Image.open(io.BytesIO(explorer.picture))
     assert signed.width == bare.width and 20 < signed.height - bare.height < 60
 
@@ -491,7 +391,7 @@ def test_labels_are_in_both_languages():
         assert fields == {word.split("}")[0] for word in entry["zh"].split("{")[1:]}, key
     try:
         languages.choose("zh")
-        assert RankingExplorer().scores[0].description == "y1 的得分"
+        assert RankingExplorer()._labels["ranking.score"] == "y{number} 的得分"
     finally:
         languages.choose("en")
 

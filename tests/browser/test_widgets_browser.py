@@ -33,33 +33,6 @@ def answers(notebook, act, expression, wanted):
     notebook.until(lambda: notebook.picture() != before, "another picture", 20)
 
 
-@pytest.mark.cell("ranking")
-def test_ranking(notebook):
-    loss = "float(explorer.compute()[0].loss)"
-    first = notebook.ask(loss)
-    answers(
-        notebook,
-        lambda: notebook.press("Score of y1", *["ArrowRight"] * 4),
-        "round(explorer.scores[0].value, 2)",
-        1.0,
-    )
-    assert notebook.ask(loss) < first
-    handle = notebook.slider("Score of y2").locator(".noUi-handle, .ui-slider-handle").first
-    box = handle.bounding_box()
-
-    def drag():
-        notebook.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-        notebook.page.mouse.down()
-        notebook.page.mouse.move(box["x"] - 60, box["y"] + box["height"] / 2, steps=6)
-        notebook.page.mouse.up()
-
-    answers(notebook, drag, "explorer.scores[1].value", lambda value: value < 0.9)
-    notebook.board.locator("select").nth(3).select_option("1")
-    notebook.until(lambda: notebook.ask("explorer.ranks[3].value") == 1, "the rank")
-    shown = notebook.ask("f'{explorer.compute()[1][3]:+.4f}'")
-    notebook.until(lambda: shown in notebook.board.inner_text(), "the gradient in the table")
-
-
 @pytest.mark.cell("lens")
 def test_lens(notebook):
     for step in ("reward", "gae", "loss"):
@@ -134,22 +107,6 @@ def test_frontier(notebook):
         0.1,
     )
     notebook.until(lambda: "Samples at β = 0.1" in notebook.board.inner_text(), "its texts")
-
-
-@pytest.mark.cell("prediction")
-def test_prediction(notebook):
-    field = notebook.board.locator("input")
-
-    def enter():
-        field.click()
-        notebook.page.keyboard.type("60")
-        notebook.page.keyboard.press("Enter")
-
-    answers(notebook, enter, "guess.value", 60.0)
-    before = notebook.picture()
-    assert notebook.ask("guess.reveal(72.6).result") == 72.6
-    notebook.until(lambda: notebook.picture() != before, "the result beside it")
-    assert "72.6" in notebook.board.inner_text()
 
 
 @pytest.mark.cell("ranking")

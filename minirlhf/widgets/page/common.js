@@ -32,9 +32,11 @@ function put(element, attributes) {
   return element;
 }
 
-// These children instead of those there were; text goes in as text, so nobody's HTML is obeyed.
+// These children instead of those there were, null and false left out; text goes in as text, so
+// nobody's HTML is obeyed.
 function fill(element, ...children) {
-  element.replaceChildren(...children.flat(Infinity).filter((child) => child != null));
+  const kept = children.flat(Infinity).filter((child) => child != null && child !== false);
+  element.replaceChildren(...kept);
   return element;
 }
 
@@ -125,18 +127,20 @@ function drag(element, { start, move, end }) {
 }
 
 // Arrow keys, page keys, Home and End on anything that has a value, and what a screen reader says
-// of it. `set(x, settled)` takes the new value; call the result after the value has changed.
-function slider(element, { label, min, max, step, big = 10 * step, get, set, words = short,
+// of it. `set(x, settled)` takes the new value; call the result after the value has changed. `step`
+// may be a function.
+function slider(element, { label, min, max, step, big, get, set, words = short,
   orientation = null }) {
   put(element, { role: "slider", tabindex: 0, "aria-label": label, "aria-valuemin": min,
     "aria-valuemax": max, "aria-orientation": orientation });
   element.addEventListener("keydown", (event) => {
-    const by = { ArrowRight: step, ArrowUp: step, ArrowLeft: -step, ArrowDown: -step,
-      PageUp: big, PageDown: -big }[event.key];
+    const one = typeof step === "function" ? step() : step, ten = big ?? 10 * one;
+    const by = { ArrowRight: one, ArrowUp: one, ArrowLeft: -one, ArrowDown: -one,
+      PageUp: ten, PageDown: -ten }[event.key];
     const to = by !== undefined ? get() + by : { Home: min, End: max }[event.key];
     if (to === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
-    set(clamp(snap(to, step), min, max), true);
+    set(clamp(snap(to, one), min, max), true);
   });
   const tell = () => put(element, { "aria-valuenow": get(), "aria-valuetext": words(get()) });
   tell();
@@ -176,8 +180,9 @@ function widget(build) {
     const busy = make("div", { class: "mr-words mr-busy", role: "status", hidden: true });
     const heard = make("div", { class: "mr-unseen", "aria-live": "polite" });
     const hint = make("div", { class: "mr-tip", hidden: true });
-    // the notebook's own shortcuts (b, dd, arrows …) keep off while the focus is in here
-    const frame = make("div", { class: "minirlhf mr", "data-lm-suppress-shortcuts": "true" });
+    // the notebook's own shortcuts (b, dd, arrows …) keep off whatever has the focus in here
+    const frame = make("div", { class: "minirlhf mr",
+      onfocusin: ({ target }) => put(target, { "data-lm-suppress-shortcuts": "true" }) });
     const root = make("div", { class: "mr-stack" });
     fill(frame, root, busy, problem, heard, hint);
     el.append(frame);
