@@ -929,6 +929,11 @@ playground = Playground(
 playground.answer(playground.prompt.value)
 playground
 
+# %% predictions
+from minirlhf.widgets import PredictionScore
+
+PredictionScore("chapter04.")
+
 # %% summary [markdown]
 r"""
 ## Summary

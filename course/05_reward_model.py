@@ -236,13 +236,13 @@ lesson.show(figure, "Costs fall to the right; good ranks are pushed up.")
 
 # %% shift [markdown]
 r"""
-**Predict.** Enter your guesses, or none; the cells below draw the outcomes beside them. First, what
+**Predict.** Enter your guesses, or none; the cells below keep the outcomes until you reveal them. First, what
 becomes of the loss if all scores of a prompt move together?
 """
 
-# %% shift [markdown] lang="zh" of="c92bd65a"
+# %% shift [markdown] lang="zh" of="caa18b72"
 r"""
-**先猜一猜。** 填入你的猜测，也可以留空；下面的单元格会把结果画在旁边。先看第一个问题：一个提示的所有得分一起移动，损失会怎样？
+**先猜一猜。** 填入你的猜测，也可以留空；下面的单元格会藏着结果，等你来揭晓。先看第一个问题：一个提示的所有得分一起移动，损失会怎样？
 """
 
 # %% guess-shift
@@ -1362,6 +1362,11 @@ else:
     print(f"{len(saved)} rankings of yours: the reward model orders "
           f"{on_you.mean:.0%} of your pairs as you do "
           f"[{on_you.low:.0%}, {on_you.high:.0%}]")
+
+# %% predictions
+from minirlhf.widgets import PredictionScore
+
+PredictionScore("05.")
 
 # %% summary [markdown]
 r"""

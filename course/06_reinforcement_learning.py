@@ -849,6 +849,11 @@ print(
     f" on average, {max(share):.1%} in the iteration with most"
 )
 
+# %% predictions
+from minirlhf.widgets import PredictionScore
+
+PredictionScore("chapter06.")
+
 # %% summary [markdown]
 r"""
 ## Summary

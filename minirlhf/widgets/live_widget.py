@@ -47,6 +47,7 @@ Colours are variables of design.css, never literals. A test sets a trait and rea
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
@@ -85,8 +86,9 @@ class LiveWidget(anywidget.AnyWidget):
 
     def __init_subclass__(cls, **options: Any) -> None:
         if "scripts" in cls.__dict__:  # anywidget makes a class of every instance
-            cls._esm = joined("common.js", *cls.scripts)
-            cls._css = design() + joined("widgets.css", *cls.styles)
+            look = f"const DESIGN = {json.dumps(design())};\n"  # once on a page, before the rest
+            cls._esm = look + joined("common.js", *cls.scripts)
+            cls._css = joined("widgets.css", *cls.styles)
         super().__init_subclass__(**options)
 
     def __init__(self, **state: Any):

@@ -108,6 +108,8 @@ function place(element, event) {
 // Mouse, pen and finger alike: move(event, start) while held, end(event) when let go.
 function drag(element, { start, move, end }) {
   element.classList.add("mr-grab");
+  // within an SVG, touch-action alone doesn't keep a finger from scrolling
+  element.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
   element.addEventListener("pointerdown", (down) => {
     if (down.button !== 0) return;
     element.setPointerCapture(down.pointerId);
@@ -172,9 +174,18 @@ function tween(milliseconds, step, done) {
 
 const RESTED = 1000, SAVED = 200; // milliseconds: until the copy is drawn; between two savings
 
+// The style sheet of all widgets stands once on a page, first in its head, so that a widget's own
+// rules come after it whatever else is on the page. (Python puts DESIGN before this file.)
+function dress() {
+  const sheet = document.getElementById("mr-design") ?? make("style", { id: "mr-design" });
+  if (sheet.textContent !== DESIGN) sheet.textContent = DESIGN;
+  if (!sheet.isConnected) document.head.prepend(sheet);
+}
+
 // A widget's module. `build(view)` makes the page once; what it returns is called at the end.
 function widget(build) {
   return { render({ model, el }) {
+    dress();
     const endings = [];
     const problem = make("div", { class: "mr-problem", role: "alert", hidden: true });
     const busy = make("div", { class: "mr-words mr-busy", role: "status", hidden: true });

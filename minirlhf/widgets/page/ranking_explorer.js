@@ -240,10 +240,10 @@ export default widget((view) => {
     const wide = curve.clientWidth || 280, high = 150, far = FAR;
     put(curve, { height: high, viewBox: `0 0 ${wide} ${high}` });
     const at = scale([-far, far], [26, wide - 8]), up = scale([0, far], [high - 30, 8]);
-    const line = Array.from({ length: 61 }, (_, k) => -far + (far * k) / 30)
-      .map((d) => `${at(d).toFixed(1)} ${up(softplus(-d)).toFixed(1)}`).join("L");
     if (curve.dataset.width !== String(wide)) {
       curve.dataset.width = wide;
+      const line = Array.from({ length: 61 }, (_, k) => -far + (far * k) / 30)
+        .map((d) => `${at(d).toFixed(1)} ${up(softplus(-d)).toFixed(1)}`).join("L");
       fill(curve, make("path", { class: "mr-axis", d: `M${at(-far)} ${up(0)}H${at(far)}` }),
         make("path", { class: "mr-grid", d: `M${at(0)} ${up(far)}V${up(0)}` }),
         [-far, 0, far].map((d) => make("text", { class: "mr-small", x: at(d), y: up(0) + 14,
