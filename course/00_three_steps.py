@@ -579,7 +579,7 @@ desk
 
 # %% wait-3 [markdown]
 r"""
-Watch two of the curves; chapter 06 explains the others. *Reward* is the mean score of each batch of replies; *KL* is how far
+Watch the first two curves; chapter 06 explains the others. *Reward* is the mean score of each batch of replies; *KL* is how far
 the policy has gone from where it began, in nats a reply. Under the curves stand replies of the iteration that the slider points
 to: do they do what was asked? The slider of $\beta$ acts on the run in progress.
 
@@ -587,9 +587,9 @@ The next cell waits for the end and compares the first four batches with the las
 prompts and sampled replies.
 """
 
-# %% wait-3 [markdown] lang="zh" of="d32603d0"
+# %% wait-3 [markdown] lang="zh" of="370fcce2"
 r"""
-请看其中两条曲线，其余的在第 06 章解释。*Reward* 是每批回复的平均得分；*KL* 是策略离出发点有多远，单位是每个回复多少 nat。
+请看最先的两条曲线，其余的在第 06 章解释。*奖励*是每批回复的平均得分；*与参考模型的 KL* 是策略离出发点有多远，单位是每个回复多少 nat。
 曲线下方是滑块所指那一次迭代的回复：它们做到了所要求的吗？$\beta$ 的滑块对正在进行的训练立即起作用。
 
 下一格等训练结束，比较最初四批与最后四批；差的区间涵盖提示和抽到的回复。
@@ -772,13 +772,14 @@ tests and the exercises.
 
 - **Live or shipped.** What takes longer than a lesson is replayed from shipped runs. Every picture of a result says which
   of the two it is.
-- **Predictions** stand before their answer. Running their cell again keeps what you entered.
+- **Predictions** stand before their answer, which waits for you to reveal it. Running their cell again keeps what you
+  entered.
 - **What you make** lies in `work/`; delete `work/00` to start this chapter over.
 - **Exercises** come with a check that names your mistake, and with hints. `minirlhf start ex04` puts a copy of your own
   into `work/`, where no update overwrites it. `progress()` says what is done and where that is kept:
 """
 
-# %% map [markdown] lang="zh" of="f5d6e59b"
+# %% map [markdown] lang="zh" of="fb221d52"
 r"""
 ## 论文与课程
 
@@ -795,7 +796,7 @@ r"""
 ### 一页怎么用
 
 - **现场或附带。** 比一堂课更费时的内容，用随包附带的运行来重放。每张画着结果的图都注明是两者中的哪一种（live 或 shipped run）。
-- **猜测**放在答案之前。再次运行那一格，已填的内容会保留。
+- **猜测**放在答案之前，答案等你来揭晓。再次运行那一格，已填的内容会保留。
 - **你做出来的东西**都在 `work/` 里；删去 `work/00`，就能把本章从头再来。
 - **练习**附有检查和提示，检查会说出你错在哪里。`minirlhf start ex04` 把一份属于你的副本放进 `work/`，更新不会覆盖它。
   `progress()` 告诉你做完了什么、记录保存在哪里：
@@ -805,6 +806,11 @@ r"""
 from minirlhf.grading import progress
 
 progress()
+
+# %% predictions
+from minirlhf.widgets import PredictionScore
+
+PredictionScore("chapter00.")
 
 # %% summary [markdown]
 r"""

@@ -236,13 +236,13 @@ lesson.show(figure, "Costs fall to the right; good ranks are pushed up.")
 
 # %% shift [markdown]
 r"""
-**Predict.** Enter your guesses, or none; the cells below draw the outcomes beside them. First, what
+**Predict.** Enter your guesses, or none; the cells below keep the outcomes until you reveal them. First, what
 becomes of the loss if all scores of a prompt move together?
 """
 
-# %% shift [markdown] lang="zh" of="c92bd65a"
+# %% shift [markdown] lang="zh" of="caa18b72"
 r"""
-**先猜一猜。** 填入你的猜测，也可以留空；下面的单元格会把结果画在旁边。先看第一个问题：一个提示的所有得分一起移动，损失会怎样？
+**先猜一猜。** 填入你的猜测，也可以留空；下面的单元格会藏着结果，等你来揭晓。先看第一个问题：一个提示的所有得分一起移动，损失会怎样？
 """
 
 # %% guess-shift
@@ -1257,9 +1257,8 @@ from minirlhf.widgets import Playground
 
 sft = load_policy(shipped.run("sft") / "model", tokenizer)
 playground = Playground({"sft": (sft, tokenizer)}, score=score, judge=judge)
-playground.prompt.value = "Write a story about a whistle."
-playground.n.value = lesson.pick(16, quick=2)
-playground.answer(playground.prompt.value)
+playground.n = lesson.pick(16, quick=2)
+playground.answer("Write a story about a whistle.")
 playground
 
 # %% epoch [markdown]
@@ -1316,17 +1315,17 @@ for what, rows, one, two in (
 r"""
 ## Your turn: rank
 
-Now you are the labeler. Give each of the six completions a rank, equal ones where you can't decide, and save. The prompts
-are those whose samples' grades lie furthest apart: expect more agreement than above. The *labeling desk* then shows Eq. 1
+Now you are the labeler. Drag the six completions into tiers, into one tier where you can't decide, and save; on a chosen card
+the digits do it too. The prompts are those whose samples' grades lie furthest apart: expect more agreement than above. The *labeling desk* then shows Eq. 1
 on *your* ranking under the shipped reward model, to be read against $\log 2$, and how often Tinytown's labelers agree with
 you. Grades and flags (Table 3) are optional.
 """
 
-# %% desk [markdown] lang="zh" of="8c71ae66"
+# %% desk [markdown] lang="zh" of="b6972b68"
 r"""
 ## 轮到你了：排序
 
-现在你是标注员。给六个回复各定一个名次，分不出高下就给相同的名次，然后保存。这些提示的样本评分相差最大：一致的时候会比上面多。
+现在你是标注员。把六个回复拖进各个档次，分不出高下就放进同一档，然后保存；选中卡片后按数字键也可以。这些提示的样本评分相差最大：一致的时候会比上面多。
 *标注台*随后显示随包的奖励模型在*你的*排序上的式 1，请对照 $\log 2$ 来读，以及 Tinytown 的标注员有多常与你一致。
 如果愿意，还可以打分并勾选标记（表 3）。
 """
@@ -1362,6 +1361,11 @@ else:
     print(f"{len(saved)} rankings of yours: the reward model orders "
           f"{on_you.mean:.0%} of your pairs as you do "
           f"[{on_you.low:.0%}, {on_you.high:.0%}]")
+
+# %% predictions
+from minirlhf.widgets import PredictionScore
+
+PredictionScore("05.")
 
 # %% summary [markdown]
 r"""

@@ -342,8 +342,9 @@ r"""
 A token that has moved far enough in the direction that pays gets no further push; one that moved the wrong way
 is pulled back.
 
-The picture shows the first of four steps. With a running kernel, choose a step, then a token: its numbers stand in the step's
-equation. In the last step, move the ratio across the clip. Then sample a response to a prompt of yours.
+The stored picture shows all four steps. With a running kernel, choose a step and a token: its numbers stand in the step's
+equation. In the third, let the recursion run from right to left; in the last, drag the dot across the clip. Then sample a
+response to a prompt of yours.
 """
 
 # %% lens
@@ -389,13 +390,14 @@ job = start(
     max_response=72,
     drop_long=True,  # prompts that are too long, as the shipped run did
 )
-TrainingDesk(job, note="live")
+TrainingDesk(job, note="live", ghost=shipped.run("ppo"))
 
 # %% desk-look [markdown]
 r"""
 Watch the reward, that is the score, and the KL, which begins at zero. *Entropy* is how undecided the policy still is, *clip
 fraction* the share of tokens beyond the clip; *value fit* is one where every return is predicted, zero where a constant would do
-as well. The $\beta$ slider acts on the run in progress; the next cell waits for its end.
+as well; these three are behind *More curves*. Dashed grey is the shipped run, as far as this one goes. The $\beta$ slider acts on
+the run in progress; the next cell waits for its end.
 """
 
 # %% wait
@@ -604,8 +606,10 @@ lesson.table(("live", "score", "KL, nats", "score − β KL"), brackets)
 
 # %% frontier-text [markdown]
 r"""
-Move the slider through the five runs. Left is the reward model, the *proxy*, right the judge; a pale line joins the runs, the
-darker one is the chosen run's way. Both are of samples in training, before averaging, unlike the picture above.
+Choose one of the five runs. Left is the reward model, the *proxy*, right the judge; the grey line joins the runs, its arrows
+point to smaller $\beta$; the blue one is the way that the chosen run took. Drag its ring back along that way: beneath stands
+what the policy said then, and what the judge objects to is underlined. All are samples in training, before averaging, unlike the
+picture above.
 
 Which mistakes did the policy find where nothing held it? The table compares two runs' last samples, on the same prompts, in the
 five criteria that differ most; picked so, some differ by luck. *Coherence*: nothing is said twice, and all makes sense.
@@ -848,6 +852,11 @@ print(
     f"tokens beyond the clip (shipped run): {sum(share) / len(share):.2%}"
     f" on average, {max(share):.1%} in the iteration with most"
 )
+
+# %% predictions
+from minirlhf.widgets import PredictionScore
+
+PredictionScore("chapter06.")
 
 # %% summary [markdown]
 r"""

@@ -56,6 +56,12 @@ class Texts:
         entry = self.entries[key]
         return (entry.get(language()) or entry["en"]).format(**fields)
 
+    def under(self, *prefixes: str) -> dict[str, str]:
+        """The texts below these keys in the chosen language, their ``{name}`` as they stand."""
+        starts = tuple(f"{prefix}." for prefix in prefixes)
+        found = ((key, entry) for key, entry in self.entries.items() if key.startswith(starts))
+        return {key: entry.get(language()) or entry["en"] for key, entry in found}
+
     def stale(self) -> Iterator[tuple[str, str]]:
         """Keys whose Chinese is ``missing``, or ``stale``: made from other English."""
         for key, entry in self.entries.items():

@@ -5,18 +5,20 @@
     TokenLens(models=…, prompt="…")      one response, token by token
     LabelingDesk(tasks, "mine.jsonl")    rank samples, with ties
     Playground({"sft": …, "ppo": …})     one prompt, every model
-    RankingExplorer()                    Eq. 1 as sliders
+    RankingExplorer()                    Eq. 1 under your hands
     Frontier(["runs/a", "runs/b"])       reward and judge against KL
     Prediction("…?", "chapter05.ties")   guess first
+    PredictionScore("chapter05")         how well one guessed
     ThreeSteps()                         the paper's Fig. 2, to be filled in
 
-They are made of ipywidgets' own parts (7.7 and 8) and matplotlib; labels are English or Chinese, as
-`minirlhf.lesson.languages` says.
+State and numbers are Python's, the page draws (anywidget on ipywidgets 7.7 and 8); words are
+English or Chinese, as `minirlhf.lesson.languages` says. `live_widget` says how one is made.
 """
 
 from minirlhf.widgets.frontier import Frontier, Point
 from minirlhf.widgets.labeling_desk import LabelingDesk
 from minirlhf.widgets.launch import Job, start
+from minirlhf.widgets.outcome import PredictionScore
 from minirlhf.widgets.playground import Playground
 from minirlhf.widgets.prediction import Prediction
 from minirlhf.widgets.ranking_explorer import RankingExplorer
@@ -32,6 +34,7 @@ __all__ = [
     "Playground",
     "Point",
     "Prediction",
+    "PredictionScore",
     "RankingExplorer",
     "ThreeSteps",
     "TokenLens",

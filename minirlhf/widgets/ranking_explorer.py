@@ -1,14 +1,17 @@
-"""The Eq. 1 explorer: K scores as sliders, their ranks, the loss and what pulls at each score."""
+"""The Eq. 1 explorer: K scores as dots to drag, their ranks, the loss and what pulls at each score.
+
+While a dot moves the page computes Eq. 1 (`page/equations.js`), here `objectives` does.
+"""
 
 from __future__ import annotations
 
-import html
+import math
 from collections.abc import Sequence
 from typing import Any
 
-import ipywidgets as parts
 import numpy as np
 import torch
+import traitlets
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -16,19 +19,38 @@ from matplotlib.patches import Rectangle
 from minirlhf import objectives
 from minirlhf.errors import MinirlhfError
 from minirlhf.report.charts import GRID, INK
-from minirlhf.widgets.base import Board, row, say, slider, small
+from minirlhf.widgets.live_widget import LiveWidget
 from minirlhf.widgets.pictures import FONT, canvas, dress, note
+from minirlhf.widgets.words import say
 
 REACH = 4.0
-"""Scores run from minus to plus this much."""
+"""Scores run from minus to plus this much, or as far as the largest that it begins with."""
 
 
-class RankingExplorer(Board):
-    """Eq. 1 on one prompt: move a score or change a rank, and see loss and gradients answer.
+class RankingExplorer(LiveWidget):
+    """Eq. 1 on one prompt: drag a score or change a rank, and see loss and gradients answer.
 
-    ``scores`` and ``ranks`` (1 is best, ties allowed) are what it begins with; ``completions`` are
-    texts to show beside the sliders.
+    ``scores`` and ``ranks`` (1 is best, ties allowed) are what it begins with, and traits that may
+    be set later; ``completions`` are texts to show beside the dots.
+
+    Raises:
+        MinirlhfError: fewer than two scores, other numbers of ranks or texts, or a score that is no
+            number.
     """
+
+    scripts = ("equations.js", "ranking_explorer.js")
+    styles = ("ranking_explorer.css",)
+    speaks = ("ranking",)
+
+    scores = traitlets.List(traitlets.Float()).tag(sync=True)
+    ranks = traitlets.List(traitlets.Int()).tag(sync=True)
+    step_size = traitlets.Float(2.0, min=0.0).tag(sync=True)
+    """How far `step` goes: the gradient times this."""
+    losses = traitlets.List(traitlets.Float()).tag(sync=True)
+    """The loss before the first step taken, and after each."""
+    _completions = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    _reach = traitlets.Float(REACH).tag(sync=True)
+    _first = traitlets.Dict().tag(sync=True)
 
     def __init__(
         self,
@@ -36,88 +58,95 @@ class RankingExplorer(Board):
         ranks: Sequence[int] | None = None,
         completions: Sequence[str] = (),
     ):
-        super().__init__()
         K = len(scores)
-        ranks = list(ranks) if ranks is not None else list(range(1, K + 1))
+        ranks = list(range(1, K + 1)) if ranks is None else [int(rank) for rank in ranks]
         if K < 2 or len(ranks) != K or (completions and len(completions) != K):
             raise MinirlhfError("A ranking has at least two scores, and as many ranks and texts.")
-        reach = max(REACH, *(abs(float(score)) for score in scores))
-        self.scores = [
-            slider(
-                say("ranking.score", number=k + 1),
-                value=float(score),
-                min=-reach,
-                max=reach,
-                step=0.05,
-                continuous_update=True,
-            )
-            for k, score in enumerate(scores)
-        ]
-        self.ranks = [
-            parts.Dropdown(
-                options=list(range(1, K + 1)),
-                value=rank,
-                layout={"width": "150px"},
-                description=say("ranking.rank", number=k + 1),
-                style={"description_width": "80px"},
-            )
-            for k, rank in enumerate(ranks)
-        ]
-        for part in (*self.scores, *self.ranks):
-            part.observe(self.refresh, "value")
-        self.table = parts.HTML()
-        texts = [[parts.HTML(small(text))] for text in completions] or [[] for _ in scores]
-        rows = [
-            row(score, rank, *words)
-            for score, rank, words in zip(self.scores, self.ranks, texts, strict=True)
-        ]
-        self.arrange(*rows, self.image, self.caption, self.table)
+        scores = [float(score) for score in scores]
+        if not all(map(math.isfinite, scores)):
+            raise MinirlhfError(f"A score is a finite number, and these are {scores}.")
+        self._size = K
+        super().__init__(
+            _reach=max(REACH, *(abs(score) for score in scores)),
+            scores=scores,
+            ranks=ranks,
+            _completions=[str(text) for text in completions],
+            _first={"scores": scores, "ranks": ranks},
+        )
+
+    @traitlets.validate("scores")
+    def _as_scores(self, proposal: Any) -> list[float]:
+        scores = proposal["value"]
+        if len(scores) != self._size or not all(map(math.isfinite, scores)):
+            raise traitlets.TraitError(f"There are {self._size} finite scores, not {scores}.")
+        return [min(max(score, -self._reach), self._reach) for score in scores]
+
+    @traitlets.validate("ranks")
+    def _as_ranks(self, proposal: Any) -> list[int]:
+        if len(proposal["value"]) != self._size:
+            raise traitlets.TraitError(f"There are {self._size} ranks, not {proposal['value']}.")
+        return proposal["value"]
 
     def compute(self) -> tuple[objectives.Ranking, torch.Tensor]:
-        """Eq. 1 on the sliders, and its gradient by each score: float32 ``[K]``."""
-        scores = torch.tensor([[part.value for part in self.scores]], requires_grad=True)
-        ranks = torch.tensor([[part.value for part in self.ranks]])
+        """Eq. 1 on the scores, and its gradient by each of them: float32 ``[K]``."""
+        scores = torch.tensor([self.scores], requires_grad=True)
+        ranks = torch.tensor([self.ranks])
         ranking = objectives.ranking_loss(scores, ranks, torch.ones_like(ranks, dtype=torch.bool))
         ranking.loss.backward()
         return ranking._replace(loss=ranking.loss.detach()), scores.grad[0]
 
-    def draw(self) -> tuple[Figure, str]:
+    def step(self) -> RankingExplorer:
+        """Take one step of gradient descent on the scores, as the page's button does."""
+        ranking, gradient = self.compute()
+        begun = self.losses or [float(ranking.loss)]
+        pairs = zip(self.scores, gradient.tolist(), strict=True)
+        self.scores = [score - self.step_size * slope for score, slope in pairs]
+        self.losses = [*begun, float(self.compute()[0].loss)]
+        return self
+
+    # ---------------------------------------------------------------------------------- the copy
+
+    @property
+    def words(self) -> str:
+        ranking, _ = self.compute()
+        counts = {"correct": int(ranking.correct), "pairs": int(ranking.pairs)}
+        return say("ranking.words", loss=f"{float(ranking.loss):.3f}", **counts)
+
+    def texts(self) -> list[tuple[str, str]]:
+        ranked = enumerate(zip(self._completions, self.ranks, strict=False), 1)
+        return [(f"y{number} · rank {rank}", text) for number, (text, rank) in ranked]
+
+    def draw(self) -> Figure:
         """The scores with what gradient descent does to each, and the loss of every pair."""
         ranking, gradient = self.compute()
-        scores = np.array([part.value for part in self.scores])
-        ranks = np.array([part.value for part in self.ranks])
-        loss, K = float(ranking.loss), len(scores)
+        scores, ranks = np.array(self.scores), np.array(self.ranks)
         figure, (left, right) = canvas(
-            max(2.6, 0.34 * K + 1.2), 1, 2, gridspec_kw={"width_ratios": [1.5, 1]}
+            max(2.6, 0.34 * self._size + 1.2), 1, 2, gridspec_kw={"width_ratios": [1.5, 1]}
         )
         self._draw_scores(left, scores, ranks, gradient.numpy())
         self._draw_pairs(right, scores, ranks)
         figure.suptitle(
-            f"Loss {loss:.3f}: {int(ranking.correct)} of {int(ranking.pairs)} pairs in order",
+            f"Loss {float(ranking.loss):.3f}: {int(ranking.correct)} of {int(ranking.pairs)} pairs "
+            "in order",
             x=0.01, ha="left", fontsize=10, fontweight="bold", color=INK, fontfamily=FONT,
         )  # fmt: skip
-        self.table.value = self._tabulate(scores, ranks, gradient)
-        words = say("ranking.words", loss=f"{loss:.3f}", correct=int(ranking.correct),
-                    pairs=int(ranking.pairs))  # fmt: skip
-        return figure, words
+        return figure
 
     def _draw_scores(self, axes: Axes, scores: Any, ranks: Any, gradient: Any) -> None:
         y = np.arange(len(scores))
         axes.axvline(0, color=GRID, linewidth=1)
         axes.scatter(scores, y, s=46, color=INK, zorder=3)
-        longest = max(float(np.abs(gradient).max()), 1e-9)
-        for place, pull in enumerate(-gradient):
-            if abs(pull) > 1e-4:
+        for place, pull in enumerate(-self.step_size * gradient):
+            if abs(pull) > 1e-3:
                 axes.annotate(
-                    "", (scores[place] + 2.4 * pull / max(longest, 0.25), place),
-                    (scores[place], place), zorder=2, fontsize=10,
-                    arrowprops={"arrowstyle": "-|>", "color": INK, "lw": 2.0},
+                    "", (scores[place] + pull, place), (scores[place], place), zorder=4,
+                    fontsize=10, arrowprops={"arrowstyle": "-|>", "color": INK, "lw": 2.0},
                 )  # fmt: skip
-        dress(axes, "Scores; arrows: a step's direction (not to scale)", "score", "")
+        dress(axes, "Scores; arrows: where one step takes them", "score", "")
         axes.set_yticks(y, [f"y{k + 1} · rank {rank}" for k, rank in enumerate(ranks)])
         axes.tick_params(axis="y", labelcolor=INK)
         axes.grid(visible=False)
-        reach = self.scores[0].max + 1.2
+        reach = self._reach + 0.3
         axes.set(xlim=(-reach, reach), ylim=(len(scores) - 0.4, -0.6))
 
     def _draw_pairs(self, axes: Axes, scores: Any, ranks: Any) -> None:
@@ -138,20 +167,6 @@ class RankingExplorer(Board):
         axes.set_yticks(range(len(ranks)), names)
         axes.set(xlim=(-0.5, len(ranks) - 0.5), ylim=(len(ranks) - 0.5, -0.5), aspect="equal")
 
-    def _tabulate(self, scores: Any, ranks: Any, gradient: torch.Tensor) -> str:
-        head = "".join(
-            f"<th>{html.escape(say(f'ranking.{name}'))}</th>"
-            for name in ("completion", "ranked", "scored", "gradient")
-        )
-        body = "".join(
-            f"<tr><td>y{k + 1}</td><td>{rank}</td><td>{score:+.2f}</td><td>{slope:+.4f}</td></tr>"
-            for k, (rank, score, slope) in enumerate(
-                zip(ranks, scores, gradient.tolist(), strict=True)
-            )
-        )
-        return f"<table><tr>{head}</tr>{body}</table>"
-
 
 def _square(x: float, y: float, color: str, alpha: float) -> Any:
-
     return Rectangle((x - 0.47, y - 0.47), 0.94, 0.94, facecolor=color, alpha=alpha, linewidth=0)

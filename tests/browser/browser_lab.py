@@ -208,6 +208,10 @@ class Notebook:
                  new Uint8Array(await (await fetch(image.src)).arrayBuffer())).join(',')"""
         )
 
+    def drawn(self) -> str:
+        """What the page shows of a widget, as markup."""
+        return self.board.inner_html()
+
     def until(self, test, what: str, seconds: float = 120.0):
         """Wait until ``test()`` is true; returns it."""
         end = time.monotonic() + seconds

@@ -1,0 +1,80 @@
+// A question with a place for one's guess; with a result, a button that reveals it.
+
+// One of several answers, as buttons: a radio group whose arrow keys choose.
+function choiceGuess(view) {
+  const result = view.get("_result"), choices = view.get("_choices");
+  const isOut = () => result !== undefined && view.get("revealed");
+  const take = (value) => !view.get("revealed") && view.set({ value });
+  const buttons = choices.map((choice, k) => make("button", { type: "button", role: "radio",
+    class: "mr-button guess-choice", onclick: () => take(view.get("value") === choice ? null : choice),
+    onkeydown: (event) => {
+      const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+      if (!by) return;
+      event.preventDefault();
+      const to = (k + by + choices.length) % choices.length;
+      buttons[to].focus();
+      take(choices[to]);
+    } }));
+  function draw() {
+    const value = view.get("value"), out = isOut();
+    buttons.forEach((one, k) => {
+      const mine = value === choices[k], right = out && result === choices[k];
+      const marks = [mine && view.say("prediction.label"), right && view.say("prediction.result")];
+      const said = out ? marks.filter(Boolean).join(", ") : "";
+      one.textContent = said ? `${choices[k]} · ${said}` : choices[k];
+      put(one, { "aria-checked": String(mine), disabled: view.get("revealed"),
+        tabindex: mine || (value === null && k === 0) ? 0 : -1 });
+      one.classList.toggle("guess-right", right);
+      one.classList.toggle("guess-wrong", out && mine && !right);
+    });
+  }
+  draw();
+  const group = make("div", { class: "mr-row", role: "radiogroup",
+    "aria-label": view.say("prediction.label") }, buttons);
+  return { element: group, hint: "prediction.choose", draw, grow: draw };
+}
+
+export default widget((view) => {
+  const isOutcome = view.get("_result") !== undefined;
+  const guess = (view.get("_choices").length ? choiceGuess
+    : view.get("_along").length ? curveGuess : numberGuess)(view);
+  const hint = make("div", { class: "mr-small" });
+  const verdict = make("div", { class: "guess-verdict", role: "status" });
+  const reveal = isOutcome && button(view.say("prediction.reveal"),
+    () => view.set({ revealed: true }), "primary");
+  view.root.append(make("div", { class: "mr-card guess-card" },
+    make("div", { class: "mr-title" }, view.get("_question")), guess.element,
+    make("div", { class: "mr-row" }, reveal, hint), verdict));
+  let stop = () => {};
+
+  function draw() {
+    guess.draw();
+    const out = view.get("revealed"), empty = view.get("value") === null;
+    if (reveal) reveal.hidden = out;
+    hint.textContent = out ? (isOutcome ? "" : view.say("prediction.locked"))
+      : isOutcome && empty ? view.say("prediction.unguessed") : empty ? view.say(guess.hint) : "";
+    hint.hidden = !hint.textContent;
+    verdict.textContent = isOutcome && out ? view.say(verdictOf(), { result: resultOf() }) : "";
+    verdict.hidden = !verdict.textContent;
+  }
+  function verdictOf() {
+    const worth = view.get("_verdict");
+    if (worth === null) return "prediction.unjudged";
+    return `prediction.${worth === 1 ? "spot" : worth > 0 ? "near" : "far"}`;
+  }
+  function resultOf() {
+    const result = view.get("_result"), ends = view.get("_ends");
+    if (typeof result === "string") return result;
+    if (Array.isArray(result)) return view.say("prediction.line");
+    const spread = ends.length ? ` [${short(ends[0])}, ${short(ends[1])}]` : "";
+    return `${short(result)}${spread} ${view.get("_unit")}`.trim();
+  }
+  view.on("value _verdict", draw);
+  view.on("revealed", () => {
+    stop();
+    draw();
+    if (isOutcome && view.get("revealed")) stop = tween(900, guess.grow, () => guess.grow(1));
+  });
+  draw();
+  return () => stop();
+});

@@ -1,0 +1,291 @@
+// Eq. 1 under one's hands: a lane for each reply with its dot, every pair, and the loss of a pair.
+
+const DOT = 10, AXIS = 40, SMALLEST = 3; // pixels; an arrow shorter than this is not drawn
+const FAR = 6; // the curve is shown from minus to plus this much
+
+export default widget((view) => {
+  const K = view.get("scores").length;
+  const reach = view.get("_reach"), texts = view.get("_completions");
+  let x = scale([-1, 1], [0, 1]), width = 0, middles = []; // places on the picture
+  let lit = null; // the pair that is looked at: {winner, loser}
+  let stop = () => {}; // ends the motion of a step
+
+  // what stands on the page
+  const loss = make("output", { class: "rank-loss mr-number" });
+  const order = make("span", { class: "mr-chip" });
+  const trail = make("svg", { class: "rank-trail", width: 120, height: 34, "aria-hidden": true });
+  const steps = make("span", { class: "mr-small mr-number" });
+  const head = make("div", { class: "mr-row" },
+    make("span", { class: "mr-words" }, view.say("ranking.loss")), loss, order,
+    make("span", { class: "mr-row mr-push" }, steps, trail));
+
+  const lanes = Array.from({ length: K }, (_, k) => lane(k));
+  const picture = make("svg", { class: "rank-picture", role: "group",
+    "aria-label": view.say("ranking.axis") });
+  const arrowHead = `arrow-${Math.random().toString(36).slice(2)}`;
+  const axis = make("g"), link = make("g"), arrows = make("g"), dots = make("g");
+  fill(picture, make("defs", {}, make("marker", { id: arrowHead, viewBox: "0 0 8 8", refX: 7, refY: 4,
+    markerWidth: 8, markerHeight: 8, markerUnits: "userSpaceOnUse", orient: "auto" },
+  make("path", { class: "rank-arrow-head", d: "M0 0 8 4 0 8Z" }))), axis, link, arrows, dots);
+  const board = make("div", { class: "rank-lanes" }, lanes.map((one) => one.row), picture);
+
+  const matrix = make("div", { class: "rank-matrix", role: "group",
+    "aria-label": view.say("ranking.pairs"),
+    style: { "grid-template-columns": `auto repeat(${K}, minmax(0, 1fr))` } });
+  const curve = make("svg", { class: "rank-curve", role: "img",
+    "aria-label": view.say("ranking.curve") });
+  const said = make("p", { class: "rank-said mr-words" });
+  const size = make("input", { type: "range", min: 0.5, max: 8, step: 0.5,
+    value: view.get("step_size"), oninput: () => view.set({ step_size: Number(size.value) }, false),
+    onchange: () => view.set({ step_size: Number(size.value) }) });
+  const sized = field("", size, { class: "mr-field rank-size" });
+  const controls = make("div", { class: "mr-row mr-low" },
+    button(view.say("ranking.step"), takeStep, "primary"), sized,
+    button(view.say("ranking.again"), startOver, "link"));
+  view.root.append(head, make("div", { class: "rank-both" },
+    make("div", { class: "mr-stack" }, board, controls),
+    make("div", { class: "mr-stack rank-side" },
+      make("div", { class: "mr-label" }, view.say("ranking.pairs")), matrix,
+      make("div", { class: "mr-label" }, view.say("ranking.curve")), curve)), said);
+
+  // a reply's lane: who it is, its rank, its numbers, and a dot on the common axis
+  function lane(k) {
+    const name = `y${k + 1}`;
+    const take = () => view.set({ ranks: view.get("ranks").with(k, Number(rank.value)) });
+    const rank = make("select", { class: "mr-input", onchange: take,
+      "aria-label": view.say("ranking.rank", { number: k + 1 }) },
+    Array.from({ length: K }, (_, at) => make("option", { value: at + 1 }, `${at + 1}`)));
+    const score = make("span", { class: "mr-number" }), slope = make("span", { class: "mr-number" });
+    const row = make("div", { class: "rank-lane", onpointerenter: () => light({ reply: k }),
+      onpointerleave: () => light(null) },
+    make("div", { class: "rank-who" },
+      make("div", { class: "mr-row" }, make("b", {}, name),
+        make("label", { class: "mr-small" }, `${view.say("ranking.ranked")} `, rank)),
+      texts[k] && make("div", { class: "rank-text mr-small mr-text", title: texts[k] }, texts[k])),
+    make("div", { class: "rank-track" }),
+    make("div", { class: "rank-numbers mr-small" },
+      make("div", {}, score), make("div", {}, slope)));
+    return { row, rank, score, slope };
+  }
+
+  const dot = Array.from({ length: K }, (_, k) => {
+    const name = `y${k + 1}`;
+    const element = make("g", { class: "rank-dot" }, make("circle", { class: "rank-touch", r: 22 }),
+      make("circle", { class: "rank-ring", r: DOT + 4 }), make("circle", { r: DOT }),
+      make("text", { class: "rank-name", "text-anchor": "middle", dy: 4 }, name));
+    dots.append(element);
+    const move = (to, settled) => {
+      stop();
+      view.set({ scores: view.get("scores").with(k, clamp(to, -reach, reach)), losses: [] }, settled);
+      if (settled) view.announce(view.say("ranking.words", summary(now())));
+    };
+    let grip = 0; // how far from the dot's middle it was taken hold of
+    drag(element, {
+      start: (event) => {
+        grip = place(picture, event).x - x(view.get("scores")[k]);
+        light({ reply: k });
+      },
+      move: (event) => move(snap(x.back(place(picture, event).x - grip), 0.01), false),
+      end: () => move(view.get("scores")[k], true),
+    });
+    element.addEventListener("focus", () => light({ reply: k }));
+    element.addEventListener("blur", () => light(null));
+    element.addEventListener("pointerenter", () => light({ reply: k }));
+    const tell = slider(element, { label: view.say("ranking.score", { number: k + 1 }), step: 0.1,
+      big: 1, min: -reach, max: reach, get: () => view.get("scores")[k], set: move,
+      words: (score) => view.say("ranking.spoken", { score: signed(score), gradient:
+        signed(now().gradient[k], 3), rank: view.get("ranks")[k] }) });
+    return { element, tell };
+  });
+
+  function now() {
+    return rankingLoss(view.get("scores"), view.get("ranks"));
+  }
+  function summary(found) {
+    return { loss: number(found.loss, 3), correct: found.correct, pairs: found.pairs.length };
+  }
+
+  // ------------------------------------------------------------------------------------- acting
+
+  function takeStep() {
+    stop();
+    const from = view.get("scores"), found = now();
+    const to = from.map((score, k) => clamp(score - view.get("step_size") * found.gradient[k],
+      -reach, reach));
+    const after = rankingLoss(to, view.get("ranks"));
+    const losses = [...(view.get("losses").length ? view.get("losses") : [found.loss]), after.loss];
+    view.announce(view.say("ranking.words", summary(after)));
+    view.set({ scores: to, losses });
+    const end = tween(450, (part) => draw(from.map((score, k) => score + part * (to[k] - score))),
+      () => { stop = () => {}; });
+    stop = () => { end(); stop = () => {}; draw(); };
+  }
+
+  function startOver() {
+    stop();
+    view.set({ ...view.get("_first"), losses: [] });
+  }
+
+  // Look at a pair, or at a reply and all pairs that it is in, or at nothing.
+  function light(what) {
+    lit = what;
+    draw();
+  }
+  function isLit({ winner, loser }) {
+    if (!lit) return false;
+    if (lit.winner === undefined) return winner === lit.reply || loser === lit.reply;
+    return winner === lit.winner && loser === lit.loser;
+  }
+
+  // ------------------------------------------------------------------------------------ drawing
+
+  function lay() {
+    const track = board.querySelector(".rank-track");
+    width = track.clientWidth;
+    const height = lanes.at(-1).row.offsetTop + lanes.at(-1).row.offsetHeight;
+    put(picture, { width, height: height + AXIS, style: { left: `${track.offsetLeft}px` } });
+    x = scale([-reach, reach], [DOT + 6, width - DOT - 6]);
+    middles = lanes.map(({ row }) => {
+      const own = row.querySelector(".rank-track");
+      return own.offsetTop + own.offsetHeight / 2;
+    });
+    const tracks = lanes.map(({ row }) => row.querySelector(".rank-track"));
+    fill(axis, ticks(-reach, reach, width > 360 ? 8 : 4).map((at) => [
+      make("path", { class: at === 0 ? "mr-axis" : "mr-grid", d: tracks.map((one) =>
+        `M${x(at)} ${one.offsetTop}v${one.offsetHeight}`).join("") }),
+      make("text", { class: "mr-small", x: x(at), y: height + 15, "text-anchor": "middle" },
+        short(at))]),
+    make("text", { class: "mr-small", x: width / 2, y: height + 33, "text-anchor": "middle" },
+      view.say("ranking.below")));
+    put(board, { style: { "padding-bottom": `${AXIS}px` } });
+  }
+
+  function draw(scores = view.get("scores")) {
+    if (!width) return;
+    const ranks = view.get("ranks"), found = rankingLoss(scores, ranks);
+    loss.textContent = number(found.loss, 3);
+    order.textContent = view.say("ranking.order", summary(found));
+    order.className = `mr-chip ${found.correct === found.pairs.length ? "mr-good" : "mr-bad"}`;
+    sized.firstChild.textContent = view.say("ranking.size", { size: short(view.get("step_size")) });
+    put(size, { value: String(view.get("step_size")) });
+    lanes.forEach(({ row, rank, score, slope }, k) => {
+      const near = lit && [lit.reply, lit.winner, lit.loser].includes(k);
+      row.classList.toggle("rank-lit", Boolean(near));
+      put(rank, { value: String(ranks[k]) });
+      score.textContent = view.say("ranking.shown", { score: signed(scores[k]) });
+      slope.textContent = view.say("ranking.slope", { gradient: signed(found.gradient[k], 3) });
+      put(dot[k].element, { transform: `translate(${x(scores[k]).toFixed(1)} ${middles[k]})` });
+      dot[k].element.classList.toggle("rank-lit", Boolean(near));
+      dot[k].tell();
+    });
+    drawArrows(scores, found);
+    drawMatrix(found);
+    drawCurve(scores, found);
+    drawTrail();
+    explain(scores, found);
+  }
+
+  function drawArrows(scores, found) {
+    const shaft = () => make("path", { class: "rank-arrow", "marker-end": `url(#${arrowHead})` });
+    each(arrows, scores, shaft, (arrow, score, k) => {
+      const from = x(score), pull = x(score - view.get("step_size") * found.gradient[k]) - from;
+      const long = DOT + Math.max(Math.abs(pull), 8), way = Math.sign(pull);
+      const tip = clamp(from + way * long, 4, width - 4);
+      put(arrow, { d: `M${from + way * DOT} ${middles[k]}H${tip}`,
+        hidden: Math.abs(pull) < SMALLEST });
+    });
+    const pair = lit?.winner === undefined ? [] : [lit];
+    each(link, pair, () => make("line", { class: "rank-link" }), (line, { winner, loser }) => put(line, {
+      x1: x(scores[winner]), y1: middles[winner], x2: x(scores[loser]), y2: middles[loser] }));
+  }
+
+  // Winners down, losers across; a cell is a pair's loss, the stronger the more it costs.
+  function drawMatrix(found) {
+    const cells = Array.from({ length: (K + 1) ** 2 }, (_, at) => (
+      { row: Math.floor(at / (K + 1)) - 1, column: (at % (K + 1)) - 1 }));
+    const known = new Map(found.pairs.map((pair) => [`${pair.winner} ${pair.loser}`, pair]));
+    each(matrix, cells, ({ row, column }) => {
+      if (row < 0 || column < 0) {
+        const name = Math.max(row, column);
+        return make("span", { class: "rank-label mr-small" }, name < 0 ? "≻" : `y${name + 1}`);
+      }
+      const pair = { winner: row, loser: column };
+      return make("button", { type: "button", class: "rank-pair mr-number",
+        onpointerenter: () => light(pair), onfocus: () => light(pair), onclick: () => light(pair),
+        onpointerleave: () => light(null), onblur: () => light(null), onkeydown: walk });
+    }, (cell, { row, column }) => {
+      if (row < 0 || column < 0) return;
+      const pair = known.get(`${row} ${column}`);
+      put(cell, { disabled: !pair, "aria-hidden": !pair && "true", "aria-label": pair
+        && view.say("ranking.cell", { winner: row + 1, loser: column + 1, loss: number(pair.loss) }) });
+      cell.textContent = pair ? number(pair.loss) : "";
+      cell.classList.toggle("rank-lit", Boolean(pair) && isLit(pair));
+      cell.style.setProperty("--cost", pair ? `${Math.round(45 * Math.min(pair.loss / 3, 1))}%` : "0%");
+    });
+    const open = [...matrix.querySelectorAll("button:not(:disabled)")];
+    const stopHere = open.find((cell) => cell === document.activeElement) ?? open[0];
+    open.forEach((cell) => put(cell, { tabindex: cell === stopHere ? 0 : -1 }));
+  }
+
+  // Arrow keys walk over the pairs; Tab leaves them.
+  function walk(event) {
+    const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    if (!by) return;
+    event.preventDefault();
+    const open = [...matrix.querySelectorAll("button:not(:disabled)")];
+    open[(open.indexOf(event.currentTarget) + by + open.length) % open.length].focus();
+  }
+
+  function drawCurve(scores, found) {
+    const wide = curve.clientWidth || 280, high = 150, far = FAR;
+    put(curve, { height: high, viewBox: `0 0 ${wide} ${high}` });
+    const at = scale([-far, far], [26, wide - 8]), up = scale([0, far], [high - 30, 8]);
+    if (curve.dataset.width !== String(wide)) {
+      curve.dataset.width = wide;
+      const line = Array.from({ length: 61 }, (_, k) => -far + (far * k) / 30)
+        .map((d) => `${at(d).toFixed(1)} ${up(softplus(-d)).toFixed(1)}`).join("L");
+      fill(curve, make("path", { class: "mr-axis", d: `M${at(-far)} ${up(0)}H${at(far)}` }),
+        make("path", { class: "mr-grid", d: `M${at(0)} ${up(far)}V${up(0)}` }),
+        [-far, 0, far].map((d) => make("text", { class: "mr-small", x: at(d), y: up(0) + 14,
+          "text-anchor": d < 0 ? "start" : d ? "end" : "middle" }, short(d))),
+        [0, far].map((y) => make("text", { class: "mr-small", x: 20, y: up(y) + 4,
+          "text-anchor": "end" }, short(y))),
+        make("text", { class: "mr-small", x: at(0), y: high - 2, "text-anchor": "middle" },
+          view.say("ranking.difference")),
+        make("path", { class: "rank-line", d: `M${line}` }), make("g"));
+    }
+    const spot = () => make("circle", { class: "rank-point" });
+    each(curve.lastChild, found.pairs, spot, (point, pair) => {
+      const difference = clamp(scores[pair.winner] - scores[pair.loser], -far, far);
+      put(point, { cx: at(difference), cy: up(Math.min(pair.loss, far)), r: isLit(pair) ? 6 : 4 });
+      point.classList.toggle("rank-lit", isLit(pair));
+    });
+  }
+
+  // The loss after each step taken.
+  function drawTrail() {
+    const losses = view.get("losses");
+    put(trail, { hidden: losses.length < 2 });
+    steps.textContent = losses.length < 2 ? "" : view.say("ranking.steps", { count: losses.length - 1 });
+    if (losses.length < 2) return;
+    const at = scale([0, Math.max(losses.length - 1, 8)], [4, 116]);
+    const up = scale([0, Math.max(...losses)], [30, 4]);
+    const line = losses.map((one, k) => `${at(k)} ${up(one)}`).join("L");
+    fill(trail, make("path", { class: "mr-axis", d: "M4 30H116" }),
+      make("path", { class: "rank-line", d: `M${line}` }),
+      make("circle", { class: "rank-point rank-lit", r: 3.5, cx: at(losses.length - 1),
+        cy: up(losses.at(-1)) }));
+  }
+
+  function explain(scores, found) {
+    const pair = found.pairs.find((one) => lit?.winner === one.winner && lit?.loser === one.loser);
+    const difference = pair && scores[pair.winner] - scores[pair.loser];
+    said.textContent = pair ? view.say("ranking.pair", { winner: pair.winner + 1, loser: pair.loser + 1,
+      difference: signed(difference), chance: number(sigmoid(difference)), loss: number(pair.loss),
+      pull: number(pair.pull, 3) })
+      : view.say(found.pairs.length ? "ranking.hint" : "ranking.tied");
+  }
+
+  view.on("scores ranks step_size losses", () => draw());
+  view.fit(board, () => { lay(); draw(); });
+});
