@@ -65,7 +65,8 @@ def test_the_copy_is_an_output_of_its_own_and_drawn_once_the_reader_rests(output
     shown, updated = outputs
     coin = Coin()
     coin._ipython_display_()
-    (view, _), (copy, options) = shown
+    (view, _), (copy, options), (after, _) = shown
+    assert after == {"text/html": still.AFTER}
     assert set(view) == {"application/vnd.jupyter.widget-view+json", "text/plain"}
     assert set(copy) == {"image/png", "text/plain"} and copy["text/plain"] == "0 heads"
     assert options["metadata"]["image/png"]["alt"] == "0 heads" and coin.drawn == 1

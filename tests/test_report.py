@@ -32,6 +32,7 @@ def made(tmp_path_factory):
 
 def remade(made, summary: dict, *, without: tuple[str, ...] = (), folder: Path) -> str:
     """The page of the same run with another summary, and some files gone."""
+    folder.mkdir(parents=True)
     for source in made.folder.rglob("*.json*"):
         name = str(source.relative_to(made.folder))
         if not any(name.startswith(gone) for gone in without):
@@ -174,6 +175,7 @@ def test_three_numbers_and_one_sentence_stand_first(made, tmp_path):
         bare["models"][name] = {key: model[key] for key in kept if key in model}
     page = remade(made, bare, folder=tmp_path / "run")
     assert page.count('<p class="big">–</p>') == 3
+    assert "What the judge finds" not in page and "How long the replies are" in page
     assert 'id="verdict"' not in page
 
 
@@ -266,6 +268,20 @@ def drop(summary: dict, key: str) -> dict:
 def test_a_missing_figure_does_not_break_the_page(made, tmp_path, key):
     page = remade(made, drop(made.summary, key), folder=tmp_path / "run")
     assert not Reader(page).astray
+
+
+def test_what_a_run_lacks_is_said_where_it_would_stand(made, tmp_path):
+    summary = drop(made.summary, "reward_model")
+    summary["models"] = {}
+    page = remade(made, summary, without=("data", "replies", "ppo", "sft", "initial", "reward"),
+                  folder=tmp_path / "run")  # fmt: skip
+    sections = re.findall(r'<section id="(\w+)">(.*?)</section>', page, re.DOTALL)
+    said = {name: re.sub(r"<[^>]+>", " ", body) for name, body in sections}
+    assert "kept no log of its training" in said["training"]
+    assert "Nobody compared" in said["preference"] and "Nobody compared" in said["reward"]
+    assert "Nobody judged" in said["metadata"]
+    assert "measured no probes" in said["tax"]
+    assert "kept no replies" in said["replies"] and 'role="search"' not in page
 
 
 def test_no_unseen_combinations(made, tmp_path):

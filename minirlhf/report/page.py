@@ -19,6 +19,7 @@ from markupsafe import Markup
 from minirlhf.data.files import written_whole
 from minirlhf.report import examples, run_figures
 from minirlhf.report.charts import NAMES
+from minirlhf.report.design import design
 from minirlhf.report.examples import Row, read_rows
 from minirlhf.report.steps_figure import draw, of_run
 from minirlhf.report.summary import MODELS, PROBED, Numbers, better_than_ptx, show, tasks, taxed
@@ -111,7 +112,7 @@ def write_report(
         name=folder.resolve().name,
         settings=summary["settings"],
         names=NAMES,
-        style=Markup("\n".join(map(_part, ("design.css", "steps.css", "report.css")))),
+        style=Markup("\n".join((design(), _part("steps.css"), _part("report.css")))),
         script=Markup(_part("report.js")),
         models=[model for model in MODELS if n.has(f"models.{model}")],
         probed=[model for model in PROBED if n.has(f"models.{model}.probes")],

@@ -43,10 +43,8 @@ const dark = matchMedia("(prefers-color-scheme: dark)");
 let chosen = null; // what the reader said, where the system is not followed
 
 function paint() {
-  const isDark = chosen ?? dark.matches;
-  document.documentElement.style.colorScheme = isDark ? "dark" : "light";
-  document.body.style.colorScheme = isDark ? "dark" : "light";
-  night.setAttribute("aria-pressed", String(isDark));
+  if (chosen !== null) document.documentElement.dataset.night = chosen ? "yes" : "no";
+  night.setAttribute("aria-pressed", String(chosen ?? dark.matches));
 }
 
 night.addEventListener("click", () => {

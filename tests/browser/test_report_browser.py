@@ -260,6 +260,9 @@ def test_day_and_night_at_a_click(opened):
     assert page.evaluate(ground) != day
     dark = opened(color_scheme="dark")
     assert dark.evaluate(ground) == page.evaluate(ground)
+    for each in (page, dark):  # paper is white
+        each.emulate_media(media="print")
+        assert each.evaluate(ground) == day
 
 
 def test_sections_are_a_menu_on_a_phone_and_a_line_on_a_wide_screen(opened):
