@@ -26,7 +26,7 @@ function lever(view, name, bar) {
     const value = Number(box.value.replace(",", "."));
     const wrong = box.value.trim() === "" || !(value >= 0) || !Number.isFinite(value);
     put(box, { "aria-invalid": wrong && "true" });
-    if (wrong) view.announce(view.say("desk.wrong"));
+    if (wrong) view.set({ problem: view.say("desk.wrong") });
     else tell(value);
   };
   box.addEventListener("change", take);
