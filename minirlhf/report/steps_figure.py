@@ -174,7 +174,6 @@ def _rankings(row: dict[str, Any] | None) -> Column:
 
 
 def _episodes(row: dict[str, Any] | None) -> Column:
-    policy = row["policy"] if row else "ppo"
     head = {
         "title": "Step 3",
         "does": "PPO optimises the policy against it.",
@@ -191,7 +190,7 @@ def _episodes(row: dict[str, Any] | None) -> Column:
             Cell(icon="page", caption="A new prompt is drawn.", prompt=row["prompt"].strip()),
             Cell(
                 icon="network",
-                caption=f"The policy, {NAMES[policy]}, replies.",
+                caption=f"The policy, {NAMES[row['policy']]}, replies.",
                 reply=row["response"].strip(),
             ),
             Cell(
