@@ -926,7 +926,7 @@ playground = Playground(
     {"base": (base, tokenizer), "sft": (sft, tokenizer)},
     judge=judge, prompt="Give me three ideas for a gift for Ines.", seed=1,
 )
-playground.answer(playground.prompt.value)
+playground.answer(playground.prompt)
 playground
 
 # %% predictions

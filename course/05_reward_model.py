@@ -1257,9 +1257,8 @@ from minirlhf.widgets import Playground
 
 sft = load_policy(shipped.run("sft") / "model", tokenizer)
 playground = Playground({"sft": (sft, tokenizer)}, score=score, judge=judge)
-playground.prompt.value = "Write a story about a whistle."
-playground.n.value = lesson.pick(16, quick=2)
-playground.answer(playground.prompt.value)
+playground.n = lesson.pick(16, quick=2)
+playground.answer("Write a story about a whistle.")
 playground
 
 # %% epoch [markdown]

@@ -342,8 +342,9 @@ r"""
 A token that has moved far enough in the direction that pays gets no further push; one that moved the wrong way
 is pulled back.
 
-The picture shows the first of four steps. With a running kernel, choose a step, then a token: its numbers stand in the step's
-equation. In the last step, move the ratio across the clip. Then sample a response to a prompt of yours.
+The stored picture shows all four steps. With a running kernel, choose a step and a token: its numbers stand in the step's
+equation. In the third, let the recursion run from right to left; in the last, drag the dot across the clip. Then sample a
+response to a prompt of yours.
 """
 
 # %% lens
@@ -605,8 +606,10 @@ lesson.table(("live", "score", "KL, nats", "score − β KL"), brackets)
 
 # %% frontier-text [markdown]
 r"""
-Move the slider through the five runs. Left is the reward model, the *proxy*, right the judge; a pale line joins the runs, the
-darker one is the chosen run's way. Both are of samples in training, before averaging, unlike the picture above.
+Choose one of the five runs. Left is the reward model, the *proxy*, right the judge; the grey line joins the runs, its arrows
+point to smaller $\beta$; the blue one is the way that the chosen run took. Drag its ring back along that way: beneath stands
+what the policy said then, and what the judge objects to is underlined. All are samples in training, before averaging, unlike the
+picture above.
 
 Which mistakes did the policy find where nothing held it? The table compares two runs' last samples, on the same prompts, in the
 five criteria that differ most; picked so, some differ by luck. *Coherence*: nothing is said twice, and all makes sense.

@@ -66,13 +66,14 @@ def sample(
     suppress: Tensor | None = None,
     micro_batch: int = 128,
     progress: Callable[[int, int], None] | None = None,
+    watch: Callable[[list[Ids]], None] | None = None,
 ) -> Rollout:
     """Sample a response of at most ``T`` tokens to each prompt, on the policy's device.
 
     ``prompts`` are ids; ``uniforms`` float ``[B, T]`` in [0, 1), one for every token; ``suppress``
     bool ``[V]`` marks ids never sampled. At temperature 0 the likeliest token is taken and
     log-probs are those of temperature 1. ``micro_batch`` rows are in work at a time;
-    ``progress(done, total)`` is called now and then.
+    ``progress(done, total)`` and ``watch(responses so far)`` are called every few tokens.
     """
     policy.eval()
     device, (total, steps) = policy.device, uniforms.shape
@@ -107,6 +108,9 @@ def sample(
             if progress is not None:
                 left = sum(map(len, waiting)) + int(work.running.sum())
                 progress(total - left, total)
+            if watch is not None:
+                rows = zip(responses.view(total, width), lengths.tolist(), strict=True)
+                watch([row[:length].tolist() for row, length in rows])
 
     mask = torch.arange(steps, device=device) < lengths[:, None]
     responses = torch.where(mask, responses.view(total, width)[:, :steps], pad_token_id)
@@ -265,12 +269,13 @@ def complete(
     micro_batch: int = 128,
     stop: str | None = None,
     progress: Callable[[int, int], None] | None = None,
+    watch: Callable[[list[str]], None] | None = None,
 ) -> list[str]:
     """Answer prompts as text, ``n`` times each (the answers to one prompt lie next to one another).
 
     A prompt is a text, a list of messages (for the tokenizer's chat template), or ids. Row i draws
     from (seed, i), so the answers don't depend on ``micro_batch``. ``stop`` cuts each answer where
-    that string first occurs; ``progress(done, total)`` is called now and then.
+    that string first occurs; ``progress(done, total)`` and ``watch(answers)`` are called meanwhile.
     """
     check_tokenizer(tokenizer)
     if not (prompts and isinstance(prompts[0], list) and isinstance(prompts[0][0], int)):
@@ -281,16 +286,15 @@ def complete(
         return []
     check_policy(policy, tokenizer, longest=max(map(len, encoded)) + max_new_tokens)
     draws = [generator(seed, "complete", row) for row in range(len(encoded))]
+
+    def written(ids: list[Ids]) -> list[str]:
+        answers = decode(tokenizer, ids)
+        return [answer.split(stop, 1)[0] for answer in answers] if stop else answers
+
     rollout = sample(
-        policy,
-        encoded,
-        torch.stack([torch.rand(max_new_tokens, generator=draw) for draw in draws]),
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-        temperature=temperature,
-        suppress=never_sampled(tokenizer, policy),
-        micro_batch=micro_batch,
-        progress=progress,
-    )
-    answers = decode(tokenizer, rollout.ids())
-    return [answer.split(stop, 1)[0] for answer in answers] if stop else answers
+        policy, encoded, torch.stack([torch.rand(max_new_tokens, generator=d) for d in draws]),
+        eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
+        temperature=temperature, suppress=never_sampled(tokenizer, policy), progress=progress,
+        micro_batch=micro_batch, watch=watch and (lambda ids: watch(written(ids))),
+    )  # fmt: skip
+    return written(rollout.ids())

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 import torch
 from tiny import ARCHITECTURES, BOS, EOS, PAD, SHARED, policy, tokenizer
@@ -151,6 +153,16 @@ def test_complete_does_not_depend_on_batch_size():
     assert small != complete(model, tokenizer(), prompts, **(options | {"seed": 8}))
     assert len(small) == 12 and len(set(small[:3])) == 3
     assert seen[-1] == (12, 12)
+
+
+def test_complete_shows_the_answers_as_they_grow():
+    model, seen = likes_to_stop(policy("gpt2"), 2.0), []
+    options = {"n": 2, "max_new_tokens": 24, "micro_batch": 2}
+    answers = complete(model, tokenizer(), ["one", "another"], watch=seen.append, **options)
+    assert answers == complete(model, tokenizer(), ["one", "another"], **options) == seen[-1]
+    assert len(seen) > 3 and seen[0] != answers
+    for before, after in pairwise(seen):
+        assert all(late.startswith(early) for early, late in zip(before, after, strict=True))
 
 
 def test_complete_cuts_at_stop_and_takes_no_prompts():

@@ -14,6 +14,7 @@ from transformers import (
 )
 
 from minirlhf.data.records import write_jsonl
+from minirlhf.episodes import Models
 from minirlhf.models import ScalarModel
 from minirlhf.pretrained import save_model
 
@@ -124,3 +125,14 @@ def same_weights(one, other) -> bool:
     """Whether two models agree bit for bit."""
     pairs = zip(one.state_dict().items(), other.state_dict().items(), strict=True)
     return all(a == b and torch.equal(x, y) for (a, x), (b, y) in pairs)
+
+
+def moved_models() -> Models:
+    """GPT-2-shaped random models over bytes; the policy has moved away from the reference."""
+    moved, reference = policy("gpt2"), policy("gpt2")
+    draws = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in moved.parameters():
+            parameter.add_(0.05 * torch.randn(parameter.shape, generator=draws))
+    reward = ScalarModel.from_policy(reference, tokenizer())
+    return Models(moved, reference, reward, reward.value_model(), tokenizer())

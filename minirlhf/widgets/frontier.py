@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import ipywidgets as parts
 import numpy as np
-from matplotlib.axes import Axes
+import traitlets
 from matplotlib.figure import Figure
 
 from minirlhf.errors import MinirlhfError
-from minirlhf.report.charts import GRID, INK, MUTED, running_mean
-from minirlhf.widgets.base import Board, card, cards, grade, say, slider
-from minirlhf.widgets.pictures import PAPER, canvas, dress, note
+from minirlhf.report.charts import running_mean
+from minirlhf.tinytown.judge import judge as town_judge
+from minirlhf.widgets.frontier_still import draw_frontier
+from minirlhf.widgets.live_widget import LiveWidget
+from minirlhf.widgets.objections import Judge
+from minirlhf.widgets.replies import grade, marks, shown_reply
 from minirlhf.widgets.run_reader import Reader
+from minirlhf.widgets.words import say, signed
 
 WINDOW = 10
 """Last iterations of a run that are averaged, and those that a point of its path averages."""
-APART = np.array([0.16, 0.1])
-"""Labels stand this far apart, across or down, in shares of what the picture spans."""
-CLEAR = {"facecolor": PAPER, "edgecolor": "none", "alpha": 0.8, "pad": 0.5}
-"""A label's ground, so that a line behind it doesn't strike it out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,14 +38,17 @@ class Point:
     """The judge's mean grade."""
     samples: Sequence[Mapping[str, Any]] = ()
     """A few with ``prompt``, ``response`` and perhaps ``score``."""
-    path: Sequence[tuple[float, float]] = field(default=())
-    """KL and the reward model's score on the way there."""
+    path: Sequence[tuple[float, ...]] = field(default=())
+    """KL, the reward model's score, and the judge's grade if there is one, on the way there."""
+    history: Sequence[Sequence[Mapping[str, Any]]] = field(default=(), repr=False)
+    """Samples at every step of the path."""
 
 
-class Frontier(Board):
+class Frontier(LiveWidget):
     """Proxy and judge against KL over several runs.
 
-    The slider picks one run, and shows the way it took and its texts.
+    A run, and a step of the way that it took, may be chosen: then its texts of that step are shown,
+    with what Tinytown's judge objects to underlined, where it understands the request.
 
     ``runs`` are PPO folders or `Point`s (or dicts with a point's fields). Of a folder the last
     iterations are averaged. The judge's grades are those in its log (``judge/grade``), unless
@@ -55,102 +56,130 @@ class Frontier(Board):
     ``overall``, is given: it grades the folder's own samples.
     """
 
+    scripts = ("axes.js", "choices.js", "reply.js", "frontier.js")
+    styles = ("reply.css", "frontier.css")
+    speaks = ("frontier", "reply")
+
+    runs = traitlets.List().tag(sync=True)
+    """The points, for the page."""
+    judged = traitlets.Bool().tag(sync=True)
+    choice = traitlets.Int(0).tag(sync=True)
+    """The chosen run: its place in ``points``, which go by β."""
+    moment = traitlets.Int(-1).tag(sync=True)
+    """The chosen step of its path, from 0; -1 is where it ended."""
+    replies = traitlets.List().tag(sync=True)
+    """The samples shown, for the page."""
+
     def __init__(
         self,
         runs: Sequence[str | Path | Point | Mapping[str, Any]],
         *,
-        judge: Callable[[str, str], Any] | None = None,
+        judge: Judge | None = None,
         source: str = "",
     ):
-        super().__init__()
         self.points = sorted((_point(run, judge) for run in runs), key=lambda point: point.beta)
         if not self.points:
             raise MinirlhfError("The frontier needs at least one run.")
-        self.source = source
-        self.choice = slider(
-            say("frontier.choice"), parts.SelectionSlider, continuous_update=True,
-            options=[(f"{point.beta:g}", at) for at, point in enumerate(self.points)],
-        )  # fmt: skip
-        self.said = parts.HTML()
-        self.choice.observe(self.refresh, "value")
-        self.arrange(self.choice, self.image, self.caption, self.said)
+        self.source, self.reader = source, judge or town_judge
+        super().__init__(
+            judged=any(point.judge is not None for point in self.points),
+            runs=[_for_page(point) for point in self.points],
+            replies=self._read(),
+        )
 
     @property
     def chosen(self) -> Point:
-        return self.points[self.choice.value]
+        return self.points[self.choice]
 
-    def draw(self) -> tuple[Figure, str]:
-        """Two panels over one KL axis: the reward model's score left, the judge's grade right."""
-        judged = any(point.judge is not None for point in self.points)
-        figure, grid = canvas(2.9, 1, 1 + judged, squeeze=False, sharex=True)
-        self._draw(grid[0, 0], "proxy", "Reward model (proxy)", "score")
-        if judged:
-            self._draw(grid[0, 1], "judge", "Judge", "grade")
-        self.said.value = self._texts()
-        point = self.chosen
-        graded = "" if point.judge is None else say("frontier.judge", grade=f"{point.judge:.2f}")
-        words = say("frontier.words", beta=f"{point.beta:g}", kl=f"{point.kl:.2f}",
-                    proxy=f"{point.proxy:+.2f}")  # fmt: skip
-        return figure, f"{words} {graded}".strip()
-
-    def _draw(self, axes: Axes, name: str, title: str, unit: str) -> None:
-        shown = [point for point in self.points if getattr(point, name) is not None]
-        if name == "proxy" and len(self.chosen.path) > 1:
-            axes.plot(*zip(*self.chosen.path, strict=True), color=MUTED, linewidth=0.9, zorder=1)
-        along = sorted(shown, key=lambda point: point.kl)
-        kls, values = (
-            np.array([getattr(point, field) for point in along]) for field in ("kl", name)
+    @property
+    def samples(self) -> Sequence[Mapping[str, Any]]:
+        """What the chosen run said at the chosen step."""
+        at = self.moment
+        return (
+            self.chosen.history[at] if 0 <= at < len(self.chosen.history) else self.chosen.samples
         )
-        axes.plot(kls, values, color=GRID, linewidth=1.4, zorder=0)
-        axes.scatter(kls, values, s=26, color=INK, zorder=3)
-        dress(axes, title, "KL to the reference, nats a reply", unit)
-        axes.margins(x=0.12, y=0.18)
-        labelled: list[np.ndarray] = []
-        spans = np.ptp([kls, values], axis=1) + 1e-9
-        for point in sorted(along, key=lambda point: point is not self.chosen):
-            chosen, place = point is self.chosen, (point.kl, getattr(point, name))
-            if chosen:
-                axes.scatter(*place, s=130, facecolor="none", edgecolor=INK, lw=1.6, zorder=4)
-            at = np.array(place) / spans
-            if all((np.abs(at - other) >= APART).any() for other in labelled):
-                labelled.append(at)
-                note(axes, place, f"β {point.beta:g}", xytext=(7, -4), ha="left", va="top",
-                     textcoords="offset points", fontsize=7.5,
-                     fontweight="bold" if chosen else "normal", bbox=CLEAR, zorder=2.5)  # fmt: skip
+
+    @property
+    def words(self) -> str:
+        point, at = self.chosen, self.moment
+        kl, proxy, judge = point.kl, point.proxy, point.judge
+        said = []
+        if 0 <= at < len(point.path):
+            kl, proxy, judge = [*point.path[at], None][:3]
+            said = [say("frontier.moment", step=at + 1, total=len(point.path)) + "."]
+        said += [say("frontier.words", beta=f"{point.beta:g}", kl=f"{kl:.2f}",
+                     proxy=signed(proxy))]  # fmt: skip
+        said += [] if judge is None else [say("frontier.judge", grade=f"{judge:.2f}")]
+        return " ".join(said)
+
+    def draw(self) -> Figure:
+        """Two panels over one KL axis: the reward model's score left, the judge's grade right."""
+        return draw_frontier(self.points, self.chosen, judged=self.judged)
 
     def texts(self) -> list[tuple[str, str]]:
-        """The samples of the chosen run."""
-        return [(sample["prompt"], sample["response"]) for sample in self.chosen.samples]
+        """The samples shown, with what the judge says of them."""
+        return [
+            (" · ".join([reply["prompt"].strip(), *marks(reply)]), _text(reply))
+            for reply in self.replies
+        ]
 
-    def _texts(self) -> str:
-        point = self.chosen
-        contents = [card(sample) for sample in point.samples]
-        title = html.escape(say("frontier.samples", beta=f"{point.beta:g}"))
-        return (f"<b>{title}</b>" + cards(contents)) if contents else ""
+    def _read(self) -> list[dict[str, Any]]:
+        facts = ("score", "finished")
+        return [
+            {"prompt": sample["prompt"]}
+            | shown_reply(sample["prompt"], sample["response"], self.reader,
+                          **{name: sample[name] for name in facts if name in sample})
+            for sample in self.samples
+        ]  # fmt: skip
+
+    @traitlets.observe("choice", "moment")
+    def _choose(self, change: dict[str, Any]) -> None:
+        if change["name"] == "choice":
+            self.moment = -1
+        self.replies = self._read()
+
+    @traitlets.validate("choice")
+    def _one_of_the_runs(self, proposal: dict[str, Any]) -> int:
+        return min(max(proposal["value"], 0), len(self.points) - 1)
 
 
-def _point(run: Any, judge: Callable[[str, str], Any] | None) -> Point:
+def _text(reply: Mapping[str, Any]) -> str:
+    return "".join(piece for piece, _ in reply["pieces"])
+
+
+def _for_page(point: Point) -> dict[str, Any]:
+    path = [[*(round(float(x), 4) for x in step), None][:3] for step in point.path]
+    return {"beta": point.beta, "kl": point.kl, "proxy": point.proxy, "judge": point.judge,
+            "path": path}  # fmt: skip
+
+
+def _point(run: Any, judge: Judge | None) -> Point:
     if isinstance(run, Point):
         return run
     if isinstance(run, Mapping):
         return Point(**run)
     reader = Reader(run)
     reader.look()
-    kls, scores = (reader.series(f"objective/{name}")[1] for name in ("kl", "score"))
+    names = [f"objective/{name}" for name in ("kl", "score")]
+    kls, scores = (reader.series(name)[1] for name in names)
     last = reader.rows[-WINDOW:]
     beta = last[-1].get("objective/beta", reader.config.get("beta")) if last else None
     if not kls or not scores or beta is None:
         raise MinirlhfError(f"{run} isn't the folder of a PPO run with a log: check the path.")
-    grades = reader.series("judge/grade")[1][-WINDOW:]
+    logged = reader.series("judge/grade")[1]
+    grades, walked = logged[-WINDOW:], [kls, scores]
     if judge:
         steps = range(last[0]["step"], last[-1]["step"] + 1)
         samples = [s for step in steps for s in reader.samples(step) if s["step"] == step]
         grades = [float(grade(judge(s["prompt"], s["response"]))) for s in samples]
+    elif len(logged) == len(kls):
+        walked.append(logged)
     return Point(
         beta=beta,
         kl=float(np.mean(kls[-WINDOW:])),
         proxy=float(np.mean(scores[-WINDOW:])),
         judge=float(np.mean(grades)) if grades else None,
         samples=reader.samples(last[-1]["step"]),
-        path=list(zip(*(running_mean(np.array(v), WINDOW) for v in (kls, scores)), strict=True)),
+        path=list(zip(*(running_mean(np.array(v), WINDOW) for v in walked), strict=True)),
+        history=[reader.samples(step) for step in reader.series(names[0])[0]],
     )

@@ -130,8 +130,8 @@ class LiveWidget(anywidget.AnyWidget):
 
     def _ipython_display_(self, **_: Any) -> None:
         view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
-        shown = {"application/vnd.jupyter.widget-view+json": view, "text/plain": self.words}
-        display(shown, raw=True)
+        # where no widget shows, the copy says it all
+        display({"application/vnd.jupyter.widget-view+json": view, "text/plain": ""}, raw=True)
         self._still = Still()
         self._still.show(*bundle(self))
 

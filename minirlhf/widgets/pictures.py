@@ -21,9 +21,6 @@ WIDTH = 6.4
 """Inches of a picture: on a narrow page it is shrunk, so its letters begin a little larger."""
 PAPER = "#ffffff"
 FONT, MONO = "DejaVu Sans", "DejaVu Sans Mono"
-GOOD, BAD = ("#0d5c38", "#d9f2e4"), ("#8c2b0c", "#fbe3da")
-"""Foreground and background of what went well, and of what didn't."""
-NEUTRAL = (INK, "#e9ebee")
 _LINE, _BOLD, _LINES = 96, 84, 6
 """Characters of a line, and lines of a text, beneath a picture."""
 _FOOT = 0.16

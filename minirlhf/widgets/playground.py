@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Callable, Mapping
+import random
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import ipywidgets as parts
 import torch
+import traitlets
 from matplotlib.figure import Figure
 
 from minirlhf import objectives
 from minirlhf.errors import MinirlhfError
-from minirlhf.report.charts import INK, MUTED, NAMES, PALETTE
+from minirlhf.report.charts import NAMES, PALETTE
 from minirlhf.sampling import complete
-from minirlhf.widgets.base import Board, alert, button, cards, chip, grade, row, say, slider, text
 from minirlhf.widgets.comparison import Score
-from minirlhf.widgets.pictures import BAD, GOOD, NEUTRAL, canvas, drawable, dress, note
+from minirlhf.widgets.live_widget import LiveWidget
+from minirlhf.widgets.objections import Judge
+from minirlhf.widgets.playground_still import draw_values
 from minirlhf.widgets.prompt_check import check_prompt
+from minirlhf.widgets.replies import marks, shown_reply
+from minirlhf.widgets.town_prompts import (
+    KINDS,
+    ended,
+    from_elsewhere,
+    knows_the_town,
+    request,
+    requests,
+)
+from minirlhf.widgets.words import say, signed
 
-OTHERS = ("#2f6ee0", "#bd4a22", "#169e5e", "#8555ae", "#b8862b", "#777b82")
-"""Colours for models that the palette doesn't know."""
+MOST = 16
+"""Samples a model may be asked for at once."""
+OTHERS = ("sft", "ppo", "ppo-ptx", "initial", "prompted", "base")
+"""Whose colours models get that the palette doesn't know."""
 
 
 class Reply(NamedTuple):
@@ -36,187 +49,183 @@ class Reply(NamedTuple):
         return self.texts[self.best]
 
 
-class Playground(Board):
+class Playground(LiveWidget):
     """Ask every model the same.
 
     ``models`` maps a name (a key of `minirlhf.report.charts.PALETTE` has its colour) to policy and
     tokenizer. ``score`` is a reward model as a function of prompts and completions, ``judge`` a
     function of a prompt and a reply that returns a number, or a verdict with ``overall``,
     ``passes`` and ``criteria``. A prompt gets a line end behind it, as Tinytown's have, unless
-    ``newline`` is False.
+    ``newline`` is False. ``suggestions`` are prompts to pick from: Tinytown's, for its own models.
+    One may set ``prompt``, ``n`` and ``temperature``, as the page does.
     """
+
+    scripts = ("axes.js", "choices.js", "reply.js", "score_strip.js", "playground.js")
+    styles = ("reply.css", "playground.css")
+    speaks = ("playground", "prompt", "reply")
+
+    prompt = traitlets.Unicode().tag(sync=True)
+    n = traitlets.Int(1).tag(sync=True)
+    """Samples of each model."""
+    temperature = traitlets.Float(1.0).tag(sync=True)
+    names = traitlets.List().tag(sync=True)
+    """For the page: of each model its name and its colour in design.css."""
+    measure = traitlets.Unicode().tag(sync=True)
+    """What the dots stand for: ``score``, ``grade``, or nothing."""
+    suggestions = traitlets.List().tag(sync=True)
+    surprises = traitlets.Bool(False).tag(sync=True)
+    """Whether there are more where the suggestions come from."""
+    notice = traitlets.Unicode().tag(sync=True)
+    """A friendly line on the prompt."""
+    lanes = traitlets.List().tag(sync=True)
+    """For the page: of each model its texts, their values, and the one shown; empty before that."""
+    growing = traitlets.Dict().tag(sync=True)
+    """For the page: the texts of the model ``at`` work, as far as they are."""
 
     def __init__(
         self,
         models: Mapping[str, tuple[Any, Any]],
         *,
         score: Score | None = None,
-        judge: Callable[[str, str], Any] | None = None,
+        judge: Judge | None = None,
         prompt: str = "",
         max_response: int = 64,
         seed: int = 0,
         newline: bool = True,
+        n: int = 1,
+        temperature: float = 1.0,
+        suggestions: Sequence[str] | None = None,
     ):
-        super().__init__()
         if not models:
             raise MinirlhfError("The playground needs at least one model.")
         self.models, self.score, self.judge = dict(models), score, judge
         self.max_response, self.seed, self.newline = max_response, seed, newline
         self.replies: dict[str, Reply] = {}
         self.asked = ""
-        self.prompt = parts.Textarea(
-            value=prompt.rstrip("\n"), description=say("prompt.label"), rows=2,
-            layout={"width": "100%"}, style={"description_width": "110px"},
-        )  # fmt: skip
-        self.ask = button(say("playground.ask"), "play")
-        self.n = slider(say("playground.n"), parts.IntSlider, min=1, max=16)
-        self.temperature = slider(say("playground.temperature"), value=1.0, max=2.0, step=0.1)
-        self.status, self.answers = parts.HTML(), parts.HTML()
-        self.ask.on_click(self._ask)
-        self.n.layout.display = "" if score is not None else "none"
-        self.arrange(
-            self.prompt, row(self.n, self.temperature), row(self.ask, self.status), self.answers,
-            self.image, self.caption,
+        self.town = all(knows_the_town(tokenizer) for _, tokenizer in self.models.values())
+        self._draws = random.Random(seed + 1)
+        if suggestions is None:
+            suggestions = requests(seed) if self.town else []
+        super().__init__(
+            prompt=prompt.rstrip("\n"), n=n, temperature=temperature,
+            suggestions=list(suggestions), surprises=self.town or bool(suggestions),
+            names=[{"name": self._name(name), "color": self._color(name)} for name in self.models],
+            measure="score" if score is not None else "",
         )  # fmt: skip
 
-    def _ask(self, _: Any) -> None:
-        self.ask.disabled, self.status.value = True, html.escape(say("prompt.busy"))
-        try:
-            self.answer(self.prompt.value)
-            self.status.value = ""
-        except Exception as error:  # memory, a judge of one's own: nobody else would hear of it
-            self.status.value = alert(error)
-        finally:
-            self.ask.disabled = False
+    # --------------------------------------------------------------------------------------- asking
 
     def answer(self, prompt: str) -> dict[str, Reply]:
         """Let every model answer; each question draws other samples than the last.
 
         Raises `MinirlhfError` for a prompt that is empty, or too long for one of the models.
         """
-        asked = prompt.rstrip("\n") + "\n" * self.newline
+        asked = ended(prompt, self.newline)
         for policy, tokenizer in self.models.values():
             check_prompt(policy, tokenizer, prompt and asked, self.max_response)
-        self.replies = {name: self._reply(asked, *model) for name, model in self.models.items()}
-        self.asked, self.seed = asked, self.seed + 1
-        self.answers.value = cards(
-            [self._card(name, reply) for name, reply in self.replies.items()]
-        )
-        self.refresh()
+        self.prompt, self.asked, self.problem = prompt.rstrip("\n"), asked, ""
+        self.notice = from_elsewhere(next(iter(self.models.values()))[1], asked) * self.town
+        self.replies, self.lanes = {}, [{} for _ in self.models]
+        try:
+            for at, name in enumerate(self.models):
+                self.busy = say("playground.writing", model=self._name(name))
+                self.replies[name] = reply = self._reply(at, name)
+                self._show(at, reply, reply.best, reply.verdict)
+        finally:
+            self.busy, self.growing = "", {}
+        self.seed += 1
         return self.replies
 
-    def _reply(self, prompt: str, policy: Any, tokenizer: Any) -> Reply:
-        n = self.n.value
+    def act_ask(self, prompt: str) -> None:
+        self.answer(prompt)
+
+    def act_surprise(self) -> None:
+        """Ask for something else: a request of the town, or one of the suggestions."""
+        if self.town:
+            self.answer(request(self._draws.choice(KINDS), self._draws))
+        else:
+            self.answer(self._draws.choice(self.suggestions))
+
+    def act_choose(self, at: int, sample: int) -> None:
+        """Show another sample of the model ``at`` this place."""
+        self._show(at, list(self.replies.values())[at], sample)
+
+    def _reply(self, at: int, name: str) -> Reply:
+        policy, tokenizer = self.models[name]
+
+        def watch(texts: list[str]) -> None:
+            self.growing = {"at": at, "texts": texts}
+
         texts = complete(
-            policy, tokenizer, [prompt], n=n, max_new_tokens=self.max_response, seed=self.seed,
-            temperature=self.temperature.value,
+            policy, tokenizer, [self.asked], n=self.n, max_new_tokens=self.max_response,
+            seed=self.seed, temperature=self.temperature, watch=watch,
         )  # fmt: skip
         scores, best = [], 0
         if self.score is not None:
-            given = torch.as_tensor(self.score([prompt] * n, texts)).float().cpu()
+            given = torch.as_tensor(self.score([self.asked] * self.n, texts)).float().cpu()
             scores, best = given.tolist(), int(objectives.best_of_n(given[None])[0])
-        verdict = self.judge(prompt, texts[best]) if self.judge is not None else None
+        verdict = self.judge(self.asked, texts[best]) if self.judge is not None else None
         return Reply(texts, scores, best, verdict)
 
-    def _card(self, name: str, reply: Reply) -> str:
-        head = f"<b>{chip(NAMES.get(name, name), ('#ffffff', self._color(name)))}</b>"
-        said = text(reply.text) if reply.text.strip() else chip(say("playground.silent"), BAD)
-        marks = []
-        if reply.scores:
-            marks.append(chip(say("playground.score", score=f"{reply.scores[reply.best]:+.2f}")))
-        if len(reply.texts) > 1:
-            marks.append(chip(say("playground.best", n=len(reply.texts))))
-        if reply.verdict is not None:
-            marks.append(_verdict(reply.verdict))
-        return head + said + "".join(marks)
+    def _show(self, at: int, reply: Reply, sample: int, verdict: Any = None) -> None:
+        """Show a sample of one model."""
+        score = {"score": reply.scores[sample]} if reply.scores else {}
+        detail = shown_reply(self.asked, reply.texts[sample], self.judge, verdict, **score)
+        values = reply.scores
+        if not values and isinstance(detail.get("grade"), (int, float)):
+            values = [detail["grade"]]
+        if self.score is None:
+            self.measure = "grade" if values else ""
+        lane = {"texts": reply.texts, "values": values, "shown": sample, "best": reply.best}
+        self.lanes = [*self.lanes[:at], lane | {"detail": detail}, *self.lanes[at + 1 :]]
 
-    def _color(self, name: str) -> str:
-        unknown = [other for other in self.models if other not in PALETTE]
-        return PALETTE.get(name) or OTHERS[unknown.index(name) % len(OTHERS)]
+    # ------------------------------------------------------------------------------- what one sees
+
+    @property
+    def words(self) -> str:
+        if not any(self.lanes):
+            return say("playground.empty")
+        values = {
+            self._name(name): lane["values"][min(lane["shown"], len(lane["values"]) - 1)]
+            for name, lane in zip(self.models, self.lanes, strict=True)
+            if lane and lane["values"]
+        }
+        if not values:
+            return say("playground.answered", count=len(self.replies))
+        graded = self.measure == "grade"
+        said = [f"{name} {f'{v:.1f}' if graded else signed(v)}" for name, v in values.items()]
+        key = "playground.grades" if graded else "playground.words"
+        return say(key, models=", ".join(said))
 
     def texts(self) -> list[tuple[str, str]]:
         """What was asked, and every model's answer."""
         said = [
-            (" · ".join([NAMES.get(name, name), *self._marks(reply)]), reply.text)
-            for name, reply in self.replies.items()
+            (" · ".join([self._name(name), *marks(lane["detail"])]), lane["texts"][lane["shown"]])
+            for name, lane in zip(self.models, self.lanes, strict=False)
+            if lane
         ]
         return [(self.asked, ""), *said] if said else []
 
-    @staticmethod
-    def _marks(reply: Reply) -> list[str]:
-        """A reply's score, and what the judge says of it."""
-        marks = [f"score {reply.scores[reply.best]:+z.2f}"] if reply.scores else []
-        if reply.verdict is None:
-            return marks
-        given = grade(reply.verdict)
-        marks.append(f"grade {given:.1f}" if isinstance(given, (int, float)) else str(given))
-        if missed := _missed(reply.verdict):
-            marks.append("misses " + ", ".join(missed))
-        return marks
+    def draw(self) -> Figure | None:
+        """The values of all samples by model, the one shown ringed."""
+        if not any(lane and lane["values"] for lane in self.lanes):
+            return None
+        return draw_values(
+            [self._name(name) for name in self.models],
+            [PALETTE[self._color(name)] for name in self.models], self.lanes, self.measure,
+        )  # fmt: skip
 
-    def draw(self) -> tuple[Figure, str]:
-        """The scores of all samples by model, the one shown ringed; else the judge's grades."""
-        names, measured = list(self.models), self._measured()
-        graded = self.score is None and bool(measured)
-        figure, axes = canvas(0.32 * len(names) + 1.0)
-        several = any(len(reply.texts) > 1 for reply in self.replies.values())
-        title = (
-            "Score of every sample; the one shown is ringed" if several else "Score of the reply"
-        )
-        unit = "the judge's grade" if graded else "reward model's score"
-        dress(axes, "Grade of the reply shown" if graded else title, unit, "")
-        axes.set_yticks(range(len(names)), [drawable(NAMES.get(name, name)) for name in names])
-        axes.tick_params(axis="y", labelcolor=INK)
-        axes.set_ylim(len(names) - 0.4, -0.6)
-        axes.grid(visible=False)
-        if not measured:
-            reason = "no reward model" if self.replies else "ask something"
-            note(axes, (0.5, 0.5), reason, xycoords="axes fraction", ha="center", color=MUTED)
-            axes.set_xticks([])
-            answered = say("playground.answered", count=len(names))
-            return figure, answered if self.replies else say("playground.empty")
-        words = []
-        for place, (name, (values, shown)) in enumerate(measured.items()):
-            color = self._color(name)
-            axes.scatter(
-                values,
-                [place] * len(values),
-                s=26,
-                color=color,
-                linewidths=0,
-                alpha=0.55 if several else 1.0,
-            )
-            if several:
-                axes.scatter(values[shown], place, s=110, facecolor="none", edgecolor=INK, zorder=3)
-            words.append(f"{NAMES.get(name, name)} {values[shown]:{'.1f' if graded else '+.2f'}}")
-        axes.margins(x=0.08)
-        if graded and all(hasattr(reply.verdict, "overall") for reply in self.replies.values()):
-            axes.set(xlim=(0.8, 7.2), xticks=range(1, 8))  # Table 3's scale
-        key = "playground.grades" if graded else "playground.words"
-        return figure, say(key, models=", ".join(words))
+    def _name(self, name: str) -> str:
+        return NAMES.get(name, name)
 
-    def _measured(self) -> dict[str, tuple[list[float], int]]:
-        """Each model's numbers and which of them is the shown reply's; empty if there are none."""
-        if self.score is not None:
-            return {name: (reply.scores, reply.best) for name, reply in self.replies.items()}
-        grades = {name: grade(reply.verdict) for name, reply in self.replies.items()}
-        numbers = all(isinstance(given, (int, float)) for given in grades.values())
-        return {name: ([float(given)], 0) for name, given in grades.items()} if numbers else {}
+    def _color(self, name: str) -> str:
+        unknown = [other for other in self.models if other not in PALETTE]
+        return name if name in PALETTE else OTHERS[unknown.index(name) % len(OTHERS)]
 
+    @traitlets.validate("n")
+    def _so_many(self, proposal: dict[str, Any]) -> int:
+        return min(max(proposal["value"], 1), MOST)
 
-def _verdict(verdict: Any) -> str:
-    """A judge's number, or its grade and what it finds wrong, as HTML."""
-    if isinstance(verdict, (int, float)):
-        return chip(say("playground.judge", grade=f"{verdict:.1f}"))
-    if not hasattr(verdict, "overall"):
-        return chip(str(verdict))
-    passes = getattr(verdict, "passes", None)
-    colors = NEUTRAL if passes is None else GOOD if passes else BAD
-    missed = _missed(verdict)
-    marks = chip(say("playground.judge", grade=f"{verdict.overall:.1f}"), colors)
-    return marks + (chip(say("playground.fails", names=", ".join(missed)), BAD) if missed else "")
-
-
-def _missed(verdict: Any) -> list[str]:
-    """The criteria that a judge finds unmet, if it names any."""
-    return [name for name, met in getattr(verdict, "criteria", {}).items() if met < 1.0]
+    @traitlets.validate("temperature")
+    def _so_warm(self, proposal: dict[str, Any]) -> float:
+        return min(max(proposal["value"], 0.0), 2.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from minirlhf.errors import MinirlhfError
-from minirlhf.widgets.base import say
+from minirlhf.widgets.words import say
 
 
 def check_prompt(model, tokenizer, prompt: str, response: int, most: int | None = None) -> int:

@@ -66,12 +66,29 @@ LABELS = (
     ", '/nowhere/mine.jsonl')"
 )
 STEPS = "ThreeSteps().second('p', ['one', 'two', 'three'], [2, 1, 2], [.5, 1, -.5], .5, .7)"
+TRACE = (
+    "Trace(prompt='p', tokens=[' word'] * 40, logprobs=[-0.1 * (k % 7) for k in range(40)], "
+    "reference=[-0.1 * (k % 5) for k in range(40)], values=[k / 40 for k in range(40)], "
+    "score=1.0, beta=0.2)"
+)
+FRONTIER = (
+    "Frontier([Point(beta=b, kl=1 / b, proxy=1 - b, judge=b, path=[(k / 100 / b, k / 100, b) "
+    "for k in range(128)]) for b in (0.1, 0.2, 0.5, 1.0, 2.0)])"
+)
 GESTURES = {
     "explorer": Gesture("RankingExplorer([0.8, 1.2, -0.4, -1.0])", ".rank-dot", dx=-120),
     "explorer, nine replies": Gesture(
         "RankingExplorer([0.1 * k for k in range(9)])", ".rank-dot", dx=120
     ),
     "explorer, keys": Gesture("RankingExplorer()", ".rank-dot", keys="ArrowRight"),
+    "lens, tokens": Gesture(f"TokenLens({TRACE})", "[role=option]", keys="ArrowRight"),
+    "lens, ratio": Gesture(
+        f"(lambda lens: lens.set_trait('step', 'loss') or lens)(TokenLens({TRACE}))",
+        ".mr-lens-handle",
+        dx=200,
+    ),
+    "frontier, runs": Gesture(FRONTIER, "[role=radio]", keys="ArrowRight"),
+    "frontier, ring": Gesture(FRONTIER, ".mr-frontier-ring", dx=-200, dy=60),
     "prediction": Gesture("Prediction('How often?', 'm.1', unit='%')", ".guess-track", dx=200),
     "prediction, curve": Gesture(
         "Prediction('How?', 'm.2', along=range(40))", ".guess-slider > rect", dx=300, dy=-40

@@ -33,37 +33,6 @@ def answers(notebook, act, expression, wanted):
     notebook.until(lambda: notebook.picture() != before, "another picture", 20)
 
 
-@pytest.mark.cell("lens")
-def test_lens(notebook):
-    for step in ("reward", "gae", "loss"):
-        words = notebook.ask(
-            f"__import__('minirlhf.widgets.base').widgets.base.say('lens.steps.{step}')"
-        )
-        answers(notebook, notebook.button(words).click, "lens.step.value", step)
-    answers(
-        notebook,
-        lambda: notebook.press("Token", "ArrowRight", "ArrowRight"),
-        "lens.token.value",
-        3,
-    )
-    answers(
-        notebook,
-        lambda: notebook.press("Ratio", *["ArrowRight"] * 30),
-        "round(lens.ratio.value, 2)",
-        1.3,
-    )
-    expected = notebook.ask("f'{lens.trace.loss(2, 1.3):+.3f}'")
-    assert expected in notebook.board.inner_text()
-    box = notebook.board.locator("textarea")
-    box.fill("größer 漢字 zxqv")
-    answers(
-        notebook,
-        notebook.button("Sample a response").click,
-        "lens.trace.prompt",
-        "größer 漢字 zxqv\n",
-    )
-
-
 @pytest.mark.cell("labeling")
 def test_labeling(notebook, folder):
     """Digits and Enter are the desk's here, not the notebook's."""
@@ -81,32 +50,6 @@ def test_labeling(notebook, folder):
     notebook.until(lambda: loss in notebook.board.inner_text(), "what the others say")
     assert notebook.ask("len(In)") == kinds  # no cell was run, and none became a heading
     assert notebook.page.locator(".jp-MarkdownCell").count() == 0
-
-
-@pytest.mark.cell("playground")
-def test_playground(notebook):
-    notebook.board.locator("textarea").fill("zxqv 漢字: what is this?")
-    notebook.press("Best of n", *["ArrowRight"] * 3)
-    notebook.until(lambda: notebook.ask("play.n.value") == 4, "n is 4")
-    answers(notebook, notebook.button("Ask all models").click, "len(play.replies)", 2)
-    best = notebook.ask("[f'{max(reply.scores):+.2f}' for reply in play.replies.values()]")
-    shown = notebook.board.inner_text()
-    assert all(score in shown for score in best) and "best of 4" in shown
-    notebook.board.locator("textarea").fill("so long " * 60)
-    notebook.button("Ask all models").click()
-    notebook.until(lambda: "shorten it" in notebook.board.inner_text(), "the sentence")
-
-
-@pytest.mark.cell("frontier")
-def test_frontier(notebook):
-    notebook.press("β", "Home")
-    answers(
-        notebook,
-        lambda: notebook.press("β", "ArrowRight", "ArrowRight"),
-        "frontier.chosen.beta",
-        0.1,
-    )
-    notebook.until(lambda: "Samples at β = 0.1" in notebook.board.inner_text(), "its texts")
 
 
 @pytest.mark.cell("ranking")

@@ -123,7 +123,9 @@ function widget(build) {
       model.save_changes();
     };
     const view = {
-      model, root, problem, // the problem's place is beneath the root, unless a widget moves it
+      model, root,
+      // What is being done and what went wrong: beneath the rest, unless put elsewhere in the root.
+      busy, problem,
       get: (name) => (name in fresh ? fresh[name] : model.get(name)),
 
       // New values, at once on the page; to Python when `settled`, else a few times a second.

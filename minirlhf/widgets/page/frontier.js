@@ -1,0 +1,160 @@
+// The frontier: runs that differ in β, their reward model's score and the judge's grade over KL,
+// the way that the chosen one took there, and what it said at a point of that way.
+
+const PANELS = [["proxy", 1], ["judge", 2]]; // name, and place in a path's [kl, proxy, judge]
+
+export default widget((view) => {
+  const points = view.get("runs"), judged = view.get("judged");
+  const shown = PANELS.filter(([name]) => name === "proxy" || judged);
+  const chosen = () => points[view.get("choice")];
+  const last = () => chosen().path.length - 1;
+  const moment = () => (view.get("moment") < 0 ? last() : Math.min(view.get("moment"), last()));
+  let hovered = null, width = 0;
+
+  const choose = (n) => view.set({ choice: n, moment: -1 });
+  const chips = make("div", { class: "mr-row mr-frontier-runs", role: "radiogroup",
+    "aria-label": view.say("frontier.runs") },
+  make("span", { class: "mr-label", "aria-hidden": "true" }, view.say("frontier.choice")),
+  points.map((point, n) => make("button", { type: "button", role: "radio", class: "mr-button",
+    "aria-label": `β = ${short(point.beta)}`, onclick: () => choose(n),
+    onpointerenter: () => hover(n), onpointerleave: () => hover(null) }, short(point.beta))));
+  const runs = () => [...chips.querySelectorAll("[role=radio]")];
+  const markRuns = choices(chips, runs, { choose, chosen: () => view.get("choice") });
+
+  const plots = make("div", { class: "mr-frontier-plots" });
+  const panels = shown.map(([name, k]) => panel(name, k));
+  plots.append(...panels.map((one) => one.root));
+
+  const steps = make("input", { type: "range", min: 0, step: 1 });
+  const when = make("span");
+  const training = field(when, steps);
+  steps.addEventListener("input", () => go(Number(steps.value), false));
+  steps.addEventListener("change", () => go(Number(steps.value), true));
+  const go = (at, settled) => view.set({ moment: clamp(Math.round(at), 0, last()) }, settled);
+
+  const words = make("p", { class: "mr-frontier-words" });
+  const title = make("h4", { class: "mr-title" });
+  const replies = make("div", { class: "mr-cards mr-frontier-replies" });
+  const texts = make("div", { class: "mr-stack" }, title, replies);
+  fill(view.root, chips, plots, training, words, texts);
+
+  // One picture: the runs' ends joined towards smaller β, the chosen run's way in front of them.
+  function panel(name, k) {
+    const svg = make("svg", { role: "img" }), back = make("g"), way = make("g"), ends = make("g");
+    const ring = make("circle", { class: "mr-frontier-ring", r: 7 });
+    const root = make("figure", { class: "mr-frontier-plot" },
+      make("figcaption", { class: "mr-title" }, view.say(`frontier.${name}_title`)), svg);
+    let plot;
+    const spot = (point) => [plot.toX(point.kl), plot.toY(point[name])];
+    const there = (step) => [plot.toX(step[0]), plot.toY(step[k])];
+    const known = (point) => point[name] !== null;
+    const path = (point) => point.path.filter((step) => step[k] !== null);
+    drag(ring, { move: (event) => go(nearest(event), false), end: () => go(moment(), true) });
+
+    // The step of the chosen run's way that lies nearest to a pointer.
+    function nearest(event) {
+      const pointer = place(svg, event);
+      const far = chosen().path.map((step) => (step[k] === null ? Infinity
+        : Math.hypot(there(step)[0] - pointer.x, there(step)[1] - pointer.y)));
+      return far.indexOf(Math.min(...far));
+    }
+
+    function draw(room) {
+      const height = 270, seen = points.filter(known);
+      const all = seen.flatMap((point) => [[point.kl, point[name]],
+        ...path(point).map((step) => [step[0], step[k]])]);
+      plot = axes({ width: room, height, x: extent(all.map((one) => one[0]), 0.06),
+        y: extent(all.map((one) => one[1])), names: { x: view.say("frontier.kl"),
+          y: view.say(`frontier.${name}_unit`) } });
+      put(svg, { viewBox: `0 0 ${room} ${height}`, height, width: room,
+        "aria-label": view.say(`frontier.${name}_title`) });
+      const along = seen.sort((a, b) => b.beta - a.beta).map(spot);
+      const joined = along.slice(1).map((to, n) => {
+        const from = along[n], by = [to[0] - from[0], to[1] - from[1]];
+        const middle = [from[0] + 0.55 * by[0], from[1] + 0.55 * by[1]];
+        return Math.hypot(...by) > 30 ? head(middle, by, 10, { class: "mr-frontier-head" }) : null;
+      });
+      fill(back, plot.elements, points.map((point) => make("path", { class: "mr-frontier-pale",
+        d: polyline(path(point).map(there)) })),
+      make("path", { class: "mr-frontier-line", d: polyline(along) }), joined);
+      fill(svg, back, way, ends, ring);
+      point();
+    }
+
+    function point() {
+      const steps = path(chosen()).map(there), now = chosen().path[moment()];
+      // arrow heads a third, two thirds and all of the way along, where it is long enough
+      const heads = [0.33, 0.66, 1].map((part) => {
+        const at = Math.round(part * (steps.length - 1)), before = steps[Math.max(at - 6, 0)];
+        if (at < 1) return null;
+        const by = [steps[at][0] - before[0], steps[at][1] - before[1]];
+        return Math.hypot(...by) > 4 ? head(steps[at], by, 8, { class: "mr-frontier-way-head" })
+          : null;
+      });
+      fill(way, make("path", { class: "mr-frontier-way", d: polyline(steps) }), heads);
+      fill(ends, points.map((run, n) => known(run) && mark(run, n)));
+      put(ring, { hidden: !now || now[k] === null });
+      if (now && now[k] !== null) put(ring, { cx: there(now)[0], cy: there(now)[1] });
+    }
+
+    function mark(run, n) {
+      const [x, y] = spot(run), is = n === view.get("choice");
+      const right = x > plot.right - 60;
+      return make("g", { class: `mr-frontier-end${is ? " mr-frontier-chosen" : ""}${
+        n === hovered ? " mr-frontier-lit" : ""}`, onclick: () => choose(n),
+      onpointerenter: (event) => hover(n, event.currentTarget), onpointerleave: () => hover(null) },
+      make("circle", { class: "mr-frontier-touch", cx: x, cy: y, r: 16 }),
+      make("circle", { cx: x, cy: y, r: is ? 7 : 5 }),
+      make("text", { x: x + (right ? -9 : 9), y: y - 9, "text-anchor": right ? "end" : "start" },
+        `β ${short(run.beta)}`));
+    }
+    return { root, draw, point, mark };
+  }
+
+  function numbers(run, [kl, proxy, judge] = [run.kl, run.proxy, run.judge]) {
+    const said = view.say("frontier.words", { beta: short(run.beta), kl: number(kl),
+      proxy: signed(proxy) });
+    return judge == null ? said : `${said} ${view.say("frontier.judge", { grade: number(judge) })}`;
+  }
+
+  function hover(n, mark = null) {
+    if (n === hovered) return;
+    hovered = n;
+    panels.forEach((one) => one.root.querySelectorAll(".mr-frontier-end").forEach((end, at) => {
+      end.classList.toggle("mr-frontier-lit", at === n);
+    }));
+    if (n !== null && mark) view.tip(mark, numbers(points[n]));
+    else view.tip(view.root);
+  }
+
+  function point() {
+    const run = chosen(), at = moment(), whole = last() < 1;
+    markRuns("aria-checked");
+    put(training, { hidden: whole });
+    put(steps, { max: Math.max(last(), 0), value: at });
+    const on = view.say("frontier.moment", { step: at + 1, total: last() + 1 });
+    when.textContent = on;
+    put(steps, { "aria-valuetext": on });
+    words.textContent = at === last() || whole ? numbers(run) : numbers(run, run.path[at]);
+    if (width) panels.forEach((one) => one.point());
+  }
+
+  function read() {
+    const found = view.get("replies");
+    put(texts, { hidden: !found.length });
+    title.textContent = view.say("frontier.samples", { beta: short(chosen().beta) });
+    fill(replies, found.map((reply) => make("article", { class: "mr-card" },
+      make("p", { class: "mr-small mr-text mr-frontier-prompt" }, reply.prompt.trim()),
+      replyParts(view, reply))));
+  }
+
+  view.on("choice moment", point);
+  view.on("replies", read);
+  view.fit(plots, (now) => {
+    width = now;
+    const side = shown.length > 1 && width >= 620;
+    panels.forEach((one) => one.draw(side ? Math.floor((width - 20) / 2) : width));
+  });
+  point();
+  read();
+});

@@ -1,0 +1,156 @@
+// The playground: a prompt, and every model's reply to it in a lane of its own, on one axis of
+// scores. Replies grow as they are sampled; a click on a dot shows another sample.
+
+export default widget((view) => {
+  const names = view.get("names");
+  let lanes = view.get("lanes"), width = 0;
+
+  // ------------------------------------------------------------------------------------- controls
+  const prompt = make("textarea", { class: "mr-input mr-play-prompt", rows: 2, spellcheck: "false",
+    oninput: () => view.set({ prompt: prompt.value }, false),
+    onkeydown: (event) => {
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) ask.click();
+    } });
+  const ask = button(view.say("playground.ask"), () => {
+    view.set({ prompt: prompt.value });
+    view.act("ask", { prompt: prompt.value });
+  }, "primary");
+  const surprise = button(view.say("playground.surprise"), () => view.act("surprise"));
+  const suggestions = view.get("suggestions");
+  const pick = make("select", { class: "mr-input mr-play-pick", onchange: () => {
+    view.set({ prompt: suggestions[pick.selectedIndex - 1] });
+    pick.selectedIndex = 0;
+    ask.click();
+  } }, make("option", {}, view.say("playground.pick_first")),
+  suggestions.map((one) => make("option", {}, one.trim().replace(/\n/g, "  ·  "))));
+  const slide = (name, options) => {
+    const input = make("input", { type: "range", ...options });
+    const box = field("", input, { class: "mr-field mr-play-slide" });
+    const show = () => {
+      const value = view.get(name);
+      put(input, { value: String(value) });
+      box.firstChild.textContent = view.say(`playground.${name}`, { [name]: short(value) });
+    };
+    input.addEventListener("input", () => view.set({ [name]: Number(input.value) }, false));
+    view.on(name, show);
+    show();
+    return box;
+  };
+  const scored = view.get("measure") === "score";
+  const controls = [
+    make("div", { class: "mr-row mr-low" },
+      suggestions.length ? field(view.say("playground.pick"), pick,
+        { class: "mr-field mr-play-grow" }) : null,
+      view.get("surprises") ? surprise : null),
+    field(view.say("prompt.label"), prompt),
+    make("div", { class: "mr-row mr-low" }, ask,
+      scored ? slide("n", { min: 1, max: 16, step: 1 }) : null,
+      slide("temperature", { min: 0, max: 2, step: 0.1 }))];
+  const notice = make("div", { class: "mr-hint", role: "status", hidden: true });
+  const invite = make("p", { class: "mr-words mr-play-invite" }, view.say("playground.invite"));
+
+  // ---------------------------------------------------------------------------------------- lanes
+  const axis = make("svg"), axisRow = make("div", { class: "mr-play-head" },
+    make("span", { class: "mr-play-name" }), axis);
+  const rowsOf = names.map(({ name, color }, at) => {
+    const strip = scoreStrip(view.say("playground.samples", { model: name }), {
+      choose: (sample) => show(at, sample),
+      look: (sample, dot) => (sample === null ? view.tip(dot) : view.tip(dot,
+        view.say("reply.score", { score: signed(lanes[at].values[sample]) }), " · ",
+        lanes[at].texts[sample].trim())),
+    });
+    const body = make("div", { class: "mr-play-said" });
+    const head = make("div", { class: "mr-play-head" },
+      make("b", { class: "mr-play-name" }, name), strip.root);
+    const root = make("section", { class: "mr-play-lane", "aria-label": name,
+      style: { "--model": `var(--mr-${color})` } }, head, body);
+    return { root, strip, body };
+  });
+  const lanesBox = make("div", { class: "mr-play-lanes" }, axisRow, rowsOf.map((row) => row.root));
+  fill(view.root, controls, [view.busy, view.problem], notice, invite, lanesBox);
+
+  // At once with the plain text; what the judge says of it follows from the kernel.
+  function show(at, sample) {
+    if (sample === lanes[at].shown) return;
+    const { texts, values } = lanes[at];
+    const detail = { pieces: [[texts[sample], []]], score: values[sample] };
+    lanes = lanes.map((lane, k) => (k === at ? { ...lane, shown: sample, detail } : lane));
+    draw();
+    view.act("choose", { at, sample });
+  }
+
+  function span() {
+    const values = lanes.flatMap((lane) => lane.values ?? []);
+    if (view.get("measure") === "grade") return [1, 7];
+    return values.length ? extent(values) : [-1, 1];
+  }
+
+  function draw() {
+    const asked = lanes.length > 0, measure = view.get("measure");
+    put(invite, { hidden: asked });
+    put(lanesBox, { hidden: !asked });
+    if (!asked) return;
+    const reach = span(), room = width - 150, beside = width >= 520, wide = beside ? room : width;
+    const any = lanes.some((lane) => lane.values?.length);
+    put(axisRow, { hidden: !any });
+    if (any && width) stripAxis(axis, reach, wide - 30, view.say(`playground.${measure}_axis`));
+    rowsOf.forEach(({ root, strip, body }, at) => {
+      const lane = lanes[at];
+      root.classList.toggle("mr-play-waits", !lane.texts);
+      put(strip.root, { hidden: !lane.values?.length });
+      if (!lane.texts) return fill(body, make("p", { class: "mr-words" }, "…"));
+      if (width && lane.values.length) {
+        const many = lane.values.length, word = measure === "grade" ? "grade" : "score";
+        strip.draw(lane, reach, wide - 30, (k) => `${view.say("playground.sample",
+          { number: k + 1, n: many })}, ${view.say(`reply.${word}`,
+          { [word]: word === "grade" ? number(lane.values[k], 1) : signed(lane.values[k]) })}`);
+      }
+      const n = lane.texts.length;
+      const which = n < 2 ? [] : [lane.shown === lane.best ? view.say("playground.best", { n })
+        : view.say("playground.sample", { number: lane.shown + 1, n })];
+      fill(body, replyParts(view, lane.detail, which));
+    });
+    grow();
+  }
+
+  // The reply that is being written: its first sample, as far as it is.
+  function grow() {
+    const { at, texts } = view.get("growing");
+    if (at === undefined || lanes[at]?.texts) return;
+    const more = texts.length > 1 ? make("div", { class: "mr-small" },
+      view.say("playground.sample", { number: 1, n: texts.length })) : null;
+    rowsOf[at].root.classList.remove("mr-play-waits");
+    fill(rowsOf[at].body, make("p", { class: "mr-text mr-reply" }, texts[0].trimStart(),
+      make("span", { class: "mr-play-caret", "aria-hidden": "true" })), more);
+  }
+
+  function status() {
+    const busy = Boolean(view.get("busy"));
+    for (const control of [ask, surprise, pick]) put(control, { disabled: busy });
+    put(lanesBox, { "aria-busy": String(busy) });
+    if (!busy && lanes.length && lanes.every((lane) => lane.texts)) {
+      view.announce(view.say("playground.answered", { count: names.length }));
+    }
+  }
+  function note() {
+    put(notice, { hidden: !view.get("notice") });
+    notice.textContent = view.get("notice");
+  }
+  const written = () => put(prompt, { value: view.get("prompt") });
+
+  view.on("prompt", written);
+  view.on("notice", note);
+  view.on("busy", status);
+  view.on("growing", grow);
+  view.on("lanes measure", () => {
+    lanes = view.get("lanes");
+    draw();
+  });
+  written();
+  note();
+  view.fit(view.root, (now) => {
+    width = now;
+    draw();
+  });
+  draw();
+});
