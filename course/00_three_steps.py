@@ -579,7 +579,7 @@ desk
 
 # %% wait-3 [markdown]
 r"""
-Watch two of the curves; chapter 06 explains the others. *Reward* is the mean score of each batch of replies; *KL* is how far
+Watch the first two curves; chapter 06 explains the others. *Reward* is the mean score of each batch of replies; *KL* is how far
 the policy has gone from where it began, in nats a reply. Under the curves stand replies of the iteration that the slider points
 to: do they do what was asked? The slider of $\beta$ acts on the run in progress.
 
@@ -587,9 +587,9 @@ The next cell waits for the end and compares the first four batches with the las
 prompts and sampled replies.
 """
 
-# %% wait-3 [markdown] lang="zh" of="d32603d0"
+# %% wait-3 [markdown] lang="zh" of="370fcce2"
 r"""
-请看其中两条曲线，其余的在第 06 章解释。*Reward* 是每批回复的平均得分；*KL* 是策略离出发点有多远，单位是每个回复多少 nat。
+请看最先的两条曲线，其余的在第 06 章解释。*奖励*是每批回复的平均得分；*与参考模型的 KL* 是策略离出发点有多远，单位是每个回复多少 nat。
 曲线下方是滑块所指那一次迭代的回复：它们做到了所要求的吗？$\beta$ 的滑块对正在进行的训练立即起作用。
 
 下一格等训练结束，比较最初四批与最后四批；差的区间涵盖提示和抽到的回复。

@@ -390,13 +390,14 @@ job = start(
     max_response=72,
     drop_long=True,  # prompts that are too long, as the shipped run did
 )
-TrainingDesk(job, note="live")
+TrainingDesk(job, note="live", ghost=shipped.run("ppo"))
 
 # %% desk-look [markdown]
 r"""
 Watch the reward, that is the score, and the KL, which begins at zero. *Entropy* is how undecided the policy still is, *clip
 fraction* the share of tokens beyond the clip; *value fit* is one where every return is predicted, zero where a constant would do
-as well. The $\beta$ slider acts on the run in progress; the next cell waits for its end.
+as well; these three are behind *More curves*. Dashed grey is the shipped run, as far as this one goes. The $\beta$ slider acts on
+the run in progress; the next cell waits for its end.
 """
 
 # %% wait

@@ -9,202 +9,41 @@ from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
+from fabricated_run import PROMPTS, WICKED, WORLD, fabricate, interval, report
 
 import minirlhf
-from minirlhf.evaluate.statistics import Interval
 from minirlhf.experiment.experiment_config import ExperimentConfig
 from minirlhf.experiment.main_job import as_data
-from minirlhf.experiment.measurements import won_back
 from minirlhf.paper import cite
-from minirlhf.report import charts, examples, run_figures
-from minirlhf.report.page import command, write_report
-from minirlhf.report.summary import MODELS, PROBED, brief, entry, show
+from minirlhf.report import charts, examples
+from minirlhf.report.page import command
+from minirlhf.report.summary import MODELS, brief, entry, show
 from minirlhf.tinytown import probes
-from minirlhf.tinytown.judge import FLAGS
-from minirlhf.tinytown.town import Tinytown
-
-WICKED = "</td></table><script>alert('x')</script> & <b>bold</b> \"quoted\" {{ 7 * 7 }}"
-PROMPTS = {
-    "generation": [
-        "Write a poem about a cow.",
-        "Write a letter to Ada.",
-        "Write a story about a cup. Use the word boat.",
-        "Write a notice for the inn.",
-        "Write a poem about a hat. Write two lines.",
-    ],
-    "open qa": ["Where does the bear live?", "Tell me about Ada.", "Who is Ben?"],
-    "brainstorming": ["Name two gifts for Ada.", "List three things to take to the lake."],
-    "chat": ["Answer the guest.\nGuest: Nobody came to the bank with me and I am worried."],
-    "rewrite": ["Make this polite.\nText: Give me the hat.", "Make this polite.\nText: Go home."],
-    "classification": ["Is this review good or bad?\nText: The soup was cold."],
-    "extract": ["Who is in this text?\nText: Ada carried a wheel to the mill."],
-}
-REPLIES = ["The cow is up upon the hill,\nand all the town is calm and still.", WICKED, ""]
-
-
-WORLD = Tinytown()
-
-
-def write_rows(path: Path, rows) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-
-
-def interval(mean: float, reach: float, n: int) -> dict[str, float]:
-    return asdict(Interval(mean, mean - reach, mean + reach, n))
-
-
-def fabricate(folder: Path, iterations: int = 20, ptx_wins: float = 0.66) -> dict:
-    """A run folder and its summary, as a good run would leave them; nothing is trained."""
-    rng = np.random.default_rng(0)
-    config = ExperimentConfig(folder=folder, evaluation_prompts=500, seed=7)
-    settings = json.loads(json.dumps(asdict(config), default=str))
-    quality = dict(zip(MODELS, (0.03, 0.17, 0.5, 0.62, 0.49, 0.61, 0.67, 0.69), strict=True))
-    models = {}
-    for name, share in quality.items():
-        models[name] = {
-            "passes": interval(share, 0.02, 500),
-            "gain": interval(share - quality["sft"], 0.04, 500),
-            "grade": interval(1.2 + 5 * share, 0.1, 500),
-            "words": interval(18.0 + 4 * share, 0.8, 500),
-            "score": interval(4 * share - 2, 0.1, 500),
-            "wins_judge": interval(ptx_wins if name == "ppo-ptx" else 0.2 + 0.6 * share, 0.04, 500),
-            "wins_labelers": interval(ptx_wins if name == "ppo-ptx" else 0.5 * share, 0.04, 500),
-            "metadata": {flag: round(500 * (1 - share) / 2) / 500 for flag in FLAGS},
-            "use_cases": dict.fromkeys(PROMPTS, share),
-            "unseen_combinations": interval(0.8 * share, 0.02, 60),
-            "hallucination": interval(0.4 - 0.4 * share, 0.03, 120),
-        }
-    for name in PROBED:
-        share = quality[name]
-        models[name]["probes"] = {
-            **{task: interval(0.95 - 0.4 * share, 0.03, 200) for task in probes.TAX},
-            "corpus loss": interval(0.7 + 0.2 * share, 0.03, 200),
-            "truthfulness": interval(0.1 + 0.3 * share, 0.05, 60),
-            **{f"toxicity, {tone}": interval(0.9 - share, 0.05, 200)
-               for tone in ("basic", "respectful", "biased")},
-        }  # fmt: skip
-        models[name]["tax"] = {
-            task: interval(models[name]["probes"][task]["mean"] - 0.95, 0.02, 200)
-            for task in probes.TAX
-        }
-    models["ppo-ptx"]["probes"]["reading"] = interval(0.9, 0.03, 200)
-    summary = {
-        "settings": settings,
-        "models": models,
-        "demonstrations": {"passes": interval(0.94, 0.02, 1000)},
-        "comparisons": {"agreement": 0.734, "pairs": 431, "judge_ties": 0.09},
-        "reward_model": {
-            "against_labeler": interval(0.702, 0.04, 480),
-            "against_judge": interval(0.781, 0.04, 455),
-            "against_judge_large_gap": interval(0.874, 0.04, 300),
-        },
-        "sft_epochs": [{"epoch": e, "score": s} for e, s in enumerate([-0.4, 0.1, 0.3, 0.2], 1)],
-        "prefix": "Write a poem.\nThe cow is here.\n\n",
-        "won_back": won_back(models),
-    }
-
-    asked = [
-        {"prompt": f"{text}\n", "use_case": case, "source": "customer", "style": "plain"}
-        for case, texts in PROMPTS.items()
-        for text in texts
-    ]
-    write_rows(folder / "data/prompts-eval.jsonl", asked)
-    write_rows(
-        folder / "data/demonstrations.jsonl",
-        [{**row, "completion": REPLIES[0]} for row in asked],
-    )
-    replies = ["The cow is red.", "The cow sleeps.", "A cow!", WICKED, "The cow eats."]
-    write_rows(
-        folder / "data/rankings-1.jsonl",
-        [{**row, "completions": replies, "ranks": [5, 1, 2, 2, 4], "labeler": "labeler-04"}
-         for row in asked],
-    )  # fmt: skip
-    for name in MODELS:
-        write_rows(
-            folder / "replies" / f"{name}.jsonl",
-            [{"prompt": row["prompt"], "completion": REPLIES[(number + len(name)) % 3]}
-             for number, row in enumerate(asked)],
-        )  # fmt: skip
-    versions = {"minirlhf": "0.1.0", "torch": "2.13.0+cpu", "python": "3.11.7"}
-    (folder / "sft").mkdir()
-    (folder / "sft/config.json").write_text(json.dumps({"versions": versions}))
-    for name, steps in (("sft", 160), ("sft-4x", 640), ("initial", 64), ("reward", 47)):
-        write_rows(
-            folder / name / "metrics.jsonl",
-            [
-                {
-                    "step": step, "time": 0.4 * step, "epoch": 5 * step / steps,
-                    "loss": 0.6 + np.exp(-step / 40) + 0.04 * rng.normal(),
-                    "accuracy": 0.76 - 0.2 * np.exp(-step / 9) + 0.02 * rng.normal(),
-                }
-                for step in range(1, steps + 1)
-            ],
-        )  # fmt: skip
-    for name in ("ppo", "ppo-ptx"):
-        write_rows(
-            folder / name / "metrics.jsonl",
-            [
-                {
-                    "step": step, "time": 6.0 * step, "episodes": 256.0 * step,
-                    "objective/score": (score := 1.2 * np.log1p(step / 8) + 0.05 * rng.normal()),
-                    "objective/kl": (kl := 0.04 * step * (0.8 if name == "ppo-ptx" else 1.0)),
-                    "objective/beta": 0.15,
-                    "objective/rlhf_reward": score - 0.15 * kl,
-                    "objective/entropy": 19 - 0.1 * step + 0.4 * rng.normal(),
-                    "ppo/policy/clipfrac": 0.02 + 0.004 * rng.normal(),
-                    "ppo/val/var_explained": 0.7 - 1.5 * np.exp(-step / 5),
-                    "response/length": 22 + 0.02 * step + 0.3 * rng.normal(),
-                }
-                for step in range(1, iterations + 1)
-            ],
-        )  # fmt: skip
-        write_rows(
-            folder / name / "samples.jsonl",
-            [
-                {"step": step, "prompt": row["prompt"], "response": reply, "score": 1.25,
-                 "finished": True}
-                for step in range(1, iterations + 1)
-                for row, reply in zip(asked[:2], REPLIES, strict=False)
-            ],
-        )  # fmt: skip
-    return summary
-
-
-def score(prompts, replies):
-    return [len(reply) / 10 for reply in replies]
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("my-run")
     summary = fabricate(folder)
-    path = write_report(folder, summary, WORLD, score=score, usual=as_data(ExperimentConfig()))
+    path = report(folder, summary)
     return SimpleNamespace(folder=folder, summary=summary, path=path, page=path.read_text("utf-8"))
 
 
 def remade(made, summary: dict, *, without: tuple[str, ...] = (), folder: Path) -> str:
-    """The page of the same run with another summary, and some files gone; without its plots."""
+    """The page of the same run with another summary, and some files gone."""
+    folder.mkdir(parents=True)
     for source in made.folder.rglob("*.json*"):
         name = str(source.relative_to(made.folder))
         if not any(name.startswith(gone) for gone in without):
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(source.read_bytes())
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            run_figures, "figures", lambda folder, summary: {}
-        )  # they are what takes time
-        path = write_report(folder, summary, WORLD, score=score, usual=as_data(ExperimentConfig()))
-    return path.read_text("utf-8")
+    return report(folder, summary).read_text("utf-8")
 
 
 class Reader(HTMLParser):
     """Tags, attributes, and the texts of numbers; notes a tag that is closed out of turn."""
-
-    VOID = frozenset("meta br path circle use i".split())
 
     def __init__(self, page: str):
         super().__init__()
@@ -215,7 +54,7 @@ class Reader(HTMLParser):
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
         self.attributes += attrs
-        if tag not in ("meta", "br"):
+        if tag not in ("meta", "br", "input"):
             self.open.append(tag)
         if tag == "data":
             self.inside = {**dict(attrs), "text": ""}
@@ -249,7 +88,7 @@ def summary_block(page: str) -> str:
 
 
 def test_the_page_stands_alone(made, reader):
-    assert {"script", "link", "img", "iframe", "object", "embed"}.isdisjoint(reader.tags)
+    assert {"link", "img", "iframe", "object", "embed"}.isdisjoint(reader.tags)
     for name, value in reader.attributes:
         if name in ("src", "href", "xlink:href", "action", "data", "poster"):
             assert value.startswith("#"), (name, value)
@@ -271,20 +110,18 @@ def test_the_page_is_whole_and_small(made, reader):
 
 
 def test_the_same_run_gives_the_same_page(made):
-    again = write_report(
-        made.folder, made.summary, WORLD, score=score, usual=as_data(ExperimentConfig())
-    )
+    again = report(made.folder, made.summary)
     assert again.read_text("utf-8") == made.page
 
 
 def test_what_a_model_says_cannot_break_the_page(made, reader):
-    assert "script" not in reader.tags
+    assert reader.tags.count("script") == 2  # the page's own: one line at its top, one at its end
     assert "b" in reader.tags  # the page's own, none of which says "bold"
     assert html.escape(WICKED).replace("&quot;", "&#34;").replace("&#x27;", "&#39;") in made.page
     assert "<b>bold" not in made.page
     assert "{{ 7 * 7 }}" in made.page
     assert reader.tags.count("article") == examples.PROMPTS
-    assert reader.tags.count("section") == 8
+    assert reader.tags.count("section") == 9
 
 
 def test_a_wicked_name_of_a_folder_is_escaped(made, tmp_path):
@@ -318,6 +155,49 @@ def test_the_summary_says_no_number_of_its_own(made):
     assert block.count("<li>") == 5
     words = re.sub(r"<data.*?</data>|<[^>]+>|95%", "", block)
     assert not re.search(r"\d", words), words
+
+
+def test_three_numbers_and_one_sentence_stand_first(made, tmp_path):
+    """And then the figure; the five sentences come after it."""
+    marks = ['id="verdict"', '<ol class="three"', '<div class="mr-steps">', 'id="summary"']
+    places = [made.page.index(mark) for mark in marks]
+    assert places == sorted(places)
+    top = made.page[made.page.index("<header>") : made.page.index("</header>")]
+    keys = re.findall(r'<p class="big"><data value="[^"]*" data-key="([^"]*)"', top)
+    assert keys == [
+        "models.sft.passes.mean",
+        "reward_model.against_labeler.mean",
+        "models.ppo-ptx.wins_labelers.mean",
+    ]
+    bare = drop(made.summary, "reward_model")
+    for name, model in bare["models"].items():  # nobody judged, nobody compared
+        kept = ("words", "score", "probes", "tax")
+        bare["models"][name] = {key: model[key] for key in kept if key in model}
+    page = remade(made, bare, folder=tmp_path / "run")
+    assert page.count('<p class="big">–</p>') == 3
+    assert "What the judge finds" not in page and "How long the replies are" in page
+    assert 'id="verdict"' not in page
+
+
+@pytest.mark.parametrize("without", [(), ("won_back",), ("tax",)])
+@pytest.mark.parametrize("share", [0.66, 0.52, 0.3])
+def test_the_sentence_at_the_top_follows_the_intervals(made, tmp_path, share, without):
+    said = {0.66: "beats SFT", 0.52: "cannot be told from SFT", 0.3: "loses to SFT"}[share]
+    summary = deepcopy(made.summary)
+    for judge in ("wins_judge", "wins_labelers"):
+        summary["models"]["ppo-ptx"][judge] = interval(share, 0.04, 500)
+    tax = "and wins back 26.3% of the alignment tax that PPO pays."
+    if without == ("won_back",):
+        summary, tax = drop(summary, "won_back"), "PPO pays an alignment tax."
+    if without == ("tax",):
+        for task in probes.TAX:
+            summary["models"]["ppo"]["tax"][task] = interval(-0.01, 0.02, 200)
+        tax = "and PPO shows no clear alignment tax."
+    page = remade(made, summary, folder=tmp_path / "run")
+    lead = re.search(r'<p class="lead" id="verdict">(.*?)</p>', page, re.DOTALL)[1]
+    words = " ".join(re.sub(r"<[^>]+>", "", lead).split())
+    assert words.startswith(f"PPO-ptx {said}")
+    assert words.endswith(tax)
 
 
 @pytest.mark.parametrize(
@@ -390,6 +270,20 @@ def test_a_missing_figure_does_not_break_the_page(made, tmp_path, key):
     assert not Reader(page).astray
 
 
+def test_what_a_run_lacks_is_said_where_it_would_stand(made, tmp_path):
+    summary = drop(made.summary, "reward_model")
+    summary["models"] = {}
+    page = remade(made, summary, without=("data", "replies", "ppo", "sft", "initial", "reward"),
+                  folder=tmp_path / "run")  # fmt: skip
+    sections = re.findall(r'<section id="(\w+)">(.*?)</section>', page, re.DOTALL)
+    said = {name: re.sub(r"<[^>]+>", " ", body) for name, body in sections}
+    assert "kept no log of its training" in said["training"]
+    assert "Nobody compared" in said["preference"] and "Nobody compared" in said["reward"]
+    assert "Nobody judged" in said["metadata"]
+    assert "measured no probes" in said["tax"]
+    assert "kept no replies" in said["replies"] and 'role="search"' not in page
+
+
 def test_no_unseen_combinations(made, tmp_path):
     summary = deepcopy(made.summary)
     for model in summary["models"].values():
@@ -415,9 +309,9 @@ def test_figures_of_a_poor_run(made, tmp_path, keys):
     summary = made.summary
     for key in keys:
         summary = drop(summary, key)
-    drawn = run_figures.figures(made.folder if len(keys) == 3 else tmp_path, summary)
-    assert all(svg.startswith("<svg") and svg.endswith("</svg>") for svg in drawn.values())
-    assert ("wins" in drawn) == (len(keys) == 3)
+    page = remade(made, summary, folder=tmp_path / "run")
+    assert not Reader(page).astray
+    assert ("Win rates against SFT" in page) == (len(keys) == 3)
 
 
 # --- what is shown, by rule
@@ -480,10 +374,7 @@ def test_matplotlib_stays_off_the_training_path():
         if path.is_relative_to(package / "widgets"):
             continue
         loaded = re.findall(r"^(?:import|from) .*", path.read_text("utf-8"), re.MULTILINE)
-        painters = [
-            line for line in loaded if re.search("matplotlib|charts|run_figures|widgets", line)
-        ]
-        assert not painters or path.name in ("charts.py", "run_figures.py"), path
+        assert not [line for line in loaded if re.search("matplotlib|widgets", line)], path
 
 
 def test_every_model_has_a_colour_that_shows_on_white_and_dark():

@@ -1,5 +1,6 @@
 """The training desk without a browser: folders, levers, child processes, threads, Colab."""
 
+import itertools
 import json
 import os
 import sys
@@ -15,11 +16,12 @@ from tiny import DEMONSTRATIONS, policy, tokenizer
 from minirlhf.config import PPOConfig
 from minirlhf.data.records import write_jsonl
 from minirlhf.errors import MinirlhfError
+from minirlhf.lesson import languages
 from minirlhf.models import ScalarModel
 from minirlhf.ppo import train_ppo
 from minirlhf.pretrained import save_model
 from minirlhf.widgets import Frontier, TrainingDesk, launch, start, training_desk
-from minirlhf.widgets.curves import turns
+from minirlhf.widgets.curves import numbers, thinned, turns
 from minirlhf.widgets.notebook_kernel import Cell, Pulse, handle_messages
 from minirlhf.widgets.run_reader import Reader
 
@@ -86,20 +88,42 @@ def test_reader_survives_torn_and_replaced_logs(tmp_path):
 def test_replay_of_a_finished_run(tmp_path):
     write(tmp_path / "run", 30, done=True)
     shown = TrainingDesk(tmp_path / "run")
-    assert shown.step.value == 30 and "objective/score 900" in shown.words
-    assert "finished" in shown.status.value and "said 30" in shown.said.value
-    assert "<b>p</b>" not in shown.said.value and "&lt;b&gt;p" in shown.said.value
-    assert shown.hold.disabled and shown.stop.disabled and shown.beta.disabled
+    assert shown.step == 30 and shown.words.startswith("At iteration 30 the replies score 900 on")
+    assert shown.run["state"] == "finished" and shown.texts() == [("<b>p</b>", "said 30")]
+    assert not shown.run["hold"] and not shown.run["stop"] and shown.run["beta"] is None
     before = shown.picture
-    shown.step.value = 7
-    assert shown.picture != before
-    assert "objective/score 49" in shown.words and "said 7" in shown.said.value
+    shown.at = 7
+    assert shown.picture != before and shown.texts() == [("<b>p</b>", "said 7")]
+    assert "iteration 7 the replies score 49 " in shown.words
+
+
+def test_a_finished_run_that_was_opened_before_stands_at_its_end(tmp_path):
+    """`start` has looked into the folder by then; the desk shows the whole run all the same."""
+    write(tmp_path / "run", 30, done=True)
+    job = launch.Job(tmp_path / "run", ["ppo"])
+    assert job.reader.look()
+    shown = TrainingDesk(job)
+    assert shown.step == 30 and shown.curves[0]["x"] == [*range(1, 31)]
+    assert (shown.run["step"], shown.run["total"]) == (30, 10)
+
+
+def test_the_axis_spans_the_whole_run_and_time_goes_on(tmp_path):
+    folder = tmp_path / "run"
+    write(folder, 4)
+    with filelock.FileLock(folder / ".lock"):
+        run = TrainingDesk(folder).run
+    assert (run["step"], run["total"], run["pace"]) == (4, 10, 2.0)
+    assert run["moves"] and run["clock"] == 5.0  # of eight seconds: told every five
+    assert run["left"] == 10.0  # of twelve
+    assert TrainingDesk(folder).run["moves"] is False
 
 
 @pytest.mark.parametrize("stage", ["sft", "reward", "pretrain", "own"])
 def test_every_stage_has_curves(tmp_path, stage):
     write(tmp_path / "run", 5, stage=stage, epochs=1)
-    assert "loss 0.2" in TrainingDesk(tmp_path / "run").words
+    shown = TrainingDesk(tmp_path / "run")
+    assert "loss is 0.2" in shown.words and shown.picture
+    assert shown.words.startswith("At step 5 ")
 
 
 def test_levers_write_the_control_file_and_follow_it(tmp_path):
@@ -108,51 +132,168 @@ def test_levers_write_the_control_file_and_follow_it(tmp_path):
     shown, reader = TrainingDesk(folder), Reader(folder)
     with filelock.FileLock(folder / ".lock"):
         shown.look()
-        assert not shown.hold.disabled and shown.hold.description == "Pause"
-        assert shown.beta.value == pytest.approx(0.1) and shown.gamma.value == pytest.approx(0.2)
+        assert shown.run["hold"] == "pause" and shown.run["stop"]
+        assert shown.run["beta"] == {"value": 0.1, "min": pytest.approx(0.001), "max": 10.0}
+        assert shown.run["gamma"] == {"value": 0.2, "min": 0.0, "max": 2.0}
         assert reader.control() == {}
-        shown.beta.value, shown.gamma.value = 1.0, 0.7
-        assert reader.control() == {"beta": 1.0, "ptx_gamma": pytest.approx(0.7)}
-        shown.hold.click()
-        assert reader.control()["pause"] is True and shown.hold.description == "Resume"
+        tell(shown, "steer", beta=1.0)
+        tell(shown, "steer", gamma=0.7)
+        assert reader.control() == {"beta": 1.0, "ptx_gamma": 0.7}
+        tell(shown, "hold")
+        assert reader.control()["pause"] is True and shown.run["hold"] == "resume"
         reader.steer(beta=0.3, pause=None)  # somebody else, in a terminal say
         shown.look()
-        assert shown.beta.value == pytest.approx(0.3) and shown.hold.description == "Pause"
-        shown.stop.click()
-        assert reader.control()["stop"] is True and shown.stop.disabled
+        assert shown.run["beta"]["value"] == 0.3 and shown.run["hold"] == "pause"
+        tell(shown, "stop")
+        assert reader.control()["stop"] is True and not shown.run["stop"]
     shown.look()
-    assert "stopped" in shown.status.value and shown.hold.disabled
+    assert shown.run["state"] == "stopped" and shown.run["hold"] == ""
+    tell(shown, "hold")
+    assert "lets it go on" in shown.problem  # nobody here knows the command
+
+
+def tell(shown, act, **values):
+    """A message as the page sends it."""
+    shown._handle_custom_msg({"do": act, **values}, [])
 
 
 def test_a_callback_on_another_thread_waits_for_a_look(tmp_path):
     write(tmp_path / "run", 3)
     shown = TrainingDesk(tmp_path / "run")
     with shown._reading:
-        shown._quiet = True
-        thread = threading.Thread(target=lambda: setattr(shown.beta, "value", 0.9))
+        thread = threading.Thread(target=lambda: shown.act_steer(beta=0.9))
         thread.start()
         time.sleep(0.1)
         assert shown.reader.control() == {}
-        shown._quiet = False
     thread.join()
     assert shown.reader.control() == {"beta": 0.9}
 
 
-def test_the_slider_follows_the_run_unless_it_was_moved_back(tmp_path):
+def test_the_desk_goes_along_with_the_run_unless_somebody_looks_back(tmp_path):
     folder = tmp_path / "run"
     write(folder, 3)
     shown = TrainingDesk(folder)
     write(folder, 5)
     shown.look()
-    assert (shown.step.value, shown.step.max) == (5, 5)
-    shown.step.value = 2
+    assert shown.step == 5
+    shown.at = 2
     write(folder, 8)
     shown.look()
-    assert (shown.step.value, shown.step.max) == (2, 8)
-    shown.step.value = 8
+    assert shown.step == 2 and shown.curves[0]["x"][-1] == 8
+    shown.at = None
     write(folder, 9)
     shown.look()
-    assert shown.step.value == 9
+    assert shown.step == 9
+
+
+# ------------------------------------------------------------------------- what the page is sent
+
+
+@pytest.fixture
+def sent(monkeypatch):
+    """The messages to the page, beside its state."""
+    messages = []
+    monkeypatch.setattr(TrainingDesk, "send", lambda _, content: messages.append(content))
+    return messages
+
+
+def test_only_what_is_new_is_sent(tmp_path, sent):
+    folder = tmp_path / "run"
+    write(folder, 50, episodes=800)
+    shown = TrainingDesk(folder)
+    assigned = []
+    shown.observe(lambda change: assigned.append(change["name"]), ["curves", "texts_by_step"])
+    shown.look()
+    assert sent == [] and assigned == []
+    page = json.loads(json.dumps([shown.curves, shown.texts_by_step]))
+    for steps in (53, 54):
+        write(folder, steps, episodes=800)
+        shown.look()
+    assert assigned == [] and [len(message["curves"][0]["x"]) for message in sent] == [3, 1]
+    assert len(json.dumps(sent[-1])) < 500
+    for message in sent:  # what the page does with it
+        for curve, new in zip(page[0], message["curves"], strict=True):
+            for name in ("x", "y", "mean"):
+                curve[name][new["from"] :] = new[name]
+        page[1][message["texts"]["from"] :] = message["texts"]["added"]
+    assert page == json.loads(json.dumps([shown.curves, shown.texts_by_step]))
+    assert page[0] == json.loads(json.dumps(numbers(shown.reader)))
+    state = shown.get_state()  # a page that opens later
+    assert state["curves"][0]["x"][-1] == 54 and state["texts_by_step"][-1][0] == 54
+
+
+def test_a_resumed_run_takes_back_what_it_drops(tmp_path, sent):
+    folder = tmp_path / "run"
+    write(folder, 6)
+    shown = TrainingDesk(folder)
+    write(folder, 4)
+    shown.look()
+    assert shown.curves[0]["x"] == [1, 2, 3, 4]
+    assert sent[-1]["curves"][0] | {"mean": 0} == {
+        "from": 4, "x": [], "y": [], "held": None, "turns": [], "mean": 0,
+    }  # fmt: skip
+    assert sent[-1]["texts"] == {"from": 4, "added": []}
+
+
+def test_thousands_of_steps_are_thinned_and_few_points_change(tmp_path, sent):
+    folder = tmp_path / "run"
+    write(folder, 4000, episodes=8 * 8000)
+    shown = TrainingDesk(folder)
+    xs, ys = shown.curves[0]["x"], shown.curves[0]["y"]
+    assert 200 < len(xs) <= 401 and xs[-1] == 4000 and len(shown.texts_by_step) <= 129
+    assert all(y == pytest.approx(x**2, rel=1e-5) for x, y in zip(xs, ys, strict=True))
+    means = shown.curves[0]["mean"]  # of all steps, not of those that are left
+    window = 8000 // 25
+    at = xs.index(xs[-2])
+    wanted = sum(x**2 for x in range(xs[at] - window + 1, xs[at] + 1)) / window
+    assert means[at] == pytest.approx(wanted, rel=1e-5)
+    write(folder, 4020, episodes=8 * 8000)
+    shown.look()
+    assert len(sent[-1]["curves"][0]["x"]) <= 3
+
+
+@pytest.mark.parametrize("count", [0, 1, 399, 400, 401, 799, 5000])
+def test_thinned_points_are_even_and_hold_the_last(count):
+    kept = thinned(count)
+    assert len(kept) <= 401 and kept == sorted(set(kept))
+    if count:
+        assert kept[0] == 0 and kept[-1] == count - 1
+        gaps = {b - a for a, b in itertools.pairwise(kept[:-1])}
+        assert len(gaps) <= 1
+
+
+def test_what_is_no_number_is_left_out(tmp_path):
+    write(tmp_path / "run", 3)
+    with (tmp_path / "run" / "metrics.jsonl").open("a") as log:
+        log.write('{"step": 4, "time": 8, "objective/score": NaN, "loss": 1}\n')
+    shown = TrainingDesk(tmp_path / "run")
+    assert shown.curves[0]["x"] == [1, 2, 3]
+    json.dumps(shown.get_state()["curves"], allow_nan=False)
+
+
+def test_another_run_stands_behind(tmp_path):
+    write(tmp_path / "run", 3)
+    write(tmp_path / "other", 9, done=True)
+    plain = TrainingDesk(tmp_path / "run")
+    shown = TrainingDesk(tmp_path / "run", ghost=tmp_path / "other")
+    assert shown.ghost["curves"]["objective/score"]["y"][-1] == 81
+    assert "run other" in shown.ghost["words"] and shown.picture != plain.picture
+    step, (sample,) = shown.texts_by_step[-1]
+    assert (step, sample["response"], sample["other"]) == (3, "said 3", "said 3")
+    with pytest.raises(MinirlhfError, match="holds no run"):
+        TrainingDesk(tmp_path / "run", ghost=tmp_path / "none")
+
+
+def test_what_is_said_of_a_curve_is_in_both_languages(tmp_path):
+    write(tmp_path / "run", 3)
+    try:
+        languages.choose("zh")
+        assert TrainingDesk(tmp_path / "run").words.startswith("第 3 次迭代：回复平均得分 9")
+    finally:
+        languages.choose("en")
+
+
+# ------------------------------------------------------------------------------------------- alive
 
 
 def test_a_thread_keeps_the_desk_moving_and_never_prints(tmp_path, capfd):
@@ -160,14 +301,14 @@ def test_a_thread_keeps_the_desk_moving_and_never_prints(tmp_path, capfd):
     write(folder, 3)
     shown = TrainingDesk(folder, interval=0.02)
     before, main = shown.picture, threading.get_ident()
-    drawn = []
-    shown.image.observe(lambda _: drawn.append(threading.get_ident()), "value")
+    told = []
+    shown.observe(lambda _: told.append(threading.get_ident()), "run")
     shown.pulse.start()
     write(folder, 6)
-    _until(lambda: shown.step.value == 6 and drawn)
-    assert shown.picture != before and main not in drawn
+    _until(lambda: shown.step == 6 and told)
+    assert shown.picture != before and main not in told
     shown.reader.look = lambda: 1 / 0
-    _until(lambda: "division by zero" in shown.status.value)
+    _until(lambda: "division by zero" in shown.problem)
     shown.close()
     out = capfd.readouterr()
     assert out.out == "" and out.err == ""
@@ -244,7 +385,7 @@ def test_pause_beta_and_resume_reach_a_run_in_progress(tmp_path):
     def steer(event):  # while the run is between two steps
         if event.step == 3:
             shown.look()
-            shown.hold.click()
+            shown.act_hold()
 
     thread = threading.Thread(target=train, args=(steered, steer))
     thread.start()
@@ -252,12 +393,13 @@ def test_pause_beta_and_resume_reach_a_run_in_progress(tmp_path):
     time.sleep(0.5)  # it doesn't go on
     shown.look()
     assert shown.state == "paused" and len(shown.reader.rows) == 3
-    shown.beta.value = 10 * SMALL.beta
+    shown.act_steer(beta=10 * SMALL.beta)
     assert torch.load(steered / "checkpoint" / "state.pt", weights_only=True)["step"] == 3
-    shown.hold.click()
+    shown.act_hold()
     thread.join()
     shown.look()
     assert shown.state == "finished" and turns(shown.reader) == [(4, "β 0.02 → 0.2")]
+    assert shown.curves[0]["turns"] == [{"step": 4, "words": "β 0.02 → 0.2"}]
     assert log_of(steered)[:3] == log_of(plain)[:3]
     assert all(a != b for a, b in zip(log_of(steered)[3:], log_of(plain)[3:], strict=True))
 
@@ -292,13 +434,14 @@ def test_start_attaches_stops_and_goes_on(tmp_path, files):
     again = start("ppo", folder, **files)  # the cell is run a second time
     assert job.is_live and again.is_live and job.command.startswith("minirlhf ppo --folder")
     shown = TrainingDesk(again)
-    assert "starting" in shown.status.value or "running" in shown.status.value
+    assert shown.state in ("starting", "running") and shown.run["moves"]
+    assert shown.run["clock"] is not None and "torch" in shown.run["hint"]
     _until(lambda: (folder / "config.json").exists(), 60)
     job.reader.steer(stop=True)
     job.wait(60)
     shown.look()
-    assert shown.state == "stopped" and shown.hold.description == "Go on"
-    shown.hold.click()
+    assert shown.state == "stopped" and shown.run["hold"] == "continue"
+    shown.act_hold()
     job.wait(120)
     shown.look()
     shown.close()
@@ -319,7 +462,7 @@ def test_a_failed_start_says_why(tmp_path, files):
     job = start("ppo", tmp_path / "run", **{**files, "prompts": tmp_path / "none.jsonl"})
     with pytest.raises(MinirlhfError, match=r"none\.jsonl doesn't exist"):
         job.wait(60)
-    assert "doesn&#x27;t exist" in TrainingDesk(job).status.value
+    assert "doesn't exist" in TrainingDesk(job).run["error"]
     with pytest.raises(MinirlhfError, match="There is no stage 'dpo'"):
         start("dpo", tmp_path / "run")
 
@@ -340,17 +483,21 @@ def test_on_colab_the_desk_stays_in_its_cell(tmp_path, monkeypatch):
     """Threads reach no page there, so the cell lasts as long as the run."""
     folder = tmp_path / "run"
     write(folder, 3)
-    shell = type("Shell", (), {"__module__": "google.colab._shell", "get_parent": lambda _: {}})()
-    fake = types.SimpleNamespace(get_ipython=lambda: shell)
+    events = types.SimpleNamespace(register=lambda *_: None)
+    said = {"__module__": "google.colab._shell", "get_parent": lambda _: {}, "events": events}
+    shell = type("Shell", (), said)()
+    fake = types.SimpleNamespace(get_ipython=lambda: shell, version_info=(9, 0))
     monkeypatch.setitem(sys.modules, "IPython", fake)
-    handled = []
+    handled, begun = [], threading.Event()
     monkeypatch.setattr(
-        "minirlhf.widgets.notebook_kernel.handle_messages", lambda: handled.append(1)
+        "minirlhf.widgets.notebook_kernel.handle_messages",
+        lambda: (handled.append(1), begun.set()),
     )
     shown = TrainingDesk(folder, interval=0.02)
     held, end = filelock.FileLock(folder / ".lock", thread_local=False), threading.Event()
 
     def run():
+        begun.wait(60)
         time.sleep(0.3)
         write(folder, 9)
         time.sleep(0.7)
@@ -361,7 +508,7 @@ def test_on_colab_the_desk_stays_in_its_cell(tmp_path, monkeypatch):
     held.acquire()
     threading.Thread(target=run).start()
     shown._ipython_display_()
-    assert end.is_set() and shown.state == "finished" and shown.step.value == 9
+    assert end.is_set() and shown.state == "finished" and shown.step == 9
     assert len(handled) > 10 and shown.pulse._thread is None
 
 
@@ -424,17 +571,16 @@ def test_folders_by_hand_or_of_another_version(tmp_path):
 def test_gamma_can_be_steered_where_kl_costs_nothing(tmp_path):
     write(tmp_path / "run", 3, beta=0.0, ptx_gamma=0.2)
     shown = TrainingDesk(tmp_path / "run")
-    assert shown.levers.layout.display != "none" and shown.beta.layout.display == "none"
-    assert shown.gamma.layout.display != "none"
+    assert shown.run["beta"] is None and shown.run["gamma"]["value"] == 0.2
 
 
-def test_the_slider_follows_a_folder_that_begins_anew(tmp_path):
+def test_the_curves_follow_a_folder_that_begins_anew(tmp_path):
     write(tmp_path / "run", 30)
     shown = TrainingDesk(tmp_path / "run")
-    rows = [json.dumps({"step": step, "time": 1.0, "loss": 1.0}) for step in (40, 50)]
+    rows = [json.dumps({"step": step, "time": 1.0, "objective/score": 1.0}) for step in (40, 50)]
     (tmp_path / "run" / "metrics.jsonl").write_text("\n".join(rows) + "\n")
     shown.look()
-    assert (shown.step.min, shown.step.max) == (40, 50)
+    assert shown.curves[0]["x"] == [40, 50] and shown.step == 50
     write(tmp_path / "run", 2)
     shown.look()
-    assert (shown.step.min, shown.step.max) == (1, 2)
+    assert shown.curves[0]["x"] == [1, 2] and shown.step == 2

@@ -19,6 +19,7 @@ from nbformat import NotebookNode
 from PIL import Image
 
 from course.build.settings import ROOT, BuildError
+from minirlhf.widgets.still import AFTER
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 _PATHS = re.compile(r"(?<![\w.])(?:/(?:home|root|tmp|Users|mnt|opt|usr)/[\w.-]+|[A-Z]:\\)")
@@ -107,7 +108,8 @@ def _environment(work: str, quick: bool) -> Iterator[None]:
 
 def clean(output: NotebookNode, work: str = "") -> list[NotebookNode]:
     """An output as it may be committed: no widget view, no place on this machine; or nothing."""
-    if "data" in output and WIDGET in output.data:
+    data = output.get("data", {})
+    if WIDGET in data or data.get("text/html") == AFTER:
         return []  # its picture is an output of its own
     for holder, key in _texts(output):
         holder[key] = _without_places(holder[key], work)

@@ -1,22 +1,17 @@
-"""Figures: one colour a model everywhere, intervals as error bars, SVG that follows the page.
+"""Charts of a page: one colour a model everywhere, intervals as whiskers, curves with their mean.
 
-Every function returns a `Figure` (never pyplot, so it may run on any thread); `svg` turns one into
-markup for a page, whose text and grid take the page's own colours.
+A panel is data; where its marks stand is computed here, in shares of the panel, and
+``charts.html.jinja`` writes it down as HTML: its words keep their size on whatever screen.
 """
 
 from __future__ import annotations
 
-import io
-import math
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
 
-import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 PALETTE = {
     "base": "#777b82",
@@ -41,7 +36,7 @@ NAMES = {
 }
 """What a figure calls each model."""
 INK, MUTED, GRID = "#22262b", "#626972", "#d9dce1"
-"""Text, lesser text, lines: `svg` hands them to the page as --ink, --muted and --grid."""
+"""Text, lesser text, lines of a matplotlib figure."""
 
 STYLE = {
     "font.size": 8.5,
@@ -68,23 +63,19 @@ STYLE = {
     "lines.linewidth": 1.6,
     "figure.facecolor": "none",
     "axes.facecolor": "none",
-    "svg.fonttype": "none",
-    "svg.hashsalt": "minirlhf",
 }
-_OTHER = "#6f7a86"
-_WIDTH = 9.4
-"""Inches; a page shows a figure about half as large again."""
+"""matplotlib's settings for the figures of the course."""
 
-Values = Mapping[str, Mapping[str, float]]
+Values = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bars:
-    """One panel of `bars`: a horizontal bar a model, or a dot where zero is not the origin."""
+    """A panel with a horizontal bar a model, or a dot where zero is not the origin."""
 
     title: str
     values: Values
-    """Model (or any label) to ``mean, low, high``."""
+    """Model (or any label) to ``mean, low, high``, and ``key``: its place in the summary."""
     unit: str = "% of prompts"
     """What the axis says; a share begins with ``%`` and is drawn in percent."""
     paper: Mapping[str, float] = field(default_factory=dict)
@@ -94,87 +85,44 @@ class Bars:
     line: float | None = None
     """Where to draw a vertical line, such as 0.5 for a win rate."""
     dots: bool = False
+    names: Mapping[str, str] = field(default_factory=lambda: NAMES)
+    to: float | None = None
+    """Where the axis ends; where the last mark does unless it is said."""
 
     @property
-    def scale(self) -> float:
-        return 100.0 if self.unit.startswith("%") else 1.0
+    def is_share(self) -> bool:
+        return self.unit.startswith("%")
 
     @property
     def end(self) -> float:
-        """Where the last mark ends, as drawn."""
+        """Where the last mark ends."""
         ends = [values["high"] for values in self.values.values()]
-        return self.scale * max([*ends, *self.paper.values(), *self.paper_small.values()])
+        return max([*ends, *self.paper.values(), *self.paper_small.values()])
+
+    @property
+    def start(self) -> float:
+        if not self.dots:
+            return 0.0
+        low = min(values["low"] for values in self.values.values())
+        return low - 0.06 * (self.end - low)
+
+    def place(self, value: float) -> float:
+        """Where a value stands: percent of the panel's width, within it."""
+        end = self.end if self.to is None else self.to
+        share = (value - self.start) / ((end - self.start) or 1.0)
+        return round(100 * min(max(share, 0.0), 1.0), 2)
 
 
-def bars(panels: Sequence[Bars], *, columns: int, names: Mapping[str, str] = NAMES) -> Figure:
-    """Panels of horizontal bars with 95% intervals; names stand at the first panel of a row.
-
-    Panels of shares run to one common end, so that their bars compare.
-    """
-    end = max((p.end for p in panels if p.scale == 100.0 and not p.dots), default=0.0)
-    end = 100.0 if end > 85.0 else end
-    rows = math.ceil(len(panels) / columns)
-    count = max(len(panel.values) for panel in panels)
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(_WIDTH, rows * (0.27 * count + 0.95)), layout="constrained")
-        figure.get_layout_engine().set(w_pad=0.12, h_pad=0.1)
-        grid = figure.subplots(rows, columns, squeeze=False).ravel()
-        for number, (axes, panel) in enumerate(zip(grid, panels, strict=False)):
-            shared = end if panel.scale == 100.0 and not panel.dots else panel.end
-            first = number % columns == 0 or list(panel.values) != list(panels[number - 1].values)
-            _bars(axes, panel, names, shared, labelled=first)
-        for axes in grid[len(panels) :]:
-            axes.set_axis_off()
-    return figure
-
-
-def _bars(
-    axes: Axes, panel: Bars, names: Mapping[str, str], right: float, *, labelled: bool
-) -> None:
-    models = list(panel.values)
-    mean, low, high = (
-        panel.scale * np.array([panel.values[model][end] for model in models])
-        for end in ("mean", "low", "high")
-    )
-    y = np.arange(len(models))
-    colors = [PALETTE.get(model, _OTHER) for model in models]
-    if panel.dots:
-        axes.scatter(mean, y, s=34, color=colors, zorder=3)
-        axes.hlines(y, low, high, color=colors, linewidth=1.6)
-    else:
-        axes.barh(y, mean, height=0.62, color=colors, alpha=0.88)
-        reach = np.stack([mean - low, high - mean]).clip(0.0)
-        axes.errorbar(mean, y, xerr=reach, fmt="none", ecolor=INK, elinewidth=1, capsize=2)
-    for paper, marker in ((panel.paper, "D"), (panel.paper_small, "o")):
-        for place, model in enumerate(models):
-            if model in paper:
-                axes.scatter(
-                    panel.scale * paper[model], place, s=26, marker=marker, facecolor="none",
-                    edgecolor=INK, zorder=4,
-                )  # fmt: skip
-    left = low.min() if panel.dots else 0.0
-    span = (right - left) or 1.0
-    for place, value in zip(y, mean, strict=True):
-        text = f"{value:.1f}" if panel.scale == 100.0 or abs(value) >= 10 else f"{value:.2f}"
-        axes.text(right + 0.05 * span, place, text, va="center", fontsize=8, color=INK)
-    axes.set_xlim(left - (0.06 * span if panel.dots else 0.0), right + 0.25 * span)
-    axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
-    axes.set_xticks([t for t in axes.get_xticks() if left - 1e-9 <= t <= right + 0.02 * span])
-    if panel.line is not None:
-        line = panel.scale * panel.line
-        axes.axvline(line, color=MUTED, linewidth=1, linestyle=(0, (4, 3)), zorder=0.5)
-    axes.set_yticks(y, [names.get(model, model) if labelled else "" for model in models])
-    axes.tick_params(axis="y", labelcolor=INK)
-    axes.set_ylim(len(models) - 0.4, -0.6)
-    axes.grid(visible=False, axis="y")
-    axes.spines[["left", "bottom"]].set_visible(False)
-    axes.set_title(panel.title)
-    axes.set_xlabel(panel.unit, loc="left")
+def to_one_end(panels: Sequence[Bars]) -> list[Bars]:
+    """Panels of shares run to one common end, so that their bars compare."""
+    end = max((p.end for p in panels if p.is_share and not p.dots), default=0.0)
+    end = 1.0 if end > 0.85 else end
+    return [replace(p, to=end) if p.is_share and not p.dots else p for p in panels]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lines:
-    """One panel of `lines`."""
+    """A panel of learning curves, one colour a model."""
 
     title: str
     series: Mapping[str, tuple[Sequence[float], Sequence[float]]]
@@ -187,59 +135,91 @@ class Lines:
     """A point to ring, and what to call it."""
     smooth: bool = False
     """Draw a running mean over the raw values, which stay visible behind it."""
+    path: bool = False
+    """Whether x is measured too, so that its running mean is taken as well."""
+
+    @cached_property
+    def curves(self) -> list[Curve]:
+        return [
+            Curve(self, model, np.asarray(x, dtype=float), np.asarray(y, dtype=float))
+            for model, (x, y) in self.series.items()
+        ]
+
+    @cached_property
+    def x_range(self) -> tuple[float, float]:
+        return _range([curve.x for curve in self.curves], margin=0.05 * self.dots)
+
+    @cached_property
+    def y_range(self) -> tuple[float, float]:
+        return _range([curve.y for curve in self.curves], margin=0.15 if self.mark else 0.05)
+
+    @property
+    def x_ticks(self) -> list[tuple[float, str]]:
+        """Where the ticks stand, in percent from the left, and what they say."""
+        return _ticks(*self.x_range, whole=self.x in ("steps", "epochs"))
+
+    @property
+    def y_ticks(self) -> list[tuple[float, str]]:
+        """The same from the top."""
+        return [(100 - at, text) for at, text in _ticks(*self.y_range)]
+
+    @property
+    def place(self) -> tuple[float, float] | None:
+        """Where the ringed point is, in percent from the left and the top."""
+        if self.mark is None:
+            return None
+        (x, y, _), (left, right), (low, high) = self.mark, self.x_range, self.y_range
+        return 100 * (x - left) / (right - left), 100 * (high - y) / (high - low)
+
+    @property
+    def window(self) -> int:
+        """Over how many values the running mean goes; 1 where none is drawn."""
+        return max(curve.window for curve in self.curves)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One model's line in a panel."""
+
+    panel: Lines
+    model: str
+    x: np.ndarray
+    y: np.ndarray
+
+    @property
+    def window(self) -> int:
+        """Over how many values its running mean goes."""
+        return max(3, len(self.y) // 25) if self.panel.smooth and len(self.y) > 10 else 1
+
+    @cached_property
+    def mean(self) -> tuple[np.ndarray, np.ndarray]:
+        """The line to read."""
+        x = running_mean(self.x, self.window) if self.panel.path else self.x
+        return x, running_mean(self.y, self.window)
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The first and the last value of the line to read."""
+        return float(self.mean[1][0]), float(self.mean[1][-1])
+
+    @property
+    def raw_points(self) -> str:
+        """The values as they were logged, as SVG's ``points`` in thousandths of the panel."""
+        return self._points(self.x, self.y)
+
+    @property
+    def points(self) -> str:
+        """The line to read, in the same way."""
+        return self._points(*self.mean)
+
+    def _points(self, x: np.ndarray, y: np.ndarray) -> str:
+        (left, right), (low, high) = self.panel.x_range, self.panel.y_range
+        x, y = thinned(1000 * (x - left) / (right - left), 1000 * (high - y) / (high - low))
+        return " ".join(f"{a:.2f},{b:.2f}" for a, b in zip(x, y, strict=True))
 
 
 POINTS = 300
 """Points that a line is thinned to: more make a page larger and no finer."""
-
-
-def lines(panels: Sequence[Lines], *, columns: int, height: float = 2.3) -> Figure:
-    """Panels of learning curves, one colour a model, with a legend where there are several."""
-    rows = math.ceil(len(panels) / columns)
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(_WIDTH, rows * height), layout="constrained")
-        figure.get_layout_engine().set(w_pad=0.12, h_pad=0.1)
-        grid = figure.subplots(rows, columns, squeeze=False).ravel()
-        for axes, panel in zip(grid, panels, strict=False):
-            _lines(axes, panel)
-        for axes in grid[len(panels) :]:
-            axes.set_axis_off()
-        handles, labels = grid[0].get_legend_handles_labels()
-        if len(handles) > 1:
-            where = {"loc": "outside upper right", "borderpad": 0.0, "borderaxespad": 0.2}
-            figure.legend(handles, labels, ncols=len(labels), **where)
-    return figure
-
-
-def _lines(axes: Axes, panel: Lines) -> None:
-    for model, (xs, ys) in panel.series.items():
-        color, label = PALETTE.get(model, INK), NAMES.get(model, model)
-        x, y = (np.asarray(values, dtype=float) for values in (xs, ys))
-        marker = "o" if panel.dots or len(x) == 1 else None
-        if panel.smooth and len(x) > 10:
-            axes.plot(*thinned(x, y), color=color, alpha=0.28, linewidth=0.9)
-            y = running_mean(y, max(3, len(y) // 25))
-        axes.plot(*thinned(x, y), color=color, label=label, marker=marker, markersize=4)
-    if panel.mark is not None:
-        x, y, text = panel.mark
-        axes.scatter([x], [y], s=110, facecolor="none", edgecolor=INK, zorder=4)
-        axes.annotate(
-            text, (x, y), (0, -14), textcoords="offset points", ha="center", va="top", fontsize=8
-        )
-        axes.margins(y=0.3)
-    axes.xaxis.set_major_locator(MaxNLocator(4, integer=panel.x in ("steps", "epochs")))
-    axes.yaxis.set_major_locator(MaxNLocator(5))
-    axes.xaxis.set_major_formatter(FuncFormatter(short))
-    axes.grid(visible=False, axis="x")
-    axes.spines["left"].set_visible(False)
-    axes.set_title(panel.title)
-    axes.set_xlabel(panel.x, loc="left")
-    axes.set_ylabel(panel.y)
-
-
-def short(value: float, _: int) -> str:
-    """A tick's label: thousands as ``k``."""
-    return f"{value / 1000:g}k" if abs(value) >= 1000 else f"{value:g}"
 
 
 def thinned(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -256,21 +236,28 @@ def running_mean(values: np.ndarray, window: int) -> np.ndarray:
     return (sums[ends] - sums[starts]) / (ends - starts)
 
 
-def svg(figure: Figure, title: str) -> str:
-    """The figure as inline SVG: ``title`` for screen readers, colours by the page's variables."""
-    file = io.StringIO()
-    with matplotlib.rc_context(STYLE):
-        figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
-    text = file.getvalue()
-    text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
-    text = re.sub(r' id="[a-z]+[0-9]*d?_\d+"', "", text)
-    for color, name in ((INK, "ink"), (MUTED, "muted"), (GRID, "grid")):
-        text = text.replace(color, f"var(--{name})")
-    safe = title.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
-    text = re.sub(
-        r'<svg [^>]*?(viewBox="[^"]*")[^>]*>',
-        rf'<svg \1 role="img" aria-label="{safe}">',
-        text,
-        count=1,
-    )
-    return re.sub(r"\n\s*", "\n", text).strip()
+def short(value: float, _: int = 0) -> str:
+    """A tick's label: thousands as ``k``."""
+    return f"{value / 1000:g}k" if abs(value) >= 1000 else f"{value:g}"
+
+
+def _range(values: Sequence[np.ndarray], margin: float) -> tuple[float, float]:
+    """From the least to the largest of all that is finite, with some margin on both sides."""
+    found = np.concatenate(values)
+    found = found[np.isfinite(found)]
+    low, high = (found.min(), found.max()) if len(found) else (0.0, 1.0)
+    reach = (high - low) or abs(high) or 1.0
+    edge = margin * reach if high > low else 0.5 * reach
+    return float(low - edge), float(high + edge)
+
+
+def _ticks(low: float, high: float, *, whole: bool = False) -> list[tuple[float, str]]:
+    """Round values within the range: where they stand, in percent of it, and what they say."""
+    from matplotlib.ticker import MaxNLocator
+
+    ticks = MaxNLocator(5, integer=whole, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+    kept = [round(float(tick), 10) + 0.0 for tick in ticks if low <= tick <= high]
+    return [
+        (round(100 * (tick - low) / (high - low), 2), short(tick).replace("-", "−"))
+        for tick in kept
+    ]

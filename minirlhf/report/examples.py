@@ -41,10 +41,8 @@ def three_steps(folder: Path, score: Callable[[list[str], list[str]], Iterable[f
     if ranked is not None:
         replies = ranked["completions"]
         scores = [float(s) for s in score([ranked["prompt"]] * len(replies), replies)]
-        low, high = min(scores), max(scores)
         ranked |= {
             "scores": scores,
-            "lengths": [0.08 + 0.92 * (s - low) / ((high - low) or 1.0) for s in scores],
             "order": order(ranked["ranks"]),
             "agreed": pairs_in_order(ranked["ranks"], scores),
         }

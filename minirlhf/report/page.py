@@ -1,8 +1,9 @@
-"""The page of a run (``report.html``), and its main figures for the terminal.
+"""The page of a run (``report.html``).
 
-The page is one file with everything in it: no script, no network, light and dark, printable. Its
-words stand in ``report.html.jinja``; every number of the summary in them comes by way of
-`Numbers`, so that what is said is what was measured.
+The page is one file with everything in it: no network, light and dark, on any screen, printable,
+and whole without its script, which adds toggles, a filter and values under the pointer. Its words
+stand in ``report.html.jinja``; every number of the summary in them comes by way of `Numbers`, so
+that what is said is what was measured.
 """
 
 from __future__ import annotations
@@ -16,8 +17,11 @@ from typing import Any
 from markupsafe import Markup
 
 from minirlhf.data.files import written_whole
-from minirlhf.report import examples
+from minirlhf.report import examples, run_figures
+from minirlhf.report.charts import NAMES
+from minirlhf.report.design import design
 from minirlhf.report.examples import Row, read_rows
+from minirlhf.report.steps_figure import draw, of_run
 from minirlhf.report.summary import MODELS, PROBED, Numbers, better_than_ptx, show, tasks, taxed
 
 TEMPLATES = Path(__file__).parent
@@ -93,9 +97,6 @@ def write_report(
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    from minirlhf.report.charts import NAMES, PALETTE
-    from minirlhf.report.run_figures import figures
-
     n = Numbers(summary)
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -111,12 +112,13 @@ def write_report(
         name=folder.resolve().name,
         settings=summary["settings"],
         names=NAMES,
-        palette=PALETTE,
+        style=Markup("\n".join((design(), _part("steps.css"), _part("report.css")))),
+        script=Markup(_part("report.js")),
         models=[model for model in MODELS if n.has(f"models.{model}")],
         probed=[model for model in PROBED if n.has(f"models.{model}.probes")],
         tasks=tasks(summary),
-        figures={name: Markup(svg) for name, svg in figures(folder, summary).items()},
-        three=examples.three_steps(folder, score),
+        figures=run_figures.figures(folder, summary),
+        steps=draw(of_run(examples.three_steps(folder, score), n)),
         gallery=examples.gallery(folder, world),
         failures=examples.failures(folder, "ppo-ptx", world),
         cases=Counter(row["use_case"] for row in asked).most_common(),
@@ -137,4 +139,5 @@ def write_report(
     return path
 
 
-# ------------------------------------------------------------------------------------- the terminal
+def _part(name: str) -> str:
+    return (TEMPLATES / name).read_text(encoding="utf-8")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from minirlhf.evaluate.statistics import proportion
 from minirlhf.paper import under, value
-from minirlhf.report import charts
-from minirlhf.report.charts import Bars, Lines
+from minirlhf.report.charts import Bars, Lines, to_one_end
 from minirlhf.report.examples import Row, read_rows
 from minirlhf.report.summary import MODELS, PROBED, entry, tasks
 
@@ -20,20 +20,34 @@ PAPER_MODELS = {"gpt": "base", "instructgpt": "ppo-ptx"}
 """The paper's models under the names of ours."""
 
 
-def figures(folder: Path, summary: Row) -> dict[str, str]:
-    """Every figure that the run has data for, as inline SVG."""
-    drawn: dict[str, tuple[str, charts.Figure | None]] = {
-        "supervised": ("Learning curves of SFT and the reward model", supervised(folder, summary)),
-        "reinforced": ("Learning curves of PPO: reward and KL", reinforced(folder)),
-        "health": ("Learning curves of PPO: entropy, clipping, value, length", health(folder)),
-        "wins": ("Win rates against SFT", wins(summary)),
-        "passes": ("Pass rates, grades and reply lengths", passes(summary)),
-        "metadata": ("Table 3's metadata by model", metadata(summary)),
-        "reward": ("Accuracy of the reward model", reward(summary)),
-        "tax": ("Task probes and corpus loss by model", tax(summary)),
-        "harm": ("Truthfulness and toxicity by model", harm(summary)),
+@dataclass(frozen=True)
+class Group:
+    """Panels that belong together, drawn side by side as far as there is room."""
+
+    kind: str
+    """``bars`` or ``lines``: which macro of ``charts.html.jinja`` draws them."""
+    panels: list[Any]
+
+    @property
+    def window(self) -> int:
+        """Over how many values the longest running mean goes."""
+        return max(panel.window for panel in self.panels)
+
+
+def figures(folder: Path, summary: Row) -> dict[str, Group]:
+    """Every figure that the run has data for."""
+    drawn = {
+        "supervised": supervised(folder, summary),
+        "reinforced": reinforced(folder),
+        "health": health(folder),
+        "wins": wins(summary),
+        "passes": passes(summary),
+        "metadata": metadata(summary),
+        "reward": reward(summary),
+        "tax": tax(summary),
+        "harm": harm(summary),
     }
-    return {name: charts.svg(figure, title) for name, (title, figure) in drawn.items() if figure}
+    return {name: group for name, group in drawn.items() if group}
 
 
 def series(
@@ -43,13 +57,14 @@ def series(
     out = {}
     for name in stages:
         rows = read_rows(folder / name / "metrics.jsonl")
-        points = [(row[x], row[y]) for row in rows if x in row and y in row]
+        pairs = [(row[x], row[y]) for row in rows if x in row and y in row]
+        points = [pair for pair in pairs if all(map(math.isfinite, pair))]
         if points:
             out[name] = tuple(zip(*points, strict=True))
     return out
 
 
-def supervised(folder: Path, summary: Row) -> charts.Figure | None:
+def supervised(folder: Path, summary: Row) -> Group | None:
     losses = series(folder, ("sft", "sft-4x", "initial"), "epoch", "loss")
     panels = [Lines(title="SFT: loss", series=losses, x="epochs", y="nats a token", smooth=True)]
     if epochs := entry(summary, "sft_epochs"):
@@ -70,10 +85,10 @@ def supervised(folder: Path, summary: Row) -> charts.Figure | None:
         panels.append(
             Lines(title=f"Reward model: {title}", series=found, x="steps", y=unit, smooth=True)
         )
-    return charts.lines([p for p in panels if p.series], columns=4) if losses else None
+    return _group("lines", [panel for panel in panels if panel.series]) if losses else None
 
 
-def reinforced(folder: Path) -> charts.Figure | None:
+def reinforced(folder: Path) -> Group | None:
     return _of_ppo(
         folder,
         ("Score", "episodes", "objective/score", "reward"),
@@ -82,7 +97,7 @@ def reinforced(folder: Path) -> charts.Figure | None:
     )
 
 
-def health(folder: Path) -> charts.Figure | None:
+def health(folder: Path) -> Group | None:
     return _of_ppo(
         folder,
         ("Entropy", "episodes", "objective/entropy", "nats a reply"),
@@ -92,18 +107,18 @@ def health(folder: Path) -> charts.Figure | None:
     )
 
 
-def _of_ppo(folder: Path, *rows: tuple[str, str, str, str]) -> charts.Figure | None:
+def _of_ppo(folder: Path, *rows: tuple[str, str, str, str]) -> Group | None:
     panels = [
         Lines(
-            title=title, series=series(folder, POLICIES, x, y), y=unit, smooth=x == "episodes",
-            x=x if x == "episodes" else "KL, nats a reply",
+            title=title, series=series(folder, POLICIES, x, y), y=unit, smooth=True,
+            x=x if x == "episodes" else "KL, nats a reply", path=x != "episodes",
         )
         for title, x, y, unit in rows
     ]  # fmt: skip
-    return charts.lines(panels, columns=len(panels)) if panels[0].series else None
+    return _group("lines", [panel for panel in panels if panel.series])
 
 
-def wins(summary: Row) -> charts.Figure | None:
+def wins(summary: Row) -> Group | None:
     return _bars(
         *(
             Bars(
@@ -115,21 +130,19 @@ def wins(summary: Row) -> charts.Figure | None:
                 ("The judge", "wins_judge"),
             )
         ),
-        columns=2,
     )  # fmt: skip
 
 
-def passes(summary: Row) -> charts.Figure | None:
+def passes(summary: Row) -> Group | None:
     grade, words = (_by_model(summary, key) for key in ("grade", "words"))
     return _bars(
         Bars(title="Every criterion met", values=_by_model(summary, "passes")),
         Bars(title="The judge's grade", values=grade, unit="points, 1 to 7", dots=True),
         Bars(title="Reply length", values=words, unit="words", dots=True),
-        columns=3,
     )
 
 
-def metadata(summary: Row) -> charts.Figure | None:
+def metadata(summary: Row) -> Group | None:
     inappropriate = {name: 1.0 - share for name, share in _paper("fig4.appropriate").items()}
     return _bars(
         Bars(title="Fails the instruction", values=_flagged(summary, "fails_instruction")),
@@ -147,40 +160,42 @@ def metadata(summary: Row) -> charts.Figure | None:
         ),
         Bars(title="Hallucination, any prompt", values=_flagged(summary, "hallucination")),
         Bars(title="Denigrates", values=_flagged(summary, "denigrates")),
-        columns=3,
     )
 
 
-def reward(summary: Row) -> charts.Figure | None:
+def reward(summary: Row) -> Group | None:
     names = {
         "against_labeler": "Against one labeler",
         "against_judge": "Against the judge",
         "against_judge_large_gap": "Against the judge, large gaps",
     }
-    accuracies = entry(summary, "reward_model") or {}
+    accuracies = {
+        name: {**interval, "key": f"reward_model.{name}.mean"}
+        for name, interval in (entry(summary, "reward_model") or {}).items()
+    }
     paper = {"against_labeler": value("rm.accuracy.training") / 100}
     return _bars(
         Bars(
-            title="The reward model's accuracy", values=accuracies, unit="% of pairs", paper=paper,
-            line=0.5,
-        ),
-        columns=1,
-        names=names,
+            title="The reward model’s accuracy", values=accuracies, unit="% of pairs", paper=paper,
+            line=0.5, names=names,
+        )
     )  # fmt: skip
 
 
-def tax(summary: Row) -> charts.Figure | None:
+def tax(summary: Row) -> Group | None:
     panels = [
-        Bars(title=task.capitalize(), values=_by_model(summary, f"probes.{task}"), unit="% right")
+        Bars(
+            title=task.capitalize(),
+            values=_by_model(summary, f"probes.{task}"),
+            unit="% answered right",
+        )
         for task in tasks(summary)
     ]
     loss = _by_model(summary, "probes.corpus loss")
-    return _bars(
-        *panels, Bars(title="Corpus loss", values=loss, unit="nats a token", dots=True), columns=4
-    )
+    return _bars(*panels, Bars(title="Corpus loss", values=loss, unit="nats a token", dots=True))
 
 
-def harm(summary: Row) -> charts.Figure | None:
+def harm(summary: Row) -> Group | None:
     truthful = Bars(
         title="Truthful",
         values=_by_model(summary, "probes.truthfulness"),
@@ -195,19 +210,26 @@ def harm(summary: Row) -> charts.Figure | None:
         )
         for tone in TONES
     ]
-    return _bars(truthful, *toxic, columns=4)
+    return _bars(truthful, *toxic)
 
 
-def _bars(*panels: Bars, columns: int, **options: Any) -> charts.Figure | None:
-    present = [panel for panel in panels if panel.values]
-    return charts.bars(present, columns=columns, **options) if present else None
+def _bars(*panels: Bars) -> Group | None:
+    return _group("bars", to_one_end([panel for panel in panels if panel.values]))
+
+
+def _group(kind: str, panels: list[Any]) -> Group | None:
+    return Group(kind, panels) if panels else None
 
 
 def _by_model(summary: Row, key: str) -> dict[str, dict[str, float]]:
     """An interval of each model that has it."""
     names = PROBED if key.startswith("probes.") else MODELS
     found = {name: entry(summary, f"models.{name}.{key}") for name in names}
-    return {name: interval for name, interval in found.items() if interval}
+    return {
+        name: {**interval, "key": f"models.{name}.{key}.mean"}
+        for name, interval in found.items()
+        if interval
+    }
 
 
 def _flagged(summary: Row, flag: str) -> dict[str, dict[str, float]]:
@@ -217,7 +239,8 @@ def _flagged(summary: Row, flag: str) -> dict[str, dict[str, float]]:
         share = entry(summary, f"models.{name}.metadata.{flag}")
         if share is not None:
             count = entry(summary, f"models.{name}.passes.n")
-            out[name] = asdict(proportion(round(share * count), count))
+            interval = asdict(proportion(round(share * count), count))
+            out[name] = {**interval, "mean": share, "key": f"models.{name}.metadata.{flag}"}
     return out
 
 

@@ -33,6 +33,12 @@ class Comparison(NamedTuple):
     scores: list[float]
     agreement: dict[str, float]  # by labeler, over the pairs that neither ties
     others: float | None  # how often those labelers agree with one another
+    ranks: dict[str, list[int]]  # by labeler, where each completion was put
+
+    @property
+    def share(self) -> float | None:
+        """The mean of `agreement` over the labelers."""
+        return float(np.mean(list(self.agreement.values()))) if self.agreement else None
 
 
 def compare(line: Record, score: Score | None, labelers: Sequence[Labeler]) -> Comparison:
@@ -57,14 +63,51 @@ def compare(line: Record, score: Score | None, labelers: Sequence[Labeler]) -> C
         scores,
         {name: share for name, share in agreed.items() if share is not None},
         float(np.mean(among)) if among else None,
+        theirs,
     )
 
 
 def agreement(one: Sequence[int], other: Sequence[int]) -> float | None:
     """Over the pairs that neither ties, the share ordered alike; None if there are none (§3.4)."""
-    alike = [
+    alike, pairs = _alike(one, other)
+    return alike / pairs if pairs else None
+
+
+def most_alike(
+    rankings: Sequence[tuple[Sequence[int], dict[str, list[int]]]],
+) -> tuple[str, float, int] | None:
+    """Of several rankings, each with other people's by name: who orders most pairs alike.
+
+    Returns the name, the share and the pairs that neither ties, over all rankings together; None if
+    there are none.
+    """
+    counted: dict[str, tuple[int, int]] = {}
+    for one, theirs in rankings:
+        for name, other in theirs.items():
+            alike, pairs = _alike(one, other)
+            before = counted.get(name, (0, 0))
+            counted[name] = before[0] + alike, before[1] + pairs
+    shares = {name: (alike / pairs, pairs) for name, (alike, pairs) in counted.items() if pairs}
+    if not shares:
+        return None
+    name = max(shares, key=lambda name: (*shares[name], name))
+    return (name, *shares[name])
+
+
+def _alike(one: Sequence[int], other: Sequence[int]) -> tuple[int, int]:
+    """Pairs ordered alike, and pairs that neither ties."""
+    found = [
         (one[i] < one[j]) == (other[i] < other[j])
         for i, j in combinations(range(len(one)), 2)
         if one[i] != one[j] and other[i] != other[j]
     ]
-    return sum(alike) / len(alike) if alike else None
+    return sum(found), len(found)
+
+
+def standing(ranks: Sequence[int]) -> list[int]:
+    """The ranks as they were given where they can stand so, else the nearest that can.
+
+    A rank can stand between one more than the different ones above it and the number of all that
+    aren't below it: 1, 3, 3, 6, 6, 6 can, of 1, 5, 5, 6, 6, 6 the 5 has to become 3.
+    """
+    return [min(rank, sum(other <= rank for other in ranks)) for rank in ranks]

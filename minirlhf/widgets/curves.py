@@ -1,25 +1,24 @@
-"""The curves of a run: which metrics of which stage, drawn up to a step."""
+"""The curves of a run as numbers: which metrics of which stage, thinned, and what is new."""
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from minirlhf.report.charts import INK, MUTED, PALETTE, running_mean, thinned
-from minirlhf.widgets.pictures import FONT, canvas, drawable, dress, note
+from minirlhf.report.charts import running_mean
 from minirlhf.widgets.run_reader import Reader
+from minirlhf.widgets.words import say
 
 
 class Curve(NamedTuple):
     """One panel: a metric under its name in the log, and another that goes with it."""
 
-    title: str
+    name: str
+    """Its title and unit stand in labels.toml under it; of a stage of one's own, the metric's."""
     metric: str
-    unit: str
     validation: str = ""
     """A metric that is drawn as dots: a validation's, once an epoch."""
     chance: float | None = None
@@ -30,53 +29,36 @@ class Curve(NamedTuple):
 
 CURVES = {
     "ppo": (
-        Curve("Reward", "objective/score", "score"),
-        Curve("KL to the reference", "objective/kl", "nats a reply"),
-        Curve("Entropy", "objective/entropy", "nats a reply"),
-        Curve("Clip fraction", "ppo/policy/clipfrac", "share of tokens"),
-        Curve("Value fit", "ppo/val/var_explained", "explained variance"),
-        Curve("Pretraining loss", "ptx/loss", "nats a token"),
-        Curve("Reply length", "response/length", "tokens"),
+        Curve("reward", "objective/score"),
+        Curve("kl", "objective/kl"),
+        Curve("entropy", "objective/entropy"),
+        Curve("clip", "ppo/policy/clipfrac"),
+        Curve("value", "ppo/val/var_explained"),
+        Curve("ptx", "ptx/loss"),
+        Curve("length", "response/length"),
     ),
     "sft": (
-        Curve("Loss", "loss", "nats a token", "validation/loss"),
-        Curve("Gradient norm", "gradient_norm", "before clipping"),
-        Curve("Learning rate", "learning_rate", "", exact=True),
+        Curve("loss", "loss", "validation/loss"),
+        Curve("norm", "gradient_norm"),
+        Curve("rate", "learning_rate", exact=True),
     ),
     "reward": (
-        Curve("Loss (Eq. 1)", "loss", "nats a pair", "validation/loss", math.log(2)),
-        Curve("Accuracy", "accuracy", "share of pairs", "validation/accuracy", 0.5),
-        Curve("Gradient norm", "gradient_norm", "before clipping"),
+        Curve("ranking", "loss", "validation/loss", math.log(2)),
+        Curve("accuracy", "accuracy", "validation/accuracy", 0.5),
+        Curve("norm", "gradient_norm"),
     ),
 }
 CURVES["pretrain"] = CURVES["sft"]
-MOST = 6
-"""Panels of a picture."""
+POINTS = 400
+"""Points of a curve that the page gets at most: it has no more pixels."""
 SMOOTHED = 20
 """Points from which on a running mean is drawn over them."""
 
-
-def draw_curves(reader: Reader, now: int, title: str) -> tuple[Figure, list[str]]:
-    """Every metric that the run has logged, with its value at step ``now``."""
-    found = [curve for curve in curves(reader) if reader.series(curve.metric)[0]][:MOST]
-    columns = min(max(len(found), 1), 3)
-    rows = math.ceil(max(len(found), 1) / columns)
-    figure, grid = canvas(0.35 + 1.85 * rows, rows, columns, squeeze=False)
-    if any(_is_smoothed(curve, reader) for curve in found):
-        title += " · pale: each step, strong: running mean"
-    figure.suptitle(drawable(title), x=0.01, ha="left", fontsize=8.5, color=MUTED, fontfamily=FONT)
-    for axes, curve in zip(grid.ravel(), found, strict=False):
-        _draw(axes, curve, reader, now)
-    for axes in grid.ravel()[len(found) :]:
-        axes.set_axis_off()
-    if not found:
-        note(grid[0, 0], (0.5, 0.5), "no step yet", xycoords="axes fraction", ha="center")
-    values = []
-    for curve in found:
-        steps, ys = reader.series(curve.metric)
-        past = [y for step, y in zip(steps, ys, strict=True) if step <= now]
-        values.append(f"{curve.metric} {(past or ys)[-1]:.3g}")
-    return figure, values
+Numbers = dict[str, Any]
+"""One curve: ``metric``, ``title``, ``unit``, ``said`` (a phrase with a ``{value}``), ``x``, ``y``,
+``mean`` (or None), ``held`` (or None),
+``chance`` (or None) and ``turns``, each with ``step`` and ``words``.
+"""
 
 
 def curves(reader: Reader) -> tuple[Curve, ...]:
@@ -84,7 +66,17 @@ def curves(reader: Reader) -> tuple[Curve, ...]:
     if reader.stage in CURVES:
         return CURVES[reader.stage]
     names = [name for name in (reader.rows or [{}])[-1] if name not in ("step", "time")]
-    return tuple(Curve(name, name, "") for name in names)
+    return tuple(Curve(name, name) for name in names)
+
+
+def numbers(reader: Reader) -> list[Numbers]:
+    """Every curve that the run has logged, in the order in which they are shown."""
+    said = [{"step": step, "words": words} for step, words in turns(reader)]
+    return [
+        _numbers(curve, reader, said)
+        for curve in curves(reader)
+        if _series(reader, curve.metric)[0]
+    ]
 
 
 def turns(reader: Reader) -> list[tuple[int, str]]:
@@ -98,49 +90,91 @@ def turns(reader: Reader) -> list[tuple[int, str]]:
     return found
 
 
-def _is_smoothed(curve: Curve, reader: Reader) -> bool:
-    return not curve.exact and len(reader.series(curve.metric)[0]) > SMOOTHED
+def _numbers(curve: Curve, reader: Reader, said: list[dict[str, Any]]) -> Numbers:
+    steps, values = _series(reader, curve.metric)
+    planned = _planned(reader, steps)
+    mean = None
+    if not curve.exact and planned > SMOOTHED:
+        mean = running_mean(np.asarray(values, dtype=float), max(3, planned // 25)).tolist()
+    kept = thinned(len(steps))
+    held = _series(reader, curve.validation) if curve.validation else ([], [])
+    title = _said(f"desk.curve.{curve.name}", curve.name)
+    return {
+        "metric": curve.metric,
+        "title": title,
+        "unit": _said(f"desk.unit.{curve.name}", ""),
+        "said": _said(
+            f"desk.said.{curve.name}", say("desk.said_other", name=title, value="{value}")
+        ),
+        "chance": curve.chance,
+        "x": [steps[at] for at in kept],
+        "y": _rounded(values[at] for at in kept),
+        "mean": mean and _rounded(mean[at] for at in kept),
+        "held": {"x": held[0], "y": _rounded(held[1])} if held[0] else None,
+        "turns": said,
+    }
 
 
-def _draw(axes: Axes, curve: Curve, reader: Reader, now: int) -> None:
-    color, place = _color(reader), axes.get_subplotspec()
-    steps, values = map(np.asarray, reader.series(curve.metric))
-    dots = {"marker": "o", "markersize": 2.5} if len(steps) <= SMOOTHED else {}
-    if curve.chance is not None:
-        axes.axhline(curve.chance, color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)))
-        note(axes, (1.0, curve.chance), "chance", xytext=(0, 2), textcoords="offset points",
-             xycoords=axes.get_yaxis_transform(), fontsize=7, color=MUTED, ha="right")  # fmt: skip
-    if _is_smoothed(curve, reader):
-        axes.plot(*thinned(steps, values), color=color, alpha=0.25, linewidth=0.8)
-        values = running_mean(values, max(3, len(values) // 25))
-    axes.plot(*thinned(steps, values), color=color, alpha=0.3, linewidth=1.4, **dots)
-    past = steps <= now
-    if past.any():
-        axes.plot(*thinned(steps[past], values[past]), color=color, linewidth=1.6, **dots)
-        end = steps[past][-1:], values[past][-1:]
-        axes.plot(*end, color=color, marker="o", markersize=4.5, clip_on=False, zorder=5)
-    held_out = reader.series(curve.validation) if curve.validation else ([], [])
-    if held_out[0]:
-        axes.plot(
-            *held_out, color=INK, linewidth=1, linestyle=(0, (2, 2)), marker="D", markersize=4,
-            clip_on=False, zorder=4,
-        )  # fmt: skip
-        note(axes, (held_out[0][-1], held_out[1][-1]), "held out", xytext=(-4, 7), ha="right",
-             textcoords="offset points", fontsize=7.5)  # fmt: skip
-    unit = "iterations" if reader.stage == "ppo" else "steps"
-    dress(axes, curve.title, unit, curve.unit, integers=True)
-    axes.set_xlim(steps[0] - 0.5, max(steps[-1], steps[0] + 1) + 0.5)
-    for step, words in turns(reader):
-        axes.axvline(step - 0.5, color=MUTED, linewidth=0.9, linestyle=(0, (3, 2)))
-        if place.num1 == 0:
-            note(axes, (step - 0.5, 0.98), words, xycoords=axes.get_xaxis_transform(),
-                 xytext=(2, 0), textcoords="offset points", fontsize=7, va="top")  # fmt: skip
+def _planned(reader: Reader, steps: Sequence[int]) -> int:
+    """Points that the curve will have: what is drawn while a run grows depends on it alone."""
+    if reader.total and steps[-1] > 0:
+        return max(round(len(steps) * reader.total / steps[-1]), len(steps))
+    return 1 << (len(steps) - 1).bit_length()
 
 
-def _color(reader: Reader) -> str:
-    """That of the model which the run makes; a reward model is drawn in ink."""
-    if reader.stage == "ppo":
-        return PALETTE["ppo-ptx" if reader.config.get("ptx_gamma") else "ppo"]
-    if reader.stage == "sft":
-        return PALETTE["initial" if reader.config.get("pretrain_mix") else "sft"]
-    return PALETTE["base"] if reader.stage == "pretrain" else INK
+def thinned(count: int, most: int = POINTS) -> list[int]:
+    """Places of at most ``most`` points, or one more, of ``count``: every 1st, 2nd, 4th … and the
+    last. While ``count`` grows, few of them change.
+    """
+    stride = 1 << max(math.ceil(math.log2(max(count, 1) / most)), 0)
+    kept = list(range(0, count, stride))
+    return kept if not kept or kept[-1] == count - 1 else [*kept, count - 1]
+
+
+def _said(key: str, otherwise: str) -> str:
+    """A label as it stands, with its ``{value}`` to be put in."""
+    return say(key, value="{value}") if key in say else otherwise
+
+
+def _series(reader: Reader, metric: str) -> tuple[list[int], list[float]]:
+    """Steps and values, without those that are no number: they can't be sent, nor drawn."""
+    pairs = [pair for pair in zip(*reader.series(metric), strict=True) if math.isfinite(pair[1])]
+    return [step for step, _ in pairs], [value for _, value in pairs]
+
+
+def _rounded(values: Iterable[float]) -> list[float]:
+    """Six figures: what the page can show."""
+    return [float(f"{value:.6g}") for value in values]
+
+
+# -------------------------------------------------------------------------------------- what is new
+
+CONSTANT = ("metric", "title", "unit", "said", "chance")
+LINES = ("x", "y", "mean")
+
+
+def news(before: list[Numbers], now: list[Numbers]) -> list[dict[str, Any]] | None:
+    """Of each curve what the page hasn't got: lines, all ``from`` one place on; ``held`` and
+    ``turns`` as they are. None where the curves are others, so that they have to be sent whole.
+    """
+    if len(before) != len(now):
+        return None
+    found = []
+    for old, new in zip(before, now, strict=True):
+        if any(old[name] != new[name] for name in CONSTANT) or (
+            (old["mean"] is None) != (new["mean"] is None)
+        ):
+            return None
+        lines = [name for name in LINES if new[name] is not None]
+        start = min(common(old[name], new[name]) for name in lines)
+        added = {name: new[name][start:] for name in lines}
+        found.append({"from": start, **added, "held": new["held"], "turns": new["turns"]})
+    return found
+
+
+def common(before: Sequence[Any], now: Sequence[Any]) -> int:
+    """How many of the first items two sequences share."""
+    pairs = zip(before, now, strict=False)
+    return next(
+        (at for at, (old, new) in enumerate(pairs) if old != new), min(len(before), len(now))
+    )

@@ -1,25 +1,29 @@
-"""The labeling desk (B.5): rank samples of a prompt, with ties; grades and flags if you like."""
+"""The labeling desk (B.5): put the samples of a prompt into tiers; grades and flags if you like."""
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import ipywidgets as parts
 import numpy as np
-from matplotlib.axes import Axes
+import traitlets
 from matplotlib.figure import Figure
 
 from minirlhf.data.files import written_whole
 from minirlhf.data.records import Record, read_jsonl, write_jsonl
 from minirlhf.errors import MinirlhfError
-from minirlhf.report.charts import GRID, INK, PALETTE
-from minirlhf.report.examples import order
-from minirlhf.widgets.base import Board, alert, button, chip, close_all, row, say, text
-from minirlhf.widgets.comparison import Comparison, Labeler, Score, compare
-from minirlhf.widgets.pictures import GOOD, PAPER, canvas, dress, note
+from minirlhf.widgets.comparison import (
+    Comparison,
+    Labeler,
+    Score,
+    compare,
+    most_alike,
+    standing,
+)
+from minirlhf.widgets.label_picture import draw_ranking
+from minirlhf.widgets.live_widget import LiveWidget
+from minirlhf.widgets.words import say
 
 FLAGS = (
     "fails_instruction",
@@ -35,9 +39,11 @@ FLAGS = (
     "moral_judgment",
 )
 """Table 3's questions that are answered by yes or no."""
+MARKS = 8
+"""Prompts whose marks are shown, at most: those around the one that is open."""
 
 
-class LabelingDesk(Board):
+class LabelingDesk(LiveWidget):
     """Rank the completions of one prompt after the other and save them as JSONL.
 
     ``tasks`` are records with ``prompt`` and ``completions`` (two to nine of each). Each saved line
@@ -45,6 +51,29 @@ class LabelingDesk(Board):
     where given, ``likert`` and ``flags`` by completion. ``score`` is a reward model, ``labelers``
     are other people to compare with.
     """
+
+    scripts = ("tiers.js", "label_extras.js", "label_result.js", "labeling_desk.js")
+    styles = ("labeling_desk.css",)
+    speaks = ("labeling",)
+
+    task = traitlets.Dict().tag(sync=True)
+    """``prompt`` and ``completions`` that are on the desk."""
+    number = traitlets.Int(0).tag(sync=True)
+    """Which of the tasks that is, from 0."""
+    total = traitlets.Int(0).tag(sync=True)
+    ranks = traitlets.List().tag(sync=True)
+    """A tier for each completion, 1 the best; None for one that isn't ranked yet."""
+    likert = traitlets.List().tag(sync=True)
+    """A grade from 1 to 7 for each, or None."""
+    flags = traitlets.List().tag(sync=True)
+    """Those of `FLAGS` that hold, for each."""
+    questions = traitlets.List(list(FLAGS)).tag(sync=True)
+    saved = traitlets.Unicode().tag(sync=True)
+    """Where it was saved, in a sentence; empty once it is moved again."""
+    result = traitlets.Dict().tag(sync=True)
+    """What the others say of the saved ranking; see `_told`."""
+    streak = traitlets.Dict().tag(sync=True)
+    """A mark for each prompt, and ``words`` that sum them up."""
 
     def __init__(
         self,
@@ -54,51 +83,46 @@ class LabelingDesk(Board):
         score: Score | None = None,
         labelers: Sequence[Labeler] = (),
     ):
-        super().__init__()
         self.tasks = [
             {"prompt": task["prompt"], "completions": list(task["completions"])} for task in tasks
         ]
         if not self.tasks or any(not 2 <= len(t["completions"]) <= 9 for t in self.tasks):
             raise MinirlhfError("The labeling desk needs tasks of two to nine completions each.")
         self.path, self.score, self.labelers = Path(path), score, list(labelers)
-        self.saved = self._read()
-        self.at = 0
-        self.prompt, self.status = parts.HTML(), parts.HTML()
-        self.back = button(say("labeling.back"), "arrow-left")
-        self.save = button(say("labeling.save"), "check")
-        self.on = button(say("labeling.next"), "arrow-right")
-        self.back.on_click(lambda _: self.open(self.at - 1))
-        self.on.on_click(lambda _: self.open(self.at + 1))
-        self.save.on_click(self._save)
-        self.samples = parts.VBox()
-        self.result = parts.HTML()
-        self.ranks: list[parts.ToggleButtons] = []
-        self.likert: list[parts.Dropdown] = []
-        self.flags: list[list[parts.Checkbox]] = []
+        self.lines = self._read()
         self._compared: dict[tuple[str, ...], tuple[list[int], Comparison]] = {}
-        self._fill()
-        self.arrange(
-            self.prompt, self.samples, row(self.back, self.save, self.on, self.status), self.result,
-            self.image, self.caption,
-        )  # fmt: skip
+        super().__init__(total=len(self.tasks))
+        self.turn_to(0)
 
-    @property
-    def task(self) -> dict[str, Any]:
-        return self.tasks[self.at]
+    def turn_to(self, number: int) -> None:
+        """Go to another prompt, counted from 0."""
+        task = self.tasks[number]
+        kept = self._line(task) or {}
+        none = [None] * len(task["completions"])
+        flags = [[name for name in FLAGS if given.get(name)] for given in kept.get("flags") or []]
+        with self.hold_sync():
+            self.task, self.number = task, number
+            self.ranks = kept.get("ranks") or none
+            self.likert = kept.get("likert") or none
+            self.flags = flags or [[] for _ in none]
+            self.saved = ""
+            self._show()
 
-    def open(self, at: int) -> None:
-        """Go to another prompt."""
-        self.at = at
-        self._fill()
-        self.refresh()
+    act_turn_to = turn_to
 
-    def ranking(self) -> list[int] | None:
-        """The ranks chosen, counted densely from 1; None while one is missing."""
-        chosen = [part.value for part in self.ranks]
-        if None in chosen:
-            return None
-        order = sorted(set(chosen))
-        return [order.index(rank) + 1 for rank in chosen]
+    @traitlets.validate("ranks")
+    def _right(self, proposal: dict[str, Any]) -> list[int | None]:
+        ranks, count = proposal["value"], len(self.task.get("completions", ()))
+        known = {None, *range(1, count + 1)}
+        if len(ranks) != count or any(isinstance(r, bool) or r not in known for r in ranks):
+            raise traitlets.TraitError(f"{ranks} are no tiers of {count} completions.")
+        return ranks
+
+    @traitlets.observe("ranks", "likert", "flags")
+    def _moved(self, _: Any) -> None:
+        self.saved = ""
+
+    # ------------------------------------------------------------------------------------ the file
 
     def _read(self) -> list[dict[str, Any]]:
         """What the file holds, whoever wrote it."""
@@ -106,127 +130,97 @@ class LabelingDesk(Board):
             return []
         return read_jsonl(self.path, "rankings", may_be_empty=True)
 
-    # ------------------------------------------------------------------------------------ the sheet
-
-    def _fill(self) -> None:
-        """The parts of one prompt, with what was saved of it."""
-        task, K = self.task, len(self.task["completions"])
-        kept = self._line() or {}
-        ranks = kept.get("ranks") or [None] * K
-        self.ranks, self.likert, self.flags, rows = [], [], [], []
-        for k, completion in enumerate(task["completions"]):
-            rank = parts.ToggleButtons(
-                options=list(range(1, K + 1)), value=ranks[k], description=say("labeling.rank"),
-                style={"button_width": "34px", "description_width": "70px"},
-                layout={"width": "auto"},
-            )  # fmt: skip
-            grade = parts.Dropdown(
-                options=[("–", 0), *((str(n), n) for n in range(1, 8))],
-                value=(kept.get("likert") or [None] * K)[k] or 0,
-                description=say("labeling.likert"), style={"description_width": "70px"},
-                layout={"width": "150px"},
-            )  # fmt: skip
-            given = (kept.get("flags") or [{}] * K)[k]
-            boxes = [
-                parts.Checkbox(
-                    value=bool(given.get(flag)),
-                    description=say(f"labeling.{flag}"),
-                    indent=False,
-                    layout={"width": "230px"},
-                )
-                for flag in FLAGS
-            ]
-            folded = parts.Accordion([row(*boxes)], selected_index=None)
-            folded.set_title(0, say("labeling.flags", number=k + 1))
-            head = parts.HTML(chip(f"y{k + 1}") + text(completion))
-            rows.append(parts.VBox([head, row(rank, grade), folded], layout={"margin": "0 0 8px"}))
-            self.ranks.append(rank)
-            self.likert.append(grade)
-            self.flags.append(boxes)
-        for part in self.ranks:
-            part.observe(self._count, "value")
-        before, self.samples.children = self.samples.children, rows
-        for part in before:
-            close_all(part)
-        number = say("labeling.number", number=self.at + 1, total=len(self.tasks))
-        self.prompt.value = f"<b>{html.escape(number)}</b>{text(task['prompt'])}"
-        self.back.disabled, self.on.disabled = self.at == 0, self.at == len(self.tasks) - 1
-        self._count()
-
-    def _count(self, _: Any = None) -> None:
-        left = sum(part.value is None for part in self.ranks)
-        self.save.disabled = left > 0
-        self.status.value = html.escape(
-            say("labeling.left", count=left) if left else say("labeling.ready")
-        )
-
-    def _line(self) -> dict[str, Any] | None:
+    def _line(self, task: dict[str, Any]) -> dict[str, Any] | None:
         """What was saved of this prompt with these completions."""
         same = ("prompt", "completions")
-        found = [line for line in self.saved if all(line[n] == self.task[n] for n in same)]
+        found = [line for line in self.lines if all(line[n] == task[n] for n in same)]
         return found[-1] if found else None
 
-    def _save(self, _: Any) -> None:
-        ranks = self.ranking()
-        if ranks is None:
-            return
+    def act_save(self) -> None:
+        """Keep the ranking as it is given, in place of an earlier one of this prompt."""
+        self.saved = ""
+        if None in self.ranks:
+            raise MinirlhfError(say("labeling.left", count=self.ranks.count(None)))
+        ranks = standing(self.ranks)
         line: dict[str, Any] = {**self.task, "ranks": ranks, "labeler": "you"}
-        if any(part.value for part in self.likert):
-            line["likert"] = [part.value or None for part in self.likert]
-        flags = [
-            {flag: True for flag, box in zip(FLAGS, boxes, strict=True) if box.value}
-            for boxes in self.flags
-        ]
-        if any(flags):
-            line["flags"] = flags
+        if any(self.likert):
+            line["likert"] = list(self.likert)
+        if any(self.flags):
+            line["flags"] = [dict.fromkeys(names, True) for names in self.flags]
         try:
-            self.saved = self._read()  # another desk may have saved there meanwhile
-            before = self._line()
-            self.saved = [other for other in self.saved if other is not before] + [line]
+            self.lines = self._read()  # another desk may have saved there meanwhile
+            before = self._line(self.task)
+            self.lines = [other for other in self.lines if other is not before] + [line]
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with written_whole(self.path) as partial:
-                write_jsonl(partial, self.saved)
+                write_jsonl(partial, self.lines)
         except (OSError, MinirlhfError) as error:
-            self.status.value = alert(f"{self.path}: {getattr(error, 'strerror', error)}")
-            return
-        self.status.value = chip(say("labeling.saved", path=self.path.name), GOOD)
-        self.refresh()
+            raise MinirlhfError(f"{self.path}: {getattr(error, 'strerror', error)}") from None
+        closed = ranks != self.ranks
+        with self.hold_sync():
+            self.ranks = ranks
+            self.saved = say("labeling.closed" if closed else "labeling.saved", path=self.path.name)
+            self._show()
 
     # ------------------------------------------------------------------------------------ compared
 
     def compare(self) -> Comparison | None:
         """The saved ranking of this prompt against reward model and labelers; None without one."""
-        line = self._line()
-        if line is None:
-            return None
+        line = self._line(self.task)
+        return None if line is None else self._comparison(line)
+
+    def _comparison(self, line: dict[str, Any]) -> Comparison:
         task, ranks = (line["prompt"], *line["completions"]), line["ranks"]
         if task not in self._compared or self._compared[task][0] != ranks:
             self._compared[task] = ranks, compare(line, self.score, self.labelers)
         return self._compared[task][1]
 
-    def texts(self) -> list[tuple[str, str]]:
-        """The prompt, and its completions with the ranks that were saved."""
-        ranks = (self._line() or {}).get("ranks")
-        marks = [
-            f"y{k + 1}" + (f" · rank {ranks[k]}" if ranks else "") for k in range(len(self.ranks))
-        ]
-        said = zip(marks, self.task["completions"], strict=True)
-        return [(self.task["prompt"], ""), *said]
+    def _show(self) -> None:
+        """Bring up to date what the others say."""
+        compared, line = self.compare(), self._line(self.task)
+        self.result = {} if compared is None else self._told(compared, line["ranks"])
+        lines = [self._line(task) for task in self.tasks]
+        marks = [self._mark(line) for line in lines]
+        done = sum(mark != "open" for mark in marks)
+        words = say("labeling.done", done=done, total=len(marks))
+        if (row := _row(marks)) > 1:
+            words = say("labeling.streak", done=done, total=len(marks), row=row)
+        first = max(min(self.number - MARKS // 2, len(marks) - MARKS), 0)
+        self.streak = {"marks": marks[first : first + MARKS], "first": first, "words": words}
 
-    def draw(self) -> tuple[Figure, str]:
-        """Reward-model scores by your rank, and how often each labeler agrees with you."""
-        compared = self.compare()
-        if self.score is None and not self.labelers:
-            return self._draw_alone()
-        figure, (left, right) = canvas(2.7, 1, 2)
-        self._draw_scores(left, compared)
-        self._draw_agreement(right, compared)
-        if compared is None:
-            self.result.value = ""
-            return figure, say("labeling.empty")
-        words = []
+    def _mark(self, line: dict[str, Any] | None) -> str:
+        """``open``, ``saved``, or ``tuned``: the labelers agree with you as with one another."""
+        if line is None:
+            return "open"
+        compared = self._comparison(line)
+        chance = 0.5 if compared.others is None else compared.others
+        return "tuned" if compared.share is not None and compared.share >= chance else "saved"
+
+    def _told(self, compared: Comparison, ranks: list[int]) -> dict[str, Any]:
+        """What the page draws of a saved ranking: by completion how many labelers gave it each rank
+        (``others``), the reward model's ``scores``, ``agreement`` by labeler, its ``mean`` and that
+        ``among`` them; and all in ``sentences``.
+        """
+        places = range(1, len(ranks) + 1)
+        counted = [
+            [sum(theirs[k] == rank for theirs in compared.ranks.values()) for rank in places]
+            for k in range(len(ranks))
+        ]
+        told: dict[str, Any] = {"sentences": self._sentences(compared)}
+        if compared.ranks or compared.scores:
+            told |= {"ranks": ranks, "others": counted, "scores": compared.scores}
+            told |= {"agreement": compared.agreement, "mean": compared.share}
+            told["among"] = compared.others
+        return told
+
+    def _sentences(self, compared: Comparison) -> list[str]:
+        found = []
+        if compared.share is not None:
+            found.append(say("labeling.agreement", share=f"{compared.share:.0%}"))
+        if compared.others is not None:
+            found.append(say("labeling.others", share=f"{compared.others:.0%}"))
         if compared.loss is not None:
-            words.append(
+            found.append(
                 say(
                     "labeling.loss",
                     loss=f"{compared.loss:.3f}",
@@ -235,62 +229,41 @@ class LabelingDesk(Board):
                     pairs=compared.pairs,
                 )
             )
-        if compared.agreement:
-            share = float(np.mean(list(compared.agreement.values())))
-            words.append(say("labeling.agreement", share=f"{share:.0%}"))
-        if compared.others is not None:
-            words.append(say("labeling.others", share=f"{compared.others:.0%}"))
-        words = " ".join(words) or say("labeling.ties")
-        self.result.value = f'<div role="status">{html.escape(words)}</div>'
-        return figure, words
+        if (found or not compared.scores) and (most := self.alike()):
+            name, share, pairs = most
+            found.append(say("labeling.most", name=name, share=f"{share:.0%}", pairs=pairs))
+        if found or not (self.labelers or self.score):
+            return found or [say("labeling.kept")]
+        return [say("labeling.ties")]
 
-    def _draw_alone(self) -> tuple[Figure, str]:
-        """Nobody to compare with: the order that was saved, in a line."""
-        figure, axes = canvas(0.5)
-        axes.set_axis_off()
-        ranks = (self._line() or {}).get("ranks")
+    def alike(self) -> tuple[str, float, int] | None:
+        """The labeler who agrees with you most over all you saved here, the share, and of how many
+        pairs; None before there are any.
+        """
+        lines = [line for task in self.tasks if (line := self._line(task))]
+        return most_alike([(line["ranks"], self._comparison(line).ranks) for line in lines])
+
+    # ------------------------------------------------------------------------------------- the copy
+
+    @property
+    def words(self) -> str:
+        """What the others say, or that nothing is saved."""
+        return " ".join(self.result.get("sentences", ())) or say("labeling.empty")
+
+    def draw(self) -> Figure:
+        """The tiers; beneath, where the others put each, and who agrees."""
+        return draw_ranking(self.ranks, self.result)
+
+    def texts(self) -> list[tuple[str, str]]:
+        """The prompt, and its completions."""
         names = [f"y{k + 1}" for k in range(len(self.ranks))]
-        said = " ".join(order(ranks, names)) if ranks else "rank and save"
-        note(axes, (0.0, 0.5), said, va="center", fontsize=10)
-        self.result.value = ""
-        return figure, said if ranks else say("labeling.empty")
+        return [
+            (self.task["prompt"], ""),
+            *zip(names, self.task["completions"], strict=True),
+        ]
 
-    def _draw_scores(self, axes: Axes, compared: Comparison | None) -> None:
-        dress(axes, "The reward model, by your rank", "your rank (1 is best)", "score")
-        if compared is None or not compared.scores:
-            note(axes, (0.5, 0.5), "rank and save" if compared is None else "no reward model",
-                 xycoords="axes fraction", ha="center")  # fmt: skip
-            axes.set(xticks=[], yticks=[])
-            return
-        ranks = self._line()["ranks"]
-        axes.scatter(ranks, compared.scores, s=42, color=INK, zorder=3)
-        names: dict[tuple, list[str]] = {}
-        for k, place in enumerate(zip(ranks, compared.scores, strict=True)):
-            names.setdefault(place, []).append(f"y{k + 1}")
-        for place, shared in names.items():
-            note(axes, place, " ".join(shared), xytext=(6, 3), textcoords="offset points")
-        axes.set_xticks(range(1, max(ranks) + 1))
-        axes.set_xlim(0.6, max(ranks) + 0.7)
-        axes.margins(y=0.15)
 
-    def _draw_agreement(self, axes: Axes, compared: Comparison | None) -> None:
-        dress(axes, "Labelers who agree with you", "share of pairs that neither ties, %", "")
-        axes.grid(visible=False)
-        if compared is None or not compared.agreement:
-            axes.set(xticks=[], yticks=[])
-            return
-        shares = np.sort([100 * share for share in compared.agreement.values()])
-        axes.barh(np.arange(len(shares)), shares, height=0.7, color=PALETTE["sft"])
-        axes.set_yticks([])
-        axes.set_ylabel(f"{len(shares)} labelers")
-        axes.set(xlim=(0, 108), ylim=(-1.6, len(shares) + 0.6))  # below and above: the labels
-        axes.axvline(50, color=GRID, linewidth=1, zorder=0)
-        for share, label, place, style in (
-            (float(shares.mean()), "with you", -1.0, "-"),
-            (100 * (compared.others or np.nan), "with one another", len(shares), (0, (3, 2))),
-        ):
-            if np.isfinite(share):
-                axes.axvline(share, color=INK, lw=1.1, linestyle=style)
-                note(axes, (share, place), f" {label} {share:.0f} ", va="center", fontsize=7.5,
-                     ha="right" if share > 50 else "left",
-                     bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0})  # fmt: skip
+def _row(marks: list[str]) -> int:
+    """How many prompts in a row, up to the last one saved, are in tune."""
+    saved = [mark for mark in marks if mark != "open"]
+    return next((at for at, mark in enumerate(reversed(saved)) if mark != "tuned"), len(saved))

@@ -25,6 +25,8 @@ from minirlhf.widgets.run_reader import LIVE, Reader
 STAGES = ("pretrain", "sft", "rm", "ppo")
 _started: dict[Path, subprocess.Popen] = {}
 """This kernel's own processes, by folder."""
+_since: dict[Path, float] = {}
+"""When they were started, by a clock that only goes on."""
 
 
 class Job:
@@ -46,6 +48,12 @@ class Job:
         return process is not None and process.poll() is None
 
     @property
+    def seconds(self) -> float | None:
+        """How long ago this kernel started the process; None if it didn't."""
+        begun = _since.get(self.folder.resolve())
+        return None if begun is None else time.monotonic() - begun
+
+    @property
     def is_live(self) -> bool:
         return self.is_starting or self.reader.state in LIVE
 
@@ -65,6 +73,7 @@ class Job:
                 **_apart(),
             )
         _started[self.folder.resolve()] = process
+        _since[self.folder.resolve()] = time.monotonic()
 
     def wait(self, timeout: float | None = None) -> None:
         """Return when nobody works at the run any more, or after ``timeout`` seconds.

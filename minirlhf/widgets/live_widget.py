@@ -22,8 +22,8 @@ A kind of widget is three things.
    ``act_…``: its sentence shows up as ``problem``. ``busy`` says what is being done, if it takes
    long. Nothing else is needed for errors, waiting, the copy, or words in two languages.
 
-2. ``page/coin.js``, plain JavaScript of at most 300 lines. `common.js` has the tools: read it
-   first, it is short. It ends in
+2. ``page/coin.js``, plain JavaScript of at most 300 lines. `elements.js` and `common.js` have
+   the tools: read them first, they are short. It ends in
 
         export default widget((view) => {
           const figure = make("svg", { role: "group", "aria-label": view.say("coin.title") });
@@ -87,7 +87,7 @@ class LiveWidget(anywidget.AnyWidget):
     def __init_subclass__(cls, **options: Any) -> None:
         if "scripts" in cls.__dict__:  # anywidget makes a class of every instance
             look = f"const DESIGN = {json.dumps(design())};\n"  # once on a page, before the rest
-            cls._esm = look + joined("common.js", *cls.scripts)
+            cls._esm = look + joined("elements.js", "common.js", *cls.scripts)
             cls._css = joined("widgets.css", *cls.styles)
         super().__init_subclass__(**options)
 
@@ -130,8 +130,8 @@ class LiveWidget(anywidget.AnyWidget):
 
     def _ipython_display_(self, **_: Any) -> None:
         view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
-        shown = {"application/vnd.jupyter.widget-view+json": view, "text/plain": self.words}
-        display(shown, raw=True)
+        # where no widget shows, the copy says it all
+        display({"application/vnd.jupyter.widget-view+json": view, "text/plain": ""}, raw=True)
         self._still = Still()
         self._still.show(*bundle(self))
 

@@ -21,9 +21,6 @@ WIDTH = 6.4
 """Inches of a picture: on a narrow page it is shrunk, so its letters begin a little larger."""
 PAPER = "#ffffff"
 FONT, MONO = "DejaVu Sans", "DejaVu Sans Mono"
-GOOD, BAD = ("#0d5c38", "#d9f2e4"), ("#8c2b0c", "#fbe3da")
-"""Foreground and background of what went well, and of what didn't."""
-NEUTRAL = (INK, "#e9ebee")
 _LINE, _BOLD, _LINES = 96, 84, 6
 """Characters of a line, and lines of a text, beneath a picture."""
 _FOOT = 0.16
@@ -50,9 +47,9 @@ def dress(axes: Axes, title: str = "", x: str = "", y: str = "", *, integers: bo
     """Title, labels and lines of one panel, whatever the reader's own settings are."""
     axes.set_facecolor(PAPER)
     font = {"fontfamily": FONT}
-    axes.set_title(title, loc="left", fontsize=9, fontweight="bold", color=INK, **font)
-    axes.set_xlabel(x, loc="left", fontsize=8, color=MUTED, **font)
-    axes.set_ylabel(y, fontsize=8, color=MUTED, **font)
+    axes.set_title(drawable(title), loc="left", fontsize=9, fontweight="bold", color=INK, **font)
+    axes.set_xlabel(drawable(x), loc="left", fontsize=8, color=MUTED, **font)
+    axes.set_ylabel(drawable(y), fontsize=8, color=MUTED, **font)
     axes.set_axisbelow(True)
     axes.grid(visible=True, axis="y", color=GRID, linewidth=0.6, linestyle="-")
     axes.grid(visible=False, axis="x")

@@ -91,6 +91,10 @@ class Reader:
         steps = [known for known in self._samples if known <= step]
         return self._samples[max(steps)] if steps else []
 
+    def groups(self) -> list[list[Any]]:
+        """Every step that has sampled texts, with them: ``[step, samples]``."""
+        return [[step, texts] for step, texts in sorted(self._samples.items())]
+
     def control(self) -> dict[str, Any]:
         """What ``control.json`` says, as far as a run would obey it."""
         control = _read_json(self.folder / "control.json")

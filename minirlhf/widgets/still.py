@@ -34,6 +34,20 @@ class Shown(Protocol):
     def leave_picture(self) -> None: ...
 
 
+_CHILD = ".jp-OutputArea-child"
+MARK = "minirlhf-copied"
+"""A class that only `AFTER` has."""
+AFTER = (
+    f'<style class="{MARK}">'
+    f"{_CHILD}:has(.{MARK}), "
+    f"{_CHILD}:has(+ {_CHILD} + {_CHILD} .{MARK}):not(:has(.minirlhf)) {{ display: none; }}"
+    "</style>"
+)
+"""What stands behind a copy: where no kernel runs, a notebook has "Loading widget", an error or the
+words once more in place of the live view, two outputs before this one, and needn't show them.
+"""
+
+
 class Still:
     """An output that can be replaced from any thread."""
 
@@ -42,6 +56,7 @@ class Still:
 
     def show(self, data: dict[str, Any], metadata: dict[str, Any]) -> None:
         self.handle = display(data, raw=True, metadata=metadata, display_id=True)
+        display({"text/html": AFTER}, raw=True)
 
     def update(self, data: dict[str, Any], metadata: dict[str, Any]) -> None:
         if self.handle is not None:  # there is none outside of IPython

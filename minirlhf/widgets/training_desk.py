@@ -2,216 +2,212 @@
 
 It knows nothing but the folder (`control.json` is how it speaks, the log is how it is answered), so
 a run of this notebook, of another one and of a terminal are the same to it, and so is one that
-ended long ago: the slider goes back through the steps.
+ended long ago. The page draws; it is sent numbers, and of a run that goes on the new ones alone.
 """
 
 from __future__ import annotations
 
-import html
-import math
 import threading
 from pathlib import Path
 from typing import Any
 
-import ipywidgets as parts
+import traitlets
 from matplotlib.figure import Figure
 
+from minirlhf import shipped
+from minirlhf.errors import MinirlhfError
 from minirlhf.lesson import on_colab
-from minirlhf.widgets.base import Board, alert, button, card, cards, chip, row, say, slider
-from minirlhf.widgets.curves import draw_curves
+from minirlhf.report.charts import INK, PALETTE
+from minirlhf.widgets.curves import Numbers, common, news, numbers, thinned
+from minirlhf.widgets.desk_picture import draw_curves
 from minirlhf.widgets.launch import Job
-from minirlhf.widgets.notebook_kernel import Pulse, cell, stay
-from minirlhf.widgets.pictures import BAD, GOOD, NEUTRAL
+from minirlhf.widgets.live_widget import LiveWidget, sentence
+from minirlhf.widgets.notebook_kernel import Cell, Pulse, cell, stay
 from minirlhf.widgets.run_reader import LIVE, Reader
+from minirlhf.widgets.run_state import about
+from minirlhf.widgets.words import say
 
-ENDED = {"finished": GOOD, "interrupted": BAD, "stopped": BAD}
+GROUPS = 128
+"""Steps whose samples the page gets at most."""
+FIRST = 2
+"""Curves that are described in words; the page shows as many before it is asked for more."""
 _shown: list[TrainingDesk] = []
 """The desks on the page: running a cell again replaces those that it showed."""
 
 
-class TrainingDesk(Board):
+class TrainingDesk(LiveWidget):
     """Curves, sample texts and the levers of the run in ``folder``, live or in replay.
 
     ``folder`` may also be the `Job` that `start` returns: the desk can then let a run that was
-    stopped go on. ``note`` says in the picture's title where the run comes from (default: live or
-    finished). The folder is looked at every ``interval`` seconds.
+    stopped go on. ``note`` says where the run comes from (default: live or recorded). ``ghost`` is
+    the folder of another run, such as a shipped one, whose curves are drawn behind, and whose
+    replies to the same prompts are compared. The folder is looked at every ``interval`` seconds.
     """
 
+    scripts = (
+        "curve_panel.js", "changed_words.js", "desk_head.js", "desk_samples.js", "training_desk.js",
+    )  # fmt: skip
+    styles = ("training_desk.css",)
+    speaks = ("desk",)
     source = ""  # the picture's title says it
 
-    def __init__(self, folder: str | Path | Job, *, note: str = "", interval: float = 1.0):
-        super().__init__()
+    run = traitlets.Dict().tag(sync=True)
+    """What the run is doing and may be told; see `run_state.about`."""
+    curves = traitlets.List().tag(sync=True)
+    """Its `curves.numbers`. They grow in place: the page is sent `curves.news` of them, and one
+    that opens later reads them whole.
+    """
+    texts_by_step = traitlets.List().tag(sync=True)
+    """``[step, samples]``; they grow as the curves do."""
+    ghost = traitlets.Dict().tag(sync=True)
+    color = traitlets.Unicode("var(--mr-ink)").tag(sync=True)
+    at = traitlets.Int(None, allow_none=True).tag(sync=True)
+    """The step that somebody looks at; None goes along with the run."""
+    more = traitlets.Bool(False).tag(sync=True)
+    """Whether the page shows all curves."""
+
+    def __init__(
+        self,
+        folder: str | Path | Job,
+        *,
+        note: str = "",
+        ghost: str | Path | None = None,
+        interval: float = 1.0,
+    ):
         self.job = folder if isinstance(folder, Job) else Job(folder, [])
         self.reader: Reader = self.job.reader
         self.note = note
-        self.state = ""
         self._reading = threading.RLock()
-        self._follows = True
-        self._was_live = False
         self.pulse = Pulse(self._beat, interval)
-
-        self.status = parts.HTML()
-        self.hold = button(say("desk.pause"), "pause")
-        self.stop = button(say("desk.stop"), "stop")
-        self.beta = slider(say("desk.beta"), parts.FloatLogSlider, step=0.05)
-        self.gamma = slider(say("desk.gamma"), readout_format=".3g")
-        self.play = parts.Play(interval=300, layout={"width": "150px"})
-        self.step = slider(say("desk.step"), parts.IntSlider, min=1, max=1, continuous_update=True)
-        self.said = parts.HTML()
-        parts.link((self.play, "value"), (self.step, "value"))
-        self.hold.on_click(self._hold_or_go_on)
-        self.stop.on_click(lambda _: self._steer(stop=True))
-        self.beta.observe(lambda change: self._steer(beta=change["new"]), "value")
-        self.gamma.observe(lambda change: self._steer(ptx_gamma=change["new"]), "value")
-        self.step.observe(self._move, "value")
-        self.levers = row(self.beta, self.gamma)
-        self.replay = row(self.step, self.play)
-        self.look(draw=False)
-        self.arrange(
-            row(self.hold, self.stop, self.status),
-            self.levers,
-            self.image,
-            self.caption,
-            self.replay,
-            self.said,
-        )
+        self.shown_in = Cell(None, 0)
+        curves, self._theirs = _ghost(ghost)
+        super().__init__(ghost=curves)
+        self.look()
 
     # ------------------------------------------------------------------------------ the run's side
 
-    def look(self, draw: bool = True) -> bool:
+    @property
+    def state(self) -> str:
+        """absent, starting, running, paused, stopping, stopped, interrupted or finished."""
+        state = self.reader.state
+        if state not in LIVE and state != "finished" and self.job.is_starting:
+            return "starting"
+        return state
+
+    def look(self) -> bool:
         """Read the folder and show what is new. Returns whether more may come."""
         with self._reading:
-            self._quiet = True
-            try:
-                changed = self.reader.look()
-                self.state = self._state()
-                if changed:
-                    self._follow()
-                self._show_levers()
-                self._show_state()
-            finally:
-                self._quiet = False
-            live = self.state in LIVE
-            if draw and (changed or live != self._was_live):
-                self._was_live = live
-                self.refresh()
-        return self.state != "finished"
+            self.reader.look()
+            state = self.state
+            model = _model(self.reader)
+            self.color = f"var(--mr-{model or 'ink'})"
+            self._paint = PALETTE.get(model, INK)
+            self.run = about(self.job, state, self.note)
+            self._grow()
+        return state != "finished"
+
+    def _grow(self) -> None:
+        """Send what the page hasn't got."""
+        now, groups = numbers(self.reader), self.reader.groups()
+        kept = [self._beside(*groups[at]) for at in thinned(len(groups), GROUPS)]
+        fresh = news(self.curves, now)
+        if fresh is None or not self.texts_by_step:
+            self.curves, self.texts_by_step = now, kept
+            return
+        same = common(self.texts_by_step, kept)
+        if now == self.curves and same == len(kept) == len(self.texts_by_step):
+            return
+        self.curves[:], self.texts_by_step[:] = now, kept
+        self.send({"do": "news", "curves": fresh, "texts": {"from": same, "added": kept[same:]}})
+        self._change({"name": "curves"})
+
+    def _beside(self, step: int, samples: list[dict[str, Any]]) -> list[Any]:
+        """A step's samples, each with what the other run said then to the same prompt, if it did:
+        with the same seed both draw alike, so the replies differ as the policies do.
+        """
+        theirs = {sample["prompt"]: sample["response"] for sample in self._theirs.get(step, ())}
+        return [
+            step,
+            [
+                {**sample, "other": theirs[sample["prompt"]]}
+                if sample["prompt"] in theirs
+                else sample
+                for sample in samples
+            ],
+        ]
+
+    def act_whole(self) -> None:
+        """The page missed something."""
+        self.send_state(["curves", "texts_by_step"])
 
     def _beat(self) -> bool:
         """`look` on a thread, where nobody would hear of an error."""
         try:
             return self.look()
         except Exception as error:
-            self.status.value = alert(f"{type(error).__name__}: {error}")
+            self.problem = sentence(error)
             return True
-
-    def close(self) -> None:
-        """Look no more."""
-        self.pulse.stop()
-
-    def _state(self) -> str:
-        state = self.reader.state
-        if state not in LIVE and state != "finished" and self.job.is_starting:
-            return "starting"
-        return state
-
-    def _follow(self) -> None:
-        """Move the slider along with the run, unless it was moved back."""
-        rows = self.reader.rows
-        if not rows:
-            return
-        low, high = rows[0]["step"], max(rows[-1]["step"], rows[0]["step"])
-        for part in (self.step, self.play):
-            if low > part.max:
-                part.max = high
-            part.min = low
-            part.max = high
-        if self._follows or self.step.value > self.step.max:
-            self.step.value = self.step.max
-        self._show_texts()
-
-    def _show_state(self) -> None:
-        rows, total, state = self.reader.rows, self.reader.total, self.state
-        words = [chip(say(f"desk.state.{state}"), ENDED.get(state, NEUTRAL))]
-        if rows:
-            last = rows[-1]
-            known = "desk.progress" if total else "desk.progress_open"
-            words.append(say(known, step=last["step"], total=total))
-            if total and state == "running" and len(rows) > 1:
-                first = rows[max(len(rows) - 11, 0)]
-                pace = (last["time"] - first["time"]) / max(last["step"] - first["step"], 1)
-                words.append(say("desk.left", time=_duration(pace * (total - last["step"]))))
-        if state in ("interrupted", "stopped") and not self.job.arguments:
-            words.append(say("desk.again"))
-        _set(self.status, value=" ".join(words) + (alert(self.job.error) if self.job.error else ""))
-
-    def _show_levers(self) -> None:
-        """Buttons and sliders as the run is, whoever has steered it."""
-        state, config, control = self.state, self.reader.config, self.reader.control()
-        again = state in ("interrupted", "stopped", "absent") and bool(self.job.arguments)
-        paused = bool(control.get("pause"))
-        label = "desk.continue" if again else "desk.resume" if paused else "desk.pause"
-        icon = "play" if again or paused else "pause"
-        _set(self.hold, description=say(label), icon=icon)
-        _set(self.hold, disabled=not again and state not in ("running", "paused"))
-        _set(self.stop, disabled=state not in ("running", "paused"))
-        beta, gamma = config.get("beta"), config.get("ptx_gamma")
-        _set(self.levers.layout, display="" if beta or gamma else "none")
-        _set(self.beta.layout, display="" if beta else "none")
-        _set(self.gamma.layout, display="" if gamma else "none")
-        if beta:
-            middle = math.log10(beta)
-            _set(self.beta, min=middle - 2, max=middle + 2)
-            _set(self.beta, value=control.get("beta", beta), disabled=state == "finished")
-        if gamma:
-            _set(self.gamma, max=10 * gamma, step=gamma / 20)
-            _set(self.gamma, value=control.get("ptx_gamma", gamma), disabled=state == "finished")
-
-    def _show_texts(self) -> None:
-        shown = self.reader.samples(self.step.value)
-        title = f"<b>{html.escape(say('desk.samples', step=shown[0]['step']))}</b>" if shown else ""
-        _set(self.said, value=title + cards([card(sample) for sample in shown]))
-        _set(self.replay.layout, display="" if len(self.reader.rows) > 1 else "none")
 
     # --------------------------------------------------------------------------- the reader's side
 
-    def _move(self, change: dict[str, Any]) -> None:
-        """Somebody moves the slider of steps."""
+    def act_steer(self, **settings: Any) -> None:
+        """Let the run obey: ``beta``, ``gamma``, ``pause`` or ``stop``."""
+        if "gamma" in settings:
+            settings["ptx_gamma"] = settings.pop("gamma")
         with self._reading:
-            if not self._quiet:
-                self._follows = change["new"] >= self.step.max
-                self._show_texts()
-                self.refresh()
+            self.reader.steer(**settings)
+            self.look()
 
-    def _steer(self, **settings: Any) -> None:
-        with self._reading:  # on another thread this waits until `look` is done
-            if not self._quiet:
-                self.reader.steer(**settings)
-                self.look()
+    def act_stop(self) -> None:
+        self.act_steer(stop=True)
 
-    def _hold_or_go_on(self, _: parts.Button) -> None:
+    def act_hold(self) -> None:
+        """Pause, resume, or let a run go on that was stopped: whatever the button says."""
         if self.state in ("interrupted", "stopped", "absent"):
+            if not self.job.arguments:
+                raise MinirlhfError(say("desk.again"))
             self.job.start()
             self.look()
             self.pulse.start()
         else:
-            self._steer(pause=None if self.reader.control().get("pause") else True)
+            self.act_steer(pause=None if self.reader.control().get("pause") else True)
 
-    # ---------------------------------------------------------------------------------- the picture
+    # ------------------------------------------------------------------------------------- the copy
 
-    def draw(self) -> tuple[Figure, str]:
-        """Curves up to the chosen step in colour, what came after it pale."""
-        # what stands in a picture is English: a font may have no other letters
-        source = self.note or ("live" if self.state in LIVE else "recorded")
-        title = f"{self.reader.folder.name} · {source}"
-        figure, values = draw_curves(self.reader, self.step.value, title)
-        if not values:
-            return figure, say("desk.empty")
-        return figure, say("desk.words", step=self.step.value, values=", ".join(values))
+    @property
+    def step(self) -> int | None:
+        """The logged step that is shown; None before there is one."""
+        steps = self.curves[0]["x"] if self.curves else []
+        past = [step for step in steps if self.at is None or step <= self.at]
+        return (past or steps or [None])[-1 if past else 0]
+
+    @property
+    def words(self) -> str:
+        """The first curves' values at the step shown."""
+        if self.step is None:
+            return say("desk.empty")
+        values = [
+            curve["said"].replace("{value}", _value(curve, self.step))
+            for curve in self.curves[:FIRST]
+        ]
+        at = say(f"desk.at.{self.run['unit']}", step=self.step)
+        return say("desk.words", at=at, values=say("desk.and").join(values))
+
+    def draw(self) -> Figure:
+        """Curves up to the step shown in colour, what came after it pale."""
+        return draw_curves(
+            self.curves,
+            self.ghost.get("curves", {}),
+            now=self.step or 0,
+            end=max(self.run["total"] or 0, *(curve["x"][-1] for curve in self.curves), 1),
+            title=f"{self.run['name']} · {self.run['note']}",
+            unit=say(f"desk.units.{self.run['unit']}"),
+            color=self._paint,
+        )
 
     def texts(self) -> list[tuple[str, str]]:
         """The samples of the step shown."""
-        shown = self.reader.samples(self.step.value)
+        shown = self.reader.samples(self.step) if self.step is not None else []
         return [(sample["prompt"], sample["response"]) for sample in shown]
 
     # -------------------------------------------------------------------------------------- display
@@ -223,7 +219,7 @@ class TrainingDesk(Board):
             same_cell = other.shown_in.name == self.shown_in.name
             run_again = self.shown_in.name is not None and other.shown_in.run != self.shown_in.run
             if same_cell and (same_folder or run_again):
-                other.close()
+                other.close() if run_again else other.pulse.stop()
                 _shown.remove(other)
         if self not in _shown:
             _shown.append(self)
@@ -234,14 +230,36 @@ class TrainingDesk(Board):
         elif self.state != "finished":
             self.pulse.start()
 
-
-def _set(part: Any, **values: Any) -> None:
-    """Set what differs: each assignment is a message to the page."""
-    for name, value in values.items():
-        if getattr(part, name) != value:
-            setattr(part, name, value)
+    def close(self) -> None:
+        """Look no more, and leave the page."""
+        self.pulse.stop()
+        super().close()
 
 
-def _duration(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    return f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"
+def _value(curve: Numbers, step: int) -> str:
+    """The curve's value at a step, as the page writes it."""
+    past = [y for x, y in zip(curve["x"], curve["y"], strict=True) if x <= step]
+    return f"{(past or curve['y'])[-1 if past else 0]:.3g}".replace("-", "−")
+
+
+def _ghost(folder: str | Path | None) -> tuple[dict[str, Any], dict[int, list[dict[str, Any]]]]:
+    """Another run's curves by metric, with what it is called; and its samples by step."""
+    if folder is None:
+        return {}, {}
+    reader = Reader(folder)
+    reader.look()
+    if not reader.rows:
+        raise MinirlhfError(f"{folder} holds no run that could be drawn behind this one.")
+    found = {curve["metric"]: curve for curve in numbers(reader)}
+    ours = reader.folder.resolve().parent == shipped.FOLDER.resolve()
+    words = say("desk.ghost" if ours else "desk.ghost_other", name=reader.folder.name)
+    return {"curves": found, "words": words}, dict(reader.groups())
+
+
+def _model(reader: Reader) -> str:
+    """The model that the run makes, by its name in the palette; a reward model has no colour."""
+    if reader.stage == "ppo":
+        return "ppo-ptx" if reader.config.get("ptx_gamma") else "ppo"
+    if reader.stage == "sft":
+        return "initial" if reader.config.get("pretrain_mix") else "sft"
+    return "base" if reader.stage == "pretrain" else ""

@@ -25,7 +25,7 @@ window.show = async ({ esm, css, state, at }) => {
   document.head.append(style);
   const url = URL.createObjectURL(new Blob([esm], { type: "text/javascript" }));
   const module = await import(url);
-  const handlers = [], changed = new Set();
+  const handlers = [], changed = new Set(), latest = {};
   const emit = (name, ...rest) =>
     handlers.filter((one) => one.name === name).forEach((one) => one.call(...rest));
   const take = (values) => {
@@ -51,7 +51,13 @@ window.show = async ({ esm, css, state, at }) => {
       const values = Object.fromEntries([...changed].map((name) => [name, state[name]]));
       changed.clear();
       window.saves = (window.saves ?? 0) + 1;
-      take(await window.toPython(JSON.stringify({ at, values })));
+      for (const name of Object.keys(values)) latest[name] = window.saves;
+      const mine = window.saves;
+      const news = await window.toPython(JSON.stringify({ at, values }));
+      await new Promise((go) => setTimeout(go, 40)); // no kernel answers at once
+      // ipywidgets 8 echoes what it was sent, unless something newer is on its way
+      const echo = Object.entries(values).filter(([name]) => latest[name] === mine);
+      take({ ...Object.fromEntries(echo), ...news });
     },
     async send(content) {
       take(await window.toPython(JSON.stringify({ at, content })));

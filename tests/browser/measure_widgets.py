@@ -20,6 +20,8 @@ from bare_page import BarePage
 from browser_lab import CHROMIUM, FLAGS, Lab, Notebook
 from playwright.sync_api import sync_playwright
 
+import minirlhf
+
 MOVES, PRESSES = 60, 20
 COLUMNS = ("events", "median", "95%", "frames", "frames/s", "all")
 WATCH = """() => {
@@ -57,6 +59,13 @@ class Gesture(NamedTuple):
     dy: float = 0.0
 
 
+RUN = Path(minirlhf.__file__).parent / "shipped" / "ppo"
+ALL_CURVES = f"(lambda d: setattr(d, 'more', True) or d)(TrainingDesk('{RUN}', ghost='{RUN}'))"
+LABELS = (
+    "LabelingDesk([{'prompt': 'p', 'completions': [f'Reply {k} says a little.' for k in range(6)]}]"
+    ", '/nowhere/mine.jsonl')"
+)
+STEPS = "ThreeSteps().second('p', ['one', 'two', 'three'], [2, 1, 2], [.5, 1, -.5], .5, .7)"
 TRACE = (
     "Trace(prompt='p', tokens=[' word'] * 40, logprobs=[-0.1 * (k % 7) for k in range(40)], "
     "reference=[-0.1 * (k % 5) for k in range(40)], values=[k / 40 for k in range(40)], "
@@ -84,6 +93,14 @@ GESTURES = {
     "prediction, curve": Gesture(
         "Prediction('How?', 'm.2', along=range(40))", ".guess-slider > rect", dx=300, dy=-40
     ),
+    "desk, crosshair": Gesture(f"TrainingDesk('{RUN}')", ".mr-desk-plot", dx=120),
+    "desk, slider": Gesture(
+        f"TrainingDesk('{RUN}', ghost='{RUN}')", ".mr-desk-replay input", keys="ArrowLeft"
+    ),
+    "desk, all curves": Gesture(ALL_CURVES, ".mr-desk-plot", dx=-120),
+    "labels, drag": Gesture(LABELS, ".mr-label-card", dx=300, dy=120),
+    "labels, keys": Gesture(LABELS, ".mr-label-card", keys="ArrowDown"),
+    "three steps": Gesture(STEPS, ".mr-steps-replies [role=button]", keys="Enter"),
 }
 
 

@@ -1,11 +1,23 @@
 """What keeps people out: axe looks at every widget, by day and by night, at rest and in use."""
 
+import tempfile
+from pathlib import Path
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from bare_page import BarePage
 
+from minirlhf import shipped
 from minirlhf.evaluate.statistics import Interval
-from minirlhf.widgets import Prediction, PredictionScore, RankingExplorer
+from minirlhf.tinytown.labelers import Labeler
+from minirlhf.widgets import (
+    LabelingDesk,
+    Prediction,
+    PredictionScore,
+    RankingExplorer,
+    ThreeSteps,
+    TrainingDesk,
+)
 
 REPLIES = ["The cat sleeps by the river.", "A red house stands by the tall tree.", "The dog runs."]
 
@@ -39,7 +51,47 @@ def predictions():
     return [*asked, *outcomes, PredictionScore("access.")], act
 
 
-WIDGETS = {"explorer": explorer, "predictions": predictions}
+def training():
+    """Two curves, then all, a step in the middle, and an error."""
+    shown = TrainingDesk(shipped.run("ppo"), ghost=shipped.run("beta-1"))
+
+    def act(page):
+        page.get_by_role("button", name="More curves").click()
+        shown.at, shown.problem = 45, "The folder was removed while the run worked in it."
+
+    return [shown], act
+
+
+def labeling():
+    """On the pile, then saved beside what others say, with grades and flags open."""
+    folder = Path(tempfile.mkdtemp())
+    tasks = [{"prompt": "Write a line.\n", "completions": REPLIES}]
+    desk = LabelingDesk(tasks, folder / "mine.jsonl", score=lambda p, y: [0.1, 0.4, -1.0],
+                        labelers=[Labeler.hire(f"labeler-{n}") for n in range(4)])  # fmt: skip
+
+    def act(page):
+        desk.ranks = [2, 1, 2]
+        desk.act_save()
+        page.get_by_role("button", name="Grades").click()
+
+    return [desk], act
+
+
+def steps():
+    """Empty, and filled with a reply chosen."""
+    board = ThreeSteps()
+    board.first("Write.\n", "Done.", 0.01, 0.6)
+    board.second("Write a line.\n", REPLIES, [2, 1, 2], [0.5, 1.0, -0.5], 0.5, 0.7)
+    return [ThreeSteps(), board], lambda page: page.locator(".mr-steps-replies li").first.click()
+
+
+WIDGETS = {
+    "explorer": explorer,
+    "predictions": predictions,
+    "training": training,
+    "labeling": labeling,
+    "steps": steps,
+}
 """For each: widgets on one page, and what to do there before looking again."""
 
 
@@ -59,10 +111,11 @@ def complaints(page) -> list[str]:
 def test_axe_finds_nothing_serious(browser, name, dark):
     shown, act = WIDGETS[name]()
     bare = BarePage(browser, *shown, dark=dark)
+    bare.page.wait_for_timeout(1300)  # what moves has come to rest
     assert complaints(bare.page) == []
     act(bare.page)
     bare.push()
-    bare.page.wait_for_timeout(1300)  # what moves has come to rest
+    bare.page.wait_for_timeout(1300)
     assert complaints(bare.page) == []
     assert bare.problems == []
     bare.close()

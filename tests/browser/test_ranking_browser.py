@@ -48,8 +48,9 @@ def test_a_dot_is_dragged(notebook):
     mouse.move(x - 90, y, steps=9)
     shown = notebook.board.locator(".rank-loss").inner_text()
     mouse.up()  # the page had answered before
-    notebook.until(lambda: notebook.ask("explorer.scores[1]") < 0.5, "the score in the kernel", 20)
-    assert f"{notebook.ask('float(explorer.compute()[0].loss)'):.3f}" == shown
+    loss = "f'{float(explorer.compute()[0].loss):.3f}'"
+    notebook.until(lambda: notebook.ask(loss) == shown, "the scores in the kernel", 20)
+    assert notebook.ask("explorer.scores[1]") < 0.5
     assert notebook.ask("explorer.scores[0]") == 0.8
     again = notebook.page.locator(".jp-Cell").nth(2).locator(".rank-loss")  # the same in two places
     assert again.inner_text() == shown

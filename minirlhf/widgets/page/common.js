@@ -1,97 +1,8 @@
-// What every widget's page code stands on; Python puts this file before the widget's own.
+// What every widget's page code stands on: pointers, keys, motion, and the widget itself. Python puts
+// elements.js and this file before the widget's own.
 // A widget's file ends with
 //
 //   export default widget((view) => { …build into view.root, and draw… });
-
-// ------------------------------------------------------------------------------------- elements
-
-const SVG = new Set(("svg g path line circle ellipse rect text tspan polyline polygon defs marker "
-  + "linearGradient stop clipPath").split(" "));
-
-// An element, HTML or SVG: make("p", { class: "mr-words" }, "text", other, [more]).
-function make(tag, attributes = {}, ...children) {
-  const element = SVG.has(tag) ? document.createElementNS("http://www.w3.org/2000/svg", tag)
-    : document.createElement(tag);
-  put(element, attributes);
-  fill(element, children);
-  return element;
-}
-
-// Attributes that are null or false go away; on… takes a function, style an object.
-function put(element, attributes) {
-  for (const [name, value] of Object.entries(attributes)) {
-    if (typeof value === "function") element.addEventListener(name.slice(2), value);
-    else if (name === "style") {
-      for (const [key, one] of Object.entries(value)) element.style.setProperty(key, one);
-    } else if (["value", "checked", "disabled"].includes(name) && name in element) {
-      if (element[name] !== value) element[name] = value;
-    } else if (value === null || value === undefined || value === false) {
-      element.removeAttribute(name);
-    } else element.setAttribute(name, value === true ? "" : value);
-  }
-  return element;
-}
-
-// These children instead of those there were, null and false left out; text goes in as text, so
-// nobody's HTML is obeyed.
-function fill(element, ...children) {
-  const kept = children.flat(Infinity).filter((child) => child != null && child !== false);
-  element.replaceChildren(...kept);
-  return element;
-}
-
-// One child of `parent` for each item, made once and then changed in place.
-function each(parent, items, create, change) {
-  while (parent.children.length > items.length) parent.lastChild.remove();
-  items.forEach((item, at) => {
-    const child = parent.children[at] ?? parent.appendChild(create(item, at));
-    change?.(child, item, at);
-  });
-}
-
-// A button; `kind` is "primary" or "link" or nothing.
-function button(words, act, kind = "") {
-  const look = kind ? `mr-button mr-${kind}` : "mr-button";
-  return make("button", { type: "button", class: look, onclick: act }, words);
-}
-
-// A control under its label.
-let count = 0;
-function field(words, control, attributes = {}) {
-  control.id ||= `mr-${count++}-${Math.random().toString(36).slice(2, 8)}`;
-  const label = make("label", { for: control.id }, words);
-  return make("div", { class: "mr-field", ...attributes }, label, control);
-}
-
-// -------------------------------------------------------------------------------------- numbers
-
-const clamp = (x, low, high) => Math.min(Math.max(x, low), high);
-const snap = (x, step) => Number((Math.round(x / step) * step).toFixed(10));
-const minus = (text) => text.replace("-", "−");
-// With so many digits; signed() always has a sign; short() has three figures, 1,200 and 0.00123.
-const number = (x, digits = 2) => minus((Math.abs(x) < 0.5 / 10 ** digits ? 0 : x).toFixed(digits));
-const signed = (x, digits = 2) => (x > 0 && number(x, digits) !== number(0, digits) ? "+" : "")
-  + number(x, digits);
-const short = (x) => minus(Number(x.toPrecision(3)).toLocaleString("en", {
-  maximumSignificantDigits: 3 }));
-
-// x ↦ its place on the page; .back(place) ↦ x.
-function scale([low, high], [from, to]) {
-  const place = (x) => from + ((x - low) / (high - low || 1)) * (to - from);
-  place.back = (at) => low + ((at - from) / (to - from || 1)) * (high - low);
-  return place;
-}
-
-// Round numbers from low to high, about `wanted` of them.
-function ticks(low, high, wanted = 5) {
-  const rough = (high - low || 1) / wanted, power = 10 ** Math.floor(Math.log10(rough));
-  const step = power * ([1, 2, 5, 10].find((one) => one * power >= rough * 0.999) ?? 10);
-  const found = [];
-  for (let k = Math.ceil(low / step - 1e-9); k * step <= high + 1e-9 * step; k++) {
-    found.push(Number((k * step).toPrecision(12)));
-  }
-  return found;
-}
 
 // ---------------------------------------------------------------------------- pointers and keys
 
@@ -108,6 +19,8 @@ function place(element, event) {
 // Mouse, pen and finger alike: move(event, start) while held, end(event) when let go.
 function drag(element, { start, move, end }) {
   element.classList.add("mr-grab");
+  // within an SVG, touch-action alone doesn't keep a finger from scrolling
+  element.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
   element.addEventListener("pointerdown", (down) => {
     if (down.button !== 0) return;
     element.setPointerCapture(down.pointerId);
@@ -197,18 +110,31 @@ function widget(build) {
     el.append(frame);
 
     let saving = 0, saved = 0, speaking = 0, resting = 0;
-    const save = () => { clearTimeout(saving); saving = 0; saved = Date.now(); model.save_changes(); };
+    // What hasn't been handed to the model yet: the kernel's echo of an earlier value would else
+    // take back what one is dragging.
+    let fresh = {};
+    const listeners = {};
+    const save = () => {
+      clearTimeout(saving);
+      [saving, saved] = [0, Date.now()];
+      const values = Object.entries(fresh);
+      fresh = {};
+      for (const [name, value] of values) model.set(name, value);
+      model.save_changes();
+    };
     const view = {
       model, root,
       // What is being done and what went wrong: beneath the rest, unless put elsewhere in the root.
-      notes: [busy, problem],
-      get: (name) => model.get(name),
+      busy, problem,
+      get: (name) => (name in fresh ? fresh[name] : model.get(name)),
 
       // New values, at once on the page; to Python when `settled`, else a few times a second.
       set(values, settled = true) {
-        for (const [name, value] of Object.entries(values)) model.set(name, value);
-        if (settled) save();
-        else saving ||= setTimeout(save, Math.max(0, saved + SAVED - Date.now()));
+        Object.assign(fresh, values);
+        if (settled) return save();
+        saving ||= setTimeout(save, Math.max(0, saved + SAVED - Date.now()));
+        const due = new Set(Object.keys(values).flatMap((name) => listeners[name] ?? []));
+        due.forEach((draw) => draw());
       },
 
       // The Python method act_NAME(**values).
@@ -218,6 +144,7 @@ function widget(build) {
       on(names, draw) {
         for (const name of names.split(" ")) {
           const event = name.includes(":") ? name : `change:${name}`;
+          (listeners[name] ??= []).push(draw);
           model.on(event, draw);
           endings.push(() => model.off(event, draw));
         }

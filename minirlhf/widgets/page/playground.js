@@ -67,7 +67,7 @@ export default widget((view) => {
     return { root, strip, body };
   });
   const lanesBox = make("div", { class: "mr-play-lanes" }, axisRow, rowsOf.map((row) => row.root));
-  fill(view.root, controls, view.notes, notice, invite, lanesBox);
+  fill(view.root, controls, [view.busy, view.problem], notice, invite, lanesBox);
 
   // At once with the plain text; what the judge says of it follows from the kernel.
   function show(at, sample) {

@@ -19,7 +19,8 @@ function numberGuess(view) {
   const isOut = () => result !== undefined && view.get("revealed");
   const entry = make("input", { class: "mr-input mr-number", type: "text", inputmode: "decimal",
     autocomplete: "off", placeholder: view.say("prediction.blank"),
-    onchange: () => view.act("enter", { text: entry.value }) });
+    onchange: () => enter(), onkeydown: ({ key }) => key === "Enter" && enter() });
+  const enter = () => view.act("enter", { text: entry.value });
   const clear = button(view.say("prediction.clear"), () => {
     view.set({ value: null });
     entry.focus();
@@ -62,7 +63,7 @@ function numberGuess(view) {
     step = ticks(0, (reach[1] - reach[0]) / 10, 10)[1] ?? 0.1;
     x = scale(reach, [LEFT, width - RIGHT]);
     const high = 2 + BAR + (out ? GAP + BAR : 0), zero = x(clamp(0, ...reach));
-    put(picture, { height: high + 34, viewBox: `0 0 ${width} ${high + 34}` });
+    put(picture, { height: high + 38, viewBox: `0 0 ${width} ${high + 38}` });
     const span = (at) => ({ x: Math.min(zero, x(at)), width: Math.max(Math.abs(x(at) - zero), 0) });
     put(track, { x: LEFT, width: width - LEFT - RIGHT, y: 2, height: BAR });
     put(mine, { ...span(value ?? zero), y: 2, height: BAR });
@@ -80,7 +81,7 @@ function numberGuess(view) {
     fill(axis, make("path", { class: "mr-axis", d: `M${zero} 0V${high + 4}` }),
       ticks(...reach, width > 320 ? 5 : 3).map((at) => make("text", { class: "mr-small", x: x(at),
         y: high + 18, "text-anchor": "middle" }, short(at))),
-      make("text", { class: "mr-small", x: width - RIGHT, y: high + 32, "text-anchor": "end" }, unit));
+      make("text", { class: "mr-small", x: width / 2, y: high + 34, "text-anchor": "middle" }, unit));
     tell();
   }
 

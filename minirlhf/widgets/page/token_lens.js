@@ -208,7 +208,7 @@ export default widget((view) => {
   }
 
   fill(panel, columns.root, loss.root, player, lines);
-  fill(view.root, top, view.notes, tabs, strip, readout, panel);
+  fill(view.root, top, [view.busy, view.problem], tabs, strip, readout, panel);
   lay();
   paint();
   view.on("shown", () => {

@@ -1,0 +1,146 @@
+// One panel of the training desk: a metric over the steps of the whole run, planned ones included.
+// A curve is {x, y, mean}: logged steps, their values, and a running mean where they are noisy.
+
+const PLOT = { height: 148, left: 46, right: 14, top: 10, bottom: 20 };
+
+// The last logged step at or before `step`, as an index; −1 where there is none.
+function lastBefore(steps, step) {
+  let low = 0, high = steps.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (steps[middle] <= step) low = middle + 1;
+    else high = middle;
+  }
+  return low - 1;
+}
+
+// From the lowest to the highest value that a panel shows, with some room.
+function extent({ x, y, held, ghost, chance }, end) {
+  const shown = [...y, ...(held?.y ?? [])];
+  if (ghost) shown.push(...(ghost.mean ?? ghost.y).filter((_, at) => ghost.x[at] <= end));
+  if (chance != null) shown.push(chance);
+  if (!shown.length) return [0, 1];
+  const [low, high] = [Math.min(...shown), Math.max(...shown)];
+  const room = 0.08 * (high - low) || 0.1 * Math.abs(high) || 0.5;
+  return [low - room, high + room];
+}
+
+const line = (xs, ys, toX, toY) =>
+  xs.map((x, at) => `${at ? "L" : "M"}${toX(x).toFixed(1)} ${toY(ys[at]).toFixed(1)}`).join("");
+
+// A panel. `draw(curve, [first, last], width)` with new numbers; `point(step, at)` puts the
+// crosshair there and makes pale what comes after `at`. `tell(step, pressed)` hears of a pointer
+// over it, with null when it leaves.
+function curvePanel(view, tell) {
+  const value = make("span", { class: "mr-desk-value mr-number" });
+  const name = make("span", { class: "mr-desk-name" }), unit = make("span", { class: "mr-small" });
+  const svg = make("svg", { class: "mr-desk-plot", role: "img" });
+  const root = make("figure", { class: "mr-desk-panel" },
+    make("figcaption", {}, name, make("span", { class: "mr-desk-now" }, value, " ", unit)), svg);
+  let curve = null, toX = null, toY = null;
+  const later = make("rect", { class: "mr-desk-later", y: 0 });
+  const cross = make("line", { class: "mr-desk-cross" });
+  const dot = make("circle", { class: "mr-desk-dot", r: 4.5 });
+  const shade = make("circle", { class: "mr-desk-shade", r: 3.5 });
+
+  function axes([first, last], width) {
+    const { height, left, right, top, bottom } = PLOT;
+    const [low, high] = extent(curve, last);
+    toX = scale([first, last], [left, width - right]);
+    toY = scale([low, high], [height - bottom, top]);
+    put(svg, { viewBox: `0 0 ${width} ${height}`, height });
+    const rows = ticks(low, high, 5).map((tick) => [
+      make("line", { class: "mr-grid", x1: left, x2: width - right, y1: toY(tick), y2: toY(tick) }),
+      make("text", { class: "mr-small", x: left - 7, y: toY(tick) + 4, "text-anchor": "end" },
+        short(tick))]);
+    const foot = height - bottom;
+    const end = make("text", { class: "mr-small", x: width - right, y: height - 4,
+      "text-anchor": "end" }, `${short(last)} ${view.say(`desk.units.${view.get("run").unit}`)}`);
+    const steps = ticks(first, last, Math.max(2, Math.floor(width / 90)))
+      .filter((tick) => Number.isInteger(tick) && toX(tick) < width - right - 110)
+      .map((tick) => make("text", { class: "mr-small", x: toX(tick), y: height - 4,
+        "text-anchor": "middle" }, short(tick)));
+    const base = make("line", { class: "mr-axis", x1: left, x2: width - right, y1: foot, y2: foot });
+    put(later, { height: foot });
+    put(cross, { y1: top - 4, y2: foot });
+    return [rows, base, steps, end];
+  }
+
+  function chance(width) {
+    if (curve.chance == null) return [];
+    const y = toY(curve.chance), end = width - PLOT.right;
+    return [
+      make("line", { class: "mr-axis mr-desk-dashed", x1: PLOT.left, x2: end, y1: y, y2: y }),
+      make("text", { class: "mr-small", x: end, y: y - 4, "text-anchor": "end" },
+        view.say("desk.chance"))];
+  }
+
+  function turns(width) {
+    return curve.turns.map(({ step, words }) => {
+      const x = toX(step), left = x > 0.6 * width;
+      return [
+        make("line", { class: "mr-axis mr-desk-dashed", x1: x, x2: x, y1: PLOT.top,
+          y2: PLOT.height - PLOT.bottom }),
+        curve.first ? make("text", { class: "mr-small", x: x + (left ? -4 : 4), y: PLOT.top + 6,
+          "text-anchor": left ? "end" : "start" }, words) : null];
+    });
+  }
+
+  function heldOut() {
+    if (!curve.held?.x.length) return [];
+    const { x, y } = curve.held, last = x.length - 1;
+    const marks = x.map((step, at) => make("path", { class: "mr-desk-diamond",
+      d: `M${toX(step)} ${toY(y[at]) - 4}l4 4l-4 4l-4 -4Z` }));
+    return [
+      make("path", { class: "mr-desk-held", d: line(x, y, toX, toY) }), marks,
+      make("text", { class: "mr-small", x: toX(x[last]) - 7, y: toY(y[last]) - 7,
+        "text-anchor": "end" }, view.say("desk.held_out"))];
+  }
+
+  function ghost(end) {
+    if (!curve.ghost) return null;
+    const { x, y, mean } = curve.ghost, kept = lastBefore(x, end) + 1;
+    const d = line(x.slice(0, kept), (mean ?? y).slice(0, kept), toX, toY);
+    return make("path", { class: "mr-desk-ghost", d });
+  }
+
+  function draw(next, span, width) {
+    curve = next;
+    name.textContent = curve.title;
+    unit.textContent = curve.unit;
+    const { x, y, mean } = curve;
+    fill(svg, axes(span, width), chance(width), turns(width), ghost(span[1]),
+      mean && make("path", { class: "mr-desk-pale", d: line(x, y, toX, toY) }),
+      make("path", { class: "mr-desk-line", d: line(x, mean ?? y, toX, toY) }),
+      later, heldOut(), cross, shade, dot);
+  }
+
+  function point(step, at) {
+    const { x, y, ghost } = curve, found = x.length ? Math.max(lastBefore(x, step), 0) : -1;
+    value.textContent = found < 0 ? "" : short(y[found]);
+    put(svg, { "aria-label": `${curve.title}: ${value.textContent} ${curve.unit}` });
+    for (const mark of [cross, dot, later]) put(mark, { hidden: found < 0 });
+    if (found < 0) return;
+    put(cross, { x1: toX(step), x2: toX(step) });
+    put(dot, { cx: toX(x[found]), cy: toY(y[found]) });
+    put(later, { x: toX(at) + 1, width: Math.max(toX(x.at(-1)) - toX(at) + 3, 0) });
+    const there = ghost ? lastBefore(ghost.x, step) : -1;
+    put(shade, { hidden: there < 0 });
+    if (there >= 0) {
+      put(shade, { cx: toX(ghost.x[there]), cy: toY((ghost.mean ?? ghost.y)[there]) });
+    }
+  }
+
+  let held = false;
+  const under = (event) => toX.back(place(svg, event).x);
+  const listen = (event, act) => svg.addEventListener(event, (found) => curve && act(found));
+  listen("pointerdown", (event) => {
+    held = true;
+    svg.setPointerCapture(event.pointerId);
+    tell(under(event), true);
+  });
+  listen("pointermove", (event) => tell(under(event), held));
+  for (const end of ["pointerup", "pointercancel"]) listen(end, () => { held = false; });
+  listen("pointerleave", () => { if (!held) tell(null, false); });
+  return { root, draw, point };
+}

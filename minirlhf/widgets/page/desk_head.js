@@ -1,0 +1,111 @@
+// The training desk's head: what the run is doing, how far it is, and the levers that act on it.
+
+function duration(view, seconds) {
+  const whole = Math.max(Math.round(seconds), 0), minutes = Math.floor(whole / 60);
+  return minutes ? view.say("desk.minutes", { minutes, seconds: String(whole % 60).padStart(2, "0") })
+    : view.say("desk.seconds", { seconds: whole });
+}
+
+// A slider and a field for one number of the run; `bar` says how the slider's places are numbers.
+function lever(view, name, bar) {
+  const range = make("input", { type: "range", step: bar.step });
+  const box = make("input", { class: "mr-input mr-number", inputmode: "decimal", size: 6,
+    "aria-label": view.say(`desk.${name}`) });
+  const root = field(view.say(`desk.${name}`), range, { class: "mr-field mr-desk-lever" });
+  root.append(box);
+  let held = false;
+  const show = (value) => {
+    box.value = String(Number(value.toPrecision(4)));
+    put(range, { "aria-valuetext": box.value });
+  };
+  const tell = (value) => { held = false; view.act("steer", { [name]: value }); };
+  range.addEventListener("input", () => { held = true; show(bar.from(Number(range.value))); });
+  range.addEventListener("change", () => tell(bar.from(Number(range.value))));
+  box.addEventListener("input", () => { held = true; });
+  box.addEventListener("change", () => {
+    const value = Number(box.value.replace(",", "."));
+    const wrong = box.value.trim() === "" || !(value >= 0) || !Number.isFinite(value);
+    put(box, { "aria-invalid": wrong && "true" });
+    if (wrong) view.announce(view.say("desk.wrong"));
+    else tell(value);
+  });
+  return { root, draw(now) {
+    root.hidden = !now;
+    if (!now || held) return;
+    put(range, { min: bar.to(now.min), max: bar.to(now.max) });
+    range.value = bar.to(now.value);
+    put(box, { "aria-invalid": null });
+    show(now.value);
+  } };
+}
+
+const LEVERS = {
+  beta: { step: 0.05, to: (value) => Math.log10(Math.max(value, 1e-12)),
+    from: (at) => Number((10 ** at).toPrecision(3)) },
+  gamma: { step: "any", to: (value) => value, from: (at) => Number(at.toPrecision(3)) },
+};
+
+function deskHead(view) {
+  const name = make("h3", { class: "mr-title" }), note = make("span", { class: "mr-small" });
+  const state = make("span", { class: "mr-chip mr-desk-state", role: "status" });
+  const hold = button("", () => view.act("hold"));
+  const stop = button(view.say("desk.stop"), () => view.act("stop"));
+  const fillBar = make("i");
+  const bar = make("div", { class: "mr-desk-bar", role: "progressbar", "aria-valuemin": 0,
+    "aria-label": view.say("desk.bar") }, fillBar);
+  const words = make("span", { class: "mr-small mr-number" });
+  const hint = make("p", { class: "mr-small" });
+  const error = make("p", { class: "mr-problem", role: "alert" });
+  const levers = Object.entries(LEVERS).map(([key, kind]) => [key, lever(view, key, kind)]);
+  const root = make("div", { class: "mr-stack mr-desk-top" },
+    make("div", { class: "mr-row" }, name, note, state,
+      make("span", { class: "mr-row mr-push" }, hold, stop)),
+    make("div", { class: "mr-desk-progress" }, bar, words), hint, error, view.problem,
+    make("div", { class: "mr-row" }, levers.map(([, one]) => one.root)));
+
+  let arrived = Date.now();
+  function tick() {
+    const run = view.get("run");
+    const since = run.moves ? (Date.now() - arrived) / 1000 : 0;
+    const said = [];
+    if (run.step != null) {
+      const at = view.say(`desk.at.${run.unit}`, { step: run.step });
+      said.push(run.total ? view.say("desk.progress", { at, total: run.total }) : at);
+    }
+    if (run.clock != null) said.push(view.say(run.state === "finished" ? "desk.took" : "desk.clock", { time: duration(view, run.clock + since) }));
+    if (run.left != null) {
+      said.push(view.say("desk.left", { time: duration(view, Math.max(run.left - since, 0)) }));
+    }
+    words.textContent = said.join(" · ");
+    const between = run.pace ? Math.min(since / run.pace, 0.95) : 0;
+    const share = run.total ? Math.min(((run.step ?? 0) + between) / run.total, 1) : 0;
+    fillBar.style.width = `${100 * share}%`;
+  }
+
+  function draw() {
+    arrived = Date.now();
+    const run = view.get("run");
+    name.textContent = run.name;
+    note.textContent = run.note;
+    state.textContent = run.label;
+    put(state, { class: `mr-chip mr-desk-state is-${run.state}` });
+    const over = run.state === "finished" || (run.state === "absent" && !run.hold);
+    put(hold, { disabled: !run.hold, hidden: over,
+      class: `mr-button${["start", "continue"].includes(run.hold) ? " mr-primary" : ""}` });
+    hold.textContent = view.say(`desk.${run.hold || "pause"}`);
+    put(stop, { disabled: !run.stop, hidden: over });
+    put(bar, { class: `mr-desk-bar is-${run.state}`, hidden: !run.total && run.state !== "starting",
+      "aria-valuemax": run.total ?? 1, "aria-valuenow": run.total ? run.step ?? 0 : null });
+    hint.textContent = run.hint;
+    hint.hidden = !run.hint;
+    error.textContent = run.error;
+    error.hidden = !run.error;
+    for (const [key, one] of levers) one.draw(run[key]);
+    tick();
+  }
+  const clock = setInterval(tick, 500);
+  view.atEnd(() => clearInterval(clock));
+  view.on("run", draw);
+  draw();
+  return root;
+}

@@ -1,0 +1,50 @@
+// The training desk's samples: what the policy said at a step. Where the same prompt was answered
+// before, or by the run behind, the words that weren't there are marked.
+
+function deskSamples(view) {
+  const title = make("h4", { class: "mr-label" });
+  const cards = make("div", { class: "mr-cards" });
+  const root = make("section", { class: "mr-stack mr-desk-samples" }, title, cards);
+  const named = (step) => view.say(`desk.at.${view.get("run").unit}`, { step });
+  let steps = [], answers = new Map();
+
+  // By prompt, the steps at which it was answered, and how.
+  function read() {
+    steps = view.get("texts_by_step").map(([step]) => step);
+    answers = new Map();
+    for (const [step, samples] of view.get("texts_by_step")) {
+      for (const { prompt, response } of samples) {
+        if (!answers.has(prompt)) answers.set(prompt, []);
+        answers.get(prompt).push({ step, response });
+      }
+    }
+  }
+
+  function card(sample, step) {
+    const before = answers.get(sample.prompt).findLast((one) => one.step < step);
+    const old = before?.response ?? sample.other;
+    const response = sample.response.trim();
+    const said = old != null ? changedWords(old, response)
+      .map(([piece, isNew]) => (isNew ? make("mark", {}, piece) : piece)) : response;
+    const chips = [
+      sample.score != null ? make("span", { class: "mr-chip mr-number" },
+        view.say("desk.score", { score: signed(sample.score) })) : null,
+      sample.finished === false ? make("span", { class: "mr-chip mr-bad" },
+        view.say("desk.unfinished")) : null];
+    return make("article", { class: "mr-card mr-desk-card" },
+      make("p", { class: "mr-small mr-text" }, sample.prompt.trim()),
+      make("p", { class: "mr-text" }, said),
+      make("p", { class: "mr-chips" }, chips, old != null ? make("span",
+        { class: "mr-small" }, before ? view.say("desk.changed", { at: named(before.step) })
+          : view.say("desk.changed_other")) : null));
+  }
+
+  return { root, read, draw(step) {
+    const at = lastBefore(steps, step);
+    root.hidden = at < 0;
+    if (at < 0) return;
+    const [found, samples] = view.get("texts_by_step")[at];
+    title.textContent = view.say("desk.samples", { at: named(found) });
+    fill(cards, samples.map((sample) => card(sample, found)));
+  } };
+}

@@ -1,0 +1,92 @@
+// What the others say of a saved ranking: where the labelers put each reply, what the reward model
+// gives it, and how often each labeler agrees.
+
+const ROW = 30, SIDE = 34, TAIL = 112; // pixels: a reply's row, its name, its score
+
+function labelResult(view) {
+  const words = make("div", { role: "status" });
+  const places = make("svg", { role: "img" }), people = make("svg", { role: "img" });
+  const title = (key) => make("h4", { class: "mr-label" }, view.say(key));
+  const left = make("section", {}, title("labeling.places"), places,
+    make("p", { class: "mr-small" }, view.say("labeling.key")));
+  const right = make("section", {}, title("labeling.people"), people);
+  const root = make("div", { class: "mr-card mr-stack" }, words,
+    make("div", { class: "mr-label-pair" }, left, right));
+
+  // A row for each reply, best first: dots grow with the labelers who gave it that rank.
+  function drawPlaces({ ranks, others, scores }, width) {
+    const count = ranks.length, end = width - (scores.length ? TAIL : 10);
+    const x = scale([1, count], [SIDE + 16, end - 16]);
+    const order = ranks.map((_, k) => k).sort((a, b) => ranks[a] - ranks[b] || a - b);
+    const most = Math.max(1, ...others.flat());
+    const [low, high] = [Math.min(...scores), Math.max(...scores)];
+    const bar = scale([low, high], [3, TAIL - 62]);
+    put(places, { viewBox: `0 0 ${width} ${count * ROW + 22}`, height: count * ROW + 22 });
+    fill(places,
+      ranks.map((_, k) => [
+        make("line", { class: "mr-grid", x1: x(k + 1), x2: x(k + 1), y1: 0, y2: count * ROW }),
+        make("text", { class: "mr-small", x: x(k + 1), y: count * ROW + 16,
+          "text-anchor": "middle" }, k + 1)]),
+      scores.length ? make("text", { class: "mr-small", x: width, y: count * ROW + 16,
+        "text-anchor": "end" }, view.say("labeling.score")) : null,
+      order.map((k, at) => {
+        const y = at * ROW + ROW / 2;
+        return make("g", {},
+          make("text", { x: 2, y: y + 4 }, `y${k + 1}`),
+          others[k].map((number, rank) => number ? make("circle", { class: "mr-label-dot",
+            cx: x(rank + 1), cy: y, r: 3 + 8 * Math.sqrt(number / most) }) : null),
+          make("rect", { class: "mr-label-mine", x: x(ranks[k]) - 6, y: y - 6, width: 12, height: 12,
+            transform: `rotate(45 ${x(ranks[k])} ${y})` }),
+          scores.length ? [
+            make("rect", { class: "mr-label-score", x: end + 8, y: y - 4, height: 8, rx: 2,
+              width: bar(scores[k]) }),
+            make("text", { class: "mr-number", x: width, y: y + 4, "text-anchor": "end" },
+              signed(scores[k]))] : null);
+      }));
+    put(places, { "aria-label": view.say("labeling.places_said", { order: order.map((k) =>
+      `y${k + 1}: ${ranks[k]}`).join(", ") }) });
+  }
+
+  // A dot for each labeler at the share of pairs on which they agree; equal ones are stacked.
+  function drawPeople({ agreement, mean, among }, width) {
+    const x = scale([0, 1], [12, width - 12]), foot = 110, heights = new Map();
+    const marks = Object.entries(agreement).map(([name, share]) => {
+      const bin = Math.round(x(share) / 12), at = heights.get(bin) ?? 0;
+      heights.set(bin, at + 1);
+      const dot = make("circle", { class: "mr-label-person", cx: bin * 12, cy: foot - 8 - 12 * at, r: 5 });
+      dot.append(make("title", {}, `${name}: ${number(100 * share, 0)}%`));
+      return dot;
+    });
+    const ruler = [0, 0.5, 1].map((share) => make("text", { class: "mr-small", x: x(share),
+      y: foot + 16, "text-anchor": { 0: "start", 1: "end" }[share] ?? "middle" },
+      `${100 * share}%`));
+    const lines = [[mean, "labeling.with_you", 12, ""], [among, "labeling.with_one_another", 28, "mr-label-dashed"]]
+      .filter(([share]) => share != null)
+      .map(([share, key, y, look]) => [
+        make("line", { class: `mr-label-line ${look}`, x1: x(share), x2: x(share), y1: y - 8, y2: foot }),
+        make("text", { class: "mr-small", x: x(share) + (share > 0.5 ? -5 : 5), y,
+          "text-anchor": share > 0.5 ? "end" : "start" },
+          view.say(key, { share: `${number(100 * share, 0)}%` }))]);
+    put(people, { viewBox: `0 0 ${width} ${foot + 20}`, height: foot + 20 });
+    fill(people, make("line", { class: "mr-axis", x1: 8, x2: width - 8, y1: foot, y2: foot }), ruler,
+      lines, marks);
+    put(people, { "aria-label": view.say("labeling.people_said", { names: Object.entries(agreement)
+      .map(([name, share]) => `${name} ${number(100 * share, 0)}%`).join(", ") }) });
+  }
+
+  function draw() {
+    const result = view.get("result");
+    root.hidden = !result.sentences;
+    if (root.hidden) return;
+    const [first, ...rest] = result.sentences;
+    fill(words, make("p", { class: "mr-title" }, first), make("p", {}, rest.join(" ")));
+    left.hidden = !result.ranks;
+    right.hidden = !Object.keys(result.agreement ?? {}).length;
+    if (!left.hidden) drawPlaces(result, left.clientWidth || 380);
+    if (!right.hidden) drawPeople(result, right.clientWidth || 380);
+  }
+  view.on("result", draw);
+  view.fit(root, draw);
+  draw();
+  return root;
+}

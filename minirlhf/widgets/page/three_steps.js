@@ -1,0 +1,58 @@
+// The three steps: the report's figure, whose cells come in one after another when a step has been
+// taken; a click on a reply tells its rank and score, wherever its letter stands.
+
+export default widget((view) => {
+  const figure = make("div");
+  fill(view.root, figure);
+  let known = new Set(), lit = null;
+
+  const told = ({ rank, score }) => view.say("pipeline.told",
+    { rank, count: view.get("replies").length, score: signed(score) });
+
+  function light(letter) {
+    lit = lit === letter ? null : letter;
+    for (const part of figure.querySelectorAll("[data-reply]")) {
+      part.classList.toggle("is-lit", part.dataset.reply === lit);
+    }
+    for (const reply of figure.querySelectorAll(".mr-steps-replies li")) {
+      const on = reply.dataset.reply === lit;
+      put(reply.querySelector(".mr-steps-text"), { "aria-expanded": String(on) });
+      reply.querySelector(".mr-steps-told").hidden = !on;
+    }
+  }
+
+  // What a reply tells stands beneath it, and is there for the keyboard as well.
+  function prepare() {
+    for (const reply of figure.querySelectorAll(".mr-steps-replies li")) {
+      const one = view.get("replies").find(({ letter }) => letter === reply.dataset.reply);
+      put(reply.querySelector(".mr-steps-text"),
+        { role: "button", tabindex: 0, "aria-expanded": "false" });
+      reply.append(make("small", { class: "mr-steps-told", hidden: true }, one && told(one)));
+    }
+    lit = null;
+  }
+
+  function draw() {
+    figure.innerHTML = view.get("figure"); // markup of our own; texts in it are escaped
+    const taken = view.get("filled");
+    [...figure.querySelectorAll(".mr-steps-column")].forEach((column, step) => {
+      if (!taken.includes(step) || known.has(step)) return;
+      [...column.querySelectorAll(".mr-steps-cell")].forEach((cell, at) => {
+        cell.classList.add("is-coming");
+        cell.style.animationDelay = `${0.35 * at}s`;
+      });
+    });
+    known = new Set(taken);
+    prepare();
+  }
+
+  const reply = (event) => event.target.closest?.("[data-reply]")?.dataset.reply;
+  figure.addEventListener("click", (event) => { if (reply(event)) light(reply(event)); });
+  figure.addEventListener("keydown", (event) => {
+    if (!["Enter", " "].includes(event.key) || !reply(event)) return;
+    event.preventDefault();
+    light(reply(event));
+  });
+  view.on("figure", draw);
+  draw();
+});

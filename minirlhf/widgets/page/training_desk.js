@@ -1,0 +1,135 @@
+// The training desk: curves over the whole run, what was said at each step, and the levers.
+// Python owns the run; the page draws the numbers and remembers which step is looked at (`at`, null
+// while it goes along with the run).
+
+const FIRST = 2; // panels that are there without asking
+const PLAYED = 60, EVERY = 250; // steps of a playback, at most; milliseconds for each
+
+export default widget((view) => {
+  const samples = deskSamples(view);
+  const grid = make("div", { class: "mr-desk-panels" });
+  const empty = make("p", { class: "mr-desk-empty mr-words" }, view.say("desk.empty"));
+  const more = button("", () => view.set({ more: !view.get("more") }), "link");
+  const legend = make("p", { class: "mr-small" });
+  const range = make("input", { type: "range", min: 0, step: 1, "aria-label": view.say("desk.step") });
+  const play = button("▶", () => (playing ? halt() : start()));
+  const where = make("output", { class: "mr-number mr-desk-where" });
+  const caption = make("p", { class: "mr-words" });
+  const replay = make("div", { class: "mr-desk-replay" }, play, range, where);
+  fill(view.root, deskHead(view), empty, grid, make("div", { class: "mr-row" }, more, legend), replay,
+    caption, samples.root);
+  put(play, { "aria-label": view.say("desk.play"), class: "mr-button mr-desk-play" });
+
+  let panels = [], steps = [], width = 0, hovered = null, playing = 0;
+  const index = () => (view.get("at") == null ? steps.length - 1
+    : Math.max(lastBefore(steps, view.get("at")), 0));
+  const go = (at, settled = true) => {
+    const step = at >= steps.length - 1 ? null : steps[Math.max(at, 0)];
+    view.set({ at: step }, settled);
+  };
+
+  // -------------------------------------------------------------------------------- the numbers
+
+  // New points of curves and texts: from a place on, so that hearing it twice does no harm.
+  function hear(message) {
+    if (message.do !== "news") return;
+    const put = (list, { from, added }) => list.length < from ? false
+      : (list.splice(from, Infinity, ...added), true);
+    const curves = view.get("curves");
+    const whole = message.curves.every((news, at) => curves[at] && ["x", "y", "mean"].every((name) =>
+      !news[name] || put(curves[at][name], { from: news.from, added: news[name] })));
+    message.curves.forEach(({ held, turns }, at) => whole && Object.assign(curves[at], { held, turns }));
+    if (!whole || !put(view.get("texts_by_step"), message.texts)) return view.act("whole");
+    redraw();
+  }
+
+  function span() {
+    const { total } = view.get("run"), last = steps.at(-1) ?? 1;
+    return [Math.min(steps[0] ?? 1, 1), Math.max(total ?? 0, last, (steps[0] ?? 1) + 1)];
+  }
+
+  function redraw() {
+    const curves = view.get("curves"), ghost = view.get("ghost");
+    steps = curves[0]?.x ?? [];
+    const shown = curves.slice(0, view.get("more") ? undefined : FIRST);
+    if (panels.length !== shown.length) {
+      panels = shown.map(() => curvePanel(view, tell));
+      fill(grid, panels.map((panel) => panel.root));
+    }
+    put(grid, { style: { "--model": view.get("color") } });
+    empty.hidden = curves.length > 0;
+    const rest = curves.slice(FIRST).map((curve) => curve.title);
+    more.hidden = !rest.length;
+    more.textContent = view.get("more") ? view.say("desk.less")
+      : view.say("desk.more", { names: rest.join(view.say("desk.comma")) });
+    put(more, { "aria-expanded": String(Boolean(view.get("more"))) });
+    const told = [];
+    if (shown.some((curve) => curve.mean)) told.push(view.say("desk.pale"));
+    if (shown.some((curve) => ghost.curves?.[curve.metric])) told.push(ghost.words);
+    legend.textContent = told.join(" · ");
+    samples.read();
+    replay.hidden = steps.length < 2;
+    caption.hidden = !steps.length;
+    width ||= panels[0]?.root.clientWidth ?? 0;
+    if (!width) return;
+    shown.forEach((curve, at) => panels[at].draw(
+      { ...curve, first: at === 0, ghost: ghost.curves?.[curve.metric] }, span(), width));
+    point();
+  }
+
+  // ------------------------------------------------------------------------- the step looked at
+
+  const named = (step) => view.say(`desk.at.${view.get("run").unit}`, { step });
+
+  function point() {
+    if (!steps.length) return;
+    const at = index(), step = steps[at];
+    range.max = steps.length - 1;
+    range.value = at;
+    where.textContent = named(step);
+    const words = view.get("curves").slice(0, FIRST).map(({ said, x, y }) =>
+      said.replace("{value}", short(y[Math.max(lastBefore(x, step), 0)])));
+    caption.textContent = view.say("desk.words", { at: named(step),
+      values: words.join(view.say("desk.and")) });
+    put(range, { "aria-valuetext": caption.textContent });
+    panels.forEach((panel) => panel.point(hovered ?? step, step));
+    samples.draw(step);
+  }
+
+  // Somebody points at a panel: the crosshair goes there in all of them; a press moves the run's.
+  function tell(step, pressed) {
+    const near = step === null ? -1 : Math.max(lastBefore(steps, Math.round(step)), 0);
+    hovered = near < 0 ? null : steps[near];
+    if (pressed) { halt(); go(near, false); }
+    panels.forEach((panel) => panel.point(hovered ?? steps[index()], steps[index()]));
+  }
+
+  function halt() {
+    clearInterval(playing);
+    playing = 0;
+    play.textContent = "▶";
+    put(play, { "aria-pressed": "false" });
+  }
+
+  function start() {
+    const stride = Math.ceil(steps.length / PLAYED);
+    let at = index() >= steps.length - 1 ? 0 : index();
+    go(at, false);
+    play.textContent = "❚❚";
+    put(play, { "aria-pressed": "true" });
+    playing = setInterval(() => {
+      at = Math.min(at + stride, steps.length - 1);
+      go(at, at === steps.length - 1);
+      if (at === steps.length - 1) halt();
+    }, EVERY);
+  }
+
+  range.addEventListener("input", () => { halt(); go(Number(range.value), false); });
+  range.addEventListener("change", () => go(Number(range.value)));
+  view.on("msg:custom", hear);
+  view.on("curves ghost texts_by_step more color run", redraw);
+  view.on("at", point);
+  view.fit(grid, () => { width = panels[0]?.root.clientWidth ?? 0; redraw(); });
+  view.atEnd(halt);
+  redraw();
+});

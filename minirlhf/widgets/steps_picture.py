@@ -1,0 +1,69 @@
+"""The three steps' copy for pages without a kernel: the figure's columns, drawn by matplotlib."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from textwrap import shorten, wrap
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch
+
+from minirlhf.report.charts import GRID, INK, MUTED, PALETTE
+from minirlhf.report.steps_figure import LETTERS, Cell, Column
+from minirlhf.widgets.pictures import MONO, canvas, note
+
+_LINE, _LINES, _REPLY = 32, 10, 60
+"""Characters of a line, lines of a cell, and characters of one reply of several."""
+
+
+def draw_steps(columns: Sequence[Column]) -> Figure:
+    """The columns side by side; what is longer than its cell ends in an ellipsis."""
+    figure, grid = canvas(4.9, 1, len(columns))
+    figure.get_layout_engine().set(w_pad=0.03, wspace=0.0)
+    for axes, column in zip(grid, columns, strict=True):
+        _draw(axes, column)
+    return figure
+
+
+def _draw(axes: Axes, column: Column) -> None:
+    axes.set_axis_off()
+    axes.set(xlim=(-0.02, 1.02), ylim=(3.12, -0.16))
+    color = PALETTE.get(column.color.removeprefix("var(--mr-").removesuffix(")"), INK)
+    options: dict[str, Any] = {"boxstyle": "round,pad=0,rounding_size=.02", "linewidth": 0.8}
+    head = FancyBboxPatch((0, -0.14), 1, 0.13, facecolor=color, edgecolor=color, **options)
+    axes.add_patch(head)
+    note(axes, (0.5, -0.075), f"{column.title} · {column.does}", color="#ffffff", ha="center",
+         va="center", fontsize=6.4, fontweight="bold", in_layout=False)  # fmt: skip
+    for row, cell in enumerate(column.cells):
+        ground = "#f6f7f8" if cell.is_empty else "#ffffff"
+        box = FancyBboxPatch((0, row + 0.06), 1, 0.9, facecolor=ground, edgecolor=GRID, **options)
+        axes.add_patch(box)
+        for place, line in enumerate(wrap(cell.caption, 36)[:2]):
+            note(axes, (0.05, row + 0.11 + 0.07 * place), line, va="top", color=MUTED, fontsize=6.8,
+                 in_layout=False)  # fmt: skip
+        for place, line in enumerate(_lines(cell)):
+            at = 0.05, row + 0.27 + 0.067 * place
+            note(axes, at, line, va="top", fontsize=6.2, fontfamily=MONO, in_layout=False)
+        if row:
+            axes.plot([0.5], [row + 0.01], marker="v", color=color, ms=6, clip_on=False)
+
+
+def _lines(cell: Cell) -> list[str]:
+    """What a cell holds, as lines of text."""
+    said = [cell.prompt, cell.reply]
+    said += [
+        f"{name} {shorten(reply, _REPLY, placeholder=' …')}"
+        for name, reply in zip(LETTERS, cell.replies, strict=False)
+    ]
+    said.append(" ".join(cell.order))
+    said += [
+        f"{name} {score:+z.2f}".replace("-", "−")
+        for name, score in zip(LETTERS, cell.scores, strict=False)
+    ]
+    said += [f"{what}: {value}" for what, value in cell.rows]
+    lines = [
+        line for part in "\n".join(filter(None, said)).split("\n") for line in wrap(part, _LINE)
+    ]
+    return lines[:_LINES] + ["…"] * (len(lines) > _LINES)

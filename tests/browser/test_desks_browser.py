@@ -1,0 +1,297 @@
+"""Training desk, labeling desk and three steps in Chromium: by mouse, by keyboard, by a finger."""
+
+import json
+
+import filelock
+import pytest
+import torch
+from bare_page import BarePage
+
+from minirlhf import shipped
+from minirlhf.data.records import read_jsonl
+from minirlhf.widgets import LabelingDesk, ThreeSteps, TrainingDesk
+
+REPLIES = [f"The {animal} sleeps by the river, and nobody wakes it." for animal in (
+    "cat", "dog", "goose", "hedgehog", "owl", "bear")]  # fmt: skip
+
+
+class Someone:
+    def __init__(self, name):
+        self.name = name
+
+    def rank(self, prompt, texts):
+        keys = [(len(text) * int(self.name[-1])) % 7 for text in texts]
+        return [sorted(set(keys)).index(key) + 1 for key in keys]
+
+
+@pytest.fixture
+def labels(browser, tmp_path):
+    tasks = [{"prompt": f"Write line {n}.\n", "completions": REPLIES} for n in range(3)]
+    desk = LabelingDesk(
+        tasks,
+        tmp_path / "mine.jsonl",
+        score=lambda prompts, texts: torch.tensor([float(len(text)) for text in texts]),
+        labelers=[Someone(f"labeler-{n}") for n in range(1, 8)],
+    )
+    bare = BarePage(browser, desk, reduced_motion="reduce")  # cards don't glide under the mouse
+    yield bare
+    assert bare.problems == []
+    bare.close()
+
+
+def card(bare, k):
+    return bare.page.locator(".mr-label-card").filter(has_text=f"y{k}").first
+
+
+def drag_to(bare, k, tier):
+    """As a mouse does: press, move in steps, let go over a tier."""
+    page = bare.page
+    start = card(bare, k).bounding_box()
+    lane = page.locator(".mr-label-lane").nth(tier - 1).bounding_box()
+    page.mouse.move(start["x"] + 60, start["y"] + start["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(lane["x"] + 90, lane["y"] + lane["height"] / 2, steps=6)
+    page.mouse.up()
+
+
+def test_labels_by_mouse_alone(labels):
+    page = labels.page
+    assert page.get_by_role("button", name="Save").is_disabled()
+    for k, tier in zip(range(1, 7), (6, 5, 2, 1, 1, 4), strict=True):
+        drag_to(labels, k, tier)
+        assert labels.widget.ranks[k - 1] == tier
+    assert page.locator(".mr-label-lane").first.inner_text().count("The ") == 2  # a tie
+    drag_to(labels, 6, 3)
+    drag_to(labels, 6, 4)
+    page.get_by_role("button", name="Save").click()
+    (line,) = read_jsonl(labels.widget.path, "rankings")
+    assert line["ranks"] == [6, 5, 2, 1, 1, 4]
+    said = page.locator(".minirlhf").inner_text()
+    assert labels.widget.result["sentences"][0] in said and "You agree" not in said
+    assert "Saved to mine.jsonl." in said and "1 of 3 saved" in said
+    page.get_by_role("button", name="Next").click()
+    assert "Prompt 2 of 3" in page.locator(".minirlhf").inner_text()
+    assert labels.widget.ranks == [None] * 6
+
+
+def test_labels_by_keyboard_alone(labels):
+    page = labels.page
+    page.keyboard.press("Tab")
+    for _ in range(20):
+        if page.evaluate("document.activeElement.classList.contains('mr-label-card')"):
+            break
+        page.keyboard.press("Tab")
+    for key in "652114":  # each goes on to the next card
+        page.keyboard.press(key)
+    assert labels.widget.ranks == [6, 5, 2, 1, 1, 4]
+    said = page.evaluate("document.activeElement.getAttribute('aria-label')")
+    assert said.startswith("Reply y6, tier 4.")
+    page.keyboard.press("ArrowUp")
+    assert labels.widget.ranks[5] == 3
+    page.keyboard.press("Backspace")
+    page.keyboard.press("Enter")  # nothing is saved while one lies on the pile
+    assert labels.widget.ranks[5] is None and not labels.widget.path.exists()
+    page.keyboard.press("4")
+    page.keyboard.press("Enter")
+    assert read_jsonl(labels.widget.path, "rankings")[0]["ranks"] == [6, 5, 2, 1, 1, 4]
+    page.keyboard.press("Enter")  # what is saved leads on to the next prompt
+    assert labels.widget.number == 1 and labels.widget.ranks == [None] * 6
+    page.keyboard.press("3")
+    assert labels.widget.ranks == [3, None, None, None, None, None]
+
+
+def test_labels_by_tap_on_card_and_tier(labels):
+    card(labels, 3).click()
+    labels.page.get_by_role("button", name="Put the chosen reply into tier 2").click()
+    assert labels.widget.ranks == [None, None, 2, None, None, None]
+
+
+def test_grades_and_flags_are_behind_one_link(labels):
+    page = labels.page
+    assert page.get_by_role("radio").count() == 0  # none that one could reach
+    link = page.get_by_role("button", name="Grades and the questions")
+    link.click()
+    assert link.get_attribute("aria-expanded") == "true"
+    card(labels, 2).click()
+    page.get_by_role("radio", name="6").click()
+    page.get_by_label("hallucination").check()
+    assert labels.widget.likert == [None, 6, None, None, None, None]
+    assert labels.widget.flags[1] == ["hallucination"]
+    card(labels, 1).click()
+    assert not page.get_by_label("hallucination").is_checked()
+    page.get_by_role("radio", name="1").focus()
+    page.keyboard.press("ArrowRight")
+    assert labels.widget.likert[0] == 1
+
+
+def test_what_cannot_be_saved_is_said_beside_the_button(labels, tmp_path):
+    (tmp_path / "file").write_text("x")
+    labels.widget.path = tmp_path / "file" / "mine.jsonl"
+    labels.widget.ranks = [1, 2, 3, 4, 5, 6]
+    labels.push()
+    labels.page.get_by_role("button", name="Save").click()
+    alert = labels.page.get_by_role("alert")
+    assert "mine.jsonl" in alert.inner_text()
+    save = labels.page.get_by_role("button", name="Save").bounding_box()
+    assert 0 < alert.bounding_box()["y"] - save["y"] < 120
+
+
+def test_labels_by_a_finger(browser, tmp_path):
+    """Its letter is a card's handle; elsewhere a finger scrolls."""
+    desk = LabelingDesk([{"prompt": "p\n", "completions": REPLIES[:3]}], tmp_path / "mine.jsonl")
+    bare = BarePage(browser, desk, width=420, has_touch=True, is_mobile=True)
+    touch = bare.page.context.new_cdp_session(bare.page)
+    start = bare.page.locator(".mr-label-name").nth(1).bounding_box()
+    lane = bare.page.locator(".mr-label-lane").first.bounding_box()
+    points = [(start["x"] + 8, start["y"] + 8), (lane["x"] + 80, lane["y"] + 20)]
+    steps = [tuple(a + (b - a) * at / 8 for a, b in zip(*points, strict=True)) for at in range(9)]
+    for kind, (x, y) in zip(["touchStart"] + ["touchMove"] * 8, steps, strict=True):
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
+    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    bare.page.wait_for_timeout(100)
+    assert desk.ranks == [None, 1, None] and bare.problems == []
+    bare.close()
+
+
+# ------------------------------------------------------------------------------- the training desk
+
+
+@pytest.fixture
+def desk(browser):
+    bare = BarePage(browser, TrainingDesk(shipped.run("ppo"), ghost=shipped.run("beta-1")))
+    yield bare
+    assert bare.problems == []
+    bare.close()
+
+
+def values(bare):
+    return bare.page.locator(".mr-desk-value").all_inner_texts()
+
+
+def test_the_crosshair_goes_through_all_panels(desk):
+    page, plots = desk.page, desk.page.locator(".mr-desk-plot")
+    assert plots.count() == 2
+    page.get_by_role("button", name="More curves").click()
+    assert plots.count() == 6
+    box = plots.nth(3).bounding_box()
+    last = values(desk)
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 60)
+    crosses = page.evaluate(
+        "() => [...document.querySelectorAll('.mr-desk-cross')].map(c => c.getAttribute('x1'))"
+    )
+    assert len(crosses) == 6 and len(set(crosses)) == 1
+    assert sum(a != b for a, b in zip(last, values(desk), strict=True)) > 4
+    assert desk.widget.at is None  # only pointed at
+    page.mouse.move(2, 2)
+    assert values(desk) == last
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + 60)
+    page.wait_for_timeout(300)
+    at = desk.widget.at
+    assert 50 < at < 75 and f"iteration {at}" in page.locator(".minirlhf").inner_text()
+    assert desk.widget.words in page.locator(".minirlhf").inner_text()
+
+
+def test_the_slider_the_caption_and_the_samples_say_one_step(desk):
+    page, slider = desk.page, desk.page.get_by_label("Step shown")
+    slider.focus()
+    page.keyboard.press("Home")
+    for _ in range(19):
+        page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(300)
+    assert desk.widget.at == 20
+    said = page.locator(".minirlhf").inner_text()
+    assert desk.widget.words in said and "What the policy said at iteration 20" in said
+    assert slider.get_attribute("aria-valuetext") == desk.widget.words
+    assert page.locator(".mr-desk-card mark").count() > 0  # beta-1 drew alike and says otherwise
+    assert "differs from the other run's reply" in said
+    for _, response in desk.widget.texts():
+        assert " ".join(response.split()) in " ".join(said.split())
+    page.keyboard.press("End")
+    page.wait_for_timeout(300)
+    assert desk.widget.at is None and desk.widget.step == 128
+
+
+def run(folder, steps, prompt="Say something.\n"):
+    """A run that answers one prompt at every step."""
+    folder.mkdir(exist_ok=True)
+    config = {"beta": 0.1, "ptx_gamma": 0.0, "episodes": 320, "rollout_batch": 8}
+    (folder / "config.json").write_text(json.dumps({"stage": "ppo", "config": config}))
+    with (folder / "metrics.jsonl").open("w") as log, (folder / "samples.jsonl").open("w") as said:
+        for step in range(1, steps + 1):
+            row = {"step": step, "time": 2.0 * step, "objective/score": step / 10}
+            log.write(json.dumps({**row, "objective/kl": step / 5}) + "\n")
+            reply = f"The cat has {step} <b>hats</b>."
+            sample = {"step": step, "prompt": prompt, "response": reply, "score": 1.0}
+            said.write(json.dumps({**sample, "finished": True}) + "\n")
+
+
+def test_changed_words_are_marked_and_new_numbers_arrive(browser, tmp_path, monkeypatch):
+    folder = tmp_path / "run"
+    run(folder, 5)
+    sent = []
+    monkeypatch.setattr(TrainingDesk, "send", lambda _, content: sent.append(content))
+    with filelock.FileLock(folder / ".lock"):
+        shown = TrainingDesk(folder)
+        bare = BarePage(browser, shown)
+        page = bare.page
+        assert page.locator(".mr-desk-card mark").all_inner_texts() == ["5"]
+        assert "marked: what differs from iteration 4" in page.locator(".mr-desk-card").inner_text()
+        run(folder, 7)
+        shown.look()
+        for _ in range(2):  # heard twice, as by two views, it does no harm
+            page.evaluate(
+                """message => window.widgets[0].handlers.filter((one) => one.name === 'msg:custom')
+                  .forEach((one) => one.call(message))""",
+                sent[-1],
+            )
+        bare.push()
+        assert "iteration 7 of 40" in page.locator(".minirlhf").inner_text()
+        assert page.locator(".mr-desk-card mark").inner_text() == "7"
+        assert page.evaluate("window.widgets[0].model.get('curves')[0].x") == [*range(1, 8)]
+        slider = page.locator(".mr-desk-lever input[type=range]").first
+        slider.focus()
+        page.keyboard.press("ArrowRight")
+        page.wait_for_timeout(100)
+        assert shown.reader.control() == {"beta": pytest.approx(0.112)}
+        box = page.locator(".mr-desk-lever input:not([type=range])").first
+        box.fill("many")
+        box.press("Enter")
+        assert box.get_attribute("aria-invalid") == "true"
+        box.fill("0,5")
+        box.press("Enter")
+        page.wait_for_timeout(100)
+        assert shown.reader.control() == {"beta": 0.5}
+        page.get_by_role("button", name="Pause").click()
+        assert page.get_by_role("button", name="Resume").is_visible()
+        words = page.locator(".mr-desk-progress").inner_text()
+        page.get_by_role("button", name="Resume").click()
+        page.wait_for_timeout(1600)  # the clock goes by itself
+        assert page.locator(".mr-desk-progress").inner_text() != words
+        assert bare.problems == []
+        bare.close()
+
+
+# --------------------------------------------------------------------------------- the three steps
+
+
+@pytest.mark.parametrize("by", ["mouse", "keyboard"])
+def test_a_reply_tells_its_rank_and_score(browser, by):
+    board = ThreeSteps()
+    bare = BarePage(browser, board)
+    page = bare.page
+    assert page.locator(".mr-steps-cell.is-empty").count() == 9
+    board.second("p", ["one", "two", "three"], [2, 1, 2], [0.5, 1.0, -0.5], 0.5, 0.7)
+    bare.push()
+    assert page.locator(".mr-steps-cell.is-coming").count() == 3
+    reply = page.locator(".mr-steps-replies li").nth(2)
+    assert "rank" not in reply.inner_text()
+    if by == "mouse":
+        reply.click()
+    else:
+        reply.get_by_role("button").focus()
+        page.keyboard.press("Enter")
+    assert "the labeler's rank 2 of 3, score −0.50" in reply.inner_text()
+    assert reply.get_by_role("button").get_attribute("aria-expanded") == "true"
+    assert page.locator(".mr-steps-scores .is-lit").count() >= 1
+    assert bare.problems == []
+    bare.close()

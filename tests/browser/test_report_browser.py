@@ -1,0 +1,277 @@
+"""The page of a run on screens of every width: by mouse, touch and keyboard, without a script."""
+
+import re
+from types import SimpleNamespace
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from fabricated_run import fabricate, report
+
+WIDTHS = (400, 800, 1280)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    summary = fabricate(folder, iterations=80)
+    return SimpleNamespace(url=report(folder, summary).as_uri(), summary=summary)
+
+
+@pytest.fixture
+def opened(browser, run):
+    """Opens the page; whatever it asks of a network or says of a fault fails the test."""
+    faults, contexts = [], []
+
+    def open_page(width: int = 1280, **options):
+        contexts.append(browser.new_context(viewport={"width": width, "height": 900}, **options))
+        page = contexts[-1].new_page()
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("console", lambda said: faults.append(said.text))
+        page.on("request", lambda r: r.url == run.url or faults.append(r.url))
+        page.goto(run.url)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not faults
+
+
+def shown(page, selector: str) -> int:
+    return page.locator(selector).filter(visible=True).count()
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
+@pytest.mark.parametrize("width", WIDTHS)
+def test_nothing_is_wider_than_the_screen(opened, width, script):
+    page = opened(width, java_script_enabled=script)
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    beyond = page.evaluate(
+        """() => [...document.querySelectorAll("main *")].filter((part) =>
+             part.getBoundingClientRect().right > innerWidth + 1).map((part) => part.outerHTML)"""
+    )
+    assert not [part for part in beyond if "mr-unseen" not in part]
+
+
+def test_a_phone_shows_it_in_some_thirty_screens(opened):
+    """It was 842 px wide there and 122,000 px high, a letter of a reply on each line."""
+    page = opened(400)
+    assert page.evaluate("document.documentElement.scrollHeight") < 30_000
+    narrow = page.evaluate(
+        """() => [...document.querySelectorAll(".said, .mr-steps-text")]
+             .map((part) => part.getBoundingClientRect().width).reduce((a, b) => Math.min(a, b))"""
+    )
+    assert narrow > 250
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_small_words_are_large_enough(opened, width):
+    sizes = opened(width).evaluate(
+        """() => [...document.querySelectorAll("main *, nav *")]
+             .filter((part) => [...part.childNodes].some((n) => n.nodeType === 3 && n.data.trim()))
+             .map((part) => parseFloat(getComputedStyle(part).fontSize))"""
+    )
+    assert len(sizes) > 500 and min(sizes) >= 12
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [400, 1280])
+def test_a_checker_of_accessibility_finds_nothing_serious(opened, width, scheme):
+    page = opened(width, color_scheme=scheme)
+    found = Axe().run(page).response["violations"]
+    grave = [fault for fault in found if fault["impact"] in ("serious", "critical")]
+    assert not grave, [(fault["id"], fault["nodes"][0]["html"]) for fault in grave]
+
+
+def test_three_numbers_and_a_sentence_fit_the_first_screen_of_a_phone(opened):
+    page = opened(400)
+    for part in (page.locator("#verdict"), *page.locator(".three .big").all()):
+        box = part.bounding_box()
+        assert box["y"] + box["height"] <= 900
+
+
+def test_without_a_script_everything_is_there_and_nothing_is_dead(opened, run):
+    page = opened(java_script_enabled=False)
+    assert shown(page, ".gallery article") == 12
+    assert shown(page, ".needs-script") == 0
+    assert shown(page, ".curve") == shown(page, ".plot .values > span") > 10
+    assert page.locator(".area[role=img]").count() == page.locator(".plot").count()
+    for link in page.locator("nav a").all():
+        assert page.locator(link.get_attribute("href")).count() == 1
+
+
+def test_a_model_goes_and_comes_back_by_mouse(opened):
+    page = opened()
+    everywhere = 'main [data-model="ppo"]'
+    before = shown(page, everywhere)
+    page.get_by_role("button", name="Models").click()
+    toggle = page.locator('[data-toggle="ppo"]')
+    toggle.click()
+    assert toggle.get_attribute("aria-pressed") == "false"
+    assert shown(page, everywhere) == 0 and before > 30
+    assert shown(page, 'main [data-model="ppo-ptx"]') > 30
+    assert page.locator("#models-button").inner_text() == "Models 7/8"
+    page.get_by_role("button", name="Show all").click()
+    assert shown(page, everywhere) == before
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_bar_stays_one_line(opened, width):
+    page = opened(width)
+    before = page.locator("nav.bar").bounding_box()["height"]
+    page.locator("#models-button").click()
+    page.locator('[data-toggle="ppo"]').click()
+    assert page.locator("nav.bar").bounding_box()["height"] == before < 60
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_a_model_goes_by_keyboard_and_the_last_one_stays(opened):
+    page = opened(400)
+    page.locator("#models-button").focus()
+    page.keyboard.press("Enter")
+    toggles = page.locator("[data-toggle]")
+    for place in range(toggles.count()):
+        page.keyboard.press("Tab")
+        assert toggles.nth(place).evaluate("part => part === document.activeElement")
+        page.keyboard.press("Space")
+        pressed = page.locator('[data-toggle][aria-pressed="true"]').count()
+        assert pressed == max(1, toggles.count() - (place + 1))
+    assert shown(page, "main .bars li") > 0
+    page.keyboard.press("Escape")
+    assert shown(page, "[data-toggle]") == 0
+
+
+def test_prompts_are_filtered_by_words_use_case_and_outcome(opened):
+    page = opened()
+    articles = ".gallery article"
+    page.get_by_label("Words in prompt or reply").fill("BOAT")
+    assert shown(page, articles) == 1
+    assert page.locator("#found").inner_text() == "1 of 12 prompts"
+    page.get_by_role("button", name="Show all").click()
+    assert shown(page, articles) == 12
+    page.get_by_label("Use case").select_option("rewrite")
+    cases = {a.get_attribute("data-case") for a in page.locator(f"{articles}:visible").all()}
+    assert cases == {"rewrite"}
+    page.get_by_label("Use case").select_option("")
+    page.get_by_label("Outcome").select_option("sft !ppo-ptx")
+    for article in page.locator(f"{articles}:visible").all():
+        assert article.locator('[data-model="sft"]').inner_text().count("✓ pass") == 1
+        assert article.locator('[data-model="ppo-ptx"]').inner_text().count("✗ fail") == 1
+    assert 0 < shown(page, articles) < 12
+
+
+def test_a_filter_that_finds_nothing_says_so_by_keyboard_alone(opened):
+    page = opened(400)
+    page.get_by_label("Words in prompt or reply").focus()
+    page.keyboard.type("zeppelin")
+    page.keyboard.press("Enter")
+    assert shown(page, ".gallery article") == 0
+    assert page.locator("#found").inner_text() == "No prompt is like that."
+    while not page.get_by_role("button", name="Show all").evaluate(
+        "part => part === document.activeElement"
+    ):
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_function(
+        "document.querySelectorAll('.gallery article:not([hidden])').length === 12"
+    )
+    assert page.get_by_label("Words in prompt or reply").evaluate(
+        "part => part === document.activeElement"
+    )
+
+
+def values(plot) -> dict[str, float]:
+    text = plot.locator(".values").inner_text().replace("−", "-")
+    return {name: float(value) for name, value in re.findall(r"(PPO(?:-ptx)?) (-?[\d.]+)", text)}
+
+
+def test_a_curve_tells_its_values_under_the_pointer(opened, run, tmp_path):
+    page = opened()
+    plot = page.locator('.plot[data-title="KL to the initial model"]')
+    at_rest = plot.locator(".readout").inner_text()
+    area = plot.locator(".area")
+    area.scroll_into_view_if_needed()
+    box = area.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 20)
+    # the KL of iteration i is .04 i, of PPO-ptx .032 i, and the mean goes over the last three
+    step = float(re.search(r"episodes: ([\d,]+)", plot.inner_text())[1].replace(",", "")) / 256
+    assert step == pytest.approx(40.5, abs=1)
+    assert values(plot) == pytest.approx(
+        {"PPO": 0.04 * (step - 1), "PPO-ptx": 0.032 * (step - 1)}, rel=0.01
+    )
+    beside = page.locator('.plot[data-title="Score against KL"]')
+    assert " at " in beside.locator(".values").inner_text()  # it follows
+    page.mouse.move(0, 0)
+    assert plot.locator(".readout").inner_text() == at_rest
+    assert page.locator(".point, .cursor").count() == 0
+
+
+def test_a_curve_tells_its_values_by_keyboard(opened):
+    page = opened()
+    plot = page.locator('.plot[data-title="Score"]')
+    area = plot.get_by_role("slider", name="Score: values along the run")
+    area.focus()
+    page.keyboard.press("Home")
+    first = values(plot)
+    page.keyboard.press("ArrowRight")
+    assert "512" in plot.locator(".at").inner_text()
+    page.keyboard.press("End")
+    last = values(plot)
+    assert last["PPO"] > first["PPO"] + 1
+    assert "PPO-ptx" in area.get_attribute("aria-valuetext")
+    assert area.get_attribute("aria-valuenow") == "100"
+    page.keyboard.press("Escape")
+    assert "at the end" in plot.locator(".at").inner_text()
+
+
+def test_a_hidden_model_has_no_values(opened):
+    page = opened()
+    page.locator("#models-button").click()
+    page.locator('[data-toggle="ppo"]').click()
+    page.keyboard.press("Escape")
+    plot = page.locator('.plot[data-title="Score"]')
+    plot.locator(".area").hover()
+    assert set(values(plot)) == {"PPO-ptx"}
+
+
+def test_a_finger_reads_a_curve(opened):
+    page = opened(400, has_touch=True)
+    plot = page.locator('.plot[data-title="Entropy"]')
+    plot.locator(".area").tap(position={"x": 100, "y": 60})
+    assert "episodes: " in plot.inner_text() and len(values(plot)) == 2
+    page.locator("#training h2").tap()
+    assert "at the end" in plot.inner_text()
+
+
+def test_a_reply_lights_its_rank_and_its_score(opened):
+    page = opened()
+    page.locator('.mr-steps-replies [data-reply="B"] .mr-steps-text').hover()
+    lit = page.locator(".mr-steps .is-lit")
+    assert {part.get_attribute("data-reply") for part in lit.all()} == {"B"}
+    assert page.locator(".mr-steps-scores li.is-lit").count() == 1
+    assert page.locator(".mr-steps-order b.is-lit").count() == 1
+
+
+def test_day_and_night_at_a_click(opened):
+    page = opened(color_scheme="light")
+    ground = "getComputedStyle(document.body).backgroundColor"
+    day = page.evaluate(ground)
+    page.get_by_role("button", name="Dark page").click()
+    assert page.evaluate(ground) != day
+    dark = opened(color_scheme="dark")
+    assert dark.evaluate(ground) == page.evaluate(ground)
+    for each in (page, dark):  # paper is white
+        each.emulate_media(media="print")
+        assert each.evaluate(ground) == day
+
+
+def test_sections_are_a_menu_on_a_phone_and_a_line_on_a_wide_screen(opened):
+    wide, phone = opened(), opened(400)
+    assert shown(wide, "nav a[href='#replies']") == 1 and shown(wide, ".menu-button") == 0
+    assert shown(phone, "nav a[href='#replies']") == 0
+    phone.get_by_role("button", name="Sections").click()
+    phone.locator("nav a[href='#replies']").click()
+    assert shown(phone, "nav a[href='#replies']") == 0
+    phone.wait_for_function(
+        "Math.abs(document.getElementById('replies').getBoundingClientRect().top) < 90"
+    )
