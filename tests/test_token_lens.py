@@ -165,7 +165,7 @@ def test_it_takes_any_prompt_it_can(models):
 def engine() -> MiniRacer:
     """The page's code without a page: what draws is never called."""
     context = MiniRacer()
-    files = ("common.js", "equations.js", "lens_panels.js")
+    files = ("elements.js", "common.js", "equations.js", "lens_panels.js")
     context.eval("\n".join((PAGE / name).read_text("utf-8") for name in files))
     return context
 
