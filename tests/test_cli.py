@@ -22,6 +22,7 @@ from minirlhf.cli import __main__ as cli
 from minirlhf.cli import chat, checks, doctor, evaluation, show_presets, stages, start_exercise
 from minirlhf.cli.options import parse, preset
 from minirlhf.data.records import write_jsonl
+from minirlhf.errors import MinirlhfError
 from minirlhf.experiment.experiment_config import ExperimentConfig
 from minirlhf.presets import DIFFERENCES, PRESETS
 from minirlhf.pretrained import load_policy
