@@ -150,10 +150,10 @@ WRONG = [
     ("rm", "--dataset d", "--dataset d: here that is --rankings d"),
     ("rm", "--betas 0.9", "--betas 0.9: it takes 2 values"),
     ("rm", "--fsdp yes", "--fsdp yes: it is a switch"),
-    ("rm", "--precision bf61", "--precision bf61: it is auto, fp32, bf16 or fp16; did you mean "
-     "bf16?"),
+    ("rm", "--precision bf61", "--precision bf61: it has to be auto, fp32, bf16 or fp16; "
+     "did you mean bf16?"),
     ("rm", "-beta 3 x", "-beta 3 x: did you mean --betas?"),
-    ("pretrain", "--size huge", "--size huge: it is small, medium or large"),
+    ("pretrain", "--size huge", "--size huge: it has to be small, medium or large"),
     ("pretrain", "--max-len 3", "--max-len 3: here that is --context 3"),
     ("pretrain", "--learning-rate x", "--learning-rate x: it has to be a number"),
     ("run", "--lr 1", "--lr 1: here that is --stages.X.learning-rate 1, where X is pretrain, sft, "
@@ -163,7 +163,7 @@ WRONG = [
     ("run", "--max-new-tokens 9", "--max-new-tokens 9: here that is --max-response 9"),
     ("run", "here", "here: it belongs to no option"),
     ("evaluate", "--model a b", "--model a b: did you mean --models?; --prompts is missing"),
-    ("evaluate", "--judge me", "--judge me: it is tinytown or none"),
+    ("evaluate", "--judge me", "--judge me: it has to be tinytown or none"),
     ("evaluate", "--limit 3", "--limit 3: here that is --count 3"),
     ("chat", "", "MODEL is missing"),
     ("chat", "small large", "large: it belongs to no option"),

@@ -115,9 +115,9 @@ def usage() -> str:
     commands = "\n".join(f"  {name:<{width}}  {about}" for name, (_, about) in COMMANDS.items())
     return (
         "usage: minirlhf COMMAND [OPTIONS]\n\n"
-        "The InstructGPT paper in small: every stage of it, on Tinytown or on your own data.\n\n"
+        "The InstructGPT paper in small: every stage, on Tinytown or on your own data.\n\n"
         f"{commands}\n\n"
-        "minirlhf COMMAND --help explains a command: what it reads, what it writes, an example."
+        "minirlhf COMMAND --help says what a command reads and writes, with an example."
     )
 
 

@@ -196,7 +196,7 @@ def _value(kind: Any, words: list[str]) -> Any:
         if word in inner:
             return word
         near = [f"did you mean {one}?" for one in other_words.nearest(word, inner)]
-        raise Wrong("; ".join([f"it is {other_words.listed(inner)}", *near]))
+        raise Wrong("; ".join([f"it has to be {other_words.listed(inner)}", *near]))
     if kind is bool:
         if word.lower() not in ("true", "false"):
             raise Wrong("it is a switch: it takes no value, and --no- before its name turns it off")
