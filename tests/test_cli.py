@@ -21,7 +21,6 @@ from minirlhf import experiment, ppo, sft
 from minirlhf.cli import __main__ as cli
 from minirlhf.cli import chat, checks, doctor, evaluation, show_presets, stages, start_exercise
 from minirlhf.cli.options import parse, preset
-from minirlhf.cli.options_without_tyro import plain
 from minirlhf.data.records import write_jsonl
 from minirlhf.errors import MinirlhfError
 from minirlhf.experiment.experiment_config import ExperimentConfig
@@ -257,14 +256,14 @@ def test_run_hands_its_settings_to_the_main_job(run, monkeypatch):
     monkeypatch.setitem(sys.modules, "minirlhf.experiment.main_job", fake)
     monkeypatch.setattr(experiment, "main_job", fake, raising=False)
     monkeypatch.setattr("minirlhf.report.summary.brief", lambda summary: "that is all")
-    assert "that is all" in run("run --folder here --seed 3")
+    assert run("run --folder here --seed 3") == "that is all\n\nreport: here/report.html\n"
     assert calls == [(Tinytown, ExperimentConfig(folder=Path("here"), seed=3))]
 
 
 def test_doctor(run, monkeypatch):
     found = lambda folder: [checks.Finding("disk", "ok", str(folder))]  # noqa: E731
     monkeypatch.setattr(doctor, "examine", found)
-    assert "ok       disk  runs" in run("doctor")
+    assert run("doctor") == "✓ disk            runs\n\nNo problem found.\n"
     assert "elsewhere" in run("doctor --folder elsewhere")
     monkeypatch.setattr(
         doctor, "examine", lambda folder: [doctor.Finding("disk", "problem", "full")]
@@ -314,49 +313,12 @@ def test_a_bug_keeps_its_traceback(monkeypatch):
 
 
 def test_missing_package(monkeypatch, capsys):
-    class Missing:
-        @staticmethod
-        def find_spec(name, *_):
-            if name == "tyro":
-                raise ModuleNotFoundError(name=name)
+    def broken(*_):
+        raise ModuleNotFoundError(name="scipy")
 
-    monkeypatch.setattr(sys, "meta_path", [Missing, *sys.meta_path])
-    for module in ("tyro", "tyro.conf", "minirlhf.cli.chat"):
-        monkeypatch.delitem(sys.modules, module)
-    assert cli.main(["chat", "small"]) == 2
-    assert "tyro is not installed" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("command", "stage", "line"),
-    [
-        (stages.SFT, "sft", "--folder a --model medium --demonstrations d"),
-        (stages.SFT, "initial", "--folder a --model m --demonstrations d.jsonl --drop-long "
-         "--pretraining p.jsonl --epochs 2 --no-keep-epochs --residual-dropout 0.1"),
-        (stages.SFT, "sft", "--folder a --model m --demonstrations d --learning-rate 1e-3 "
-         "--micro-batch 4 --precision bf16 --grad-clip None --betas 0.9 0.95"),
-        (stages.RM, "reward", "--folder a --model m --rankings r --demonstrations d --seed 3"),
-        (stages.PPO, "ppo", "--folder a --model m --reward r --prompts p --beta 0.5 --ema 0.96 "
-         "--episodes 256 --rollout-batch 32 --missing-eos-penalty 0.5 --no-whiten-advantages"),
-        (stages.Pretrain, "pretrain", "--folder a --documents d --size small --preset paper"),
-    ],
-)  # fmt: skip
-def test_without_tyro_the_same_arguments_are_understood(command, stage, line):
-    """Colab lacks it."""
-    settings = getattr(PRESETS["tinytown"], stage)
-    theirs = parse(command, stage, line.split(), settings=settings)
-    assert plain(command, line.split(), settings=settings) == theirs
-
-
-@pytest.mark.parametrize(
-    "line", ["--help", "--folder a", "--folder a --model m --demonstrations d --epoch 2",
-             "--folder a --model m --demonstrations d --epochs two", "--folder a b",
-             "--folder a --model m --demonstrations d --preset other", "a",
-             "--folder a --model m --demonstrations d --keep-epochs maybe"],
-)  # fmt: skip
-def test_without_tyro_mistakes_ask_for_it(line):
-    with pytest.raises(MinirlhfError, match="without tyro, which says what is wrong"):
-        plain(stages.SFT, line.split(), settings=PRESETS["tinytown"].sft)
+    monkeypatch.setattr(show_presets, "differences", broken)
+    assert cli.main(["presets"]) == 2
+    assert "scipy is not installed" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from minirlhf.training import machine
 
 def test_examine_covers_every_topic(tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    findings = doctor.examine(tmp_path / "runs")
+    findings = list(doctor.examine(tmp_path / "runs"))
     topics = {finding.topic for finding in findings}
     assert topics >= {"python", "cores", "memory", "gpu", "disk", "model hub", "base models"}
     assert all(f.advice for f in findings if f.status == "problem")
@@ -32,9 +32,11 @@ def test_table_and_exit_code():
     assert doctor.exit_code([fine, wrong]) == 1
     text = doctor.table([fine, worth_knowing, wrong])
     assert "→ Tinytown needs none" in text
-    assert text.endswith("1 to put right before a run.")
+    assert text.endswith("1 to put right before a run (✗).")
+    assert [line[0] for line in text.splitlines() if line[:1].strip()][:3] == ["✓", "!", "✗"]
     assert max(map(len, text.splitlines())) <= 100
-    assert doctor.table([fine]).endswith("No problem found.")
+    assert doctor.table([fine]).endswith("\n\nNo problem found.")
+    assert doctor.table([worth_knowing]).endswith("No problem found. 1 worth knowing (!).")
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import pytest
 from fabricated_run import PROMPTS, WICKED, WORLD, fabricate, interval, report
 
 import minirlhf
+from minirlhf.cli.options import parse
 from minirlhf.experiment.experiment_config import ExperimentConfig
 from minirlhf.experiment.main_job import as_data
 from minirlhf.paper import cite
@@ -346,15 +347,13 @@ def test_the_same_prompts_are_spread_over_use_cases(made):
 
 
 def test_the_command_makes_the_run_again():
-    import tyro
-
     config = ExperimentConfig(folder=Path("runs/other"), seed=3, k=(4, 6), ppo_prompts=100)
     settings = json.loads(json.dumps(asdict(config), default=str))
     settings["stages"]["ppo_ptx"]["episodes"] = 512
     settings["stages"]["sft"]["keep_epochs"] = False
     words = command(settings, as_data(ExperimentConfig())).split()
     assert words[:2] == ["minirlhf", "run"]
-    parsed = tyro.cli(ExperimentConfig, args=words[2:])
+    parsed = parse(ExperimentConfig, "run", words[2:])
     assert json.loads(json.dumps(asdict(parsed), default=str)) == settings
 
 

@@ -259,7 +259,7 @@ def test_tensorboard_is_written_once_per_step_after_resume(tmp_path):
 
 
 def test_progress_bar(tmp_path, capsys):
-    work(tmp_path, callback=progress.ProgressBar(show=("norm",)))
+    work(tmp_path, callback=progress.NotebookBars(show=("norm",)))
     shown = capsys.readouterr().err
     assert "toy: 100%" in shown and "norm=" in shown and "6/6" in shown
 
@@ -281,24 +281,43 @@ def test_progress_lines(capsys):
     assert len(capsys.readouterr().err.splitlines()) == 3
 
 
+def test_progress_lines_of_several(capsys):
+    """Each says whose it is; what is between them is told of when nothing else is."""
+    say = progress.ProgressLines(seconds=1e9)
+    for step in range(1, 11):
+        for title in ("5/6 ppo", "6/6 ppo-ptx"):
+            say(log.Event("ppo", step, 10, title=title))
+        say(log.Event("", step, 10, title="sampling sft"))
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 20 and said[-1] == "6/6 ppo-ptx: step 10 of 10"
+    say.seconds = 0.0
+    say(log.Event("", 0, 10, title="sampling sft"))
+    assert capsys.readouterr().err == "sampling sft: 0 of 10\n"
+
+
 def test_progress_fits_the_place(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
     assert isinstance(progress.default_callback(), progress.ProgressLines)  # pytest's pipe
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
-    assert isinstance(progress.default_callback(), progress.ProgressBar)
+    assert isinstance(progress.default_callback(), progress.TerminalBars)
+    with monkeypatch.context() as patch:
+        patch.setenv("TERM", "dumb")
+        assert isinstance(progress.default_callback(), progress.ProgressLines)
     monkeypatch.setattr("multiprocessing.parent_process", lambda: "the first process")
     assert progress.default_callback() is None
     shell = SimpleNamespace(kernel="a notebook's")
     monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
-    assert isinstance(progress.default_callback(), progress.ProgressBar)
+    assert isinstance(progress.default_callback(), progress.NotebookBars)
     del shell.kernel  # a terminal's IPython
     assert progress.default_callback() is None
 
 
-def test_a_run_closes_its_own_progress(tmp_path, monkeypatch):
-    own = progress.ProgressBar(show=())
+@pytest.mark.parametrize("kind", [progress.NotebookBars, progress.TerminalBars])
+def test_a_run_closes_its_own_progress(kind, tmp_path, monkeypatch):
+    own = kind(show=())
     monkeypatch.setattr("minirlhf.training.run.default_callback", lambda: own)
     work(tmp_path, stop=3, callback=None)
-    assert own.bar is None and own.stage == "toy"
+    assert own.bars == {}
 
 
 def test_control_stops_and_steers(tmp_path):

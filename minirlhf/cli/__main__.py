@@ -7,7 +7,6 @@ MINIRLHF_TRACEBACK=1 its traceback is shown.
 
 from __future__ import annotations
 
-import difflib
 import errno
 import importlib
 import io
@@ -24,7 +23,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import minirlhf
+from minirlhf.cli import other_words, terminal
 from minirlhf.errors import MinirlhfError
+from minirlhf.training.log import quiet_writers
 
 COMMANDS = {
     "run": ("run_job", "the main job: three steps in Tinytown, from a base model to a report"),
@@ -51,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     name = arguments[0] if arguments else None
-    if name in (None, "-h", "--help"):
+    if name in (None, "-h", "--help", "help"):
         print(usage())
         return 0 if name else 2
     if name == "--version":
@@ -67,7 +68,7 @@ def outcome(name: str, arguments: list[str], last: Callable[[], None]) -> int:
     """Run a command, call ``last``, say in a line what went wrong; returns the exit code."""
     try:
         try:
-            with notes():
+            with notes(), quiet_writers():
                 return find(name)(arguments) or 0
         finally:
             last()
@@ -87,7 +88,7 @@ def outcome(name: str, arguments: list[str], last: Callable[[], None]) -> int:
             sentence = None if shown else trouble(error) or of_others(error)
         if sentence is None:
             raise
-        print("error:", " ".join(sentence.split()), file=sys.stderr)
+        terminal.tell("error", " ".join(sentence.split()))
         return 2
 
 
@@ -114,16 +115,16 @@ def usage() -> str:
     commands = "\n".join(f"  {name:<{width}}  {about}" for name, (_, about) in COMMANDS.items())
     return (
         "usage: minirlhf COMMAND [OPTIONS]\n\n"
-        "The InstructGPT paper in small: every stage of it, on Tinytown or on your own data.\n\n"
+        "The InstructGPT paper in small: every stage, on Tinytown or on your own data.\n\n"
         f"{commands}\n\n"
-        "minirlhf COMMAND --help explains a command: what it reads, what it writes, an example."
+        "minirlhf COMMAND --help says what a command reads and writes, with an example."
     )
 
 
 def find(name: str):
     """The function of a command: it takes the arguments and returns an exit code or None."""
     if name not in COMMANDS:
-        near = difflib.get_close_matches(name, COMMANDS, 1)
+        near = other_words.command(name) or other_words.nearest(name, COMMANDS)
         hint = f"did you mean {near[0]}?" if near else f"it is one of {', '.join(COMMANDS)}."
         raise MinirlhfError(f"unknown command {name!r}: {hint}")
     return getattr(importlib.import_module(f"minirlhf.cli.{COMMANDS[name][0]}"), name)
@@ -131,26 +132,13 @@ def find(name: str):
 
 @contextmanager
 def notes() -> Iterator[None]:
-    """Show warnings as one line ``note: …`` each, and no traceback of TensorBoard's thread.
-
-    On a full disk that thread fails beside the stage, which says so itself.
-    """
-    before = threading.excepthook
-
-    def in_a_thread(failure) -> None:
-        if not isinstance(failure.exc_value, OSError):
-            before(failure)
-
-    threading.excepthook = in_a_thread
-    try:
-        with warnings.catch_warnings():
-            if os.environ.get("RANK", "0") == "0":  # one of several processes speaks for all
-                warnings.showwarning = lambda said, *_: print(f"note: {said}", file=sys.stderr)
-            else:
-                warnings.simplefilter("ignore")
-            yield
-    finally:
-        threading.excepthook = before
+    """Show warnings as one line ``note: …`` each."""
+    with warnings.catch_warnings():
+        if os.environ.get("RANK", "0") == "0":  # one of several processes speaks for all
+            warnings.showwarning = lambda said, *_: terminal.tell("note", str(said))
+        else:
+            warnings.simplefilter("ignore")
+        yield
 
 
 def trouble(error: BaseException) -> str | None:

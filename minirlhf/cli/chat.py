@@ -8,9 +8,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from tyro.conf import Positional
-
-from minirlhf.cli.options import parse, refuse_below
+from minirlhf.cli import terminal
+from minirlhf.cli.options import Positional, parse, refuse_below
 from minirlhf.errors import MinirlhfError
 
 
@@ -26,7 +25,8 @@ class Chat:
       /best N           the best of N by the reward model (needs --reward)
       /help, /quit      this list; leave (so does the end of input)
 
-    A line that ends with a backslash goes on in the next one.
+    A line that ends with a backslash goes on in the next one. Ctrl-C ends a reply, or drops what
+    is typed; at an empty prompt it ends the talk.
 
     For example:
       minirlhf chat runs/ppo --reward runs/rm --best 4
@@ -55,10 +55,12 @@ class Chat:
 
 def chat(arguments: Sequence[str]) -> None:
     """A conversation on stdin and stdout."""
-    conversation = Conversation(parse(Chat, "chat", arguments))
+    command = parse(Chat, "chat", arguments)
+    with terminal.waiting(f"loading {command.model} …"):
+        conversation = Conversation(command)
     interactive = sys.stdin.isatty()
     if interactive:
-        print("One line, one prompt; /help lists the commands.")
+        print("One line, one prompt; /help lists the commands, Ctrl-C ends a reply.")
     for line in read_lines(interactive):
         try:
             reply = conversation.answer(line)
@@ -66,6 +68,10 @@ def chat(arguments: Sequence[str]) -> None:
             if not interactive:
                 raise
             reply = f"({error})"
+        except KeyboardInterrupt:
+            if not interactive:
+                raise
+            reply = "\n(stopped)"
         if reply is None:
             break
         if reply:
@@ -163,9 +169,10 @@ def number(text: str, kind: type, example: str, at_least: float):
 
 def read_lines(interactive: bool) -> Iterator[str]:
     """Lines of input, those that end with a backslash joined to the next."""
+    typed = str  # what stands at the prompt
     if interactive:
-        with suppress(ImportError):  # not on Windows
-            import readline  # noqa: F401  the arrow keys work then
+        with suppress(ImportError):  # not on Windows; with it, the arrow keys work
+            from readline import get_line_buffer as typed
     waiting: list[str] = []
     while True:
         try:
@@ -176,6 +183,12 @@ def read_lines(interactive: bool) -> Iterator[str]:
             if interactive:
                 print()
             return
+        except KeyboardInterrupt:
+            if not interactive or not (waiting or typed()):
+                raise
+            waiting = []
+            print()
+            continue
         if line.endswith("\\"):
             waiting.append(line[:-1])
         else:

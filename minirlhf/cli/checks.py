@@ -59,24 +59,23 @@ def check_python(version: tuple[int, ...] = sys.version_info[:3]) -> Finding:
     return Finding("python", "problem", found, "use Python 3.11, 3.12 or 3.13")
 
 
-def check_packages() -> list[Finding]:
+def check_packages() -> Iterator[Finding]:
     """Each dependency against what is required and against the set that was tested."""
     try:
         required = metadata.requires("minirlhf") or []
     except metadata.PackageNotFoundError:
         advice = "in the repository's folder: pip install -e ."
-        return [Finding("packages", "note", "minirlhf is imported but not installed", advice)]
-    tested = tested_versions()
-    needed = [Requirement(text) for text in required]
-    findings = [
-        check_package(requirement, tested.get(requirement.name))
-        for requirement in needed
-        if requirement.marker is None or requirement.marker.evaluate({"extra": ""})
-    ]
-    worth_a_line = {"torch", "transformers"}
-    quiet = [f for f in findings if f.status == "ok" and f.topic not in worth_a_line]
-    rest = Finding("other packages", "ok", f"{len(quiet)} as tested")
-    return [f for f in findings if f not in quiet] + [rest]
+        yield Finding("packages", "note", "minirlhf is imported but not installed", advice)
+        return
+    tested, quiet = tested_versions(), 0
+    for requirement in map(Requirement, required):
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+            finding = check_package(requirement, tested.get(requirement.name))
+            if finding.status == "ok" and finding.topic not in ("torch", "transformers"):
+                quiet += 1
+            else:
+                yield finding
+    yield Finding("other packages", "ok", f"{quiet} as tested")
 
 
 def check_package(requirement: Requirement, tested: str | None) -> Finding:

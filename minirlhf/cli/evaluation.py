@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from minirlhf.cli import tables
+from minirlhf.cli import tables, terminal
 from minirlhf.cli.options import parse, refuse_below
 from minirlhf.errors import MinirlhfError
 
@@ -87,9 +88,10 @@ def evaluate(arguments: Sequence[str]) -> None:
     if command.output.is_dir() or not command.output.name:
         raise MinirlhfError(f"--output {command.output} is a folder: name a file in it.")
 
-    from minirlhf.cli.inputs import open_reward, read_data
+    from minirlhf.cli.inputs import open_reward, progress, read_data
     from minirlhf.data.files import write_json
     from minirlhf.training.devices import first_device
+    from minirlhf.training.log import Event
 
     (records,) = read_data(command, prompts="prompts")
     records = records.replaced(records[: command.count])
@@ -98,14 +100,20 @@ def evaluate(arguments: Sequence[str]) -> None:
     )
     if reward is not None:
         reward[0].to(first_device())
-    everyone = [Answers(model, responses(command, model, records)) for model in command.models]
+    with progress() as callback:
+
+        def tell(title: str, done: int, total: int) -> None:
+            callback(Event("", done, total, title=title))
+
+        everyone = [Answers(m, responses(command, m, records, tell)) for m in command.models]
     prompts = [readable(record["prompt"]) for record in records]
     for answers in everyone:
         measure(answers, everyone[0], records, reward, command)
     command.output.parent.mkdir(parents=True, exist_ok=True)
     write_json(command.output, as_json(everyone, prompts, command))
     print(as_text(everyone, prompts, command.show))
-    print(f"\n{len(prompts)} prompts; all figures and samples in {command.output}")
+    said = f"\n{len(prompts)} prompts; all figures and samples in"
+    terminal.console().print(said, terminal.link(command.output))
 
 
 def readable(prompt) -> str:
@@ -113,12 +121,10 @@ def readable(prompt) -> str:
     return prompt if isinstance(prompt, str) else prompt[-1]["content"]
 
 
-def responses(command: Evaluate, model: str, records: Records) -> list[str]:
-    """One sample of a model for every prompt."""
-    import sys
-
-    from tqdm.auto import tqdm
-
+def responses(
+    command: Evaluate, model: str, records: Records, said: Callable[[str, int, int], None]
+) -> list[str]:
+    """One sample of a model for every prompt; ``said`` is told what, how many, of how many."""
     from minirlhf.cli.inputs import open_policy
     from minirlhf.data.conversations import as_text
     from minirlhf.data.tokenization import TooLongError, encode_prompts, refuse_long
@@ -139,16 +145,19 @@ def responses(command: Evaluate, model: str, records: Records) -> list[str]:
                 f"{error.found}: {model} has {positions} positions; shorten the prompt or lower "
                 "--max-response."
             ) from None
-    with tqdm(total=len(prompts), desc=model, disable=not sys.stderr.isatty()) as bar:
-        return complete(
-            policy,
-            tokenizer,
-            prompts,
-            max_new_tokens=command.max_response,
-            temperature=command.temperature,
-            seed=command.seed,
-            progress=lambda done, total: bar.update(done - bar.n),
-        )
+    tell = partial(said, f"sampling {model}")
+    tell(0, len(prompts))
+    replies = complete(
+        policy,
+        tokenizer,
+        prompts,
+        max_new_tokens=command.max_response,
+        temperature=command.temperature,
+        seed=command.seed,
+        progress=tell,
+    )
+    tell(len(prompts), len(prompts))
+    return replies
 
 
 def measure(ours: Answers, first: Answers, records: Records, reward, command: Evaluate) -> None:

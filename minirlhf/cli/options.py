@@ -1,27 +1,21 @@
-"""Arguments of a command to its dataclass, by tyro; a mistake in them is one sentence."""
+"""Arguments of a command to its dataclass, and the page that explains them."""
 
 from __future__ import annotations
 
 import dataclasses
 import io
-import re
+import os
+import sys
 from collections.abc import Sequence
-from contextlib import redirect_stderr
+from contextlib import redirect_stdout
+from inspect import getdoc
 from typing import Any, TypeVar
 
-from minirlhf.cli.options_without_tyro import plain
+from minirlhf.cli.command_line import OmitArgPrefixes, Positional, options_of, read
 from minirlhf.errors import MinirlhfError
 from minirlhf.presets import PRESETS
 
-try:
-    import tyro
-    from tyro.conf import OmitArgPrefixes
-except ModuleNotFoundError:  # Colab lacks it, and gets this package alone
-    from minirlhf.cli.options_without_tyro import OmitArgPrefixes
-
-    tyro = None
-
-__all__ = ["OmitArgPrefixes", "option", "parse", "preset", "refuse_below"]
+__all__ = ["OmitArgPrefixes", "Positional", "option", "parse", "preset", "refuse_below"]
 T = TypeVar("T")
 
 
@@ -31,21 +25,41 @@ def parse(command: type[T], name: str, arguments: Sequence[str], **defaults: Any
     ``defaults`` stand in for those of the dataclass. Raises `MinirlhfError` for arguments that
     don't fit, and SystemExit after ``--help``.
     """
-    if tyro is None:
-        return plain(command, arguments, **defaults)
+    if {"-h", "--help"} & set(arguments):
+        explain(command, name, defaults)
+        raise SystemExit(0)
+    try:
+        return read(command, arguments, **defaults)
+    except MinirlhfError as error:
+        raise MinirlhfError(f"{error} (see minirlhf {name} --help)") from None
+
+
+def explain(command: type, name: str, defaults: dict[str, Any]) -> None:
+    """Print what a command does and every option of it, by tyro where it is installed."""
+    try:
+        import tyro
+    except ModuleNotFoundError:  # Colab lacks it, and gets this package alone
+        print(f"usage: minirlhf {name} [OPTIONS]\n\n{getdoc(command)}\n\nOptions:")
+        for flag, about in options_of(command, defaults):
+            needed = " (required)" if about.required else ""
+            print(f"  {flag if about.positional else f'--{flag}'}{needed}")
+        print("\nWith tyro (pip install tyro) this page says what each of them means.")
+        return
     options = {}
     if defaults:
         fields = dataclasses.fields(command)
         needed = {f.name: tyro.MISSING for f in fields if f.default is dataclasses.MISSING}
         options["default"] = command(**(needed | defaults))
-    page = io.StringIO()
+    page = sys.stdout
+    if os.environ.get("NO_COLOR"):  # tyro asks the terminal alone
+        page = io.TextIOWrapper(io.BytesIO(), encoding=sys.stdout.encoding, errors="replace")
     try:
-        with redirect_stderr(page):
-            return tyro.cli(command, prog=f"minirlhf {name}", args=arguments, **options)
-    except SystemExit as request:
-        if request.code in (None, 0):
-            raise
-        raise MinirlhfError(f"{sentence(page.getvalue())} (see minirlhf {name} --help)") from None
+        with redirect_stdout(page):
+            tyro.cli(command, prog=f"minirlhf {name}", args=["--help"], **options)
+    finally:
+        if page is not sys.stdout:
+            page.seek(0)
+            print(page.read(), end="")
 
 
 def refuse_below(least: float, **options: float | None) -> None:
@@ -75,17 +89,3 @@ def option(arguments: Sequence[str], flag: str) -> str | None:
         if argument.startswith(f"{flag}="):
             return argument.partition("=")[2]
     return None
-
-
-def sentence(box: str) -> str:
-    """What tyro's framed page of errors says, in one sentence."""
-    said = []
-    lines = box.splitlines()
-    framed = [line.strip("│").rstrip() for line in lines if line[:1] == "│"]
-    inside = "\n".join(framed or lines[2:])  # unframed, it begins with a title and a line
-    for block in re.split(r"^ *[─-]+ *$", inside, flags=re.MULTILINE):
-        lines = [line for line in block.splitlines() if not line.startswith(" " * 8)]  # helptext
-        text = " ".join(" ".join(lines).split()).rstrip(".")
-        if text and not text.startswith(("For full helptext", "Argument helptext")):
-            said.append(text)
-    return "; ".join(said) or box.strip()

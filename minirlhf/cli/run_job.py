@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 def run(arguments: Sequence[str]) -> None:
     """The main job; `minirlhf.experiment.main_job` says what that is."""
+    from minirlhf.cli import terminal
     from minirlhf.cli.inputs import progress
     from minirlhf.cli.options import parse
     from minirlhf.experiment import main_job
@@ -18,3 +19,4 @@ def run(arguments: Sequence[str]) -> None:
     with progress() as callback:
         summary = main_job.run(Tinytown(), config, callback)
     print(brief(summary))
+    terminal.console().print("\nreport:", terminal.link(config.folder / "report.html"))

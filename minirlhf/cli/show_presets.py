@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 
-from minirlhf.cli import tables
+from minirlhf.cli import tables, terminal
 from minirlhf.presets import DIFFERENCES, PRESETS, Preset
 
 
@@ -38,7 +37,7 @@ def presets(arguments: Sequence[str]) -> None:
     if command.markdown:
         print(tables.markdown(header, rows))
     else:
-        print(tables.plain(header, rows, width=width()))
+        print(tables.plain(header, rows, width=terminal.columns(80, 120)))
 
 
 def differences() -> Iterator[tuple[str, str, str, str, str]]:
@@ -65,11 +64,3 @@ def reason(stage: str, field: str) -> str:
 def show(value: object) -> str:
     """A setting's value, as short as it is exact."""
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def width() -> int:
-    """Columns to fill: the terminal's, within reason."""
-    try:
-        return min(max(os.get_terminal_size().columns, 80), 120)
-    except OSError:  # stdout is a pipe or a file
-        return 100

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from minirlhf.cli.options import Positional, parse
 from minirlhf.errors import MinirlhfError
-
-with suppress(ModuleNotFoundError):  # Colab lacks tyro, which only --help and mistakes need
-    from tyro.conf import Positional
 
 PACKAGE = Path(__file__).parents[1]
 
@@ -32,12 +29,7 @@ class Start:
 
 def start(arguments: Sequence[str]) -> None:
     """Make the copy and say where it is."""
-    if len(arguments) == 1 and not arguments[0].startswith("-"):
-        command = Start(name=arguments[0])
-    else:
-        from minirlhf.cli.options import parse
-
-        command = parse(Start, "start", arguments)
+    command = parse(Start, "start", arguments)
     path, fresh = copy(command.name)
     print(f"{'Your copy' if fresh else 'Your copy is there already, as you left it'}: {path}")
     print(f'Open it with: jupyter lab "{path}"')

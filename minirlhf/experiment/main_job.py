@@ -21,7 +21,9 @@ from minirlhf.training.run_folder import held
 from minirlhf.training.second_process import in_second_process
 
 
-def run(world: World, config: ExperimentConfig, callback: Callback | None = None) -> dict[str, Any]:
+def run(
+    world: World, config: ExperimentConfig, callback: Callback | Sequence[Callback] | None = None
+) -> dict[str, Any]:
     """The whole job (§3.1): every model, every figure, ``summary.json`` and ``report.html``.
 
     Returns the summary. Raises `MinirlhfError` if the folder holds a run with other settings, or if
@@ -32,9 +34,10 @@ def run(world: World, config: ExperimentConfig, callback: Callback | None = None
         artifacts = Artifacts(world, config, callback)
         settings = claim(artifacts)
         artifacts.make_data()
-        with in_second_process(make_models_of, world, config, ("initial", "base", "sft-4x")):
+        others = world, config, ("initial", "base", "sft-4x")
+        with in_second_process(make_models_of, *others, callback=callback):
             _ = artifacts.sft  # and with it the reward model, which chooses its epoch
-        with in_second_process(make_ptx_and_comparisons, world, config):
+        with in_second_process(make_ptx_and_comparisons, world, config, callback=callback):
             make_models(artifacts, ("sft", "prompted", "best-of-n", "ppo"))
         summary = {"settings": settings, **summarize(artifacts)}
         summary["seconds"] = round(time.monotonic() - started)
@@ -44,14 +47,21 @@ def run(world: World, config: ExperimentConfig, callback: Callback | None = None
         return summary
 
 
-def make_models_of(world: World, config: ExperimentConfig, names: Sequence[str]) -> None:
+def make_models_of(
+    world: World,
+    config: ExperimentConfig,
+    names: Sequence[str],
+    callback: Callback | Sequence[Callback] | None = None,
+) -> None:
     """What the second process does."""
-    make_models(Artifacts(world, config), names)
+    make_models(Artifacts(world, config, callback), names)
 
 
-def make_ptx_and_comparisons(world: World, config: ExperimentConfig) -> None:
+def make_ptx_and_comparisons(
+    world: World, config: ExperimentConfig, callback: Callback | Sequence[Callback] | None = None
+) -> None:
     """The second process beside PPO: it is done first, and has time for the comparisons."""
-    artifacts = Artifacts(world, config)
+    artifacts = Artifacts(world, config, callback)
     make_models(artifacts, ("ppo-ptx",))
     comparisons(artifacts)
 

@@ -172,7 +172,8 @@ def probe(artifacts: Artifacts, name: str) -> dict[str, Any]:
     def rows() -> list[Row]:
         figures: dict[str, dict[str, float]] = {}
         tasks: dict[str, list[float]] = {}
-        for title, asked in artifacts.world.probes.items():
+        probes = artifacts.world.probes.items()
+        for title, asked in artifacts.teller.each(f"probing {name}", probes):
             found = run_probe(
                 policy, artifacts.tokenizer, asked.items(asked.count, seed),
                 temperature=asked.temperature, n=asked.n, seed=seed,
@@ -273,7 +274,8 @@ def won_back(models: dict[str, Any]) -> float | None:
 
 def summarize(artifacts: Artifacts) -> dict[str, Any]:
     """Every figure of the run: see :data:`SUMMARY`."""
-    models = {name: describe(artifacts, name) for name in MODELS}
+    each = artifacts.teller.each("measuring the models", MODELS)
+    models = {name: describe(artifacts, name) for name in each}
     probed = {name: probe(artifacts, name) for name in PROBED}
     for name, found in probed.items():
         models[name]["probes"] = found["figures"]

@@ -13,7 +13,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import torch
@@ -21,6 +21,7 @@ import torch
 from minirlhf import objectives
 from minirlhf.data.files import kept
 from minirlhf.experiment.experiment_config import VARIANTS, ExperimentConfig
+from minirlhf.experiment.teller import Teller
 from minirlhf.experiment.world import Row, World
 from minirlhf.models import ScalarModel
 from minirlhf.ppo import train_ppo
@@ -38,8 +39,19 @@ SHOTS, PREFIXES = 3, 4
 class Artifacts:
     """The parts of a run, each made when it is first asked for and kept in the folder."""
 
-    def __init__(self, world: World, config: ExperimentConfig, callback: Callback | None = None):
-        self.world, self.config, self.callback = world, config, callback
+    def __init__(
+        self,
+        world: World,
+        config: ExperimentConfig,
+        callback: Callback | Sequence[Callback] | None = None,
+    ):
+        self.world, self.config = world, config
+        rounds = range(1, config.rounds + 1)
+        first, *steps = [
+            self._numbered(name, round) for round in rounds for name in ("reward", "ppo")
+        ]
+        trained = ["sft", first, "initial", "sft-4x", *steps, "ppo-ptx"]
+        self.teller = Teller(callback, trained)
         self.folder = Path(config.folder)
         self.base = world.base(config.size)
         self.tokenizer = load_tokenizer(self.base)
@@ -82,7 +94,7 @@ class Artifacts:
     def make_data(self) -> None:
         """Whatever needs no model: afterwards several processes can work in the folder."""
         _ = self.demonstrations
-        for split in ("rm", "ppo", "eval"):
+        for split in self.teller.each("making the data", ("rm", "ppo", "eval")):
             self.prompts(split)
 
     # ------------------------------------------------------------------------------------ step 1
@@ -96,7 +108,7 @@ class Artifacts:
             self.tokenizer,
             demonstrations,
             folder=self.folder / name,
-            callback=self.callback,
+            callback=self.teller.of(name),
         )
         return self.folder / name
 
@@ -131,7 +143,7 @@ class Artifacts:
         policy = load_policy(self.base, self.tokenizer)
         train_sft(
             config, policy, self.tokenizer, self.few_demonstrations, pretraining=self.documents,
-            folder=folder, callback=self.callback,
+            folder=folder, callback=self.teller.of("initial"),
         )  # fmt: skip
         return folder / "model"
 
@@ -148,7 +160,10 @@ class Artifacts:
             asked = [row["prompt"] for row, k in zip(rows, counts, strict=True) for _ in range(k)]
             replies = iter(self.sample(source, asked, seed=100 + round))
             samples = [[next(replies) for _ in range(k)] for k in counts]
-            return self.world.rankings(rows, samples, 1000 * self.config.seed + round)
+            self.teller.tell("ranking the replies", 0, 1)
+            ranked = self.world.rankings(rows, samples, 1000 * self.config.seed + round)
+            self.teller.tell("ranking the replies", 1, 1)
+            return ranked
 
         rows = self.kept(f"data/rankings-{round}", make)
         return rows if round == 1 else self.rankings(round - 1) + rows
@@ -158,11 +173,12 @@ class Artifacts:
     ) -> ScalarModel:
         """The reward model of a round (or another, ``name``, from some of its ``rankings``)."""
         config = replace(self.config.stages.reward, seed=self.config.seed)
+        name = name or self._numbered("reward", round)
         model = self.reward_start()
         result = train_reward(
             config, model, self.tokenizer, rankings or self.rankings(round),
             demonstrations=self.few_demonstrations,
-            folder=self.folder / (name or self._numbered("reward", round)), callback=self.callback,
+            folder=self.folder / name, callback=self.teller.of(name),
         )  # fmt: skip
         return result.model
 
@@ -199,7 +215,7 @@ class Artifacts:
             self.prompts("ppo"),
             pretraining=self.documents,
             folder=folder,
-            callback=self.callback,
+            callback=self.teller.of(folder.name),
         )
         return folder / "model"
 
@@ -218,10 +234,15 @@ class Artifacts:
 
     def sample(self, model: Path, asked: Sequence[str], *, seed: int, n: int = 1) -> list[str]:
         policy = load_policy(model, self.tokenizer).to(first_device())
-        return complete(
+        whose = model.relative_to(self.folder).parts[0] if self.folder in model.parents else "base"
+        tell = partial(self.teller.tell, f"sampling {whose}" + f" × {n}" * (n > 1))
+        tell(0, n * len(asked))
+        replies = complete(
             policy, self.tokenizer, asked, max_new_tokens=self.config.max_response, n=n,
-            seed=1000 * self.config.seed + seed, micro_batch=256,
+            seed=1000 * self.config.seed + seed, micro_batch=256, progress=tell,
         )  # fmt: skip
+        tell(n * len(asked), n * len(asked))
+        return replies
 
     def score(self, asked: Sequence[str], replies: Sequence[str]):
         """Reward-model scores, float ``[N]``."""

@@ -7,9 +7,10 @@ are the same thing. A callback may be called on any thread.
 from __future__ import annotations
 
 import json
+import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ class Event:
     """One report of a running stage."""
 
     stage: str
-    """pretrain, sft, reward or ppo"""
+    """pretrain, sft, reward or ppo; empty for what is done between them, which has a title."""
     step: int
     """Steps done; a step is one optimizer step, in PPO one iteration."""
     total: int
@@ -31,6 +32,12 @@ class Event:
     """Metric names to values."""
     samples: tuple[dict[str, Any], ...] = ()
     """PPO: a few of this iteration's prompts, responses and scores."""
+    title: str = ""
+    """What people call it where several make one job, such as ``6/6 ppo-ptx``; empty: the stage."""
+
+    @property
+    def name(self) -> str:
+        return self.title or self.stage
 
 
 Callback = Callable[[Event], None]
@@ -84,6 +91,22 @@ class TensorBoardLog:
     def close(self) -> None:
         if self.writer is not None:
             self.writer.close()
+
+
+@contextmanager
+def quiet_writers() -> Iterator[None]:
+    """No traceback of a TensorBoard thread that fails on a full disk: the stage says so itself."""
+    before = threading.excepthook
+
+    def failed(failure) -> None:
+        if not isinstance(failure.exc_value, OSError):
+            before(failure)
+
+    threading.excepthook = failed
+    try:
+        yield
+    finally:
+        threading.excepthook = before
 
 
 def _keep_lines_until(path: Path, step: int) -> None:

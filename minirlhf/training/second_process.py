@@ -1,7 +1,8 @@
 """Two things at a time: parts of a run made in a second process while the first goes on.
 
 Models of a million parameters gain little from a second thread and everything from a second
-process. All parts lie in the run folder, so there is nothing to send back.
+process. All parts lie in the run folder; what is sent back is what there is to show: progress,
+warnings, and the error that ended it.
 """
 
 from __future__ import annotations
@@ -12,35 +13,54 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection
+from typing import Any
 
 import torch
 
 from minirlhf.errors import MinirlhfError
+from minirlhf.training.log import Callback, Event, quiet_writers
 from minirlhf.training.machine import cores
 
 
 @contextmanager
-def in_second_process(work: Callable[..., None], *arguments: object) -> Iterator[None]:
+def in_second_process(
+    work: Callable[..., None],
+    *arguments: object,
+    callback: Callback | Sequence[Callback] | None = None,
+) -> Iterator[None]:
     """Do ``work(*arguments)`` in a second process while the body runs; afterwards both are done.
 
-    On one core, or where there is a GPU to share, the work is done first, in this process. The
-    cores are divided between the two. Raises `MinirlhfError` if the second process fails.
+    With a ``callback`` the work is given one as well, whose events come out at this one, on another
+    thread. On one core, or where there is a GPU to share, the work is done first, in this process.
+    The cores are divided between the two. Raises what ended the work (`MinirlhfError`, OSError), or
+    `MinirlhfError` if the second process failed otherwise.
     """
+    keywords = {} if callback is None else {"callback": callback}
     if cores() < 2 or torch.cuda.is_available():
-        work(*arguments)
+        work(*arguments, **keywords)
         yield
         return
     threads = cores() // 2
     before = torch.get_num_threads()
-    process = multiprocessing.get_context("spawn").Process(
-        target=_alone, args=(threads, os.getpid(), work, arguments)
+    new = multiprocessing.get_context("spawn")
+    receiver, sender = new.Pipe(duplex=False)
+    if callable(callback):
+        keywords["callback"] = sender.send
+    process = new.Process(
+        target=_alone, args=(threads, os.getpid(), sender, work, arguments, keywords)
     )
     resource_tracker.ensure_running()  # its start would let interrupts through
     with _without_interrupts():
         process.start()
+    sender.close()  # the other process alone holds it now, so its end is seen
+    errors: list[Exception] = []
+    relay = threading.Thread(target=_relay, args=(receiver, callback, errors), daemon=True)
+    relay.start()
     torch.set_num_threads(threads)
     try:
         yield
@@ -50,6 +70,9 @@ def in_second_process(work: Callable[..., None], *arguments: object) -> Iterator
         if process.is_alive():
             process.terminate()
             process.join()
+        relay.join()
+    if errors:
+        raise errors[0]
     if process.exitcode:
         raise MinirlhfError(
             f"A second process failed ({work.__name__}, exit code {process.exitcode}): what it "
@@ -57,14 +80,44 @@ def in_second_process(work: Callable[..., None], *arguments: object) -> Iterator
         )
 
 
-def _alone(threads: int, parent: int, work: Callable[..., None], arguments: tuple) -> None:
+def _alone(
+    threads: int,
+    parent: int,
+    sender: Connection,
+    work: Callable[..., None],
+    arguments: tuple,
+    keywords: dict[str, Any],
+) -> None:
     torch.set_num_threads(threads)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    warnings.showwarning = lambda said, *where: sender.send((str(said), *where[:3]))
     try:
-        with _without_interrupts(False):
-            work(*arguments)
+        with _without_interrupts(False), quiet_writers():
+            work(*arguments, **keywords)
     except KeyboardInterrupt:  # Ctrl-C reaches both: the first process says what there is to say
         sys.exit(128 + signal.SIGINT)
+    except MinirlhfError as error:
+        sender.send(MinirlhfError(str(error)))
+        sys.exit(1)
+    except OSError as error:  # the machine's refusal, a full disk say
+        sender.send(error)
+        sys.exit(1)
+
+
+def _relay(receiver: Connection, callback: Any, errors: list[Exception]) -> None:
+    """Pass on what the second process says, to the last word."""
+    with receiver, suppress(EOFError):
+        while True:
+            said = receiver.recv()
+            try:
+                if isinstance(said, Exception):
+                    errors.append(said)
+                elif isinstance(said, Event):
+                    callback(said)
+                else:
+                    warnings.showwarning(*said)
+            except Exception as error:  # whoever doesn't read holds up whoever writes
+                errors.append(error)
 
 
 @contextmanager
