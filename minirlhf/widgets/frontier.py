@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from minirlhf.errors import MinirlhfError
 from minirlhf.report.charts import running_mean
-from minirlhf.tinytown.judge import judge as town_judge
+from minirlhf.tinytown.town import Tinytown
 from minirlhf.widgets.frontier_still import draw_frontier
 from minirlhf.widgets.live_widget import LiveWidget
 from minirlhf.widgets.objections import Judge
@@ -80,7 +80,7 @@ class Frontier(LiveWidget):
         self.points = sorted((_point(run, judge) for run in runs), key=lambda point: point.beta)
         if not self.points:
             raise MinirlhfError("The frontier needs at least one run.")
-        self.source, self.reader = source, judge or town_judge
+        self.source, self.reader = source, judge or Tinytown().judge
         super().__init__(
             judged=any(point.judge is not None for point in self.points),
             runs=[_for_page(point) for point in self.points],
