@@ -47,6 +47,8 @@ test-browser: $(READY)
 	$(PIP) install -r tests/browser/requirements.txt
 	$(BIN)/python -m pytest -m browser tests/browser $(ARGS)
 
+WIDGETS := widgets live_widget page_equations stored_pages ranking_explorer prediction \
+	token_lens frontier playground training_desk labeling_desk three_steps
 COLAB := VENV=.venv-colab TESTED=tests/browser/requirements-colab.txt
 
 test-colab:
@@ -54,7 +56,7 @@ test-colab:
 	.venv-colab/bin/python -m pip uninstall --quiet --yes tyro  # Colab lacks it
 	$(MAKE) test-browser $(COLAB)
 	.venv-colab/bin/python -m pytest tests/test_course.py tests/test_exercises.py \
-		tests/test_grading.py tests/test_widgets.py tests/test_training_desk.py
+		tests/test_grading.py $(WIDGETS:%=tests/test_%.py)
 
 lab: $(READY)
 	$(BIN)/jupyter lab $(ARGS)

@@ -168,14 +168,16 @@ def test_closing_leaves_nothing_behind():
 
 
 def test_page_code_is_short_and_fetches_nothing():
+    """The three steps alone take markup: the report's, whose template escapes every text."""
     files = [*PAGE.glob("*.js"), *PAGE.glob("*.css")]
     assert {"common.js", "equations.js", "widgets.css"} <= {path.name for path in files}
     for path in files:
         text = path.read_text("utf-8")
         assert len(text.splitlines()) <= 300, path
         assert max(map(len, text.splitlines())) <= 110, path
-        for asks in ("fetch(", "import(", "XMLHttpRequest", "@import", "innerHTML"):
+        for asks in ("fetch(", "import(", "XMLHttpRequest", "@import"):
             assert asks not in text, f"{path} has {asks}"
+        assert "innerHTML" not in text or path.name == "three_steps.js", path
         assert not re.search(r"url\((?!#)", text), path  # but for what the page itself holds
         assert not re.search(r"https?://(?!www\.w3\.org)", text), path
         if path.suffix == ".css":

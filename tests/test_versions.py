@@ -26,6 +26,7 @@ COLAB = {
     "numpy": "2.1.3",
     "matplotlib": "3.10.0",
     "ipywidgets": "7.7.1",
+    "anywidget": "0.9.21",
 }
 
 

@@ -72,7 +72,8 @@ function deskHead(view) {
       const at = view.say(`desk.at.${run.unit}`, { step: run.step });
       said.push(run.total ? view.say("desk.progress", { at, total: run.total }) : at);
     }
-    if (run.clock != null) said.push(view.say(run.state === "finished" ? "desk.took" : "desk.clock", { time: duration(view, run.clock + since) }));
+    const ticking = run.state === "finished" ? "desk.took" : "desk.clock";
+    if (run.clock != null) said.push(view.say(ticking, { time: duration(view, run.clock + since) }));
     if (run.left != null) {
       said.push(view.say("desk.left", { time: duration(view, Math.max(run.left - since, 0)) }));
     }

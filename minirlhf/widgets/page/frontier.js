@@ -33,7 +33,8 @@ export default widget((view) => {
   const go = (at, settled) => view.set({ moment: clamp(Math.round(at), 0, last()) }, settled);
 
   const words = make("p", { class: "mr-frontier-words" });
-  const title = make("h4", { class: "mr-title" }), replies = make("div", { class: "mr-cards mr-frontier-replies" });
+  const title = make("h4", { class: "mr-title" });
+  const replies = make("div", { class: "mr-cards mr-frontier-replies" });
   const texts = make("div", { class: "mr-stack" }, title, replies);
   fill(view.root, chips, plots, training, words, texts);
 

@@ -60,7 +60,8 @@ function labelResult(view) {
     const ruler = [0, 0.5, 1].map((share) => make("text", { class: "mr-small", x: x(share),
       y: foot + 16, "text-anchor": { 0: "start", 1: "end" }[share] ?? "middle" },
       `${100 * share}%`));
-    const lines = [[mean, "labeling.with_you", 12, ""], [among, "labeling.with_one_another", 28, "mr-label-dashed"]]
+    const lines = [[mean, "labeling.with_you", 12, ""],
+      [among, "labeling.with_one_another", 28, "mr-label-dashed"]]
       .filter(([share]) => share != null)
       .map(([share, key, y, look]) => [
         make("line", { class: `mr-label-line ${look}`, x1: x(share), x2: x(share), y1: y - 8, y2: foot }),

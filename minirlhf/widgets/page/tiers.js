@@ -5,7 +5,8 @@ const STILL = 5; // pixels that a pointer may stray and still be a click
 
 function tiers(view, { chosen }) {
   const pile = make("ul", { class: "mr-label-list mr-label-pile", "aria-label": view.say("labeling.pile") });
-  const lanes = make("ol", { class: "mr-label-list mr-label-lanes", "aria-label": view.say("labeling.tiers") });
+  const lanes = make("ol", { class: "mr-label-list mr-label-lanes",
+    "aria-label": view.say("labeling.tiers") });
   const heap = make("section", {}, make("h4", { class: "mr-label" }, view.say("labeling.pile")), pile);
   const root = make("div", { class: "mr-label-board" }, heap,
     make("section", {}, make("h4", { class: "mr-label" }, view.say("labeling.tiers")), lanes));
@@ -116,7 +117,8 @@ function tiers(view, { chosen }) {
   function lane(rank, count) {
     const words = rank === 1 ? view.say("labeling.best") : rank === count ? view.say("labeling.worst") : "";
     const head = make("button", { type: "button", class: "mr-label-number", tabindex: -1,
-      "aria-label": view.say("labeling.put", { rank }), onclick: () => { move(picked, rank); pick(picked); } },
+      "aria-label": view.say("labeling.put", { rank }),
+      onclick: () => { move(picked, rank); pick(picked); } },
       make("b", {}, rank), words && make("small", {}, words));
     return make("li", { class: "mr-label-lane" }, head, make("ul", { class: "mr-label-list" }));
   }
