@@ -18,6 +18,8 @@ from minirlhf.report.summary import Numbers, show
 
 LETTERS = "ABCDEFGHI"
 """What the replies to one prompt are called, in the order in which they were sampled."""
+COLORS = ("var(--mr-sft)", "var(--mr-ink)", "var(--mr-ppo)")
+"""A colour a step, wherever the figure stands and whichever policy it was that PPO made."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +112,7 @@ def of_run(shown: dict[str, Any], n: Numbers) -> list[Column]:
 
 
 def _demonstrations(row: dict[str, Any] | None, n: Numbers) -> Column:
-    head = {"title": "Step 1", "does": "Demonstrations teach a policy.", "color": "var(--mr-sft)"}
+    head = {"title": "Step 1", "does": "Demonstrations teach a policy.", "color": COLORS[0]}
     if row is None:
         return Column(**head, missing="This run has no demonstrations.")
     whose = f"A {row['source']}’s prompt" if "source" in row else "A prompt"
@@ -141,7 +143,7 @@ def _demonstrations(row: dict[str, Any] | None, n: Numbers) -> Column:
 
 
 def _rankings(row: dict[str, Any] | None) -> Column:
-    head = {"title": "Step 2", "does": "Rankings teach a reward model.", "color": "var(--mr-ink)"}
+    head = {"title": "Step 2", "does": "Rankings teach a reward model.", "color": COLORS[1]}
     if row is None:
         return Column(**head, missing="This run has no rankings.")
     whose = f" ({row['labeler']})" if "labeler" in row else ""
@@ -172,11 +174,10 @@ def _rankings(row: dict[str, Any] | None) -> Column:
 
 
 def _episodes(row: dict[str, Any] | None) -> Column:
-    policy = row["policy"] if row else "ppo"
     head = {
         "title": "Step 3",
         "does": "PPO optimises the policy against it.",
-        "color": f"var(--mr-{policy})",
+        "color": COLORS[2],
     }
     if row is None:
         return Column(**head, missing="This run has no episodes.")
@@ -189,7 +190,7 @@ def _episodes(row: dict[str, Any] | None) -> Column:
             Cell(icon="page", caption="A new prompt is drawn.", prompt=row["prompt"].strip()),
             Cell(
                 icon="network",
-                caption=f"The policy, {NAMES[policy]}, replies.",
+                caption=f"The policy, {NAMES[row['policy']]}, replies.",
                 reply=row["response"].strip(),
             ),
             Cell(

@@ -9,17 +9,17 @@ import traitlets
 from matplotlib.figure import Figure
 
 from minirlhf.report.examples import order, pairs_in_order
-from minirlhf.report.steps_figure import LETTERS, Cell, Column, Flow, draw
+from minirlhf.report.steps_figure import COLORS, LETTERS, Cell, Column, Flow, draw
 from minirlhf.widgets.live_widget import LiveWidget
 from minirlhf.widgets.steps_picture import draw_steps
 from minirlhf.widgets.words import say
 
 STEPS = (
-    ("sft", "sft", ("page", "person", "network")),
-    ("rm", "ink", ("page", "person", "network")),
-    ("ppo", "ppo", ("page", "network", "network")),
+    ("sft", ("page", "person", "network")),
+    ("rm", ("page", "person", "network")),
+    ("ppo", ("page", "network", "network")),
 )
-"""Of each column its name in labels.toml, its colour, and who acts in its cells."""
+"""Of each column its name in labels.toml, and who acts in its cells."""
 
 Content = Mapping[str, Any]
 """What a cell holds: fields of `Cell`."""
@@ -108,7 +108,7 @@ class ThreeSteps(LiveWidget):
     def columns(self) -> list[Column]:
         """The figure's columns as they are now."""
         found = []
-        for step, (name, color, icons) in enumerate(STEPS):
+        for step, (name, icons) in enumerate(STEPS):
             contents = self.contents.get(step, ({}, {}, {}))
             cells = [
                 Cell(icon=icon, caption=say(f"pipeline.{name}.{row}"), **content)
@@ -118,7 +118,7 @@ class ThreeSteps(LiveWidget):
                 "title": say("pipeline.step", number=step + 1),
                 "does": say(f"pipeline.{name}.does"),
             }
-            found.append(Column(**head, color=f"var(--mr-{color})", cells=cells))
+            found.append(Column(**head, color=COLORS[step], cells=cells))
         return found
 
     @property

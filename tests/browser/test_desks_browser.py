@@ -39,6 +39,15 @@ def labels(browser, tmp_path):
     bare.close()
 
 
+def until(bare, test):
+    """Python hears of things as late as a kernel does."""
+    for _ in range(200):
+        if test():
+            return
+        bare.page.wait_for_timeout(20)
+    raise AssertionError("it never came")
+
+
 def card(bare, k):
     return bare.page.locator(".mr-label-card").filter(has_text=f"y{k}").first
 
@@ -59,18 +68,20 @@ def test_labels_by_mouse_alone(labels):
     assert page.get_by_role("button", name="Save").is_disabled()
     for k, tier in zip(range(1, 7), (6, 5, 2, 1, 1, 4), strict=True):
         drag_to(labels, k, tier)
-        assert labels.widget.ranks[k - 1] == tier
+        until(labels, lambda k=k, tier=tier: labels.widget.ranks[k - 1] == tier)
     assert page.locator(".mr-label-lane").first.inner_text().count("The ") == 2  # a tie
     drag_to(labels, 6, 3)
     drag_to(labels, 6, 4)
+    until(labels, lambda: labels.widget.ranks[5] == 4)
     page.get_by_role("button", name="Save").click()
+    until(labels, lambda: "Saved to" in page.locator(".minirlhf").inner_text())
     (line,) = read_jsonl(labels.widget.path, "rankings")
     assert line["ranks"] == [6, 5, 2, 1, 1, 4]
     said = page.locator(".minirlhf").inner_text()
     assert labels.widget.result["sentences"][0] in said and "You agree" not in said
     assert "Saved to mine.jsonl." in said and "1 of 3 saved" in said
     page.get_by_role("button", name="Next").click()
-    assert "Prompt 2 of 3" in page.locator(".minirlhf").inner_text()
+    until(labels, lambda: "Prompt 2 of 3" in page.locator(".minirlhf").inner_text())
     assert labels.widget.ranks == [None] * 6
 
 
@@ -83,27 +94,30 @@ def test_labels_by_keyboard_alone(labels):
         page.keyboard.press("Tab")
     for key in "652114":  # each goes on to the next card
         page.keyboard.press(key)
-    assert labels.widget.ranks == [6, 5, 2, 1, 1, 4]
+    until(labels, lambda: labels.widget.ranks == [6, 5, 2, 1, 1, 4])
     said = page.evaluate("document.activeElement.getAttribute('aria-label')")
     assert said.startswith("Reply y6, tier 4.")
     page.keyboard.press("ArrowUp")
-    assert labels.widget.ranks[5] == 3
+    until(labels, lambda: labels.widget.ranks[5] == 3)
     page.keyboard.press("Backspace")
     page.keyboard.press("Enter")  # nothing is saved while one lies on the pile
-    assert labels.widget.ranks[5] is None and not labels.widget.path.exists()
+    until(labels, lambda: labels.widget.ranks[5] is None)
+    assert not labels.widget.path.exists()
     page.keyboard.press("4")
     page.keyboard.press("Enter")
+    until(labels, lambda: "Saved to" in page.locator(".minirlhf").inner_text())
     assert read_jsonl(labels.widget.path, "rankings")[0]["ranks"] == [6, 5, 2, 1, 1, 4]
     page.keyboard.press("Enter")  # what is saved leads on to the next prompt
+    until(labels, lambda: "Prompt 2 of 3" in page.locator(".minirlhf").inner_text())
     assert labels.widget.number == 1 and labels.widget.ranks == [None] * 6
     page.keyboard.press("3")
-    assert labels.widget.ranks == [3, None, None, None, None, None]
+    until(labels, lambda: labels.widget.ranks == [3, None, None, None, None, None])
 
 
 def test_labels_by_tap_on_card_and_tier(labels):
     card(labels, 3).click()
     labels.page.get_by_role("button", name="Put the chosen reply into tier 2").click()
-    assert labels.widget.ranks == [None, None, 2, None, None, None]
+    until(labels, lambda: labels.widget.ranks == [None, None, 2, None, None, None])
 
 
 def test_grades_and_flags_are_behind_one_link(labels):
@@ -115,13 +129,13 @@ def test_grades_and_flags_are_behind_one_link(labels):
     card(labels, 2).click()
     page.get_by_role("radio", name="6").click()
     page.get_by_label("hallucination").check()
+    until(labels, lambda: labels.widget.flags[1] == ["hallucination"])
     assert labels.widget.likert == [None, 6, None, None, None, None]
-    assert labels.widget.flags[1] == ["hallucination"]
     card(labels, 1).click()
     assert not page.get_by_label("hallucination").is_checked()
     page.get_by_role("radio", name="1").focus()
     page.keyboard.press("ArrowRight")
-    assert labels.widget.likert[0] == 1
+    until(labels, lambda: labels.widget.likert[0] == 1)
 
 
 def test_what_cannot_be_saved_is_said_beside_the_button(labels, tmp_path):
@@ -131,7 +145,7 @@ def test_what_cannot_be_saved_is_said_beside_the_button(labels, tmp_path):
     labels.push()
     labels.page.get_by_role("button", name="Save").click()
     alert = labels.page.get_by_role("alert")
-    assert "mine.jsonl" in alert.inner_text()
+    until(labels, lambda: "mine.jsonl" in alert.inner_text())
     save = labels.page.get_by_role("button", name="Save").bounding_box()
     assert 0 < alert.bounding_box()["y"] - save["y"] < 120
 
@@ -148,8 +162,8 @@ def test_labels_by_a_finger(browser, tmp_path):
     for kind, (x, y) in zip(["touchStart"] + ["touchMove"] * 8, steps, strict=True):
         touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
     touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-    bare.page.wait_for_timeout(100)
-    assert desk.ranks == [None, 1, None] and bare.problems == []
+    until(bare, lambda: desk.ranks == [None, 1, None])
+    assert bare.problems == []
     bare.close()
 
 
@@ -251,18 +265,17 @@ def test_changed_words_are_marked_and_new_numbers_arrive(browser, tmp_path, monk
         slider = page.locator(".mr-desk-lever input[type=range]").first
         slider.focus()
         page.keyboard.press("ArrowRight")
-        page.wait_for_timeout(100)
-        assert shown.reader.control() == {"beta": pytest.approx(0.112)}
+        until(bare, lambda: shown.reader.control() == {"beta": pytest.approx(0.112)})
         box = page.locator(".mr-desk-lever input:not([type=range])").first
         box.fill("many")
         box.press("Enter")
         assert box.get_attribute("aria-invalid") == "true"
+        assert "Type a number" in page.get_by_role("alert").inner_text()
         box.fill("0,5")
         box.press("Enter")
-        page.wait_for_timeout(100)
-        assert shown.reader.control() == {"beta": 0.5}
+        until(bare, lambda: shown.reader.control() == {"beta": 0.5})
         page.get_by_role("button", name="Pause").click()
-        assert page.get_by_role("button", name="Resume").is_visible()
+        until(bare, page.get_by_role("button", name="Resume").is_visible)
         words = page.locator(".mr-desk-progress").inner_text()
         page.get_by_role("button", name="Resume").click()
         page.wait_for_timeout(1600)  # the clock goes by itself

@@ -22,12 +22,16 @@ function lever(view, name, bar) {
   range.addEventListener("input", () => { held = true; show(bar.from(Number(range.value))); });
   range.addEventListener("change", () => tell(bar.from(Number(range.value))));
   box.addEventListener("input", () => { held = true; });
-  box.addEventListener("change", () => {
+  const take = () => {
     const value = Number(box.value.replace(",", "."));
     const wrong = box.value.trim() === "" || !(value >= 0) || !Number.isFinite(value);
     put(box, { "aria-invalid": wrong && "true" });
-    if (wrong) view.announce(view.say("desk.wrong"));
+    if (wrong) view.set({ problem: view.say("desk.wrong") });
     else tell(value);
+  };
+  box.addEventListener("change", take);
+  box.addEventListener("keydown", (event) => { // JupyterLab keeps the change that Enter would make
+    if (event.key === "Enter" && held) take();
   });
   return { root, draw(now) {
     root.hidden = !now;

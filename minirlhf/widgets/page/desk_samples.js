@@ -24,8 +24,9 @@ function deskSamples(view) {
     const before = answers.get(sample.prompt).findLast((one) => one.step < step);
     const old = before?.response ?? sample.other;
     const response = sample.response.trim();
-    const said = old != null ? changedWords(old, response)
-      .map(([piece, isNew]) => (isNew ? make("mark", {}, piece) : piece)) : response;
+    const pieces = old == null ? [[response, false]] : changedWords(old, response);
+    const said = pieces.map(([piece, isNew]) => (isNew ? make("mark", {}, piece) : piece));
+    const key = pieces.some(([, isNew]) => isNew) ? "changed" : "same";
     const chips = [
       sample.score != null ? make("span", { class: "mr-chip mr-number" },
         view.say("desk.score", { score: signed(sample.score) })) : null,
@@ -35,8 +36,8 @@ function deskSamples(view) {
       make("p", { class: "mr-small mr-text" }, sample.prompt.trim()),
       make("p", { class: "mr-text" }, said),
       make("p", { class: "mr-chips" }, chips, old != null ? make("span",
-        { class: "mr-small" }, before ? view.say("desk.changed", { at: named(before.step) })
-          : view.say("desk.changed_other")) : null));
+        { class: "mr-small" }, before ? view.say(`desk.${key}`, { at: named(before.step) })
+          : view.say(`desk.${key}_other`)) : null));
   }
 
   return { root, read, draw(step) {

@@ -18,6 +18,7 @@ export default widget((view) => {
   const replay = make("div", { class: "mr-desk-replay" }, play, range, where);
   fill(view.root, deskHead(view), empty, grid, make("div", { class: "mr-row" }, more, legend), replay,
     caption, samples.root);
+  more.classList.add("mr-desk-more");
   put(play, { "aria-label": view.say("desk.play"), class: "mr-button mr-desk-play" });
 
   let panels = [], steps = [], width = 0, hovered = null, playing = 0;
@@ -108,7 +109,8 @@ export default widget((view) => {
     clearInterval(playing);
     playing = 0;
     play.textContent = "▶";
-    put(play, { "aria-pressed": "false" });
+    more.classList.add("mr-desk-more");
+  put(play, { "aria-pressed": "false" });
   }
 
   function start() {
@@ -116,7 +118,8 @@ export default widget((view) => {
     let at = index() >= steps.length - 1 ? 0 : index();
     go(at, false);
     play.textContent = "❚❚";
-    put(play, { "aria-pressed": "true" });
+    more.classList.add("mr-desk-more");
+  put(play, { "aria-pressed": "true" });
     playing = setInterval(() => {
       at = Math.min(at + stride, steps.length - 1);
       go(at, at === steps.length - 1);
