@@ -1,10 +1,14 @@
 """The token lens without a browser: what it says of a response is what the models and hands say."""
 
+import functools
 import json
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from py_mini_racer import MiniRacer
 from tiny import DEMONSTRATIONS, moved_models, tokenizer
 
 from minirlhf.config import PPOConfig
@@ -13,6 +17,7 @@ from minirlhf.errors import MinirlhfError
 from minirlhf.randomness import generator
 from minirlhf.training.compute import Compute
 from minirlhf.widgets import TokenLens, Trace, trace
+from minirlhf.widgets.live_widget import PAGE
 from minirlhf.widgets.token_lens import EQUATIONS, STEPS
 from minirlhf.widgets.words import signed
 
@@ -151,3 +156,44 @@ def test_it_takes_any_prompt_it_can(models):
         lens._hear(None, {"do": "sample", "prompt": prompt}, None)
         assert sentence in lens.problem and lens.busy == ""
         assert lens.trace.prompt == "größer 漢字 zxqv\n"
+
+
+# ------------------------------------------------------------------------------- the page's numbers
+
+
+@functools.cache
+def engine() -> MiniRacer:
+    """The page's code without a page: what draws is never called."""
+    context = MiniRacer()
+    files = ("elements.js", "common.js", "equations.js", "lens_panels.js")
+    context.eval("\n".join((PAGE / name).read_text("utf-8") for name in files))
+    return context
+
+
+def page(call: str):
+    return json.loads(engine().eval(f"JSON.stringify({call})"))
+
+
+@given(st.lists(st.tuples(*[st.floats(-20, 20)] * 3), min_size=1, max_size=12), st.floats(-9, 9),
+       st.floats(0, 2), st.floats(0, 1))  # fmt: skip
+@settings(deadline=None)
+def test_the_page_follows_a_trace_as_python_does(columns, score, beta, lam):
+    logprobs, reference, values = (list(column) for column in zip(*columns, strict=True))
+    shown = stored(
+        tokens=["a"] * len(values), logprobs=logprobs, reference=reference, values=values,
+        score=score, beta=beta, lam=lam, updated=[],
+    )  # fmt: skip
+    found = page(f"followed({json.dumps(TokenLens(shown).shown)})")
+    near = functools.partial(pytest.approx, abs=2e-3, rel=1e-4)
+    assert found["logRatio"] == near(shown.log_ratio.tolist())
+    assert found["rewards"] == near(shown.rewards.tolist())
+    assert found["advantages"] == near(shown.gae.advantages.tolist())
+    assert found["returns"] == near(shown.gae.returns.tolist())
+
+
+@given(st.floats(-1e4, 1e4), st.integers(1, 3))
+@settings(deadline=None)
+def test_page_and_copy_write_a_number_alike(number, digits):
+    number = round(number, 6)
+    written = {page(f"signed({number + nudge}, {digits})") for nudge in (-1e-7, 0, 1e-7)}
+    assert signed(number, digits) in written  # a half may be rounded either way

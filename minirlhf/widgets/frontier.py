@@ -150,7 +150,7 @@ def _text(reply: Mapping[str, Any]) -> str:
 def _for_page(point: Point) -> dict[str, Any]:
     path = [[*(round(float(x), 4) for x in step), None][:3] for step in point.path]
     return {"beta": point.beta, "kl": point.kl, "proxy": point.proxy, "judge": point.judge,
-            "path": path}  # fmt: skip
+            "path": path, "scrubs": len(point.history) == len(path) > 1}  # fmt: skip
 
 
 def _point(run: Any, judge: Judge | None) -> Point:

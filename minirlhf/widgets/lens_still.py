@@ -33,18 +33,18 @@ def draw_steps(
         height + 8.6, 5, 1, gridspec_kw={"height_ratios": [height, *[2.2] * 4]}
     )
     draw_tokens(strip, lines, values, at)
-    token = drawable(visible(shown.tokens[at]))
-    colored = say("lens.colored", color=say(f"lens.colors.{color}"))
+    token = visible(shown.tokens[at])
+    colored = _say("lens.colored", color=_say(f"lens.colors.{color}"))
     strip.set_title(
-        f"{colored} · {say('lens.at', number=at + 1, token=token)}",
+        f"{colored} · {_say('lens.at', number=at + 1, token=token)}",
         loc="left", fontsize=8, color=MUTED, fontfamily=FONT,
     )  # fmt: skip
     steps = (_sampling, _rewards, _advantages, _loss)
     for axes, (step, written), picture in zip(panels, equations.items(), steps, strict=True):
         picture(axes, shown, at, ratio)
-        title = say(f"lens.titles.{step}", number=at + 1, token=token)
+        title = _say(f"lens.titles.{step}", number=at + 1, token=token)
         axes.set_title(
-            f"{say(f'lens.steps.{step}')} · {title}", loc="left", fontsize=9, fontweight="bold",
+            f"{_say(f'lens.steps.{step}')} · {title}", loc="left", fontsize=9, fontweight="bold",
             color=INK, fontfamily=FONT, pad=16,
         )  # fmt: skip
         axes.set_xlabel(
@@ -52,6 +52,10 @@ def draw_steps(
             color=INK, fontfamily=FONT, labelpad=4, linespacing=1.45, parse_math=False,
         )  # fmt: skip
     return figure
+
+
+def _say(key: str, **fields: object) -> str:
+    return drawable(say(key, **fields))
 
 
 def _plain(line: str) -> str:
@@ -79,44 +83,44 @@ def _legend(axes: Axes) -> None:
 
 
 def _sampling(axes: Axes, shown: Trace, at: int, _: float) -> None:
-    places = _columns(axes, shown, at, say("lens.nats"))
+    places = _columns(axes, shown, at, _say("lens.nats"))
     reference, policy = np.array(shown.reference), np.array(shown.logprobs)
     colors = [PLUS if up else MINUS for up in policy > reference]
     axes.vlines(places, reference, policy, color=colors, linewidth=2.2, alpha=0.55)
-    axes.plot(places, reference, "s", color=PALETTE["initial"], ms=4, label=say("lens.reference"))
-    axes.plot(places, policy, "o", color=PALETTE["ppo"], ms=4.5, label=say("lens.policy"))
+    axes.plot(places, reference, "s", color=PALETTE["initial"], ms=4, label=_say("lens.reference"))
+    axes.plot(places, policy, "o", color=PALETTE["ppo"], ms=4.5, label=_say("lens.policy"))
     _legend(axes)
 
 
 def _rewards(axes: Axes, shown: Trace, at: int, _: float) -> None:
-    places = _columns(axes, shown, at, say("lens.unit"))
+    places = _columns(axes, shown, at, _say("lens.unit"))
     penalty = -shown.beta * shown.log_ratio.numpy()
-    axes.bar(places, penalty, width=0.6, color=PALETTE["initial"], label=say("lens.penalty"))
+    axes.bar(places, penalty, width=0.6, color=PALETTE["initial"], label=_say("lens.penalty"))
     axes.bar(places[-1:], [shown.score], bottom=penalty[-1:], width=0.6, color=PALETTE["ppo-ptx"],
-             label=f"{say('lens.score')} = {signed(shown.score)}")  # fmt: skip
+             label=f"{_say('lens.score')} = {signed(shown.score)}")  # fmt: skip
     _legend(axes)
 
 
 def _advantages(axes: Axes, shown: Trace, at: int, _: float) -> None:
-    places = _columns(axes, shown, at, say("lens.unit"))
+    places = _columns(axes, shown, at, _say("lens.unit"))
     advantages, returns = (tensor.numpy() for tensor in shown.gae)
     axes.bar(places, advantages, width=0.62, color=[PLUS if a > 0 else MINUS for a in advantages],
-             label=say("lens.colors.advantage"))  # fmt: skip
+             label=_say("lens.colors.advantage"))  # fmt: skip
     axes.plot(places, shown.values, color=INK, marker="o", ms=3, lw=1,
-              label=say("lens.colors.value"))  # fmt: skip
+              label=_say("lens.colors.value"))  # fmt: skip
     axes.plot(places, returns, color=MUTED, lw=0.9, linestyle=(0, (3, 2)),
-              label=say("lens.returns"))  # fmt: skip
+              label=_say("lens.returns"))  # fmt: skip
     _legend(axes)
 
 
 def _loss(axes: Axes, shown: Trace, at: int, ratio: float) -> None:
     ratios = np.linspace(0.5, 1.5, 101)
     advantage = float(shown.gae.advantages[at])
-    dress(axes, "", say("lens.ratio_axis"), say("lens.loss"))
+    dress(axes, "", _say("lens.ratio_axis"), _say("lens.loss"))
     axes.plot(ratios, -advantage * ratios, color=MUTED, lw=1, linestyle=(0, (3, 2)),
-              label=say("lens.plain"))  # fmt: skip
+              label=_say("lens.plain"))  # fmt: skip
     axes.plot(ratios, [shown.loss(at, x) for x in ratios], color=PALETTE["ppo"], lw=2,
-              label=say("lens.clipped"))  # fmt: skip
+              label=_say("lens.clipped"))  # fmt: skip
     axes.plot([ratio], [shown.loss(at, ratio)], color=INK, marker="o", ms=7)
     for edge in (1 - shown.clip, 1 + shown.clip):
         axes.axvline(edge, color=MUTED, linewidth=0.8, linestyle=(0, (2, 2)))

@@ -75,7 +75,7 @@ class Lab:
                 [sys.executable, "-m", "jupyterlab", *options],
                 env=self.env, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
-        for _ in range(300):
+        for _ in range(900):
             with suppress(OSError):
                 urllib.request.urlopen(f"{self.url}/api/status", timeout=2)
                 return

@@ -7,7 +7,7 @@ export default widget((view) => {
   const points = view.get("runs"), judged = view.get("judged");
   const shown = PANELS.filter(([name]) => name === "proxy" || judged);
   const chosen = () => points[view.get("choice")];
-  const last = () => chosen().path.length - 1;
+  const last = () => (chosen().scrubs ? chosen().path.length - 1 : -1);
   const moment = () => (view.get("moment") < 0 ? last() : Math.min(view.get("moment"), last()));
   let hovered = null, width = 0;
 
