@@ -44,9 +44,9 @@ export default widget((view) => {
     button(view.say("ranking.again"), startOver, "link"));
   view.root.append(head, make("div", { class: "rank-both" },
     make("div", { class: "mr-stack" }, board, controls),
-    make("div", { class: "mr-stack rank-side" },
-      make("div", { class: "mr-label" }, view.say("ranking.pairs")), matrix,
-      make("div", { class: "mr-label" }, view.say("ranking.curve")), curve)), said);
+    make("div", { class: "rank-side" },
+      make("div", {}, make("div", { class: "mr-label" }, view.say("ranking.pairs")), matrix),
+      make("div", {}, make("div", { class: "mr-label" }, view.say("ranking.curve")), curve))), said);
 
   // a reply's lane: who it is, its rank, its numbers, and a dot on the common axis
   function lane(k) {
