@@ -410,8 +410,8 @@ pass_guess
 r"""
 The *training desk* reads the run's folder about once a second. First the loss: pale is each
 step, strong a running mean, the diamonds demonstrations held out from training, once an epoch. Then the gradient's norm
-before it is clipped at one: does any step escape clipping? The learning rate is behind *More curves*. Point at a curve to read
-it step by step. You may pause the run, or stop it and let it go on.
+before it is clipped at one: does any step escape clipping? The learning rate is behind *More curves*. You may pause the run, or
+stop it and let it go on.
 """
 
 # %% desk

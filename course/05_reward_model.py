@@ -1315,17 +1315,17 @@ for what, rows, one, two in (
 r"""
 ## Your turn: rank
 
-Now you are the labeler. Drag the six completions into tiers, into one tier where you can't decide, and save; on a chosen card
-the digits do it too. The prompts are those whose samples' grades lie furthest apart: expect more agreement than above. The *labeling desk* then shows Eq. 1
+Now you are the labeler. Drag the six completions into tiers, into one tier where you can't decide, and save. The
+prompts are those whose samples' grades lie furthest apart: expect more agreement than above. The *labeling desk* then shows Eq. 1
 on *your* ranking under the shipped reward model, to be read against $\log 2$, and how often Tinytown's labelers agree with
 you. Grades and flags (Table 3) are optional.
 """
 
-# %% desk [markdown] lang="zh" of="b6972b68"
+# %% desk [markdown] lang="zh" of="09050384"
 r"""
 ## 轮到你了：排序
 
-现在你是标注员。把六个回复拖进各个档次，分不出高下就放进同一档，然后保存；选中卡片后按数字键也可以。这些提示的样本评分相差最大：一致的时候会比上面多。
+现在你是标注员。把六个回复拖进各个档次，分不出高下就放进同一档，然后保存。这些提示的样本评分相差最大：一致的时候会比上面多。
 *标注台*随后显示随包的奖励模型在*你的*排序上的式 1，请对照 $\log 2$ 来读，以及 Tinytown 的标注员有多常与你一致。
 如果愿意，还可以打分并勾选标记（表 3）。
 """

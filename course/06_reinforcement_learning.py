@@ -396,8 +396,8 @@ TrainingDesk(job, note="live", ghost=shipped.run("ppo"))
 r"""
 Watch the reward, that is the score, and the KL, which begins at zero. *Entropy* is how undecided the policy still is, *clip
 fraction* the share of tokens beyond the clip; *value fit* is one where every return is predicted, zero where a constant would do
-as well; these three are behind *More curves*. Dashed grey is the shipped run, as far as this one goes. The $\beta$ slider acts on
-the run in progress; the next cell waits for its end.
+as well; *More curves* has them. Dashed grey is the shipped run. The $\beta$ slider acts on the run in progress; the next cell
+waits for its end.
 """
 
 # %% wait
