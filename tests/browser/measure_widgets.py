@@ -73,7 +73,7 @@ TRACE = (
 )
 FRONTIER = (
     "Frontier([Point(beta=b, kl=1 / b, proxy=1 - b, judge=b, path=[(k / 100 / b, k / 100, b) "
-    "for k in range(128)]) for b in (0.1, 0.2, 0.5, 1.0, 2.0)])"
+    "for k in range(128)], history=[[]] * 128) for b in (0.1, 0.2, 0.5, 1.0, 2.0)])"
 )
 GESTURES = {
     "explorer": Gesture("RankingExplorer([0.8, 1.2, -0.4, -1.0])", ".rank-dot", dx=-120),
