@@ -111,7 +111,7 @@ class Plot {
     this.area = panel.querySelector(".area");
     this.at = panel.querySelector(".at");
     this.values = panel.querySelector(".values");
-    this.resting = [this.at.innerHTML, this.values.innerHTML];
+    this.resting = [this.at, this.values].map((part) => [part, [...part.childNodes]]);
     const [left, right, low, high] =
       ["left", "right", "low", "high"].map((name) => Number(panel.dataset[name]));
     this.curves = every(".curve", panel).map((line) => ({
@@ -179,12 +179,12 @@ class Plot {
       const dot = this.area.appendChild(document.createElement("i"));
       dot.className = "point";
       dot.style.cssText = `left: ${100 * a}%; top: ${100 * b}%; --model: var(--mr-${model}, var(--mr-ink))`;
-      const mark = this.values.appendChild(document.createElement("span"));
-      mark.innerHTML = `<span class="mark"></span> `;
-      mark.firstChild.style.cssText = `--model: var(--mr-${model}, var(--mr-ink))`;
-      mark.firstChild.textContent = name;
+      const mark = document.createElement("span");
+      mark.className = "mark";
+      mark.style.cssText = `--model: var(--mr-${model}, var(--mr-ink))`;
+      mark.textContent = name;
       const value = this.isPath ? `${number(y)} at ${number(x)}` : number(y);
-      mark.append(value);
+      this.values.appendChild(document.createElement("span")).append(mark, ` ${value}`);
       said.push(`${name} ${value}`);
     }
     const { x } = found[0][1];
@@ -199,7 +199,7 @@ class Plot {
 
   rest() {
     this.clear();
-    [this.at.innerHTML, this.values.innerHTML] = this.resting;
+    for (const [part, words] of this.resting) part.replaceChildren(...words);
     showModels();
   }
 }
