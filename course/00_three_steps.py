@@ -772,14 +772,13 @@ tests and the exercises.
 
 - **Live or shipped.** What takes longer than a lesson is replayed from shipped runs. Every picture of a result says which
   of the two it is.
-- **Predictions** stand before their answer, which waits for you to reveal it. Running their cell again keeps what you
-  entered.
+- **Predictions** stand before their answer. Running their cell again keeps what you entered.
 - **What you make** lies in `work/`; delete `work/00` to start this chapter over.
 - **Exercises** come with a check that names your mistake, and with hints. `minirlhf start ex04` puts a copy of your own
   into `work/`, where no update overwrites it. `progress()` says what is done and where that is kept:
 """
 
-# %% map [markdown] lang="zh" of="fb221d52"
+# %% map [markdown] lang="zh" of="f5d6e59b"
 r"""
 ## 论文与课程
 
@@ -796,7 +795,7 @@ r"""
 ### 一页怎么用
 
 - **现场或附带。** 比一堂课更费时的内容，用随包附带的运行来重放。每张画着结果的图都注明是两者中的哪一种（live 或 shipped run）。
-- **猜测**放在答案之前，答案等你来揭晓。再次运行那一格，已填的内容会保留。
+- **猜测**放在答案之前。再次运行那一格，已填的内容会保留。
 - **你做出来的东西**都在 `work/` 里；删去 `work/00`，就能把本章从头再来。
 - **练习**附有检查和提示，检查会说出你错在哪里。`minirlhf start ex04` 把一份属于你的副本放进 `work/`，更新不会覆盖它。
   `progress()` 告诉你做完了什么、记录保存在哪里：

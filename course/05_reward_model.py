@@ -1406,7 +1406,8 @@ lesson.table(("", "paper", "here"), [
     ("five folds: labelers left out", paper.cite("rm.accuracy.held_out"),
      level["outside"]),
     ("pair by pair, a completion is read K − 1 times",
-     f"{fewest - 1} to {most - 1}", f"{reading['pairs'] / reading['prompts']:.1f}")])
+     f"{fewest - 1} to {most - 1}",
+     f"{reading['pairs'] / reading['prompts']:.1f}")])
 
 # %% three [markdown]
 r"""

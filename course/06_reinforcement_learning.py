@@ -342,9 +342,8 @@ r"""
 A token that has moved far enough in the direction that pays gets no further push; one that moved the wrong way
 is pulled back.
 
-The stored picture shows all four steps. With a running kernel, choose a step and a token: its numbers stand in the step's
-equation. In the third, let the recursion run from right to left; in the last, drag the dot across the clip. Then sample a
-response to a prompt of yours.
+With a running kernel, choose a step and a token: its numbers stand in the equation. In the third step, run the recursion from
+right to left; in the last, drag the dot across the clip. Then sample a response to your own prompt.
 """
 
 # %% lens
@@ -396,8 +395,7 @@ TrainingDesk(job, note="live", ghost=shipped.run("ppo"))
 r"""
 Watch the reward, that is the score, and the KL, which begins at zero. *Entropy* is how undecided the policy still is, *clip
 fraction* the share of tokens beyond the clip; *value fit* is one where every return is predicted, zero where a constant would do
-as well; *More curves* has them. Dashed grey is the shipped run. The $\beta$ slider acts on the run in progress; the next cell
-waits for its end.
+as well; dashed grey is the shipped run. The $\beta$ slider acts on the run in progress; the next cell waits for its end.
 """
 
 # %% wait
@@ -606,10 +604,9 @@ lesson.table(("live", "score", "KL, nats", "score − β KL"), brackets)
 
 # %% frontier-text [markdown]
 r"""
-Choose one of the five runs. Left is the reward model, the *proxy*, right the judge; the grey line joins the runs, its arrows
-point to smaller $\beta$; the blue one is the way that the chosen run took. Drag its ring back along that way: beneath stands
-what the policy said then, and what the judge objects to is underlined. All are samples in training, before averaging, unlike the
-picture above.
+Choose one of the five runs. Left is the reward model, the *proxy*, right the judge; arrows point to smaller $\beta$, blue is the
+chosen run's way. Drag its ring back: beneath stands what the policy said then, the judge's objections underlined. All are samples
+in training, unlike the picture above.
 
 Which mistakes did the policy find where nothing held it? The table compares two runs' last samples, on the same prompts, in the
 five criteria that differ most; picked so, some differ by luck. *Coherence*: nothing is said twice, and all makes sense.
@@ -688,7 +685,7 @@ the paper $\gamma$ is {paper:ptx.gamma}, with {paper:ptx.ratio} documents an epi
 document to four episodes.
 
 The next cells give three models *task probes*: texts to continue, in the form in which the pretraining corpus has them.
-Look where PPO and PPO-ptx stand beside the base, above all in reading: the other two are easy for all.
+Look above all at reading: the other two are easy for all.
 """
 
 # %% probes
@@ -743,7 +740,7 @@ items, the base has {run:models.base.probes.reading:.1%} right
 {run:models.ppo-ptx.probes.reading.high:.1%}]: PPO lost too little to measure well what PPO-ptx won back. The loss on corpus text
 would prove nothing, since the third term trains on it.
 
-Ask the models something yourself. Words that Tinytown doesn't know are allowed.
+Ask the models something yourself.
 """
 
 # %% playground
