@@ -8,7 +8,8 @@ import subprocess
 import sys
 import time
 import urllib.request
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import nbformat
@@ -221,3 +222,15 @@ class Notebook:
             time.sleep(0.2)
         self.page.screenshot(path=str(self.lab.folder / "failed.png"))
         raise TimeoutError(f"never came: {what}; {self.lab.folder / 'failed.png'}")
+
+
+@contextmanager
+def opened_and_run(
+    lab: Lab, browser, name: str, cells: Sequence[str], height: int = 1400
+) -> Iterator[Notebook]:
+    """A notebook of these cells on a page of its own, all of it run."""
+    context = browser.new_context(viewport={"width": 1280, "height": height})
+    notebook = Notebook(lab, context.new_page(), name, cells)
+    notebook.run_all()
+    yield notebook
+    context.close()

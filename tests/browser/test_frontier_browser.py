@@ -1,7 +1,7 @@
 """The frontier in JupyterLab, by mouse and by keyboard alone."""
 
 import pytest
-from browser_lab import Notebook
+from browser_lab import opened_and_run
 
 CELLS = [
     """from minirlhf import shipped
@@ -14,11 +14,8 @@ frontier""",
 
 @pytest.fixture(scope="module")
 def opened(lab, browser):
-    context = browser.new_context(viewport={"width": 1280, "height": 1600})
-    notebook = Notebook(lab, context.new_page(), "frontier", CELLS)
-    notebook.run_all()
-    yield notebook
-    context.close()
+    with opened_and_run(lab, browser, "frontier", CELLS, height=1600) as notebook:
+        yield notebook
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 from browser_cells import SETUP
-from browser_lab import Notebook
+from browser_lab import opened_and_run
 
 PLAY = (
     "play = Playground({'sft': (reference, tokenizer), 'ppo': (policy, tokenizer)}, score=score, "
@@ -22,11 +22,8 @@ town"""
 
 @pytest.fixture(scope="module")
 def opened(lab, browser):
-    context = browser.new_context(viewport={"width": 1280, "height": 1400})
-    notebook = Notebook(lab, context.new_page(), "playground", [SETUP, PLAY, TOWN])
-    notebook.run_all()
-    yield notebook
-    context.close()
+    with opened_and_run(lab, browser, "playground", [SETUP, PLAY, TOWN]) as notebook:
+        yield notebook
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """The ranking explorer in JupyterLab, by mouse and by keyboard alone."""
 
 import pytest
-from browser_lab import Notebook
+from browser_lab import opened_and_run
 
 CELLS = [
     "from minirlhf.widgets import RankingExplorer\n"
@@ -13,13 +13,10 @@ CELLS = [
 
 @pytest.fixture(scope="module")
 def opened(lab, browser):
-    context = browser.new_context(viewport={"width": 1280, "height": 1400})
-    notebook = Notebook(lab, context.new_page(), "explorer", CELLS)
-    notebook.run_all()
-    notebook.shown = 0
-    notebook.until(lambda: notebook.board.locator(".rank-dot").count() == 4, "four dots", 30)
-    yield notebook
-    context.close()
+    with opened_and_run(lab, browser, "explorer", CELLS) as notebook:
+        notebook.shown = 0
+        notebook.until(lambda: notebook.board.locator(".rank-dot").count() == 4, "four dots", 30)
+        yield notebook
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import pytest
 from browser_cells import SETUP
-from browser_lab import Notebook
+from browser_lab import opened_and_run
 
 LENS = (
     'lens = TokenLens(models=models, prompt="say red dog\\n", '
@@ -12,13 +12,10 @@ LENS = (
 
 @pytest.fixture(scope="module")
 def opened(lab, browser):
-    context = browser.new_context(viewport={"width": 1280, "height": 1400})
-    notebook = Notebook(lab, context.new_page(), "lens", [SETUP, LENS])
-    notebook.run_all()
-    notebook.shown = 1
-    notebook.until(lambda: tokens(notebook).count() > 2, "tokens", 30)
-    yield notebook
-    context.close()
+    with opened_and_run(lab, browser, "lens", [SETUP, LENS]) as notebook:
+        notebook.shown = 1
+        notebook.until(lambda: tokens(notebook).count() > 2, "tokens", 30)
+        yield notebook
 
 
 @pytest.fixture

@@ -3,18 +3,15 @@
 import nbformat
 import pytest
 from browser_cells import AT, CELLS
-from browser_lab import Notebook
+from browser_lab import opened_and_run
 
 from minirlhf.data.records import read_jsonl
 
 
 @pytest.fixture(scope="module")
 def opened(lab, browser):
-    context = browser.new_context(viewport={"width": 1280, "height": 1400})
-    notebook = Notebook(lab, context.new_page(), "widgets", list(CELLS.values()))
-    notebook.run_all()
-    yield notebook
-    context.close()
+    with opened_and_run(lab, browser, "widgets", list(CELLS.values())) as notebook:
+        yield notebook
 
 
 @pytest.fixture
