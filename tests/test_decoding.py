@@ -1,4 +1,5 @@
 import gc
+import threading
 import warnings
 import weakref
 
@@ -186,6 +187,21 @@ def test_what_cannot_be_recorded_is_called(monkeypatch):
     model = policy()
     monkeypatch.setattr(torch.jit, "trace", fail)
     assert rollout(model).mask.any() and recorded(model) is None
+
+
+def test_each_thread_has_static_steps_of_its_own():
+    model, found = policy(), []
+    cache = filled_cache(model)
+
+    def make() -> None:
+        found.append(cuda_graph.static_step(model, cache, 5))
+
+    make()
+    thread = threading.Thread(target=make)
+    thread.start()
+    thread.join()
+    make()
+    assert found[0] is found[2] and found[1] is not found[0]
 
 
 def test_recordings_and_static_steps_go_with_their_models():

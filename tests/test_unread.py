@@ -1,6 +1,7 @@
 """Leaving out what nobody reads changes no number and no gradient."""
 
 import copy
+import threading
 
 import pytest
 import torch
@@ -73,3 +74,31 @@ def test_where_an_mlp_is_no_plain_one_nothing_is_left_out(other):
     last.mlp = other(last.mlp)
     assert unread.last_mlp(model.base_model) is None
     assert not last.mlp._forward_hooks and not last.mlp._forward_pre_hooks
+
+
+@pytest.mark.parametrize("what", ["logprobs", "score"])
+def test_two_threads_read_the_same_model_at_once(what):
+    network = policy("neox").double()
+    if what == "logprobs":
+        model, read = network, lambda batch: response_logprobs(network, batch)
+    else:
+        model = ScalarModel.from_policy(network, tokenizer()).double()
+        read = model.score
+    pad = tokenizer().pad_token_id
+    batch, other = collate(PROMPTS, RESPONSES, pad), collate(PROMPTS[:2], RESPONSES[:2], pad)
+    expected = read(batch), read(other)
+    found, mlp = (
+        [],
+        unread.last_mlp(model.base_model if what == "logprobs" else model.classifier.base_model),
+    )
+
+    def meanwhile(*_) -> None:  # in the middle of the pass, and all of another one
+        if not found:
+            found.append(None)
+            thread = threading.Thread(target=lambda: found.append(read(other)))
+            thread.start()
+            thread.join()
+
+    mlp.register_forward_pre_hook(meanwhile, prepend=True)
+    assert torch.equal(read(batch), expected[0])
+    assert torch.equal(found[1], expected[1])

@@ -7,6 +7,7 @@ rounded up, and which column a new token goes into is a number on the device.
 
 from __future__ import annotations
 
+import threading
 import warnings
 from contextlib import nullcontext
 from weakref import WeakKeyDictionary
@@ -135,7 +136,8 @@ class StaticStep:
 
 
 _steps: WeakKeyDictionary[nn.Module, dict[tuple, StaticStep | None]] = WeakKeyDictionary()
-"""Each policy's steps by rows, room, precision and weights; None where there can be no graph."""
+"""Each policy's steps by rows, room, precision, thread and weights; None where there can be no
+graph. A step's tensors hold one cache, so two threads can't share it."""
 
 
 def static_step(policy, cache: Cache, left: int) -> StaticStep | None:
@@ -147,7 +149,7 @@ def static_step(policy, cache: Cache, left: int) -> StaticStep | None:
     known = _steps.setdefault(policy, {})
     for key in [key for key in known if key[-1] != weights]:
         del known[key]  # the model has got other weights: its graphs read freed memory
-    key = (rows, room, torch.is_autocast_enabled("cuda"), weights)
+    key = (rows, room, torch.is_autocast_enabled("cuda"), threading.get_ident(), weights)
     if key not in known:
         make_room(known, cache, rows * room)
         known[key] = captured(policy, cache, rows, room)

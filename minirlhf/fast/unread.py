@@ -7,12 +7,28 @@ after which positions no longer meet.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
+
+
+def in_this_thread(hook: Callable[..., Any]) -> Callable[..., Any]:
+    """A hook that leaves passes of other threads alone: in a notebook a widget may ask a model
+    while a cell is in the middle of a pass through it.
+    """
+    mine = threading.get_ident()
+
+    @wraps(hook)
+    def called(*arguments: Any) -> Any:
+        return hook(*arguments) if threading.get_ident() == mine else None
+
+    return called
 
 
 @contextmanager
@@ -23,6 +39,7 @@ def output_layer_at(model, positions: Tensor) -> Iterator[None]:
     they do to logits after the output layer.
     """
 
+    @in_this_thread
     def select(_, inputs: tuple[Tensor]) -> tuple[Tensor]:
         return (inputs[0].flatten(0, 1).index_select(0, positions)[None],)
 
@@ -52,10 +69,12 @@ def last_mlp_at(model, positions: Tensor) -> Iterator[None]:
 def _at(mlp: nn.Module, positions: Tensor) -> Iterator[None]:
     whole: list[torch.Size] = []
 
+    @in_this_thread
     def select(_, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         whole[:] = [inputs[0].shape]
         return (inputs[0].flatten(0, 1).index_select(0, positions)[None], *inputs[1:])
 
+    @in_this_thread
     def spread(_, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
         everywhere = output.new_zeros(whole[0].numel() // output.shape[-1], output.shape[-1])
         return everywhere.index_copy(0, positions, output[0]).view(whole[0])
