@@ -19,7 +19,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from course.build import assemble, atlas, execute, translations
+from course.build import assemble, atlas, execute, limits, translations
 from course.build.masters import Master, masters
 from course.build.settings import (
     FOLDERS,
@@ -113,6 +113,8 @@ def problems(chosen: list[Master]) -> Iterator[str]:
     """Everything in which the built files differ from their masters, without running anything."""
     expected = set()
     for master in chosen:
+        if master.kind == "chapter":
+            yield from limits.broken(master)
         for kind in assemble.kinds(master):
             for language in assemble.languages(master):
                 path = ROOT / assemble.place(master, kind, language)

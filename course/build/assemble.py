@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import math
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,15 +11,16 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from course.build import prose, staleness
+from course.build import limits, prose, staleness
 from course.build.masters import Cell, Master
 from course.build.settings import FOLDERS, MEASURED, BuildError, archive, colab, read_json
 from minirlhf.lesson.languages import LANGUAGES
 
 SETUP = (Path(__file__).parent / "setup_cell.txt").read_text("utf-8").strip()
 STALE = "> （这一格的英文原文已有改动，译文尚未更新。）\n\n"
-WORDS_A_MINUTE = 180
-CHARACTERS_A_MINUTE = 350
+FOLDED = {"cellView": "form", "jupyter": {"source_hidden": True}}
+"""How a code cell is stored whose code is closed at first: on Colab, and in Jupyter."""
+CHINESE, CHARACTERS_A_MINUTE = r"[\u3400-\u9fff]", 350
 FACTS = {
     "en": {
         "paper": "Paper: {paper}",
@@ -59,8 +59,7 @@ def assemble(master: Master, kind: str, language: str = "en") -> NotebookNode:
     """One notebook without outputs. Raises `BuildError` for text that may not be."""
     cells = [_built(master, cell, kind, language) for cell in master.shown(kind)]
     facts = new_markdown_cell(_facts(master, kind, language), id="facts")
-    hidden = {"cellView": "form", "jupyter": {"source_hidden": True}}
-    setup = new_code_cell(_setup(master, language), id="setup", metadata=hidden)
+    setup = new_code_cell(_setup(master, language), id="setup", metadata=FOLDED)
     notebook = new_notebook(cells=[cells[0], facts, setup, *cells[1:]])
     sources = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
     if language != "en":  # it is run in English
@@ -82,7 +81,8 @@ def _built(master: Master, cell: Cell, kind: str, language: str) -> NotebookNode
     where = f"{master.path.name}, {cell.name}"
     if not cell.is_text:
         asked = cell.answer and kind == "exercise" and not cell.only
-        return new_code_cell(empty(cell.source, where) if asked else cell.source, id=cell.name)
+        source = empty(cell.source, where) if asked else cell.source
+        return new_code_cell(source, id=cell.name, metadata=FOLDED if cell.folded else {})
     prose.check_digits(cell.source, where)
     text = cell.source
     if language == "zh":
@@ -129,12 +129,16 @@ def _costs(master: Master, kind: str, language: str) -> Iterator[str]:
 
 
 def reading_minutes(master: Master, kind: str, language: str) -> int:
-    """How long its text takes to read, rounded up to whole minutes."""
-    texts = [cell.zh if language == "zh" else cell.source for cell in master.shown(kind)]
-    text = " ".join(t for t, cell in zip(texts, master.shown(kind), strict=True) if cell.is_text)
-    chinese = len(re.findall(r"[\u3400-\u9fff]", text))
-    words = len(re.findall(r"[A-Za-z]{2,}", text))
-    return math.ceil(chinese / CHARACTERS_A_MINUTE + words / WORDS_A_MINUTE)
+    """How long it takes to read, in whole minutes.
+
+    A chapter's code, pictures and mathematics count, too; an exercise's are part of doing it.
+    """
+    text = [cell for cell in master.shown(kind) if cell.is_text]
+    sources = [cell.zh if language == "zh" else cell.source for cell in text]
+    more = limits.extent(master)[1:] if kind == "chapter" else (0, 0, 0)
+    characters = sum(len(re.findall(CHINESE, source)) for source in sources)
+    words = sum(prose.words(re.sub(CHINESE, " ", source)) for source in sources)
+    return max(1, round(limits.minutes(words, *more) + characters / CHARACTERS_A_MINUTE))
 
 
 def empty(source: str, where: str = "") -> str:

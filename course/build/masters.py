@@ -3,9 +3,11 @@
     # %% eq1 [markdown] defines="reward model"
     # %% eq1 [markdown] lang="zh" of="5b0c61d2"
     # %% loss answer="rm.ranking_loss"
+    # %% sweep-picture folded="yes"
 
 A cell's title is its name and becomes its id. Its other attributes: ``defines`` (glossary terms,
 separated by semicolons), ``answer`` (a question's key), ``only`` (``exercise`` or ``solution``),
+``folded`` (``yes``: shown closed, for code that draws or tabulates),
 ``lang`` and ``of`` (a translation, and the fingerprint of the English that it was made from).
 """
 
@@ -22,7 +24,7 @@ import jupytext
 from course.build.settings import COURSE, BuildError
 from minirlhf.lesson.languages import fingerprint
 
-ATTRIBUTES = {"defines", "answer", "only", "lang", "of"}
+ATTRIBUTES = {"defines", "answer", "only", "folded", "lang", "of"}
 _JUPYTEXT = {"title", "cell_marker", "lines_to_next_cell", "lines_to_end_of_cell_marker"}
 """What jupytext itself notes of a cell."""
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -40,6 +42,7 @@ class Cell:
     defines: tuple[str, ...] = ()
     answer: str = ""
     only: str = ""
+    folded: str = ""
     zh: str = ""
     of: str = ""
 

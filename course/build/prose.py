@@ -29,6 +29,17 @@ _FREE = re.compile(
 )
 
 
+SYMBOL = re.compile(r"(?<!\$)\$[^$\n]+\$")
+"""A piece of mathematics within a sentence."""
+
+
+def words(text: str) -> int:
+    """As one reads it: a filled-in number, a symbol, a piece of code is one, an equation none."""
+    text = PLACEHOLDER.sub("N", text)
+    text = re.sub(r"\$\$.*?\$\$|\]\([^)]*\)|<[^>]+>", " ", text, flags=re.DOTALL)
+    return len(re.findall(r"[\w'’-]+", re.sub(r"\$[^$\n]+\$|`[^`\n]*`", " N ", text)))
+
+
 def fill(text: str, where: str) -> str:
     """The text with every ``{paper:…}``, ``{run:…}`` and ``{question:…}`` replaced."""
 

@@ -16,6 +16,15 @@ LARGEST = 1_500_000
 """Bytes of a notebook: beyond, GitHub shows none."""
 MOST_SECONDS, MOST_BYTES = 240, 2 * 2**30
 """What a chapter may take on two cores."""
+LINES, WIDTH = 18, 76
+"""Lines and columns of a code cell."""
+WORDS, SECTIONS, COMPUTING = 2400, 7, 0.5
+"""Words and sections of a chapter at most; the share of its shown code that computes, at least."""
+WORDS_OF = {"06": 3500}
+"""Chapters that may be longer."""
+OLDER_STYLE = {"00", "04", "05", "06"}
+"""Not yet rewritten: held to `OLDER_WORDS`, and not to sections and code. To be emptied."""
+OLDER_WORDS = 3000
 FOLDERS = {"chapter": "notebooks", "exercise": "exercises", "solution": "solutions"}
 """What is built, and where to."""
 
