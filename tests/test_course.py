@@ -576,6 +576,9 @@ def parts(*headings):
         (("print(x)", "print(x)\nprint(x)"), "05", "33% of the shown code lines compute", None),
         (("print(x)", 'print(x)\n\n# %% b folded="yes"\nprint(x)'), "05", None, None),
         (("print(x)", "x\n" * 18), "05", "code: 19 lines, more than 18", "code: 19 lines"),
+        (("print(x)", "y.backward()\n" * 19), "05", None, "code: 20 lines, more than 18"),
+        (("print(x)", "y.backward()\n" * 20), "05", "code: 21 lines, more than 20", "21 lines"),
+        (("A first text", "It holds\nzero"), "05", "say it as a person would", None),
         (("print(x)", "y = " + "1" * 73), "05", "code: a line is wider than 76", "wider"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 
 from course.build import prose
@@ -10,6 +11,7 @@ from course.build.masters import Master
 from course.build.settings import (
     COMPUTING,
     LINES,
+    LOOP,
     OLDER_STYLE,
     OLDER_WORDS,
     SECTIONS,
@@ -20,6 +22,8 @@ from course.build.settings import (
 
 CLOSING = {"Summary", "Questions", "The way on"}
 """Headings that belong to every chapter and are none of its sections."""
+STILTED = re.compile(r"\b(?:holds?\s+zero|comes?\s+of|be\s+it)\b", re.IGNORECASE)
+"""Turns that the style page bans, and that have no other use."""
 _SHOWING = ("matplotlib", "minirlhf.lesson", "minirlhf.report", "minirlhf.widgets", "IPython")
 """Modules that draw, tabulate and ask; what comes from them computes nothing."""
 _GUESSES = {"Prediction", "PredictionScore"}
@@ -162,12 +166,16 @@ def broken(master: Master) -> Iterator[str]:
         yield f"{master.path.name} has {count:,} words, more than {most:,}: cut some."
     for cell in master.cells:
         lines = [] if cell.is_text else cell.source.splitlines()
-        if len(lines) > LINES:
-            yield f"{master.path.name}, {cell.name}: {len(lines)} lines, more than {LINES}."
+        most = LOOP if ".backward()" in cell.source and not older else LINES
+        if len(lines) > most:
+            yield f"{master.path.name}, {cell.name}: {len(lines)} lines, more than {most}."
         if any(len(line) > WIDTH for line in lines):
             yield f"{master.path.name}, {cell.name}: a line is wider than {WIDTH} columns."
     if older:
         return
+    for cell in master.cells:
+        if cell.is_text and (found := STILTED.search(cell.source)):
+            yield f"{master.path.name}, {cell.name}: {found[0]!r}: say it as a person would."
     if (count := len(sections(master))) > SECTIONS:
         yield f"{master.path.name} has {count} sections, more than {SECTIONS}: join or drop some."
     sources = shown(master)

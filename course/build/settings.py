@@ -16,8 +16,8 @@ LARGEST = 1_500_000
 """Bytes of a notebook: beyond, GitHub shows none."""
 MOST_SECONDS, MOST_BYTES = 240, 2 * 2**30
 """What a chapter may take on two cores."""
-LINES, WIDTH = 18, 76
-"""Lines and columns of a code cell."""
+LINES, LOOP, WIDTH = 18, 20, 76
+"""Lines of a code cell, of one with a loop of training, and columns."""
 WORDS, SECTIONS, COMPUTING = 2400, 7, 0.5
 """Words and sections of a chapter at most; the share of its shown code that computes, at least."""
 WORDS_OF = {"06": 3500}
