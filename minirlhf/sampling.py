@@ -288,13 +288,13 @@ def complete(
     draws = [generator(seed, "complete", row) for row in range(len(encoded))]
 
     def written(ids: list[Ids]) -> list[str]:
-        answers = decode(tokenizer, ids)
-        return [answer.split(stop, 1)[0] for answer in answers] if stop else answers
+        return [answer.split(stop, 1)[0] if stop else answer for answer in decode(tokenizer, ids)]
 
     rollout = sample(
         policy, encoded, torch.stack([torch.rand(max_new_tokens, generator=d) for d in draws]),
         eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
         temperature=temperature, suppress=never_sampled(tokenizer, policy), progress=progress,
-        micro_batch=micro_batch, watch=watch and (lambda ids: watch(written(ids))),
+        micro_batch=micro_batch,  # half a letter's bytes would be another sign: not shown
+        watch=watch and (lambda ids: watch([answer.rstrip("\ufffd") for answer in written(ids)])),
     )  # fmt: skip
     return written(rollout.ids())
