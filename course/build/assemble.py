@@ -12,7 +12,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from course.build import prose, staleness
+from course.build import code_words, prose, staleness
 from course.build.masters import Cell, Master
 from course.build.settings import FOLDERS, MEASURED, BuildError, archive, colab, read_json
 from minirlhf.lesson.languages import LANGUAGES
@@ -63,8 +63,6 @@ def assemble(master: Master, kind: str, language: str = "en") -> NotebookNode:
     setup = new_code_cell(_setup(master, language), id="setup", metadata=hidden)
     notebook = new_notebook(cells=[cells[0], facts, setup, *cells[1:]])
     sources = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
-    if language != "en":  # it is run in English
-        sources[0] = _setup(master, "en")
     notebook.metadata = nbformat.from_dict(
         {
             "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -73,7 +71,7 @@ def assemble(master: Master, kind: str, language: str = "en") -> NotebookNode:
         }
     )
     if kind == "chapter":
-        notebook.metadata.minirlhf["package"] = staleness.package(sources)
+        notebook.metadata.minirlhf["package"] = staleness.package(sources, language)
     nbformat.validate(notebook)
     return notebook
 
@@ -82,7 +80,10 @@ def _built(master: Master, cell: Cell, kind: str, language: str) -> NotebookNode
     where = f"{master.path.name}, {cell.name}"
     if not cell.is_text:
         asked = cell.answer and kind == "exercise" and not cell.only
-        return new_code_cell(empty(cell.source, where) if asked else cell.source, id=cell.name)
+        source = empty(cell.source, where) if asked else cell.source
+        if language == "zh":
+            source = code_words.translated(source, cell.words, where)
+        return new_code_cell(source, id=cell.name)
     prose.check_digits(cell.source, where)
     text = cell.source
     if language == "zh":
