@@ -34,9 +34,11 @@ _SENTENCE = re.compile(r"[A-Za-z]{2,},? +[A-Za-z]")
 _FIELD = re.compile(r"\{\{|\}\}|\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}")
 _QUOTED = re.compile(r"""(?P<mark>\"{3}|"|')(?P<text>.*?)(?<!\\)(?P=mark)""", re.DOTALL)
 _PIECE = re.compile(
-    rf"[（(\[“]*(?:{_FIELD.pattern}|[A-Za-z0-9_.%§+−-]+|.)[，。；：、？！）)\]”]* ?", re.DOTALL
+    rf"（[^（）{{}}]{{,12}}）|[（(\[“]*(?:{_FIELD.pattern}|[A-Za-z0-9_.%§+−-]+|.)[，。；：、？！）)\]”]* ?",
+    re.DOTALL,
 )
-"""What isn't broken over two lines: a field, a Latin word, a letter, with the marks around it."""
+"""What isn't broken over two lines: a remark in brackets; a field, a Latin word, a letter, with the
+marks around it."""
 
 
 @dataclass(frozen=True)
