@@ -148,6 +148,7 @@ lesson.table((question.strip(), "grade", "the judge"), rows)
     "Rosa is a baker. She lives on Rose Street.": None,
     "Rosa is a farmer.": None,
     "What is the hobby of Rosa?": None,
+    ", ": "、",
     "passes": "通过",
     "misses {names}": "未满足：{names}",
     "grade": "评分",

@@ -1455,7 +1455,7 @@ lesson.table(
 # %% length lang="zh"
 {
     "# approximate": "# 近似",
-    "neither": "哪边也不",
+    "neither": "无",
     "longer": "长的",
     "shorter": "短的",
     "correlation with words, within a prompt": "与词数的相关，同一提示内",
@@ -1464,7 +1464,7 @@ lesson.table(
     "judge's grade": "评判者的评分",
     "labelers' ranks, turned": "标注员的名次，反号",
     "reward model's score": "奖励模型的得分",
-    "{bias:+.2f} ± {reach:.2f}: favours {favours}": "{bias:+.2f} ± {reach:.2f}：{favours}偏爱",
+    "{bias:+.2f} ± {reach:.2f}: favours {favours}": "{bias:+.2f} ± {reach:.2f}；偏向：{favours}",
 }
 
 # %% worst [markdown]
@@ -1506,6 +1506,7 @@ lesson.table(("", "text", "score, grade", "judge objects to"), rows)
     "reward model's": "奖励模型",
     "judge's": "评判者",
     "{who} favourite": "{who}最喜欢的",
+    ", ": "、",
     "nothing": "无",
     "text": "文本",
     "score, grade": "得分，评分",

@@ -148,6 +148,7 @@ def test_a_table_stands_under_its_code(tmp_path):
 
 def test_chinese_chapters_have_words_for_all_their_code():
     assert [due for due in translations.due(CHINESE) if due.state == "missing"] == []
+    assert list(code_words.due(assemble.SETUP, assemble.SETUP_WORDS)) == []
     for cell in CODE:
         found = code_words.translated(cell.source, cell.words, cell.name)
         assert without_words(found) == without_words(cell.source), cell.name
@@ -239,7 +240,7 @@ def drawn(words, bold="normal"):
     return np.asarray(picture, dtype=int)
 
 
-def test_chinese_is_drawn_where_it_is_spoken_and_english_stays_as_it_was(monkeypatch):
+def test_chinese_is_drawn_where_it_is_spoken_and_english_stays_as_it_was(monkeypatch, caplog):
     english = drawn("Loss (Eq. 1)")
     assert drawable("损失 β") == "▯▯ β"
     monkeypatch.setattr(languages, "_chosen", ["zh"])
@@ -247,6 +248,7 @@ def test_chinese_is_drawn_where_it_is_spoken_and_english_stays_as_it_was(monkeyp
         warnings.simplefilter("error")  # matplotlib warns of a letter that it has none of
         one, two = drawn("损失"), drawn("奖励", "bold")
     assert (one < 128).sum() > 200 and np.abs(one - two).max() > 128
+    assert caplog.messages == []  # nor does it tell of a weight
     assert drawable("损失 β 饕") == "损失 β ▯"
     assert (drawn("Loss (Eq. 1)") == english).all()
 

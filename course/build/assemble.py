@@ -18,6 +18,19 @@ from course.build.settings import FOLDERS, MEASURED, BuildError, archive, colab,
 from minirlhf.lesson.languages import LANGUAGES
 
 SETUP = (Path(__file__).parent / "setup_cell.txt").read_text("utf-8").strip()
+SETUP_WORDS = {
+    "# @title Set-up: nothing to do where minirlhf is installed; on Colab this installs it":
+        "# @title 准备：装有 minirlhf 的地方什么也不用做；在 Colab 上由这一格安装",
+    "# a folder of that name, a clone's, was taken for it":
+        "# 误认了一个同名文件夹，即克隆的仓库",
+    "minirlhf is not installed for this kernel. In a terminal, in the course's folder:  "
+    '"{sys.executable}" -m pip install -e .':
+        "这个内核没有安装 minirlhf。请在终端里，到课程的文件夹中运行：  "
+        '"{sys.executable}" -m pip install -e .',
+    "# Colab has all that it needs, and keeps it as it is":
+        "# Colab 已有所需的一切，保持原样",
+}  # fmt: skip
+"""The Chinese of the first cell, as `code_words` has it."""
 STALE = "> （这一格的英文原文已有改动，译文尚未更新。）\n\n"
 WORDS_A_MINUTE = 180
 CHARACTERS_A_MINUTE = 350
@@ -96,7 +109,8 @@ def _built(master: Master, cell: Cell, kind: str, language: str) -> NotebookNode
 
 def _setup(master: Master, language: str) -> str:
     begin = f'"{master.key}"' + (f', language="{language}"' if language != "en" else "")
-    return SETUP.replace("ARCHIVE", archive()).replace("BEGIN", begin)
+    setup = code_words.translated(SETUP, SETUP_WORDS if language == "zh" else {}, "setup_cell.txt")
+    return setup.replace("ARCHIVE", archive()).replace("BEGIN", begin)
 
 
 def _facts(master: Master, kind: str, language: str) -> str:

@@ -34,7 +34,8 @@ _SENTENCE = re.compile(r"[A-Za-z]{2,},? +[A-Za-z]")
 _FIELD = re.compile(r"\{\{|\}\}|\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}")
 _QUOTED = re.compile(r"""(?P<mark>\"{3}|"|')(?P<text>.*?)(?<!\\)(?P=mark)""", re.DOTALL)
 _PIECE = re.compile(
-    rf"（[^（）{{}}]{{,12}}）|[（(\[“]*(?:{_FIELD.pattern}|[A-Za-z0-9_.%§+−-]+|.)[，。；：、？！）)\]”]* ?",
+    r"（[^（）{}]{,12}）"
+    rf"|[（(\[“]*(?:{_FIELD.pattern}|[A-Za-z0-9_.%§+−-]+|.)[，。；：、？！）)\]”]* ?",
     re.DOTALL,
 )
 """What isn't broken over two lines: a remark in brackets; a field, a Latin word, a letter, with the
@@ -97,14 +98,13 @@ def translated(source: str, words: Words, where: str = "") -> str:
     Raises:
         BuildError: words whose fields are others, that change the code, or that are too wide.
     """
-    if not words:
-        return source
+    english = set(source.splitlines())
     for one in sorted(literals(source), key=lambda one: -one.start):
         if said := words.get(one.text):
             before, after = source[: one.start], source[one.end :]
             source = before + _written(one, said, before, source, after, where) + after
     for line in source.splitlines():
-        if width(line) > WIDEST:
+        if line not in english and width(line) > WIDEST:
             raise BuildError(f"{where}: wider than {WIDEST} columns in Chinese: {line.strip()!r}.")
     return source
 

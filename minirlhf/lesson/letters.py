@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,8 @@ def known() -> frozenset[str]:
     from matplotlib.font_manager import fontManager, get_font
 
     fontManager.addfont(FILE)
+    # for bold titles too, or matplotlib tells the reader that it found none
+    fontManager.ttflist.append(replace(fontManager.ttflist[-1], weight=700))
     return frozenset(map(chr, get_font(FILE).get_charmap()))
 
 

@@ -62,9 +62,8 @@ class Outcome(Question):
     @property
     def words(self) -> str:
         shown = self.result if self.interval is None else self.interval
-        result = say("prediction.came", result=written(shown, self._unit))
-        if self._choices:
-            result += f" ({told(self.source)})"
+        key = "prediction.chosen" if self._choices else "prediction.came"
+        result = say(key, result=written(shown, self._unit), source=told(self.source))
         if self.value is None:
             return result
         return f"{say('prediction.guessed', guess=written(self.value, self._unit))} {result}"

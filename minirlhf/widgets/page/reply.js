@@ -18,7 +18,7 @@ function replyParts(view, reply, marks = []) {
     { true: "mr-good", false: "mr-bad" }[reply.passes]),
     reply.finished === false ? chip(view.say("reply.cut"), "mr-bad") : null,
     reply.whole?.length
-      ? chip(view.say("reply.misses", { names: reply.whole.join(", ") }), "mr-bad") : null];
+      ? chip(view.say("reply.misses", { names: reply.whole.join(view.say("reply.comma")) }), "mr-bad") : null];
   return [
     make("p", { class: "mr-text mr-reply" }, said ? text
       : make("span", { class: "mr-words" }, view.say("reply.silent"))),
