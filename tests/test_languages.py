@@ -248,6 +248,8 @@ def test_chinese_is_drawn_where_it_is_spoken_and_english_stays_as_it_was(monkeyp
         warnings.simplefilter("error")  # matplotlib warns of a letter that it has none of
         one, two = drawn("损失"), drawn("奖励", "bold")
     assert (one < 128).sum() > 200 and np.abs(one - two).max() > 128
+    assert (drawn("式 1", "bold") == drawn("式 1")).all()  # one weight for all of a text
+    assert (drawn("Eq. 1", "bold") != drawn("Eq. 1")).any()
     assert caplog.messages == []  # nor does it tell of a weight
     assert drawable("损失 β 饕") == "损失 β ▯"
     assert (drawn("Loss (Eq. 1)") == english).all()

@@ -26,13 +26,16 @@ def known() -> frozenset[str]:
     from matplotlib.font_manager import fontManager, get_font
 
     fontManager.addfont(FILE)
-    # for bold titles too, or matplotlib tells the reader that it found none
+    # for bold Latin texts too, or matplotlib tells the reader that it found none
     fontManager.ttflist.append(replace(fontManager.ttflist[-1], weight=700))
     return frozenset(map(chr, get_font(FILE).get_charmap()))
 
 
 def fill_in(figure: Figure) -> None:
-    """Before a figure is drawn: let the font stand behind that of each of its texts, in Chinese."""
+    """Before a figure is drawn: let the font stand behind that of each of its texts, in Chinese.
+
+    It has one weight, so that a bold text with Chinese in it is drawn in the normal one, whole.
+    """
     if language() != "zh" or not known():
         return
     from matplotlib.text import Text
@@ -40,3 +43,5 @@ def fill_in(figure: Figure) -> None:
     for text in figure.findobj(Text):
         families = [family for family in text.get_fontfamily() if family != FAMILY]
         text.set_fontfamily([*families, FAMILY])
+        if any(letter > "\u2e7f" for letter in text.get_text()):
+            text.set_fontweight("normal")
