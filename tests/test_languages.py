@@ -245,7 +245,7 @@ def test_chinese_is_drawn_where_it_is_spoken_and_english_stays_as_it_was(monkeyp
     assert drawable("损失 β") == "▯▯ β"
     monkeypatch.setattr(languages, "_chosen", ["zh"])
     with warnings.catch_warnings():
-        warnings.simplefilter("error")  # matplotlib warns of a letter that it has none of
+        warnings.simplefilter("error", UserWarning)  # of a letter that no font has
         one, two = drawn("损失"), drawn("奖励", "bold")
     assert (one < 128).sum() > 200 and np.abs(one - two).max() > 128
     assert (drawn("式 1", "bold") == drawn("式 1")).all()  # one weight for all of a text
@@ -266,7 +266,7 @@ def test_every_text_of_a_figure_gets_the_letters(chinese, capsys):
     lesson.intervals(axes, {"base": Interval(0.5, 0.4, 0.6, 9), "第一": Interval(0.5, 0.4, 0.6, 9)})
     note(axes, (1, 2), "奖励")
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", UserWarning)
         lesson.show(figure, "看得见")
     assert [label.get_text() for label in axes.get_yticklabels()] == ["基座模型", "第一"]
 
@@ -324,7 +324,7 @@ def test_pictures_of_widgets_hold_no_english(chinese, monkeypatch):
     guess = Prediction("有多少？", "languages.picture", unit="%")
     guess.value = 60.0
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", UserWarning)
         shown = [RankingExplorer(), ThreeSteps(), guess.reveal(Interval(72.6, 70.0, 75.0, 9))]
         assert all(one.picture for one in shown)
     assert said and not [text for text in said if LATIN.search(text)]
