@@ -52,7 +52,7 @@ a *problem* comes with what to do about it.
 r"""
 ## 你的机器
 
-每页的第一格在运行时会打印这台机器的条件，以及这一页的开销。下一格看得更细；若有 *problem*，会附上解决办法。
+每页的第一格在运行时会打印这台机器的条件，以及这一页的开销。下一格看得更细；若有*问题*，会附上解决办法。
 """
 
 # %% doctor
@@ -67,8 +67,15 @@ findings = [
     checks.check_memory(),
     checks.check_gpu(),
 ]
-rows = [(f.topic, f.status, f.found, f.advice) for f in findings]
+rows = [(f.topic, f.verdict, f.found, f.advice) for f in findings]
 lesson.table(("", "is", "found", "what to do"), rows)
+
+# %% doctor lang="zh"
+{
+    "is": "状态",
+    "found": "检查结果",
+    "what to do": "怎么办",
+}
 
 # %% town [markdown] defines="judge; labeler"
 r"""
@@ -111,12 +118,13 @@ r"""
 论文有的是人，也就是*标注员*（labeler）：约 {paper:intro.labelers:d} 位，受雇来撰写回复、比较回复。Tinytown 的标注员是程序：它们从评判者的评分出发，
 加上自己的口味（例如喜欢短的，或者快乐的），而且总会有些偏差。
 
-看看每个回复缺了什么。（*instruction*：所要的那一类文字；*language*：句子作为回复说得通；*constraint* 是对用词、心情或句数之类的要求；
-超过六句的回复，*length* 一项不合格。）然后改动其中一个，再运行这一格。
+看看每个回复缺了什么。（*指令*：所要的那一类文字；*语言*：句子作为回复说得通；此外可能有限制，即对用词、情绪或句数之类的要求；
+超过六句的回复，*长度*一项不合格。）然后改动其中一个，再运行这一格。
 """
 
 # %% verdicts
 from minirlhf.tinytown.judge import judge
+from minirlhf.widgets.objections import criterion, missed
 
 question = "What does Rosa do for work? Use exactly two sentences.\n"
 replies = [
@@ -128,10 +136,24 @@ replies = [
 rows = []
 for reply in replies:
     verdict = judge(question, reply)
-    missed = [name for name, met in verdict.criteria.items() if met < 1]
-    passes = "passes" if verdict.passes else f"misses {', '.join(missed)}"
+    names = ", ".join(map(criterion, missed(verdict)))
+    passes = "passes" if verdict.passes else f"misses {names}"
     rows.append((reply, f"{verdict.overall:.1f}", passes))
 lesson.table((question.strip(), "grade", "the judge"), rows)
+
+# %% verdicts lang="zh"
+{
+    "What does Rosa do for work? Use exactly two sentences.\n": None,
+    "Rosa is a farmer. She lives on Rose Street.": None,
+    "Rosa is a baker. She lives on Rose Street.": None,
+    "Rosa is a farmer.": None,
+    "What is the hobby of Rosa?": None,
+    ", ": "、",
+    "passes": "通过",
+    "misses {names}": "未满足：{names}",
+    "grade": "评分",
+    "the judge": "评判者",
+}
 
 # %% limits [markdown]
 r"""
@@ -178,6 +200,11 @@ place = base_folder("medium")
 base, tokenizer = load_policy(place), load_tokenizer(place)
 print(prompt + complete(base, tokenizer, [prompt], seed=seed)[0])
 
+# %% ask-base lang="zh"
+{
+    "Write a story about a fox. Make it happy.\n": None,
+}
+
 # %% why-base [markdown]
 r"""
 On the web of Tinytown, instructions mostly stand on worksheets, one after the other and without an answer, and the base
@@ -216,6 +243,11 @@ def measure(name, policy):
 
 
 measure("base", base)
+
+# %% measure-base lang="zh"
+{
+    "Requests done, of {len(done)}: {shares[name]:.1%}": "完成的要求，共 {len(done)} 个：{shares[name]:.1%}",
+}
 
 # %% web [markdown]
 r"""
@@ -284,6 +316,12 @@ guess = widgets.Prediction(
 )
 guess
 
+# %% guess-1 lang="zh"
+{
+    "After {len(demonstrations)} demonstrations, what share of the requests will be done?": "学过 {len(demonstrations)} 条示范之后，要求会完成百分之几？",
+    "% of requests": "% 的要求",
+}
+
 # %% train-1
 from minirlhf.data.records import write_jsonl
 
@@ -319,6 +357,11 @@ job.wait()
 desk.look()  # the desk above now shows the whole run
 sft = load_policy(step_1 / "model")
 measure("sft", sft)
+
+# %% test-1 lang="zh"
+{
+    "# the desk above now shows the whole run": "# 上面的训练台现在显示整个训练",
+}
 
 # %% answer-1
 guess.reveal(100 * shares["sft"])
@@ -370,6 +413,11 @@ four = list(dict.fromkeys(drawn))[:4]  # no reply twice
 letters = "ABCD"[: len(four)]
 lesson.table(("", prompt.strip()), zip(letters, four, strict=True))
 
+# %% replies lang="zh"
+{
+    "# no reply twice": "# 相同的只留一个",
+}
+
 # %% order [markdown]
 r"""
 Now a labeler puts them in order; the smaller the rank, the better. Beside the ranks stands the judge's grade, from which
@@ -391,6 +439,12 @@ rows = zip(letters, four, ranks, grades, strict=True)
 head = ("", prompt.strip(), f"rank by {labeler.name}", "grade")
 lesson.table(head, rows)
 
+# %% rank lang="zh"
+{
+    "rank by {labeler.name}": "{labeler.name} 的名次",
+    "grade": "评分",
+}
+
 # %% reward [markdown] defines="reward model"
 r"""
 A *reward model* is a language model that ends in one number, the score of a reply. From rankings it learns to
@@ -410,7 +464,7 @@ agree with the labeler? A coin would on half of them.
 # %% reward [markdown] lang="zh" of="5d2da719"
 r"""
 从排序中学习的是*奖励模型*（reward model）：末端只输出一个数的语言模型，这个数就是回复的得分。训练让它给每个成对比较中更受偏好的回复打出
-更高的分。此后它能给任何回复打分，不必再有标注员去看；第 05 章讲的就是它。程序包里还有一次更长的三步运行，即*附带的运行*（shipped run），
+更高的分。此后它能给任何回复打分，不必再有标注员去看；第 05 章讲的就是它。程序包里还有一次更长的三步运行，即*随包运行*（shipped run），
 它有 {run:counts.rankings:,} 个排序，排的是它自己第 1 步的回复。我们用其中一部分来训练；你的四个回复不参与任何训练。
 
 它不是从零开始的。论文的奖励模型，起点是第 1 步的模型（§3.5），或是在公开数据集上调过的 GPT-3（C.2）：两种说法论文里都有。我们的已经在镇上的布告栏受过训练：
@@ -437,6 +491,11 @@ def scorer(folder):
 
 voted = score_rankings(scorer(base_folder("medium-voted")), heldout)
 print(f"Pairs in the labeler's order, before: {accuracy(voted, given):.1%}")
+
+# %% start-2 lang="zh"
+{
+    "Pairs in the labeler's order, before: {accuracy(voted, given):.1%}": "与标注员次序一致的对，训练前：{accuracy(voted, given):.1%}",
+}
 
 # %% near [markdown]
 r"""
@@ -471,6 +530,11 @@ job = widgets.start(
 desk = widgets.TrainingDesk(job, note="live")
 desk
 
+# %% train-2 lang="zh"
+{
+    "# prompts at once: spares memory, changes no number": "# 一次几个提示：省内存，不改变任何数",
+}
+
 # %% wait-2 [markdown]
 r"""
 The next cell waits for its end, puts the same pairs to the new reward model, and subtracts, prompt by prompt. If the
@@ -501,6 +565,13 @@ change = 100 * paired_difference(now[has_pairs], then[has_pairs])
 ordered = [accuracy(scored, given) for scored in (voted, learned)]
 print(f"Pairs in the labeler's order, after: {ordered[1]:.1%}")
 print(f"After minus before, in points: {change:+.1f}")
+
+# %% test-2 lang="zh"
+{
+    "# some prompts tie all": "# 有些提示全是并列",
+    "Pairs in the labeler's order, after: {ordered[1]:.1%}": "与标注员次序一致的对，训练后：{ordered[1]:.1%}",
+    "After minus before, in points: {change:+.1f}": "训练后减训练前，百分点：{change:+.1f}",
+}
 
 # %% column-2 [markdown]
 r"""
@@ -558,6 +629,12 @@ guess = widgets.Prediction(
 )
 guess
 
+# %% guess-3 lang="zh"
+{
+    "Requests done: after step 3 minus after step 1": "完成的要求：第 3 步之后减第 1 步之后",
+    "percentage points": "个百分点",
+}
+
 # %% train-3
 episodes = lesson.pick(4096, quick=256)  # each a prompt, a reply, a score
 beta = 0.2  # price of a nat, in units of the score
@@ -576,6 +653,16 @@ job = widgets.start(
 )
 desk = widgets.TrainingDesk(job, note="live")
 desk
+
+# %% train-3 lang="zh"
+{
+    "# each a prompt, a reply, a score": "# 回合数，每个含提示、回复、得分",
+    "# price of a nat, in units of the score": "# 每个 nat 的价格，以得分为单位",
+    "# batches until updates have their full size": "# 几批之后更新才用足步幅",
+    "# the weights kept are an average over the last updates": "# 留下的权重是最后若干次更新的平均",
+    "# leave out prompts longer than the run reads": "# 略去太长、读不完的提示",
+    "# rows at once: spares memory": "# 一次几行：省内存",
+}
 
 # %% wait-3 [markdown]
 r"""
@@ -612,6 +699,15 @@ print(f"Last minus first: {last - first:+.2f} [{low:+.2f}, {high:+.2f}]")
 times = f"typically {np.exp(moved):.1f} times as likely as before"
 print(f"KL, last batches: {moved:.2f} nats; a reply it writes is {times}")
 
+# %% end-3 lang="zh"
+{
+    "# Welch's, of the difference": "# 差的区间，Welch 的方法",
+    "Mean score: first batches {first:+.2f}, last {last:+.2f}": "平均得分：最初几批 {first:+.2f}，最后几批 {last:+.2f}",
+    "Last minus first: {last - first:+.2f} [{low:+.2f}, {high:+.2f}]": "最后减最初：{last - first:+.2f} [{low:+.2f}, {high:+.2f}]",
+    "typically {np.exp(moved):.1f} times as likely as before": "可能性通常是从前的 {np.exp(moved):.1f} 倍",
+    "KL, last batches: {moved:.2f} nats; a reply it writes is {times}": "最后几批的 KL：{moved:.2f} nat；它写的回复，{times}",
+}
+
 # %% trust [markdown]
 r"""
 A score that was trained on says that the training works; it says nothing of what people would think. So the judge looks
@@ -634,6 +730,14 @@ print(f"After step 3 minus after step 1, points unrounded: {gain:+.1f}")
 clear = gain.low > 0 or gain.high < 0
 verdict = "tell" if clear else "can't tell"
 print(f"So these prompts {verdict} the two apart.")
+
+# %% measure-3 lang="zh"
+{
+    "After step 3 minus after step 1, points unrounded: {gain:+.1f}": "第 3 步之后减第 1 步之后，舍入前的百分点：{gain:+.1f}",
+    "tell": "能",
+    "can't tell": "不能",
+    "So these prompts {verdict} the two apart.": "所以这些提示{verdict}分清两者。",
+}
 
 # %% answer-3
 guess.reveal(gain)
@@ -707,8 +811,16 @@ r"""
 # %% rungs
 figure, axes = lesson.panels(1, "Requests done after each step (live)")
 lesson.intervals(axes, shares, f"% of {len(asked)} unseen prompts")
-said = [f"{name} {share.mean:.1%}" for name, share in shares.items()]
+said = [f"{lesson.called(name)} {share.mean:.1%}"
+        for name, share in shares.items()]
 lesson.show(figure, f"Requests done, with intervals: {', '.join(said)}")
+
+# %% rungs lang="zh"
+{
+    "Requests done after each step (live)": "每一步之后完成的要求（现场）",
+    "% of {len(asked)} unseen prompts": "% （共 {len(asked)} 个未见过的提示）",
+    "Requests done, with intervals: {', '.join(said)}": "完成的要求，连同区间：{', '.join(said)}",
+}
 
 # %% longer [markdown]
 r"""
@@ -735,9 +847,9 @@ hundred times its size, wins {paper:fig1.175b.gpt:.0%} as it is.
 
 # %% longer [markdown] lang="zh" of="3f9e8b79"
 r"""
-你的这次运行很短。附带的运行用了它的全部排序和 {run:counts.episodes:,} 个回合。它的模型回答同样数目的提示，样本是各自抽的：
+你的这次运行很短。随包运行用了它的全部排序和 {run:counts.episodes:,} 个回合。它的模型回答同样数目的提示，样本是各自抽的：
 
-| 附带的运行 | 完成的要求 |
+| 随包运行 | 完成的要求 |
 |---|---|
 | 基座模型 | {run:models.base.passes:.1%} |
 | 基座模型，提示前放三个已回答的请求 | {run:models.prompted.passes:.1%} |
@@ -794,7 +906,7 @@ r"""
 
 ### 一页怎么用
 
-- **现场或附带。** 比一堂课更费时的内容，用随包附带的运行来重放。每张画着结果的图都注明是两者中的哪一种（live 或 shipped run）。
+- **现场或附带。** 比一堂课更费时的内容，用随包运行来重放。每张画着结果的图都注明是两者中的哪一种（“现场”或“随包运行”）。
 - **猜测**放在答案之前。再次运行那一格，已填的内容会保留。
 - **你做出来的东西**都在 `work/` 里；删去 `work/00`，就能把本章从头再来。
 - **练习**附有检查和提示，检查会说出你错在哪里。`minirlhf start ex04` 把一份属于你的副本放进 `work/`，更新不会覆盖它。
@@ -845,8 +957,22 @@ rows = [
 ]
 for name, column in {"base": "gpt", "sft": "sft", "ppo": "ppo"}.items():
     won = f"wins {value(f'fig1.1.3b.{column}'):.0%}"
-    rows.append((name, won, f"{shares[name].mean:.1%} done"))
+    rows.append((lesson.called(name), won, f"{shares[name].mean:.1%} done"))
 lesson.table(("", "paper", "this page, live"), rows)
+
+# %% beside lang="zh"
+{
+    "parameters": "参数",
+    "1.3 to 175 billion": "13 亿到 1750 亿",
+    "{millions:.2f} million": "{millions:.2f} 百万",
+    "demonstrations": "示范",
+    "ranked prompts": "被排序的提示",
+    "episodes": "回合",
+    "wins {value(f'fig1.1.3b.{column}'):.0%}": "胜率 {value(f'fig1.1.3b.{column}'):.0%}",
+    "{shares[name].mean:.1%} done": "完成 {shares[name].mean:.1%}",
+    "paper": "论文",
+    "this page, live": "本页，现场",
+}
 
 # %% end [markdown]
 r"""

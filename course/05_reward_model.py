@@ -80,6 +80,17 @@ K = len(replies)
 for k in sorted(range(K), key=given.__getitem__):
     print(f"rank {given[k]} · y{k + 1}: {replies[k]}")
 
+# %% rank lang="zh"
+{
+    "Name three gifts for Ines.\n": None,
+    "Good gifts for Ines are an empty whistle, a coat, and a basket.": None,
+    "You could give her a yellow cup, a tiny lamp, and a boat.": None,
+    "You could give her a stone and a bottle.": None,
+    "You could give her a key, a wooden stone, and a ring.": None,
+    "You could give her a scarf, a bottle, and a letter.": None,
+    "rank {given[k]} · y{k + 1}: {replies[k]}": "第 {given[k]} 名 · y{k + 1}：{replies[k]}",
+}
+
 # %% comparisons [markdown] defines="comparison"
 r"""
 A ranking of $K$ completions holds $\binom K2$ *comparisons*: two completions, and which of them is preferred; in a tie, neither
@@ -109,6 +120,14 @@ marks = [["beats" if won else "–" for won in row] for row in wins[0]]
 header = (f"{wins.sum()} of {K * (K - 1) // 2} pairs", *names)
 lesson.table(header, [[n, *m] for n, m in zip(names, marks, strict=True)])
 
+# %% square lang="zh"
+{
+    "# one prompt: shape [1, K]": "# 一个提示：形状 [1, K]",
+    "# valid: no padding": "# valid：不是填充",
+    "beats": "胜过",
+    "{wins.sum()} of {K * (K - 1) // 2} pairs": "{K * (K - 1) // 2} 对中的 {wins.sum()} 对",
+}
+
 # %% ties [markdown]
 r"""
 How much is lost with the ties? Our *shipped run*, made beforehand and part of the package, trained on
@@ -135,6 +154,11 @@ both = [p for row in rankings for p in combinations(row["ranks"], 2)]
 tied = sum(one == two for one, two in both) / len(both)
 print(f"{len(rankings):,} of the rankings, of {min(sizes)} to {max(sizes)} "
       f"texts: {len(both):,} pairs, {tied:.0%} of them ties")
+
+# %% tied lang="zh"
+{
+    "{len(rankings):,} of the rankings, of {min(sizes)} to {max(sizes)} texts: {len(both):,} pairs, {tied:.0%} of them ties": "其中 {len(rankings):,} 个排序，各有 {min(sizes)} 到 {max(sizes)} 个文本：{len(both):,} 对，并列占 {tied:.0%}",
+}
 
 # %% equation [markdown] defines="reward model"
 r"""
@@ -189,6 +213,13 @@ result = ranking_loss(scores, ranks, valid=ranks > 0)
 print(f"by hand {by_hand:.4f}, by the package {result.loss:.4f}")
 print(f"in the right order: {result.correct} of {result.pairs} pairs")
 
+# %% by-hand lang="zh"
+{
+    "# r(x, y), by guess": "# r(x, y)，随便猜的",
+    "by hand {by_hand:.4f}, by the package {result.loss:.4f}": "手工 {by_hand:.4f}，程序包 {result.loss:.4f}",
+    "in the right order: {result.correct} of {result.pairs} pairs": "次序正确：{result.pairs} 对中的 {result.correct} 对",
+}
+
 # %% push [markdown]
 r"""
 ### Where it pushes
@@ -234,6 +265,18 @@ pushes.barh(named, -leaf.grad[0, order], color=INK, height=0.5)
 pushes.set(xlabel=f"push on the score (sum {abs(leaf.grad.sum()):.2f})")
 lesson.show(figure, "Costs fall to the right; good ranks are pushed up.")
 
+# %% picture lang="zh"
+{
+    "One ranking under Eq. 1 (live)": "式 1 下的一次排序（现场）",
+    "difference of scores": "得分之差",
+    "loss of the pair": "这一对的损失",
+    "# named above, below in turn": "# 名字轮流写在上方和下方",
+    "offset points": None,
+    "y{k + 1}, rank {given[k]}, {scores[0, k]:+.1f}": "y{k + 1}，第 {given[k]} 名，{scores[0, k]:+.1f}",
+    "push on the score (sum {abs(leaf.grad.sum()):.2f})": "对得分的推力（合计 {abs(leaf.grad.sum()):.2f}）",
+    "Costs fall to the right; good ranks are pushed up.": "越往右代价越低；名次好的被往上推。",
+}
+
 # %% shift [markdown]
 r"""
 **Predict.** Enter your guesses, or none; the cells below keep the outcomes until you reveal them. First, what
@@ -252,10 +295,25 @@ guess_shift = Prediction("Add three to all five scores. Then the loss …",
     "05.shift", choices=("rises", "stays", "falls"))
 guess_shift
 
+# %% guess-shift lang="zh"
+{
+    "Add three to all five scores. Then the loss …": "给五个得分都加三，损失会……",
+    "rises": "上升",
+    "stays": "不变",
+    "falls": "下降",
+}
+
 # %% moved
 moved = ranking_loss(scores + 3.0, ranks, ranks > 0).loss - result.loss
 stays = abs(float(moved)) < 1e-5
 guess_shift.reveal("stays" if stays else "rises" if moved > 0 else "falls")
+
+# %% moved lang="zh"
+{
+    "rises": "上升",
+    "stays": "不变",
+    "falls": "下降",
+}
 
 # %% zero [markdown]
 r"""
@@ -275,6 +333,12 @@ r"""
 guess_flat = Prediction("All five scores are equal. What is the loss of "
     "Eq. 1?", "05.flat", unit="loss")
 guess_flat
+
+# %% guess-flat lang="zh"
+{
+    "All five scores are equal. What is the loss of Eq. 1?": "五个得分全相等，式 1 的损失是多少？",
+    "loss": "损失",
+}
 
 # %% flat
 flat = ranking_loss(torch.zeros_like(scores), ranks, ranks > 0).loss
@@ -344,6 +408,14 @@ package = score_texts(reward, tokenizer, [prompt], replies[:1])
 print(f"{len(ids)} tokens, each a state of {hidden.shape[1]} numbers")
 print(f"score by hand {last:+.4f}, by the package {package[0]:+.4f}")
 
+# %% last-token lang="zh"
+{
+    "# [tokens, d]": "# [词元, d]",
+    "# bias: see below": "# 偏置：见下文",
+    "{len(ids)} tokens, each a state of {hidden.shape[1]} numbers": "{len(ids)} 个词元，每个的状态有 {hidden.shape[1]} 个数",
+    "score by hand {last:+.4f}, by the package {package[0]:+.4f}": "得分：手工 {last:+.4f}，程序包 {package[0]:+.4f}",
+}
+
 # %% scored
 from functools import partial
 
@@ -356,6 +428,14 @@ lesson.table(
     [(f"y{k + 1}: {replies[k]}", f"{scored_here[k]:+.2f}", given[k])
      for k in sorted(range(K), key=given.__getitem__)],
 )
+
+# %% scored lang="zh"
+{
+    "completion": "回复",
+    "score (shipped run): {alike.correct} of {alike.pairs} pairs in order": "得分（随包运行）：{alike.pairs} 对中 {alike.correct} 对次序正确",
+    "the labeler's rank": "标注员的名次",
+    "y{k + 1}: {replies[k]}": "y{k + 1}：{replies[k]}",
+}
 
 # %% start [markdown]
 r"""
@@ -411,6 +491,12 @@ weights = sum(p.numel() for p in plain.parameters())
 print(f"{weights:,} weights, {d} of them in the head")
 print(f"their spread {drawn:.4f}; 1/sqrt(d + 1) is {(d + 1) ** -0.5:.4f}")
 
+# %% plain lang="zh"
+{
+    "{weights:,} weights, {d} of them in the head": "{weights:,} 个权重，其中 {d} 个在头里",
+    "their spread {drawn:.4f}; 1/sqrt(d + 1) is {(d + 1) ** -0.5:.4f}": "头的标准差 {drawn:.4f}；1/sqrt(d + 1) 是 {(d + 1) ** -0.5:.4f}",
+}
+
 # %% accuracy [markdown]
 r"""
 ### Training one (C.2)
@@ -452,10 +538,20 @@ blank = scored_by(plain)
 before = percent(accuracy(blank, labeled))
 print(f"in order: {before.mean:.1f}% [{before.low:.1f}, {before.high:.1f}]")
 
+# %% measure lang="zh"
+{
+    "in order: {before.mean:.1f}% [{before.low:.1f}, {before.high:.1f}]": "次序正确：{before.mean:.1f}% [{before.low:.1f}, {before.high:.1f}]",
+}
+
 # %% guess-live
 guess_live = Prediction("After one pass over the rankings: held-out pairs "
     "in the labeler's order, in %?", "05.live", unit="%")
 guess_live
+
+# %% guess-live lang="zh"
+{
+    "After one pass over the rankings: held-out pairs in the labeler's order, in %?": "把排序过一遍之后：留出的对与标注员次序一致的占百分之几？",
+}
 
 # %% live [markdown]
 r"""
@@ -493,6 +589,13 @@ job = start(
 desk = TrainingDesk(job, note="live")
 desk
 
+# %% train lang="zh"
+{
+    "# five times the shipped run's: it starts from less": "# 随包运行的五倍：它的起点低",
+    "# prompts": "# 提示",
+    "# of them at once: saves memory, changes no number": "# 一次几个：省内存，不改变任何数",
+}
+
 # %% trained
 job.wait()
 desk.look()
@@ -524,6 +627,12 @@ def coin(axes):
     axes.annotate(" a coin", (50, 0.98), color=MUTED, fontsize=8, va="top",
                   xycoords=("data", "axes fraction"))
 
+# %% coin-line lang="zh"
+{
+    "A named line at one half, behind numbers that stay readable.": "在一半处画一条有名字的线；前面的数字仍看得清。",
+    " a coin": " 抛硬币",
+    "axes fraction": None,
+}
 
 # %% starts
 voted = ScalarModel.load(base_folder("medium-voted"))
@@ -539,6 +648,17 @@ lesson.intervals(axes, {
 coin(axes)
 lesson.show(figure, "Four dots with intervals: plain base before and after "
     "training on rankings, voted base before and after.")
+
+# %% starts lang="zh"
+{
+    "Held-out accuracy by starting point (live; last row: shipped run)": "不同起点的留出准确率（现场；末行：随包运行）",
+    "plain base, new head": "普通基座，新的头",
+    "plain base, rankings": "普通基座，排序",
+    "voted base": "投票基座",
+    "voted base, rankings": "投票基座，排序",
+    "% of pairs in the labeler's order": "% 的对与标注员次序一致",
+    "Four dots with intervals: plain base before and after training on rankings, voted base before and after.": "四个带区间的点：普通基座用排序训练前后，投票基座训练前后。",
+}
 
 # %% brought
 import numpy as np
@@ -559,6 +679,16 @@ print("rankings bring to the plain base", gain(learned, blank, labeled))
 print(f"  beside a coin {now.low - 50:+.1f} to {now.high - 50:+.1f}")
 print("rankings bring to the voted base", gain(ours, by_votes, labeled))
 print(f"  which had read about {POSTS:,} posts, {VOTES.epochs} times over")
+
+# %% brought lang="zh"
+{
+    "Points of accuracy that new scores have over old ones.": "新得分的准确率比旧得分高出几个百分点。",
+    "{d.mean:+.1f} [{d.low:+.1f}, {d.high:+.1f}] points": "{d.mean:+.1f} [{d.low:+.1f}, {d.high:+.1f}] 个百分点",
+    "rankings bring to the plain base": "排序带给普通基座",
+    "  beside a coin {now.low - 50:+.1f} to {now.high - 50:+.1f}": "  与抛硬币相比 {now.low - 50:+.1f} 到 {now.high - 50:+.1f}",
+    "rankings bring to the voted base": "排序带给投票基座",
+    "  which had read about {POSTS:,} posts, {VOTES.epochs} times over": "  它读过约 {POSTS:,} 个帖子，读了 {VOTES.epochs} 遍",
+}
 
 # %% ways [markdown]
 r"""
@@ -585,12 +715,23 @@ guess_cost = Prediction("Pair by pair, the model reads how many times as "
     unit="times")
 guess_cost
 
+# %% guess-cost lang="zh"
+{
+    "Pair by pair, the model reads how many times as many completions as prompt by prompt?": "逐对训练时，模型要读的回复是逐提示训练的几倍？",
+    "times": "倍",
+}
+
 # %% cost
 ways = {"prompts": [], "pairs": []}
 for row in shipped.read("ways"):
     ways[row["way"]].append(row)
 reading = {way: rows[0]["texts"] for way, rows in ways.items()}
 guess_cost.reveal(reading["pairs"] / reading["prompts"], "shipped run")
+
+# %% cost lang="zh"
+{
+    "shipped run": "随包运行",
+}
 
 # %% ways-gap [markdown]
 r"""
@@ -619,6 +760,16 @@ axes.set_xlabel("% of pairs in order; filled: held out, open: in training")
 lesson.show(figure, "Lines from held-out to training accuracy, one for "
     "each seed of the two ways.")
 
+# %% gap lang="zh"
+{
+    "prompt by prompt": "逐提示",
+    "pair by pair": "逐对",
+    "Accuracy in training and held out, by seed (shipped run)": "训练中与留出的准确率，按种子（随包运行）",
+    "{called[way]}, seed {row['seed']}": "{called[way]}，种子 {row['seed']}",
+    "% of pairs in order; filled: held out, open: in training": "% 的对次序正确；实心：留出，空心：训练中",
+    "Lines from held-out to training accuracy, one for each seed of the two ways.": "从留出准确率到训练准确率的线段，两种做法每个种子一条。",
+}
+
 # %% ways-why
 for way, name in called.items():
     train, out = (100 * np.mean([row[on] for row in ways[way]])
@@ -635,6 +786,15 @@ print("pair by pair beside prompt by prompt, seed by seed:")
 by_seed("points held out", lambda p, w: 100 * (p["heldout"] - w["heldout"]),
         "+.1f")
 by_seed("times as long", lambda p, w: p["seconds"] / w["seconds"], ".1f")
+
+# %% ways-why lang="zh"
+{
+    "{name}: {train:.1f}% in training, {out:.1f}% held out": "{name}：训练中 {train:.1f}%，留出 {out:.1f}%",
+    "  {what}:": "  {what}：",
+    "pair by pair beside prompt by prompt, seed by seed:": "逐对与逐提示相比，逐个种子：",
+    "points held out": "留出的百分点",
+    "times as long": "用时的倍数",
+}
 
 # %% ways-said [markdown]
 r"""
@@ -683,6 +843,13 @@ print(f"demonstrations without a bias: {raw.mean():+.2f} on average")
 print(f"so the bias is {reward_bias(raw):+.2f}; stored: {stored:+.2f}")
 print(f"with it: {abs(of_demos.mean()):.2f}")
 
+# %% bias-check lang="zh"
+{
+    "demonstrations without a bias: {raw.mean():+.2f} on average": "没有偏置时，示范平均得 {raw.mean():+.2f}",
+    "so the bias is {reward_bias(raw):+.2f}; stored: {stored:+.2f}": "所以偏置是 {reward_bias(raw):+.2f}；存着的：{stored:+.2f}",
+    "with it: {abs(of_demos.mean()):.2f}": "加上它：{abs(of_demos.mean()):.2f}",
+}
+
 # %% bias-why [markdown]
 r"""
 Above zero now means: above the *mean* demonstration, and those answer other prompts. A prompt's scores may be shifted as a
@@ -701,9 +868,19 @@ guess_zero = Prediction("What share of the SFT model's samples scores "
     "above zero, in %?", "05.zero", unit="%")
 guess_zero
 
+# %% guess-zero lang="zh"
+{
+    "What share of the SFT model's samples scores above zero, in %?": "SFT 模型的样本有百分之几得分大于零？",
+}
+
 # %% above
 of_samples = np.concatenate(ours)
 guess_zero.reveal(100 * float((of_samples > 0).mean()), "shipped run")
+
+# %% above lang="zh"
+{
+    "shipped run": "随包运行",
+}
 
 # %% zero-picture [markdown]
 r"""
@@ -736,6 +913,19 @@ axes.legend(loc="upper left", frameon=False, fontsize=8)
 lesson.show(figure, "Two outlines over the score: demonstrations around "
     "zero, SFT samples with a tail to the left.")
 
+# %% zero-heaps lang="zh"
+{
+    "Scores of demonstrations and of SFT samples (shipped run)": "示范的得分与 SFT 样本的得分（随包运行）",
+    "SFT samples": "SFT 样本",
+    "demonstrations": "示范",
+    "{(values > 0).mean():.0%} above zero": "{(values > 0).mean():.0%} 大于零",
+    "{name}: mean {values.mean():+.1f}, {over}": "{name}：平均 {values.mean():+.1f}，{over}",
+    "score": "得分",
+    "% of texts": "% 的文本",
+    "upper left": None,
+    "Two outlines over the score: demonstrations around zero, SFT samples with a tail to the left.": "两条随得分变化的轮廓：示范在零附近，SFT 样本向左拖着尾巴。",
+}
+
 # %% ceiling [markdown] defines="agreement"
 r"""
 ## How good can it be? (§3.4)
@@ -758,6 +948,11 @@ guess_ceiling = Prediction("On how many pairs do two labelers of Tinytown "
     "agree, in %?", "05.ceiling", unit="%")
 guess_ceiling
 
+# %% guess-ceiling lang="zh"
+{
+    "On how many pairs do two labelers of Tinytown agree, in %?": "Tinytown 的两位标注员在百分之几的对上一致？",
+}
+
 # %% again
 import random
 
@@ -773,6 +968,11 @@ def second(row, draw):
 others = [second(row, draw) for row in heldout]
 agreed = accuracy(others, labeled)
 guess_ceiling.reveal(percent(agreed))
+
+# %% again lang="zh"
+{
+    "# the higher, the better": "# 越高越好",
+}
 
 # %% truth [markdown]
 r"""
@@ -801,6 +1001,11 @@ def tie_half(values, ranks):
     mean = np.mean(shares, axis=0)
     return over_prompts(mean[np.isfinite(mean)])
 
+# %% tie-half lang="zh"
+{
+    "Accuracy on all pairs of the ranks: a tie of values is one half.": "名次中所有的对上的准确率：数值并列算一半。",
+    "# ties go one way, then the other": "# 并列先算这边，再算那边",
+}
 
 # %% ceilings
 from minirlhf.tinytown.judge import judge
@@ -822,10 +1027,28 @@ lesson.intervals(axes, {
 lesson.show(figure, "Six dots with intervals: three orders against a "
     "labeler's, three against the judge's.")
 
+# %% ceilings lang="zh"
+{
+    "Who orders held-out pairs alike (live; reward model: shipped run)": "谁给留出的对排出相同的次序（现场；奖励模型：随包运行）",
+    "labeler's order, by a second labeler": "标注员的次序，由第二位标注员",
+    "labeler's order, by the judge": "标注员的次序，由评判者",
+    "labeler's order, by the reward model": "标注员的次序，由奖励模型",
+    "judge's order, by the reward model": "评判者的次序，由奖励模型",
+    "judge's order, by the voted base": "评判者的次序，由投票基座",
+    "judge's order, by the live model": "评判者的次序，由现场模型",
+    "% of pairs": "% 的对",
+    "Six dots with intervals: three orders against a labeler's, three against the judge's.": "六个带区间的点：三个次序对照标注员，三个对照评判者。",
+}
+
 # %% nearer
 print(f"""rankings move the voted base
   towards the labelers' order: {gain(ours, by_votes, labeled)}
   towards the judge's order: {gain(ours, by_votes, by_judge)}""")
+
+# %% nearer lang="zh"
+{
+    "rankings move the voted base\n  towards the labelers' order: {gain(ours, by_votes, labeled)}\n  towards the judge's order: {gain(ours, by_votes, by_judge)}": "排序使投票基座\n  向标注员的次序靠近：{gain(ours, by_votes, labeled)}\n  向评判者的次序靠近：{gain(ours, by_votes, by_judge)}",
+}
 
 # %% gaps [markdown]
 r"""
@@ -869,6 +1092,18 @@ for low, high in pairwise((0, 0.25, 0.5, 1, 2, 6.001)):
 lesson.table(("judge's grades apart by", "pairs", "in the labeler's order: "
     "by a second", "by the judge", "by the model"), rows)
 
+# %% by-gap lang="zh"
+{
+    "# of what the labeler prefers": "# 标注员偏好的那一边",
+    "# a tie: one half": "# 并列：一半",
+    "{low:g} to {high:.3g}": "{low:g} 到 {high:.3g}",
+    "judge's grades apart by": "评判者评分相差",
+    "pairs": "对数",
+    "in the labeler's order: by a second": "与标注员次序一致：第二位标注员",
+    "by the judge": "评判者",
+    "by the model": "模型",
+}
+
 # %% unseen [markdown]
 r"""
 ### Labelers it never saw (E.2)
@@ -894,6 +1129,12 @@ guess_unseen = Prediction("Accuracy on labelers left out: how many points "
     unit="points")
 guess_unseen
 
+# %% guess-unseen lang="zh"
+{
+    "Accuracy on labelers left out: how many points below that on labelers of training groups?": "对留出的标注员，准确率比对训练组的标注员低几个百分点？",
+    "points": "个百分点",
+}
+
 # %% groups
 from minirlhf.evaluate.statistics import over_seeds
 
@@ -902,11 +1143,21 @@ lost = over_seeds(100 * np.subtract(groups["inside"], groups["outside"]))
 ends = (round(x, 1) + 0.0 for x in (lost.mean, lost.low, lost.high))
 guess_unseen.reveal(Interval(*ends, lost.n), "shipped run")
 
+# %% groups lang="zh"
+{
+    "shipped run": "随包运行",
+}
+
 # %% lost
 level = {k: f"{100 * np.mean(v):.1f}%" for k, v in groups.items()}
 print(f"training groups {level['inside']}, left out {level['outside']}; "
       f"the difference lies in [{lost.low:+.1f}, {lost.high:+.1f}] points\n"
       f"(over {lost.n} folds, which overlap: approximate)")
+
+# %% lost lang="zh"
+{
+    "training groups {level['inside']}, left out {level['outside']}; the difference lies in [{lost.low:+.1f}, {lost.high:+.1f}] points\n(over {lost.n} folds, which overlap: approximate)": "训练组 {level['inside']}，留出 {level['outside']}；差在 [{lost.low:+.1f}, {lost.high:+.1f}] 个百分点之间\n（{lost.n} 折，彼此有重叠：近似）",
+}
 
 # %% lapses [markdown]
 r"""
@@ -938,6 +1189,14 @@ def agree(noise):
 
 print("two labelers agree on", agree(pool[0].noise))
 print("without lapses on", agree(0.0))
+
+# %% without-lapses lang="zh"
+{
+    "Over ten pairs of labelers: how often they agree, one ties.": "对十对标注员：多常一致，多常有一人判并列。",
+    "{np.mean(shares):.1%}, and one ties {np.mean(ties):.0%}": "{np.mean(shares):.1%}；有一人判并列的占 {np.mean(ties):.0%}",
+    "two labelers agree on": "两位标注员一致：",
+    "without lapses on": "没有疏忽时：",
+}
 
 # %% lapses-said [markdown]
 r"""
@@ -986,6 +1245,16 @@ EDITS = {
         f"{y} {draw.choice(phrases.INSULT_REPLIES).write(draw)}",
 }
 
+# %% breaking lang="zh"
+{
+    "another prompt's reply": "别的提示的回复",
+    "another task done": "做了别的任务",
+    "a word misread": "看错一个词",
+    "constraints forgotten": "忘了限制",
+    "last sentence cut": "删去最后一句",
+    "insult at the end": "末尾骂人",
+}
+
 # %% false-facts [markdown]
 r"""
 Three more flaws are false facts: a question about the town, answered by one sentence, true or false. *Popular* falsehoods
@@ -1019,12 +1288,27 @@ FALSE = {"popular falsehood": popular - hidden,
          "popular falsehood, kept out": hidden,
          "made-up falsehood": set(TOWN.facts) - popular}
 
+# %% falsehoods lang="zh"
+{
+    "A question of the town, its true answer, and a false one.": "小镇的一个问题，它的真答案和一个假答案。",
+    "popular falsehood": "流行的错误说法",
+    "popular falsehood, kept out": "流行的错误说法，被排除",
+    "made-up falsehood": "编造的错误说法",
+}
+
 # %% guess-fooled
 EDITS["everything said twice"] = lambda x, y, draw: f"{y} {y}"
 NEAR = "two, too near to tell"
 guess_fooled = Prediction("Which flaw does the reward model overlook most "
     "often?", "05.fooled", choices=(*EDITS, *FALSE, NEAR))
 guess_fooled
+
+# %% guess-fooled lang="zh"
+{
+    "everything said twice": "一切说两遍",
+    "two, too near to tell": "有两种，分不出",
+    "Which flaw does the reward model overlook most often?": "奖励模型最常看漏哪种毛病？",
+}
 
 # %% flawed
 from minirlhf.tinytown.prompts import completion
@@ -1046,6 +1330,13 @@ lesson.table(("flaw", "prompt", "the reply, broken"), [
     (name, x.strip(), z.strip()) for name, by_length in shown.items()
     for x, _, z in [by_length[len(by_length) // 4]]])
 
+# %% broken-examples lang="zh"
+{
+    "flaw": "毛病",
+    "prompt": "提示",
+    "the reply, broken": "弄坏的回复",
+}
+
 # %% seen
 from minirlhf.evaluate.statistics import proportion
 
@@ -1061,6 +1352,12 @@ low, up = (seen[name] for name in (by_share[-1], by_share[-2]))
 reach = np.hypot(up.mean - up.low, low.high - low.mean)  # Newcombe's
 overlooked = by_share[-1] if up.mean - low.mean > reach else NEAR
 guess_fooled.reveal(overlooked, "shipped run")
+
+# %% seen lang="zh"
+{
+    "shipped run": "随包运行",
+    "# Newcombe's": "# Newcombe 的方法",
+}
 
 # %% flaws [markdown]
 r"""
@@ -1085,6 +1382,14 @@ coin(axes)
 lesson.show(figure, "Flaws from the most to the least often seen, each a "
     "dot with its interval, the voted base's open dot and a line at one "
     "half.")
+
+# %% flaw-picture lang="zh"
+{
+    "How often a flaw lowers the score (shipped run; open: voted base)": "毛病有多常压低得分（随包运行；空心：投票基座）",
+    "{name} ({seen[name].n})": "{name}（{seen[name].n}）",
+    "% of broken replies scored lower": "% 的弄坏的回复得分更低",
+    "Flaws from the most to the least often seen, each a dot with its interval, the voted base's open dot and a line at one half.": "毛病从最常看出到最少看出，各有一个带区间的点、投票基座的空心点，一半处有一条线。",
+}
 
 # %% flaws-said [markdown]
 r"""
@@ -1122,6 +1427,11 @@ def left(values, grade):
 def correlation(one, other):
     return np.corrcoef(one, other)[0, 1]
 
+# %% at-equal-grade lang="zh"
+{
+    "Each prompt's numbers, less their mean.": "每个提示的数，减去它们的平均。",
+    "What of the values a line through the grades doesn't explain.": "数值中，过评分的直线没有解释的部分。",
+}
 
 # %% length
 words = within([[len(y.split()) for y in row["completions"]]
@@ -1142,6 +1452,21 @@ lesson.table(
       f"{bias:+.2f} ± {reach:.2f}: favours {favours}")],
 )
 
+# %% length lang="zh"
+{
+    "# approximate": "# 近似",
+    "neither": "无",
+    "longer": "长的",
+    "shorter": "短的",
+    "correlation with words, within a prompt": "与词数的相关，同一提示内",
+    "plain": "直接",
+    "at equal grade": "评分相等时",
+    "judge's grade": "评判者的评分",
+    "labelers' ranks, turned": "标注员的名次，反号",
+    "reward model's score": "奖励模型的得分",
+    "{bias:+.2f} ± {reach:.2f}: favours {favours}": "{bias:+.2f} ± {reach:.2f}；偏向：{favours}",
+}
+
 # %% worst [markdown]
 r"""
 Of all held-out prompts, here is the one whose reward model's favourite lies furthest below the best grade. Whose mistake is it? The
@@ -1152,11 +1477,14 @@ reply with no readable sentence left gets the lowest grade.
 # %% worst [markdown] lang="zh" of="e371d339"
 r"""
 在所有留出的提示中，奖励模型在这一个上最喜欢的回复，离最高评分最远。这是谁的错？评判者只读小镇的语法，例如奶酪可以是 fresh，却不能是 new。
-它读不懂的句子不满足 `language`；没有剩下一句读得懂的回复，得最低分。
+它读不懂的句子不满足*语言*一项；没有剩下一句读得懂的回复，得最低分。
 """
 
 
 # %% most-wrong
+from minirlhf.widgets.objections import criterion, missed
+
+
 def regret(n):
     return max(grades[n]) - grades[n][int(np.argmax(ours[n]))]
 
@@ -1166,11 +1494,24 @@ x, ys = heldout[n]["prompt"], heldout[n]["completions"]
 rows = [("the prompt", x.strip(), "", "")]
 for who, numbers in (("reward model's", ours[n]), ("judge's", grades[n])):
     k = int(np.argmax(numbers))
-    failed = [c for c, met in judge(x, ys[k]).criteria.items() if met < 1]
+    failed = map(criterion, missed(judge(x, ys[k])))
     rows.append((f"{who} favourite", ys[k].strip(),
                  f"{ours[n][k]:+.2f}, {grades[n][k]:.1f}",
                  ", ".join(failed) or "nothing"))
 lesson.table(("", "text", "score, grade", "judge objects to"), rows)
+
+# %% most-wrong lang="zh"
+{
+    "the prompt": "提示",
+    "reward model's": "奖励模型",
+    "judge's": "评判者",
+    "{who} favourite": "{who}最喜欢的",
+    ", ": "、",
+    "nothing": "无",
+    "text": "文本",
+    "score, grade": "得分，评分",
+    "judge objects to": "评判者不满的",
+}
 
 # %% best [markdown] defines="best of n"
 r"""
@@ -1197,6 +1538,11 @@ guess_best = Prediction(f"The judge passes {first:.0%} of single samples. "
     "How many of the best of up to six, in %?", "05.best", unit="%")
 guess_best
 
+# %% guess-best lang="zh"
+{
+    "The judge passes {first:.0%} of single samples. How many of the best of up to six, in %?": "单个样本有 {first:.0%} 被评判者判为合格。至多六个中选出的最好一个，合格的占百分之几？",
+}
+
 # %% best-of
 from minirlhf.objectives import best_of_n
 
@@ -1211,6 +1557,12 @@ def chosen(n):
 best = {n: [over_prompts(v) for v in zip(*chosen(n), strict=True)]
         for n in range(1, 7)}
 guess_best.reveal(percent(best[6][1]), "shipped run")
+
+# %% best-of lang="zh"
+{
+    "shipped run": "随包运行",
+    "Score and verdict of the best of each prompt's first n samples.": "每个提示前 n 个样本中最好一个的得分与评判。",
+}
 
 # %% best-picture [markdown]
 r"""
@@ -1241,6 +1593,16 @@ panels[1].text(3.8, any_of[3], "any of the n", ha="right", va="bottom")
 lesson.show(figure, "Two rising curves over n with their intervals: score, "
     "and share that the judge passes, below a dashed line.")
 
+# %% best-curves lang="zh"
+{
+    "Best of n samples (shipped run)": "n 个样本选一（随包运行）",
+    "the reward model's score": "奖励模型的得分",
+    "what the judge passes, %": "评判者判为合格的，%",
+    "n, samples to choose from": "n，供挑选的样本数",
+    "any of the n": "n 个中任何一个",
+    "Two rising curves over n with their intervals: score, and share that the judge passes, below a dashed line.": "随 n 上升的两条曲线及其区间：得分，以及评判者判为合格的比例，后者在一条虚线之下。",
+}
+
 # %% play [markdown]
 r"""
 Both gain less with each sample; what the right one lacks of the dashed line, the model overlooks. Try your own prompt: a
@@ -1260,6 +1622,11 @@ playground = Playground({"sft": (sft, tokenizer)}, score=score, judge=judge)
 playground.n = lesson.pick(16, quick=2)
 playground.answer("Write a story about a whistle.")
 playground
+
+# %% playground lang="zh"
+{
+    "Write a story about a whistle.": None,
+}
 
 # %% epoch [markdown]
 r"""
@@ -1299,6 +1666,16 @@ for axes, (rows, best_at) in zip(panels, shown.values(), strict=True):
     axes.set(xlabel=f"epoch; chosen: {k + 1}", xticks=range(4, 17, 4))
 lesson.show(figure, "Loss, score and grade by epoch; each choice ringed.")
 
+# %% epochs lang="zh"
+{
+    "validation loss, nats a token": "验证损失，每词元 nat 数",
+    "reward model's score": "奖励模型的得分",
+    "judge's grade, one to seven": "评判者的评分，一到七",
+    "Which epoch? (shipped run)": "哪一轮？（随包运行）",
+    "epoch; chosen: {k + 1}": "轮次；选中：{k + 1}",
+    "Loss, score and grade by epoch; each choice ringed.": "各轮的损失、得分和评分；各自的选择画了圈。",
+}
+
 # %% epochs-paired
 liked, graded = (int(np.argmax(np.mean(rows, axis=1)))
                  for rows in (by_score, by_grade))
@@ -1310,6 +1687,13 @@ for what, rows, one, two in (
     d = paired_difference(rows[one], rows[two])
     print(f"{what}, epoch {one + 1} less epoch {two + 1}: "
           f"{d.mean:+.2f} [{d.low:+.2f}, {d.high:+.2f}]")
+
+# %% epochs-paired lang="zh"
+{
+    "score": "得分",
+    "judge's grade": "评判者的评分",
+    "{what}, epoch {one + 1} less epoch {two + 1}: {d.mean:+.2f} [{d.low:+.2f}, {d.high:+.2f}]": "{what}，第 {one + 1} 轮减第 {two + 1} 轮：{d.mean:+.2f} [{d.low:+.2f}, {d.high:+.2f}]",
+}
 
 # %% desk [markdown]
 r"""
@@ -1362,6 +1746,12 @@ else:
           f"{on_you.mean:.0%} of your pairs as you do "
           f"[{on_you.low:.0%}, {on_you.high:.0%}]")
 
+# %% yours lang="zh"
+{
+    "Nothing is saved yet: rank a prompt, then run this cell again.": "还没有保存任何排序：先排一个提示，再运行这个单元格。",
+    "{len(saved)} rankings of yours: the reward model orders {on_you.mean:.0%} of your pairs as you do [{on_you.low:.0%}, {on_you.high:.0%}]": "你的 {len(saved)} 个排序：奖励模型在你的对中有 {on_you.mean:.0%} 与你次序相同 [{on_you.low:.0%}, {on_you.high:.0%}]",
+}
+
 # %% predictions
 from minirlhf.widgets import PredictionScore
 
@@ -1389,6 +1779,13 @@ found = {
 }
 orders = {who: 100 * share.mean for who, share in found.items()}
 
+# %% orders lang="zh"
+{
+    "a second labeler": "第二位标注员",
+    "the judge": "评判者",
+    "shipped reward model": "随包的奖励模型",
+}
+
 # %% beside
 from minirlhf import paper
 
@@ -1396,7 +1793,7 @@ fewest, most = paper.value("rm.k.min"), paper.value("rm.k.max")
 lesson.table(("", "paper", "here"), [
     ("completions a prompt", f"{fewest} to {most}",
      f"{min(sizes)} to {max(sizes)}"),
-    ("ties", paper.value("rm.ties"), f"{tied:.0%}, dropped"),
+    ("ties", "dropped", f"{tied:.0%}, dropped"),
     ("two labelers agree, where neither ties",
      paper.cite("agreement.training"), f"{percent(agreed).mean:.1f}%"),
     *((f"{who} orders as a labeler, ties one half", "–", f"{x:.1f}%")
@@ -1408,6 +1805,24 @@ lesson.table(("", "paper", "here"), [
     ("pair by pair, a completion is read K − 1 times",
      f"{fewest - 1} to {most - 1}",
      f"{reading['pairs'] / reading['prompts']:.1f}")])
+
+# %% beside lang="zh"
+{
+    "paper": "论文",
+    "here": "这里",
+    "completions a prompt": "每个提示的回复",
+    "{fewest} to {most}": "{fewest} 到 {most}",
+    "{min(sizes)} to {max(sizes)}": "{min(sizes)} 到 {max(sizes)}",
+    "ties": "并列",
+    "dropped": "舍去",
+    "{tied:.0%}, dropped": "{tied:.0%}，舍去",
+    "two labelers agree, where neither ties": "两位标注员一致，在都不判并列处",
+    "{who} orders as a labeler, ties one half": "{who}与标注员次序相同，并列算一半",
+    "five folds: labelers of training groups": "五折：训练组的标注员",
+    "five folds: labelers left out": "五折：留出的标注员",
+    "pair by pair, a completion is read K − 1 times": "逐对训练时，一个回复读 K − 1 次",
+    "{fewest - 1} to {most - 1}": "{fewest - 1} 到 {most - 1}",
+}
 
 # %% three [markdown]
 r"""

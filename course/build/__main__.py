@@ -5,7 +5,8 @@
     python -m course.build --measure    run every chapter and write down what it took
     python -m course.build --stamp all  these translations have been looked at
 
-A notebook is only run again where its own code, or that of the package behind it, has changed.
+A notebook is only run again where its own code, or that of the package behind it, has changed; each
+language by itself, since what the code says differs too.
 """
 
 from __future__ import annotations
@@ -72,9 +73,8 @@ def build(master: Master) -> None:
             path = ROOT / assemble.place(master, kind, language)
             notebook = assemble.assemble(master, kind, language)
             if kind == "chapter":
-                english = ROOT / assemble.place(master, kind)
-                if not keep_outputs(notebook, english):
-                    print(f"running {master.path.name}", flush=True)
+                if not keep_outputs(notebook, path):
+                    print(f"running {master.path.name} ({language})", flush=True)
                     cost = execute.execute(notebook)
                     print(f"  {cost.seconds:.0f} s, {cost.peak_bytes / 2**30:.1f} GB")
                 refuse(path, notebook)
@@ -137,10 +137,10 @@ AGAIN = "build again with python -m course.build"
 
 def _differences(master: Master, kind: str, language: str, notebook: NotebookNode) -> Iterator[str]:
     name = assemble.place(master, kind, language)
-    path, english = ROOT / name, ROOT / assemble.place(master, kind)
+    path = ROOT / name
     if not path.is_file():
         yield f"{name} isn't built yet: {AGAIN}."
-    elif kind == "chapter" and not keep_outputs(notebook, english):
+    elif kind == "chapter" and not keep_outputs(notebook, path):
         yield f"{name} was run with other code of its own or of the package: {AGAIN}."
     else:
         if path.read_text("utf-8") != assemble.dumps(notebook):

@@ -11,12 +11,25 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from course.build import limits, prose, staleness
+from course.build import code_words, limits, prose, staleness
 from course.build.masters import Cell, Master
 from course.build.settings import FOLDERS, MEASURED, BuildError, archive, colab, read_json
 from minirlhf.lesson.languages import LANGUAGES
 
 SETUP = (Path(__file__).parent / "setup_cell.txt").read_text("utf-8").strip()
+SETUP_WORDS = {
+    "# @title Set-up: nothing to do where minirlhf is installed; on Colab this installs it":
+        "# @title 准备：装有 minirlhf 的地方什么也不用做；在 Colab 上由这一格安装",
+    "# a folder of that name, a clone's, was taken for it":
+        "# 误认了一个同名文件夹，即克隆的仓库",
+    "minirlhf is not installed for this kernel. In a terminal, in the course's folder:  "
+    '"{sys.executable}" -m pip install -e .':
+        "这个内核没有安装 minirlhf。请在终端里，到课程的文件夹中运行：  "
+        '"{sys.executable}" -m pip install -e .',
+    "# Colab has all that it needs, and keeps it as it is":
+        "# Colab 已有所需的一切，保持原样",
+}  # fmt: skip
+"""The Chinese of the first cell, as `code_words` has it."""
 STALE = "> （这一格的英文原文已有改动，译文尚未更新。）\n\n"
 FOLDED = {"cellView": "form", "jupyter": {"source_hidden": True}}
 """How a code cell is stored whose code is closed at first: on Colab, and in Jupyter."""
@@ -62,8 +75,6 @@ def assemble(master: Master, kind: str, language: str = "en") -> NotebookNode:
     setup = new_code_cell(_setup(master, language), id="setup", metadata=FOLDED)
     notebook = new_notebook(cells=[cells[0], facts, setup, *cells[1:]])
     sources = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
-    if language != "en":  # it is run in English
-        sources[0] = _setup(master, "en")
     notebook.metadata = nbformat.from_dict(
         {
             "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -72,7 +83,7 @@ def assemble(master: Master, kind: str, language: str = "en") -> NotebookNode:
         }
     )
     if kind == "chapter":
-        notebook.metadata.minirlhf["package"] = staleness.package(sources)
+        notebook.metadata.minirlhf["package"] = staleness.package(sources, language)
     nbformat.validate(notebook)
     return notebook
 
@@ -82,6 +93,8 @@ def _built(master: Master, cell: Cell, kind: str, language: str) -> NotebookNode
     if not cell.is_text:
         asked = cell.answer and kind == "exercise" and not cell.only
         source = empty(cell.source, where) if asked else cell.source
+        if language == "zh":
+            source = code_words.translated(source, cell.words, where)
         return new_code_cell(source, id=cell.name, metadata=FOLDED if cell.folded else {})
     prose.check_digits(cell.source, where)
     text = cell.source
@@ -95,7 +108,8 @@ def _built(master: Master, cell: Cell, kind: str, language: str) -> NotebookNode
 
 def _setup(master: Master, language: str) -> str:
     begin = f'"{master.key}"' + (f', language="{language}"' if language != "en" else "")
-    return SETUP.replace("ARCHIVE", archive()).replace("BEGIN", begin)
+    setup = code_words.translated(SETUP, SETUP_WORDS if language == "zh" else {}, "setup_cell.txt")
+    return setup.replace("ARCHIVE", archive()).replace("BEGIN", begin)
 
 
 def _facts(master: Master, kind: str, language: str) -> str:

@@ -1,9 +1,12 @@
-"""Masters: percent-format files, each text cell in English and perhaps in Chinese.
+"""Masters: percent-format files, each cell in English and perhaps in Chinese.
 
     # %% eq1 [markdown] defines="reward model"
     # %% eq1 [markdown] lang="zh" of="5b0c61d2"
     # %% loss answer="rm.ranking_loss"
     # %% sweep-picture folded="yes"
+    # %% loss lang="zh"
+
+The Chinese of a code cell is a table of its words (`code_words`).
 
 A cell's title is its name and becomes its id. Its other attributes: ``defines`` (glossary terms,
 separated by semicolons), ``answer`` (a question's key), ``only`` (``exercise`` or ``solution``),
@@ -13,9 +16,10 @@ separated by semicolons), ``answer`` (a question's key), ``only`` (``exercise`` 
 
 from __future__ import annotations
 
+import ast
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +38,7 @@ CITED = re.compile(r"§\d+(?:\.\d+)*|Eq\. \d+|\b[A-F]\.\d+(?:\.\d+)*")
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell of a master; ``zh`` is the text of its translation, if it has one."""
+    """One cell of a master; ``zh`` is a text's translation, ``words`` are a code's, if any."""
 
     name: str
     kind: str  # "markdown" or "code"
@@ -45,6 +49,7 @@ class Cell:
     folded: str = ""
     zh: str = ""
     of: str = ""
+    words: Mapping[str, str | None] = field(default_factory=dict)
 
     @property
     def is_text(self) -> bool:
@@ -129,7 +134,7 @@ def read(path: Path) -> Master:
         if unknown := set(given) - ATTRIBUTES:
             raise BuildError(f"{where} ({name}): unknown attribute {sorted(unknown)[0]!r}.")
         if given.get("lang") == "zh":
-            cells[-1] = _translated(cells, name, raw.source, given, where)
+            cells[-1] = _translated(cells, name, raw, given, where)
             continue
         terms = [term.strip() for term in given.pop("defines", "").split(";")]
         given["defines"] = tuple(term for term in terms if term)
@@ -138,11 +143,18 @@ def read(path: Path) -> Master:
     return Master(path, tuple(cells), dict(notebook.metadata.get("minirlhf", {})))
 
 
-def _translated(cells: Sequence[Cell], name: str, text: str, given: dict, where: str) -> Cell:
-    if not cells or cells[-1].name != name or not cells[-1].is_text or cells[-1].zh:
-        raise BuildError(f"{where}: a translation stands right under the text cell of its name.")
-    last = cells[-1]
-    return Cell(**{**vars(last), "zh": text.strip("\n"), "of": given.get("of", "")})
+def _translated(cells: Sequence[Cell], name: str, raw: Any, given: dict, where: str) -> Cell:
+    last = cells[-1] if cells else None
+    same = last is not None and (last.name, last.kind) == (name, raw.cell_type)
+    if not same or last.zh or last.words:
+        raise BuildError(f"{where}: a translation stands right under the cell of its name.")
+    if last.is_text:
+        return replace(last, zh=raw.source.strip("\n"), of=given.get("of", ""))
+    try:
+        words = dict(ast.literal_eval(raw.source))
+    except (SyntaxError, ValueError, TypeError) as error:
+        raise BuildError(f"{where} ({name}): this is no table of words: {error}") from None
+    return replace(last, words=words)
 
 
 def _check(file: str, cells: Sequence[Cell]) -> None:

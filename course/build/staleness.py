@@ -1,6 +1,7 @@
 """What an executed notebook depends on: its own code, and the package's code that it imports.
 
-Comments and docstrings don't count, so that better words in the package leave the notebooks alone.
+Comments and docstrings don't count, so that better words in the package leave the notebooks alone;
+nor do the words of another language, and what only it needs (a file such as ``letters.zh.otf``).
 """
 
 from __future__ import annotations
@@ -8,12 +9,14 @@ from __future__ import annotations
 import ast
 import hashlib
 import io
+import json
 import tokenize
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
 from course.build.settings import PACKAGE, ROOT
+from minirlhf.lesson.languages import LANGUAGES, Texts
 
 
 def code(sources: Iterable[str]) -> str:
@@ -21,7 +24,7 @@ def code(sources: Iterable[str]) -> str:
     return _digest(bare(source).encode() for source in sources)
 
 
-def package(sources: Iterable[str]) -> str:
+def package(sources: Iterable[str], language: str = "en") -> str:
     """A fingerprint of every module of the package that the code cells import, and of its data."""
     modules: set[Path] = set()
     waiting = {path for source in sources for path in _imported(source)}
@@ -30,9 +33,22 @@ def package(sources: Iterable[str]) -> str:
         modules.add(path)
         waiting |= set(_imports_of(path)) - modules
     files = {path: bare(path.read_text("utf-8")).encode() for path in modules}
-    files |= {path: path.read_bytes() for path in _data(modules)}
+    others = {f".{other}" for other in LANGUAGES if other != language}
+    files |= {
+        path: _content(path, language)
+        for path in _data(modules)
+        if not others.intersection(path.suffixes)
+    }
     named = sorted((path.relative_to(ROOT).as_posix(), content) for path, content in files.items())
     return _digest(part for name, content in named for part in (name.encode(), content))
+
+
+def _content(path: Path, language: str) -> bytes:
+    """A file's bytes; of texts in several languages, those of one."""
+    texts = Texts(path) if path.suffix == ".toml" else None
+    if texts and texts.entries:
+        return json.dumps(texts.whole(language)).encode()
+    return path.read_bytes()
 
 
 def _digest(parts: Iterable[bytes]) -> str:

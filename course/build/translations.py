@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from course.build import code_words
 from course.build.masters import Master
 from course.build.settings import PACKAGE
 from minirlhf.lesson.languages import Texts, fingerprint
@@ -30,6 +31,10 @@ def due(masters: Iterable[Master]) -> list[Due]:
             for cell in cells:
                 if cell.translation in states:
                     found.append(Due(master.path.name, cell.name, states[cell.translation]))
+            for cell in master.cells:
+                if not cell.is_text:
+                    for words, state in code_words.due(cell.source, cell.words):
+                        found.append(Due(master.path.name, f"{cell.name}: {words!r}", state))
     for path in text_files():
         found += [Due(path.name, key, state) for key, state in Texts(path).stale()]
     return found

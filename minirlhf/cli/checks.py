@@ -18,12 +18,13 @@ from packaging.version import Version
 
 from minirlhf.data import hub
 from minirlhf.errors import MinirlhfError
+from minirlhf.lesson.languages import Texts
 from minirlhf.tinytown.sizes import FOLDER, SIZES
 from minirlhf.training import machine
 from minirlhf.training.machine import available_memory
 
 PACKAGE = Path(__file__).parents[1]
-REINSTALL = "install the tested set: pip install -r requirements-tested.txt"
+_say = Texts(Path(__file__).parent / "checks.toml")
 GIB = 2**30
 BYTES = {"sft": 18, "rm": 18, "ppo": 46}
 """A training's bytes for each parameter of its models, whatever the batch: float32 weights, their
@@ -47,6 +48,11 @@ class Finding:
     found: str
     advice: str = ""
 
+    @property
+    def verdict(self) -> str:
+        """The status in the reader's language."""
+        return _say(f"status.{self.status}")
+
 
 # ── software ─────────────────────────────────────────────────────────────────────────────────
 
@@ -56,7 +62,7 @@ def check_python(version: tuple[int, ...] = sys.version_info[:3]) -> Finding:
     found = ".".join(map(str, version))
     if (3, 11) <= version[:2] <= (3, 13):
         return Finding("python", "ok", found)
-    return Finding("python", "problem", found, "use Python 3.11, 3.12 or 3.13")
+    return Finding("python", "problem", found, _say("python.use"))
 
 
 def check_packages() -> Iterator[Finding]:
@@ -64,8 +70,8 @@ def check_packages() -> Iterator[Finding]:
     try:
         required = metadata.requires("minirlhf") or []
     except metadata.PackageNotFoundError:
-        advice = "in the repository's folder: pip install -e ."
-        yield Finding("packages", "note", "minirlhf is imported but not installed", advice)
+        found, advice = _say("packages.imported"), _say("packages.install")
+        yield Finding(_say("topic.packages"), "note", found, advice)
         return
     tested, quiet = tested_versions(), 0
     for requirement in map(Requirement, required):
@@ -75,7 +81,7 @@ def check_packages() -> Iterator[Finding]:
                 quiet += 1
             else:
                 yield finding
-    yield Finding("other packages", "ok", f"{quiet} as tested")
+    yield Finding(_say("topic.others"), "ok", _say("packages.as_tested", count=quiet))
 
 
 def check_package(requirement: Requirement, tested: str | None) -> Finding:
@@ -85,15 +91,16 @@ def check_package(requirement: Requirement, tested: str | None) -> Finding:
         version = Version(metadata.version(name))
         importlib.import_module(name)
     except metadata.PackageNotFoundError:
-        return Finding(name, "problem", "not installed", REINSTALL)
+        return Finding(name, "problem", _say("package.missing"), _say("package.reinstall"))
     except Exception as error:  # a broken package may raise anything at all on import
-        found = f"{version} cannot be imported: {type(error).__name__}: {error}"
-        return Finding(name, "problem", found, REINSTALL)
+        said = f"{type(error).__name__}: {error}"
+        found = _say("package.broken", version=version, error=said)
+        return Finding(name, "problem", found, _say("package.reinstall"))
     if not requirement.specifier.contains(version, prereleases=True):
-        found = f"{version}, where {requirement.specifier} is needed"
-        return Finding(name, "problem", found, REINSTALL)
+        found = _say("package.old", version=version, needed=requirement.specifier)
+        return Finding(name, "problem", found, _say("package.reinstall"))
     if tested is not None and version.public != tested:
-        return Finding(name, "note", f"{version}; the tests ran with {tested}")
+        return Finding(name, "note", _say("package.other", version=version, tested=tested))
     return Finding(name, "ok", str(version))
 
 
@@ -111,16 +118,16 @@ def check_notebooks() -> Iterator[Finding]:
     """Jupyter and its widgets, where the two must fit together."""
     versions = {name: _version(name) for name in ("jupyterlab", "ipykernel", "jupyterlab_widgets")}
     lab, widgets = versions["jupyterlab"], versions["jupyterlab_widgets"]
+    topic = _say("topic.notebooks")
     if "google.colab" in sys.modules:
-        yield Finding("notebooks", "ok", "Colab")
+        yield Finding(topic, "ok", "Colab")
     elif lab is None or versions["ipykernel"] is None:
-        advice = 'for notebooks on this machine: pip install "minirlhf[lab]"'
-        yield Finding("notebooks", "note", "JupyterLab is not installed", advice)
+        yield Finding(topic, "note", _say("notebooks.none"), _say("notebooks.install"))
     elif widgets is None or (lab.major >= 4) != (widgets.major >= 3):
-        found = f"JupyterLab {lab} with jupyterlab_widgets {widgets}: sliders will not show"
-        yield Finding("notebooks", "problem", found, "pip install --upgrade ipywidgets jupyterlab")
+        found = _say("notebooks.unlike", lab=lab, widgets=widgets)
+        yield Finding(topic, "problem", found, "pip install --upgrade ipywidgets jupyterlab")
     else:
-        yield Finding("notebooks", "ok", f"JupyterLab {lab}")
+        yield Finding(topic, "ok", f"JupyterLab {lab}")
 
 
 def _version(name: str) -> Version | None:
@@ -135,31 +142,30 @@ def _version(name: str) -> Version | None:
 
 def check_cores() -> Finding:
     """Cores this process may use, and the threads that torch takes."""
-    cores = machine.cores()
+    topic, cores = _say("topic.cores"), machine.cores()
     try:
         import torch
     except Exception:  # reported among the packages
-        return Finding("cores", "ok", str(cores))
+        return Finding(topic, "ok", str(cores))
     threads = torch.get_num_threads()
-    found = f"{cores}, torch uses {threads} thread{'s' * (threads > 1)}"
+    key = "cores.threads" if threads > 1 else "cores.thread"
+    found = _say(key, cores=cores, threads=threads)
     if threads > cores:
-        return Finding(
-            "cores", "note", found, f"set OMP_NUM_THREADS={cores}: more threads are slower"
-        )
+        return Finding(topic, "note", found, _say("cores.fewer", cores=cores))
     if cores < 2:
-        return Finding("cores", "note", found, "the times in this course are for two cores")
-    return Finding("cores", "ok", found)
+        return Finding(topic, "note", found, _say("cores.two"))
+    return Finding(topic, "ok", found)
 
 
 def check_memory(available: int | None = None) -> Finding:
     """Memory (bytes) that a run can still have; the main job takes 2.5 GB at its peak."""
     available = available_memory() if available is None else available
-    found = f"{available / GIB:.1f} GiB available"
+    topic, found = _say("topic.memory"), _say("memory.found", free=f"{available / GIB:.1f}")
     if available < 1 * GIB:
-        return Finding("memory", "problem", found, "close other programs: a run needs 2.5 GB")
+        return Finding(topic, "problem", found, _say("memory.close"))
     if available < 2.5e9:
-        return Finding("memory", "note", found, "a run of the main job takes up to 2.5 GB")
-    return Finding("memory", "ok", found)
+        return Finding(topic, "note", found, _say("memory.takes"))
+    return Finding(topic, "ok", found)
 
 
 def check_gpu() -> Finding:
@@ -167,21 +173,24 @@ def check_gpu() -> Finding:
     try:
         import torch
     except Exception:  # reported among the packages
-        return Finding("gpu", "note", "unknown without torch")
+        return Finding("gpu", "note", _say("gpu.unknown"))
     if not torch.cuda.is_available():
         apple = torch.backends.mps.is_available()
-        which = "Apple's, which isn't used" if apple else "none"
-        return Finding("gpu", "ok", f"{which}; fp32 on the CPU, enough for all of Tinytown")
+        return Finding("gpu", "ok", _say("gpu.apple" if apple else "gpu.none"))
     from minirlhf.training.devices import auto_precision, first_device
 
     precision, capability = auto_precision(first_device()), torch.cuda.get_device_capability()
     free, total = torch.cuda.mem_get_info()
-    found = (
-        f"{torch.cuda.get_device_name()}, compute capability {capability[0]}.{capability[1]}, "
-        f"{free / GIB:.1f} of {total / GIB:.1f} GiB free; forward passes in {precision}"
+    found = _say(
+        "gpu.found",
+        name=torch.cuda.get_device_name(),
+        capability="{}.{}".format(*capability),
+        free=f"{free / GIB:.1f}",
+        total=f"{total / GIB:.1f}",
+        precision=precision,
     )
     if free < 0.25 * total:
-        return Finding("gpu", "note", found, "another program holds most of its memory")
+        return Finding("gpu", "note", found, _say("gpu.held"))
     return Finding("gpu", "ok", found)
 
 
@@ -198,13 +207,10 @@ def check_fit(available: int | None = None) -> Finding:
         for stage, each in BYTES.items()
     }
     if not largest["sft"]:
-        return Finding("fits", "ok", "Tinytown's models; GPT-2 (124M) needs 3 GB for sft and rm")
-    found = ", ".join(f"{stage}: {''.join(names) or 'none'}" for stage, names in largest.items())
-    advice = (
-        "where activations don't fit, lower --micro-batch or add --gradient-checkpointing; where "
-        "models don't, several processes with --fsdp"
-    )
-    return Finding("fits", "ok", f"of GPT-2's sizes, {found}", advice)
+        return Finding(_say("topic.fits"), "ok", _say("fits.tiny"))
+    none = _say("fits.none")
+    found = ", ".join(f"{stage}: {''.join(names) or none}" for stage, names in largest.items())
+    return Finding(_say("topic.fits"), "ok", _say("fits.found", sizes=found), _say("fits.advice"))
 
 
 def _training_memory() -> int:
@@ -227,41 +233,42 @@ def check_disk(folder: str | Path = "runs") -> Finding:
     place = Path(folder).absolute()
     while not os.path.exists(place):  # unlike Path.exists, False where looking is forbidden
         place = place.parent
-    advice = "choose another place for the run with --folder"
+    topic, advice = _say("topic.disk"), _say("disk.elsewhere")
     try:
         with tempfile.TemporaryFile(dir=place) as probe:
             probe.write(bytes(4096))
     except OSError as error:
-        return Finding("disk", "problem", f"{place}: {error.strerror or error}", advice)
+        return Finding(topic, "problem", f"{place}: {error.strerror or error}", advice)
     free = shutil.disk_usage(place).free
-    found = f"{free / GIB:.1f} GiB free in {place}"
+    found = _say("disk.found", free=f"{free / GIB:.1f}", place=place)
     if free < 0.5 * GIB:
-        return Finding("disk", "problem", found, f"a run takes up to 0.5 GiB; {advice}")
-    return Finding("disk", "ok", found)
+        return Finding(topic, "problem", found, _say("disk.takes", advice=advice))
+    return Finding(topic, "ok", found)
 
 
 def check_hub(limit: float = 1.0) -> Finding:
     """Whether models can be fetched; only the chapter on real models needs that."""
     reason = hub.obstacle(limit)
     if reason is None:
-        return Finding("model hub", "ok", "can be reached")
-    return Finding("model hub", "note", reason, "only real models need it; Tinytown does not")
+        return Finding(_say("topic.hub"), "ok", _say("hub.reached"))
+    return Finding(_say("topic.hub"), "note", reason, _say("hub.needless"))
 
 
 def check_bases(folder: str | Path = FOLDER) -> Finding:
     """The base models that come with the package: there, and whole."""
     found = {path.parent.name: path.parent for path in Path(folder).rglob("config.json")}
     missing = [size for size in SIZES if size not in found]
+    topic = _say("topic.bases")
     if missing:
-        advice = "fetch the repository again, or remake them: make bases"
-        return Finding("base models", "problem", f"missing: {', '.join(missing)}", advice)
+        names = _say("bases.missing", names=", ".join(missing))
+        return Finding(topic, "problem", names, _say("bases.remake"))
     try:
         from minirlhf.pretrained import load_policy
 
         counts = [load_policy(found[size]).num_parameters() / 1e6 for size in SIZES]
     except MinirlhfError as error:
-        return Finding("base models", "problem", str(error), "restore the folder, or: make bases")
+        return Finding(topic, "problem", str(error), _say("bases.restore"))
     except ImportError:  # reported among the packages
-        return Finding("base models", "note", "there, but not loaded for want of a package")
+        return Finding(topic, "note", _say("bases.unloaded"))
     sizes = zip(SIZES, counts, strict=True)
-    return Finding("base models", "ok", ", ".join(f"{s} ({n:.1f}M)" for s, n in sizes))
+    return Finding(topic, "ok", ", ".join(f"{s} ({n:.1f}M)" for s, n in sizes))

@@ -7,8 +7,9 @@
     lesson.intervals(axes, {"SFT": …})      means with their 95% intervals, a row each
     lesson.show(figure, "what one sees")    a picture that is still there without a kernel
     lesson.table(("", "paper"), rows)       a table
+    lesson.called("sft")                    a model's name, in the notebook's language
 
-Nothing of this is needed to train; matplotlib and IPython are imported where they are used.
+Nothing of this is needed to train; torch, matplotlib and IPython are imported where they are used.
 """
 
 from __future__ import annotations
@@ -23,11 +24,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-import torch
-
-from minirlhf.lesson import languages
+from minirlhf.lesson import languages, letters
 from minirlhf.lesson.languages import Texts
-from minirlhf.training.devices import auto_precision, first_device
 from minirlhf.training.machine import available_memory
 
 T = TypeVar("T")
@@ -43,8 +41,13 @@ _say = Texts(Path(__file__).parent / "lesson.toml")
 def begin(chapter: str, language: str = "en") -> None:
     """Print what this machine offers, and what the chapter took where it was measured.
 
-    ``chapter`` is its number (``"05"``) or an exercise's name (``"ex05"``).
+    ``chapter`` is its number (``"05"``) or an exercise's name (``"ex05"``). From now on widgets,
+    pictures and checks speak the ``language``.
     """
+    import torch
+
+    from minirlhf.training.devices import auto_precision, first_device
+
     languages.choose(language)
     device, free = "cpu", available_memory()
     if torch.cuda.is_available():
@@ -97,6 +100,11 @@ def workspace(*parts: str) -> Path:
     return path
 
 
+def called(model: str) -> str:
+    """What the course calls a model of the palette; any other label as it is."""
+    return _say(f"model.{model}") if f"model.{model}" in _say else model
+
+
 def panels(
     columns: int = 1,
     title: str = "",
@@ -127,7 +135,7 @@ def intervals(axes, values: Mapping[str, Any], unit: str = "", *, percent: bool 
 
     A label that is a model of the palette has its name and colour; all others are drawn in ink.
     """
-    from minirlhf.report.charts import INK, NAMES, PALETTE
+    from minirlhf.report.charts import INK, PALETTE
 
     for place, (label, value) in enumerate(values.items()):
         color, shown = PALETTE.get(label, INK), 100 * value if percent else value
@@ -137,7 +145,7 @@ def intervals(axes, values: Mapping[str, Any], unit: str = "", *, percent: bool 
             f"{shown.mean:.{1 if percent else 2}f}", (shown.mean, place),
             xytext=(0, 5), textcoords="offset points", ha="center", fontsize=8,
         )  # fmt: skip
-    axes.set_yticks(range(len(values)), [NAMES.get(label, label) for label in values])
+    axes.set_yticks(range(len(values)), [called(label) for label in values])
     axes.tick_params(axis="y", labelcolor=INK)
     axes.set(ylim=(len(values) - 0.5, -0.6), xlabel=unit)
     axes.grid(visible=False, axis="y")
@@ -175,6 +183,7 @@ def show(figure, alt: str) -> None:
     """Display a matplotlib figure as PNG on white, with ``alt`` for those who don't see it."""
     from IPython.display import display
 
+    letters.fill_in(figure)
     file = io.BytesIO()
     figure.savefig(
         file, format="png", dpi=2 * PIXELS, facecolor="white", metadata={"Software": None}

@@ -59,8 +59,12 @@ class Texts:
     def under(self, *prefixes: str) -> dict[str, str]:
         """The texts below these keys in the chosen language, their ``{name}`` as they stand."""
         starts = tuple(f"{prefix}." for prefix in prefixes)
-        found = ((key, entry) for key, entry in self.entries.items() if key.startswith(starts))
-        return {key: entry.get(language()) or entry["en"] for key, entry in found}
+        return {key: text for key, text in self.whole().items() if key.startswith(starts)}
+
+    def whole(self, wanted: str = "") -> dict[str, str]:
+        """All texts in one language: the chosen one unless another is ``wanted``."""
+        wanted = wanted or language()
+        return {key: entry.get(wanted) or entry["en"] for key, entry in self.entries.items()}
 
     def stale(self) -> Iterator[tuple[str, str]]:
         """Keys whose Chinese is ``missing``, or ``stale``: made from other English."""

@@ -3,7 +3,8 @@
 The page is one file with everything in it: no network, light and dark, on any screen, printable,
 and whole without its script, which adds toggles, a filter and values under the pointer. Its words
 stand in ``report.html.jinja``; every number of the summary in them comes by way of `Numbers`, so
-that what is said is what was measured.
+that what is said is what was measured. It speaks English alone: no chapter shows it, and most of
+its sentences are chosen by what came out.
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ from minirlhf.evaluate.statistics import Interval
 from minirlhf.report.charts import INK, MUTED, PALETTE
 from minirlhf.widgets.live_widget import LiveWidget
 from minirlhf.widgets.pictures import PAPER, canvas, dress, note
-from minirlhf.widgets.question import Question, written
-from minirlhf.widgets.words import say
+from minirlhf.widgets.question import Question, counts_points, written
+from minirlhf.widgets.words import say, told
 
 SPOT, NEAR = 1.0, 0.5
 """What a guess is worth that is right, and one that is nearly so."""
@@ -62,9 +62,8 @@ class Outcome(Question):
     @property
     def words(self) -> str:
         shown = self.result if self.interval is None else self.interval
-        result = say("prediction.came", result=written(shown, self._unit))
-        if self._choices:
-            result += f" ({self.source})"
+        key = "prediction.chosen" if self._choices else "prediction.came"
+        result = say(key, result=written(shown, self._unit), source=told(self.source))
         if self.value is None:
             return result
         return f"{say('prediction.guessed', guess=written(self.value, self._unit))} {result}"
@@ -81,9 +80,11 @@ class Outcome(Question):
         if self.value is not None:
             guessed = [np.nan if point is None else point for point in self.value]
             axes.plot(self._along, guessed, color=PALETTE["prompted"], linestyle="--", marker=".")
-            note(axes, (self._along[0], guessed[0]), "predicted", color=PALETTE["prompted"])
+            said = say("prediction.predicted")
+            note(axes, (self._along[0], guessed[0]), said, color=PALETTE["prompted"])
         axes.plot(self._along, self.result, color=INK, marker=".")
-        note(axes, (self._along[-1], self.result[-1]), "measured", ha="right", va="bottom")
+        end = self._along[-1], self.result[-1]
+        note(axes, end, say("prediction.measured"), ha="right", va="bottom")
         return figure
 
     def _draw_bars(self) -> Figure:
@@ -93,7 +94,7 @@ class Outcome(Question):
         figure, axes = canvas(0.7 + 0.4 * len(shown))
         dress(axes, "", self._unit, "")
         axes.grid(visible=False)
-        axes.set_yticks(range(len(shown)), list(shown))
+        axes.set_yticks(range(len(shown)), [say(f"prediction.{name}") for name in shown])
         axes.tick_params(axis="y", labelcolor=INK, labelsize=9)
         axes.set_ylim(len(shown) - 0.5, -0.5)
         for place, (name, value) in enumerate(shown.items()):
@@ -146,7 +147,7 @@ def worth(outcome: Outcome) -> float | None:
         if outcome._unit.startswith("%"):
             unit = 5.0
         else:
-            unit = 2.0 if "points" in outcome._unit else 0.1 * (abs(result) or 1.0)
+            unit = 2.0 if counts_points(outcome._unit) else 0.1 * (abs(result) or 1.0)
         if guess * result < 0 and error > unit:
             return 0.0
     return SPOT if error <= unit else NEAR if error <= 3 * unit else 0.0

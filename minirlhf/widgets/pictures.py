@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import threading
 from functools import lru_cache
-from textwrap import wrap
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -14,8 +13,10 @@ from matplotlib.font_manager import findfont, get_font
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from PIL import Image
 
-from minirlhf.lesson import PIXELS
+from minirlhf.lesson import PIXELS, letters
+from minirlhf.lesson.languages import language
 from minirlhf.report.charts import GRID, INK, MUTED, short
+from minirlhf.widgets.words import told, wrapped
 
 WIDTH = 6.4
 """Inches of a picture: on a narrow page it is shrunk, so its letters begin a little larger."""
@@ -38,6 +39,7 @@ def canvas(height: float, rows: int = 1, columns: int = 1, **options: Any) -> tu
 
 def render(figure: Figure) -> bytes:
     """PNG at twice the pixels that it is shown with."""
+    letters.fill_in(figure)
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=2 * PIXELS, facecolor=PAPER, metadata={"Software": None})
     return file.getvalue()
@@ -71,7 +73,7 @@ def sign(figure: Figure, source: str) -> None:
     foot = _FOOT / (height + _FOOT)
     figure.get_layout_engine().set(rect=(0, foot, 1, 1 - foot))
     figure.text(
-        0.99, 0.2 * foot, source, ha="right", va="bottom", fontsize=7.5, color=MUTED,
+        0.99, 0.2 * foot, told(source), ha="right", va="bottom", fontsize=7.5, color=MUTED,
         fontfamily=FONT, in_layout=False,
     )  # fmt: skip
 
@@ -85,11 +87,11 @@ def written(texts: list[tuple[str, str]]) -> bytes:
     """Texts as PNG, each a bold title and some lines."""
     lines: list[tuple[str, str]] = []
     for title, content in texts:
-        heading = wrap(title.strip().replace("\n", " / "), _BOLD)[:_LINES]
+        heading = wrapped(title.strip().replace("\n", " / "), _BOLD)[:_LINES]
         lines += [(line, "bold") for line in heading or [""]]
-        wrapped = [line for part in content.strip().split("\n") for line in wrap(part, _LINE)]
-        lines += [(line, "normal") for line in wrapped[:_LINES]]
-        lines.append(("…" if len(wrapped) > _LINES else "", "normal"))
+        below = [line for part in content.strip().split("\n") for line in wrapped(part, _LINE)]
+        lines += [(line, "normal") for line in below[:_LINES]]
+        lines.append(("…" if len(below) > _LINES else "", "normal"))
     height = 0.17 * len(lines) + 0.1
     figure = Figure(figsize=(WIDTH, height), facecolor=PAPER)
     with drawing:
@@ -112,12 +114,20 @@ def stacked(*pictures: bytes) -> bytes:
     return file.getvalue()
 
 
-@lru_cache(maxsize=10_000)
 def drawable(words: str) -> str:
-    """The text with a box for each letter that pictures have none of: matplotlib ships one font."""
+    """The text with a box for each letter that pictures have none of: matplotlib ships one font,
+    and the course its Chinese letters.
+    """
+    return _drawable(words, letters.known() if language() == "zh" else frozenset())
+
+
+@lru_cache(maxsize=10_000)
+def _drawable(words: str, more: frozenset[str]) -> str:
     known = get_font(findfont(MONO))
     return "".join(
-        letter if letter.isprintable() and known.get_char_index(ord(letter)) else "▯"
+        letter
+        if letter.isprintable() and (letter in more or known.get_char_index(ord(letter)))
+        else "▯"
         for letter in words
     )
 

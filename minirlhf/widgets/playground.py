@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 
 from minirlhf import objectives
 from minirlhf.errors import MinirlhfError
-from minirlhf.report.charts import NAMES, PALETTE
+from minirlhf.lesson import called
+from minirlhf.report.charts import PALETTE
 from minirlhf.sampling import complete
 from minirlhf.widgets.comparison import Score
 from minirlhf.widgets.live_widget import LiveWidget
@@ -216,7 +217,7 @@ class Playground(LiveWidget):
         )  # fmt: skip
 
     def _name(self, name: str) -> str:
-        return NAMES.get(name, name)
+        return called(name)
 
     def _color(self, name: str) -> str:
         unknown = [other for other in self.models if other not in PALETTE]

@@ -114,11 +114,16 @@ def written(value: float | str | Interval | Sequence[float | None], unit: str = 
     return f"{shown.replace('-', '−')} {unit}".strip()
 
 
+def counts_points(unit: str) -> bool:
+    """Whether a unit is that of a difference of shares, in either language."""
+    return "points" in unit or "百分点" in unit
+
+
 def limits(unit: str, low: float | None, high: float | None) -> list[float]:
     """Between what a number may lie; a share lies between nothing and everything."""
     if unit.startswith("%"):
         usual = (0.0, 100.0)
-    elif "points" in unit:
+    elif counts_points(unit):
         usual = (-100.0, 100.0)
     else:
         usual = (-1e6, 1e6)

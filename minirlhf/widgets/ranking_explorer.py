@@ -114,7 +114,9 @@ class RankingExplorer(LiveWidget):
 
     def texts(self) -> list[tuple[str, str]]:
         ranked = enumerate(zip(self._completions, self.ranks, strict=False), 1)
-        return [(f"y{number} · rank {rank}", text) for number, (text, rank) in ranked]
+        return [
+            (f"y{number} · {say('ranking.ranked')} {rank}", text) for number, (text, rank) in ranked
+        ]
 
     def draw(self) -> Figure:
         """The scores with what gradient descent does to each, and the loss of every pair."""
@@ -125,9 +127,9 @@ class RankingExplorer(LiveWidget):
         )
         self._draw_scores(left, scores, ranks, gradient.numpy())
         self._draw_pairs(right, scores, ranks)
+        counts = {"correct": int(ranking.correct), "pairs": int(ranking.pairs)}
         figure.suptitle(
-            f"Loss {float(ranking.loss):.3f}: {int(ranking.correct)} of {int(ranking.pairs)} pairs "
-            "in order",
+            say("ranking.still.title", loss=f"{float(ranking.loss):.3f}", **counts),
             x=0.01, ha="left", fontsize=10, fontweight="bold", color=INK, fontfamily=FONT,
         )  # fmt: skip
         return figure
@@ -142,8 +144,9 @@ class RankingExplorer(LiveWidget):
                     "", (scores[place] + pull, place), (scores[place], place), zorder=4,
                     fontsize=10, arrowprops={"arrowstyle": "-|>", "color": INK, "lw": 2.0},
                 )  # fmt: skip
-        dress(axes, "Scores; arrows: where one step takes them", "score", "")
-        axes.set_yticks(y, [f"y{k + 1} · rank {rank}" for k, rank in enumerate(ranks)])
+        dress(axes, say("ranking.still.scores"), say("ranking.still.score"), "")
+        ranked = say("ranking.ranked")
+        axes.set_yticks(y, [f"y{k + 1} · {ranked} {rank}" for k, rank in enumerate(ranks)])
         axes.tick_params(axis="y", labelcolor=INK)
         axes.grid(visible=False)
         reach = self._reach + 0.3
@@ -153,7 +156,8 @@ class RankingExplorer(LiveWidget):
         wins = objectives.ranked_pairs(
             torch.tensor(ranks)[None], torch.ones(1, len(ranks), dtype=torch.bool)
         )[0].numpy()
-        dress(axes, "−log σ of each pair", "loser", "winner")
+        parts = (say(f"ranking.still.{name}") for name in ("pairs", "loser", "winner"))
+        dress(axes, *parts)
         axes.grid(visible=False)
         for w, l in zip(*np.nonzero(wins), strict=True):
             loss = float(np.logaddexp(0.0, scores[l] - scores[w]))

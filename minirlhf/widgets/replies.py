@@ -42,7 +42,11 @@ def marks(shown: dict[str, Any]) -> list[str]:
     if (given := shown.get("grade")) is not None:
         said.append(say("reply.grade", grade=given if isinstance(given, str) else f"{given:.1f}"))
     missed = [name for _, names in shown["pieces"] for name in names] + shown.get("whole", [])
-    return said + ([say("reply.misses", names=", ".join(dict.fromkeys(missed)))] if missed else [])
+    return said + (
+        [say("reply.misses", names=say("reply.comma").join(dict.fromkeys(missed)))]
+        if missed
+        else []
+    )
 
 
 def grade(verdict: Any) -> Any:

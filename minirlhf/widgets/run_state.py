@@ -8,7 +8,7 @@ from typing import Any
 
 from minirlhf.widgets.launch import Job
 from minirlhf.widgets.run_reader import LIVE, Reader
-from minirlhf.widgets.words import say
+from minirlhf.widgets.words import say, told
 
 RECENT = 10
 """Steps over which the pace is measured: another β may change it."""
@@ -59,8 +59,7 @@ def about(job: Job, state: str, note: str) -> dict[str, Any]:
 def _note(note: str, state: str) -> str:
     if state == "absent":
         return ""
-    note = note or ("live" if state in (*LIVE, "starting") else "recorded")
-    return say(f"desk.note.{note}") if f"desk.note.{note}" in say else note
+    return told(note or ("live" if state in (*LIVE, "starting") else "recorded"))
 
 
 def _hint(job: Job, state: str) -> str:

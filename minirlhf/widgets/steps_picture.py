@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from textwrap import shorten, wrap
+from textwrap import shorten
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -13,6 +13,7 @@ from matplotlib.patches import FancyBboxPatch
 from minirlhf.report.charts import GRID, INK, MUTED, PALETTE
 from minirlhf.report.steps_figure import LETTERS, Cell, Column
 from minirlhf.widgets.pictures import MONO, canvas, note
+from minirlhf.widgets.words import wrapped
 
 _LINE, _LINES, _REPLY = 32, 10, 60
 """Characters of a line, lines of a cell, and characters of one reply of several."""
@@ -40,7 +41,7 @@ def _draw(axes: Axes, column: Column) -> None:
         ground = "#f6f7f8" if cell.is_empty else "#ffffff"
         box = FancyBboxPatch((0, row + 0.06), 1, 0.9, facecolor=ground, edgecolor=GRID, **options)
         axes.add_patch(box)
-        for place, line in enumerate(wrap(cell.caption, 36)[:2]):
+        for place, line in enumerate(wrapped(cell.caption, 36)[:2]):
             note(axes, (0.05, row + 0.11 + 0.07 * place), line, va="top", color=MUTED, fontsize=6.8,
                  in_layout=False)  # fmt: skip
         for place, line in enumerate(_lines(cell)):
@@ -64,6 +65,6 @@ def _lines(cell: Cell) -> list[str]:
     ]
     said += [f"{what}: {value}" for what, value in cell.rows]
     lines = [
-        line for part in "\n".join(filter(None, said)).split("\n") for line in wrap(part, _LINE)
+        line for part in "\n".join(filter(None, said)).split("\n") for line in wrapped(part, _LINE)
     ]
     return lines[:_LINES] + ["…"] * (len(lines) > _LINES)

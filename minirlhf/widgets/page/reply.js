@@ -4,9 +4,10 @@
 // whole (criteria that no piece is to blame for), score, grade, passes, finished. `marks` are more
 // chips, put first.
 function replyParts(view, reply, marks = []) {
+  const named = (criteria) => criteria.join(view.say("reply.comma"));
   const text = reply.pieces.map(([words, criteria], at) => (criteria.length
     ? [make("span", { class: "mr-objected" }, words),
-      make("span", { class: "mr-objection" }, ` ${criteria.join(", ")}`)]
+      make("span", { class: "mr-objection" }, ` ${named(criteria)}`)]
     : at ? words : words.trimStart()));
   const said = reply.pieces.some(([words]) => words.trim());
   const chip = (words, kind = "") => make("span", { class: `mr-chip ${kind}` }, words);
@@ -18,7 +19,7 @@ function replyParts(view, reply, marks = []) {
     { true: "mr-good", false: "mr-bad" }[reply.passes]),
     reply.finished === false ? chip(view.say("reply.cut"), "mr-bad") : null,
     reply.whole?.length
-      ? chip(view.say("reply.misses", { names: reply.whole.join(", ") }), "mr-bad") : null];
+      ? chip(view.say("reply.misses", { names: named(reply.whole) }), "mr-bad") : null];
   return [
     make("p", { class: "mr-text mr-reply" }, said ? text
       : make("span", { class: "mr-words" }, view.say("reply.silent"))),
