@@ -207,8 +207,8 @@ class TrainingDesk(LiveWidget):
 
     def texts(self) -> list[tuple[str, str]]:
         """The samples of the step shown."""
-        shown = self.reader.samples(self.step) if self.step is not None else []
-        return [(sample["prompt"], sample["response"]) for sample in shown]
+        past = [texts for step, texts in self.texts_by_step if step <= (self.step or 0)]
+        return [(sample["prompt"], sample["response"]) for sample in (past or [()])[-1]]
 
     # -------------------------------------------------------------------------------------- display
 

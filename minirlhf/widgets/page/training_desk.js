@@ -109,8 +109,7 @@ export default widget((view) => {
     clearInterval(playing);
     playing = 0;
     play.textContent = "▶";
-    more.classList.add("mr-desk-more");
-  put(play, { "aria-pressed": "false" });
+    put(play, { "aria-pressed": "false" });
   }
 
   function start() {
@@ -118,8 +117,7 @@ export default widget((view) => {
     let at = index() >= steps.length - 1 ? 0 : index();
     go(at, false);
     play.textContent = "❚❚";
-    more.classList.add("mr-desk-more");
-  put(play, { "aria-pressed": "true" });
+    put(play, { "aria-pressed": "true" });
     playing = setInterval(() => {
       at = Math.min(at + stride, steps.length - 1);
       go(at, at === steps.length - 1);
