@@ -42,10 +42,10 @@ from minirlhf.episodes import (
     score,
 )
 from minirlhf.errors import MinirlhfError
+from minirlhf.evaluate.samples import texts
 from minirlhf.models import ScalarModel, Scorer, exact_logits, packed_logprobs
 from minirlhf.pretrained import check_model, load_weights, save_model
 from minirlhf.randomness import generator, permutation, stream
-from minirlhf.samples import texts
 from minirlhf.training.compute import Compute
 from minirlhf.training.fsdp import shard
 from minirlhf.training.log import Callback
