@@ -45,7 +45,8 @@ class TrainingDesk(LiveWidget):
     """
 
     scripts = (
-        "curve_panel.js", "changed_words.js", "desk_head.js", "desk_samples.js", "training_desk.js",
+        "axes.js", "curve_panel.js", "changed_words.js", "desk_head.js", "desk_samples.js",
+        "training_desk.js",
     )  # fmt: skip
     styles = ("training_desk.css",)
     speaks = ("desk",)

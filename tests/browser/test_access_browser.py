@@ -9,13 +9,20 @@ from bare_page import BarePage
 
 from minirlhf import shipped
 from minirlhf.evaluate.statistics import Interval
+from minirlhf.pretrained import load_policy, load_tokenizer
+from minirlhf.tinytown.bases import base_folder
+from minirlhf.tinytown.judge import judge
 from minirlhf.tinytown.labelers import Labeler
 from minirlhf.widgets import (
+    Frontier,
     LabelingDesk,
+    Playground,
     Prediction,
     PredictionScore,
     RankingExplorer,
     ThreeSteps,
+    TokenLens,
+    Trace,
     TrainingDesk,
 )
 
@@ -85,12 +92,55 @@ def steps():
     return [ThreeSteps(), board], lambda page: page.locator(".mr-steps-replies li").first.click()
 
 
+def lens():
+    """A trace without a model, a token pointed at, and both lines beneath."""
+    count = 12
+    shown = TokenLens(
+        Trace(prompt="p\n", tokens=[" word"] * count, values=[k / 4 for k in range(count)],
+              logprobs=[-0.3 * (k % 5) for k in range(count)], reference=[-0.5] * count,
+              score=1.0, beta=0.2)
+    )  # fmt: skip
+
+    def act(page):
+        page.locator("[role=tab]").nth(3).click()
+        page.locator("[role=option]").nth(4).hover()
+        shown.problem, shown.busy = "The prompt is empty.", "Sampling …"
+
+    return [shown], act
+
+
+def frontier():
+    """Three shipped runs, another of them chosen."""
+    shown = Frontier([shipped.run(name) for name in ("beta-0", "beta-1", "beta-25")])
+    return [shown], lambda page: page.locator("[role=radio]").nth(1).click()
+
+
+def playground():
+    """Two models asked, a sample chosen, an error."""
+    small = base_folder("small")
+    model = load_policy(small), load_tokenizer(small)
+    shown = Playground(
+        {"base": model, "sft": model}, judge=judge, n=3, max_response=24,
+        score=lambda prompts, replies: [float(len(reply)) for reply in replies],
+    )  # fmt: skip
+
+    def act(page):
+        page.get_by_role("button", name="Surprise me").click()
+        page.locator("[role=radio]").nth(4).click()
+        shown.problem = "The prompt is empty."
+
+    return [shown], act
+
+
 WIDGETS = {
     "explorer": explorer,
     "predictions": predictions,
     "training": training,
     "labeling": labeling,
     "steps": steps,
+    "lens": lens,
+    "frontier": frontier,
+    "playground": playground,
 }
 """For each: widgets on one page, and what to do there before looking again."""
 
