@@ -108,7 +108,9 @@ class Reader:
     def steer(self, **settings: Any) -> None:
         """Write pause, stop, beta or ptx_gamma for the run to obey; ``None`` takes one back."""
         if not self.folder.is_dir():
-            raise MinirlhfError(f"{self.folder} doesn't exist: there is no run to steer.")
+            raise MinirlhfError(
+                f"{self.folder} doesn't exist: there is no run to steer; start it first."
+            )
         settings = {**self.control(), **settings}
         kept = {name: value for name, value in settings.items() if value is not None}
         for patience in (0.05, 0.2, None):  # the run, or somebody else, may be at it as well

@@ -250,7 +250,7 @@ def _ghost(folder: str | Path | None) -> tuple[dict[str, Any], dict[int, list[di
     reader = Reader(folder)
     reader.look()
     if not reader.rows:
-        raise MinirlhfError(f"{folder} holds no run that could be drawn behind this one.")
+        raise MinirlhfError(f"{folder} holds no run to draw behind this one: check the path.")
     found = {curve["metric"]: curve for curve in numbers(reader)}
     ours = reader.folder.resolve().parent == shipped.FOLDER.resolve()
     words = say("desk.ghost" if ours else "desk.ghost_other", name=reader.folder.name)

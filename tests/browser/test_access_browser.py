@@ -1,4 +1,4 @@
-"""What keeps people out: axe looks at every widget, by day and by night, at rest and in use."""
+"""What keeps people out: axe looks at every widget, day and night; Tab reaches every control."""
 
 import tempfile
 from pathlib import Path
@@ -168,4 +168,41 @@ def test_axe_finds_nothing_serious(browser, name, dark):
     bare.page.wait_for_timeout(1300)
     assert complaints(bare.page) == []
     assert bare.problems == []
+    bare.close()
+
+
+CONTROLS = """() => [...document.querySelectorAll("button, input, select, textarea, a, [tabindex]")]
+  .filter((one) => one.tabIndex >= 0 && !one.disabled && one.checkVisibility()
+    && one.getClientRects().length)
+  .map((one, at) => { one.dataset.control = at; return one.outerHTML.slice(0, 120); })"""
+FOCUSED = """() => {
+  const one = document.activeElement, look = getComputedStyle(one);
+  const label = one.id && document.querySelector(`label[for="${one.id}"]`);
+  return { at: one.dataset.control, named: Boolean(one.ariaLabel || one.textContent.trim() || label
+      || one.title), seen: look.outlineStyle !== "none" || look.boxShadow !== "none"
+      || Boolean(one.querySelector(":scope *")) };
+}"""
+
+
+@pytest.mark.parametrize("name", WIDGETS)
+def test_tab_reaches_every_control(browser, name):
+    """In use as well; each has a name, and one sees where one is."""
+    shown, act = WIDGETS[name]()
+    bare = BarePage(browser, *shown, reduced_motion="reduce")
+    for _ in range(2):
+        controls = bare.page.evaluate(CONTROLS)
+        bare.page.evaluate("() => document.activeElement?.blur()")
+        reached = set()
+        for _ in range(len(controls) + 3):
+            bare.page.keyboard.press("Tab")
+            focused = bare.page.evaluate(FOCUSED)
+            if focused["at"] is not None:
+                reached.add(int(focused["at"]))
+                assert focused["named"] and focused["seen"], controls[int(focused["at"])]
+        assert len(controls) == len(reached), [
+            text for at, text in enumerate(controls) if at not in reached
+        ]
+        act(bare.page)
+        bare.push()
+        bare.page.wait_for_timeout(300)
     bare.close()
