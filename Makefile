@@ -71,10 +71,10 @@ measure: $(READY)
 	$(BIN)/python -m course.build --measure $(ARGS)
 
 bases: $(READY)
-	$(BIN)/python -m minirlhf.tinytown.bases $(ARGS)
+	$(BIN)/minirlhf bases $(ARGS)
 
 proof: $(READY)
-	$(BIN)/python -m minirlhf.cli.prove $(ARGS)
+	$(BIN)/minirlhf prove $(ARGS)
 
 # The peers live in environments of their own: no two versions of trl fit into one.
 BENCHES := .venv-trl-ppo/.ready .venv-trl/.ready

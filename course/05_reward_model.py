@@ -331,7 +331,7 @@ r"""
 
 # %% guess-flat
 guess_flat = Prediction("All five scores are equal. What is the loss of "
-    "Eq. 1?", "05.flat", unit="loss")
+    "Eq. 1?", "05.flat", unit="loss", low=0, reach=(0, 2))
 guess_flat
 
 # %% guess-flat lang="zh"
@@ -712,7 +712,7 @@ r"""
 # %% guess-cost
 guess_cost = Prediction("Pair by pair, the model reads how many times as "
     "many completions as prompt by prompt?", "05.cost",
-    unit="times")
+    unit="times", low=0)
 guess_cost
 
 # %% guess-cost lang="zh"

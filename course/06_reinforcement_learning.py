@@ -487,7 +487,7 @@ def late(factor, name):
 guess_kl = Prediction(
     f"The preset's run ends at a KL of {late(1, KL):.1f} nats. "
     "Where with five times the β?", "chapter06.kl",
-    unit="nats a reply")
+    unit="nats a reply", low=0, reach=(0, 2 * late(1, KL)))
 guess_kl
 
 # %% kl-answer

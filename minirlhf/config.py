@@ -215,7 +215,7 @@ class PPOConfig(StageConfig):
     rollout_micro_batch: int = setting(128, free=True)
     """Rows per forward pass that samples or scores; never changes the numbers."""
     samples: int = setting(4, FROM_0)
-    """Responses written to samples.jsonl at every iteration."""
+    """Responses written to samples.jsonl at every iteration (0: none, nor to watched.jsonl)."""
 
 
 STAGES: dict[str, type[StageConfig]] = {

@@ -238,19 +238,6 @@ def describe(episodes: Episodes, returns: Tensor, beta: float) -> dict[str, floa
     }
 
 
-def samples(episodes: Episodes, count: int) -> list[dict[str, Any]]:
-    """The first few episodes as text, for samples.jsonl."""
-    return [
-        {
-            "prompt": episodes.prompts[row].text,
-            "response": episodes.responses[row],
-            "score": float(episodes.scores[row]),
-            "finished": bool(episodes.finished[row]),
-        }
-        for row in range(min(count, len(episodes.prompts)))
-    ]
-
-
 def check_scores(scores: Tensor) -> None:
     """Refuse a reward that is NaN or infinite, before the policy learns from it."""
     bad = int((~scores.isfinite()).sum())

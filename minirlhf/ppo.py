@@ -39,10 +39,10 @@ from minirlhf.episodes import (
     describe,
     encode,
     roll_out,
-    samples,
     score,
 )
 from minirlhf.errors import MinirlhfError
+from minirlhf.evaluate.samples import texts
 from minirlhf.models import ScalarModel, Scorer, exact_logits, packed_logprobs
 from minirlhf.pretrained import check_model, load_weights, save_model
 from minirlhf.randomness import generator, permutation, stream
@@ -115,8 +115,8 @@ def _train(
         exact_logits(models.reference)
     documents: Sequence[Sequence[int]] = ()
     if config.ptx_gamma:
-        texts = [document["text"] for document in pretraining]
-        documents = encode_documents(tokenizer, texts, config.ptx_context)
+        written = [document["text"] for document in pretraining]
+        documents = encode_documents(tokenizer, written, config.ptx_context)
         check_model(models.policy, tokenizer, longest=max(map(len, documents)))
     trainer = Trainer(compute, config, models.to(compute.device), documents)
     run.track("policy", trainer.policy)
@@ -146,7 +146,8 @@ def _train(
         clock.append(time.monotonic())
         phases = zip(("rollout", "score", "update"), pairwise(clock), strict=True)
         metrics |= {f"time/{phase}": end - begin for phase, (begin, end) in phases}
-        run.log(iteration + 1, metrics, samples(episodes, config.samples))
+        said = texts(run, models, trainer.policy, encoded, episodes, iteration)
+        run.log(iteration + 1, metrics, said)
         run.memory["metrics"] = metrics
 
     start = run.save_averaged(trainer.policy, lambda model, to: save_model(model, tokenizer, to))

@@ -14,7 +14,9 @@ from minirlhf.cli.command_line import options_of, read
 from minirlhf.cli.options import parse
 from minirlhf.errors import MinirlhfError
 from minirlhf.experiment.experiment_config import ExperimentConfig
+from minirlhf.experiment.proof import ProofConfig
 from minirlhf.presets import PRESETS
+from minirlhf.tinytown.bases import Remake
 
 TOWN = PRESETS["tinytown"]
 COMMANDS = {
@@ -32,6 +34,8 @@ COMMANDS = {
     "doctor": (doctor.Doctor, {}, ""),
     "start": (start_exercise.Start, {}, "ex05"),
     "presets": (show_presets.Presets, {}, ""),
+    "bases": (Remake, {}, ""),
+    "prove": (ProofConfig, {}, ""),
 }  # fmt: skip
 """Each command: its dataclass, the defaults that it is read with, and the least it needs."""
 
@@ -78,6 +82,8 @@ def refusal(name, line):
         ("evaluate", "--judge none --output a/b.json --count 3 --columns a=b --show 0"),
         ("doctor", "--folder /data/runs"),
         ("presets", "--markdown"),
+        ("bases", "--size large --threads 2 --folder here --precision fp32"),
+        ("prove", "--seeds 3 --run.k 4 6 --run.stages.sft.epochs 2 --folder=there"),
     ],
 )
 def test_the_same_words_mean_what_they_mean_to_tyro(name, line):
@@ -178,6 +184,14 @@ WRONG = [
     ("presets", "paper", "paper: it belongs to no option"),
     ("presets", "--markdwn", "--markdwn: did you mean --markdown?"),
     ("presets", "--no-markdown=1", "--no-markdown=1: did you mean --markdown?"),
+    ("bases", "--foo 3", "--foo 3: there is no such option"),
+    ("bases", "--size 175B", "--size 175B: it has to be small, medium, large or all"),
+    ("bases", "--output-dir x", "--output-dir x: here that is --folder x"),
+    ("prove", "runs/proof", "runs/proof: it belongs to no option"),
+    ("prove", "--seed 3", "--seed 3: did you mean --seeds?"),
+    ("prove", "--sed 3", "--sed 3: did you mean --seeds?"),
+    ("prove", "--random-seed 3", "--random-seed 3: did you mean --run.seed?"),
+    ("prove", "--seeds few", "--seeds few: it has to be a whole number"),
 ]  # fmt: skip
 
 

@@ -123,6 +123,37 @@ def test_every_row_of_every_iteration_has_draws_of_its_own(tmp_path):
     assert len(set(responses)) > 12  # of 16 long ones, to the same prompt, from the same policy
 
 
+def test_the_same_prompts_are_asked_again_and_no_number_depends_on_it(tmp_path):
+    with_texts = train(tmp_path / "a", replace(CONFIG, samples=2), reward=None)
+    without = train(tmp_path / "b", replace(CONFIG, samples=0), reward=None)
+    assert same_weights(with_texts.policy, without.policy)
+    assert not (tmp_path / "b" / "watched.jsonl").exists()
+    logs = [lines(tmp_path / name, "metrics.jsonl") for name in "ab"]
+    for one, other in zip(*logs, strict=True):
+        assert {n: x for n, x in one.items() if not n.startswith("time")} == {
+            n: x for n, x in other.items() if not n.startswith("time")
+        }
+    watched = lines(tmp_path / "a", "watched.jsonl")
+    asked = [[row["prompt"] for row in watched if row["step"] == step] for step in (1, 2)]
+    assert asked[0] == asked[1] and len(asked[0]) == min(4, len(PROMPTS))
+    assert all(isinstance(row["score"], float) and row["watched"] for row in watched)
+
+
+def test_watched_replies_change_with_the_policy_alone(tmp_path):
+    asked = []
+
+    def scorer(prompts, responses):
+        asked.extend(prompts)
+        return [0.0 for _ in responses]
+
+    frozen = replace(CONFIG, learning_rate=0.0, ema=None)
+    train(tmp_path, frozen, reward=scorer)
+    watched = lines(tmp_path, "watched.jsonl")
+    replies = [[row["response"] for row in watched if row["step"] == step] for step in (1, 2)]
+    assert replies[0] == replies[1] and len(set(replies[0])) > 1
+    assert len(asked) == frozen.episodes and {row["score"] for row in watched} == {None}
+
+
 def test_the_final_model_is_the_moving_average(tmp_path):
     with pytest.warns(UserWarning, match=r"a/model is an average .* still 66% the start.*a/raw"):
         result = train(tmp_path / "a", replace(CONFIG, ema=0.9))

@@ -176,3 +176,17 @@ def test_a_chapter_s_score_counts_what_has_been_revealed():
     assert score.rows[-1] == {"question": "How much?", "guess": "", "result": "2", "worth": None}
     assert "1.5 of 3 points (2 guessed)" in score.words and score.waiting == 0
     score.close()
+
+
+def test_the_axis_fits_the_question():
+    """A share's spans all of it, others as far as the question says; what can't be is refused."""
+    assert asked(unit="% of prompts")._reach == [0, 100]
+    assert asked(unit="percentage points")._reach == [-20, 20]
+    assert asked(unit="times", low=0)._reach == [0, 10] == asked()._reach
+    assert asked(low=50)._reach == [50, 60] and asked(low=1, high=3)._reach == [1, 3]
+    kl = asked(unit="nats", low=0, reach=(0, 2))
+    kl.enter("7")  # it may lie beyond
+    assert kl._reach == [0, 2] == kl.reveal(1.2)._reach
+    for reach in ((2, 0), (-1, 2), (1, 1)):
+        with pytest.raises(MinirlhfError, match="two ends, within 0 and 1e"):
+            asked(low=0, reach=reach)

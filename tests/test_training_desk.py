@@ -47,6 +47,17 @@ def write(folder, steps, *, stage="ppo", done=False, **config):
 # ----------------------------------------------------------------------------------------- reading
 
 
+def test_where_the_same_prompts_were_asked_again_these_are_shown(tmp_path):
+    write(tmp_path, 3)
+    rows = [{**SAMPLES[0], "step": n, "response": f"it {n}", "watched": True} for n in (1, 3)]
+    write_jsonl(tmp_path / "watched.jsonl", rows)
+    desk = TrainingDesk(tmp_path)
+    assert [step for step, _ in desk.texts_by_step] == [1, 3]
+    desk.at = 2
+    assert desk.texts() == [("<b>p</b>", "it 1")]
+    assert desk.reader.samples(2)[0]["response"] == "said 2"  # the episodes, for whoever wants them
+
+
 def test_reader_knows_what_state_a_folder_is_in(tmp_path):
     folder = tmp_path / "run"
     reader = Reader(folder)

@@ -98,6 +98,8 @@ def _logs(run: Path, to: Path) -> None:
     if samples:
         kept = [row for step in graded for row in _of(samples, step)[:SAMPLES]]
         _write(to / "samples.jsonl", kept)
+    if watched := _rows(run / "watched.jsonl"):
+        _write(to / "watched.jsonl", watched)
 
 
 def _model(tokenizer, model: Path, to: Path) -> None:

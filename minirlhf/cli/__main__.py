@@ -38,11 +38,13 @@ COMMANDS = {
     "doctor": ("doctor", "what this machine can do, and what is wrong with the set-up"),
     "start": ("start_exercise", "a working copy of an exercise of the course"),
     "presets": ("show_presets", "where our settings differ from the paper's, and why"),
+    "bases": ("town_jobs", "Tinytown's base models, made again"),
+    "prove": ("town_jobs", "what is claimed of the main job, measured over several seeds"),
 }
 """Each command: the module of `minirlhf.cli` that holds it, and what it does."""
 
 PACKAGE = Path(__file__).parents[1]
-RESUMABLE = {"run", "pretrain", "sft", "rm", "ppo"}
+RESUMABLE = {"run", "pretrain", "sft", "rm", "ppo", "bases", "prove"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

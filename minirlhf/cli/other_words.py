@@ -89,12 +89,18 @@ def _of_others(name: str, values: Sequence[str], known: Collection[str]) -> tupl
 
 
 def _spelled(options: Sequence[str], value: str = "") -> str:
-    """Options as one would write them; of many that differ in one part, that part by itself."""
-    parts = [set(part) for part in zip(*(one.split(".") for one in options), strict=True)]
+    """Options as one would write them; of many that differ in one part, that part by itself.
+
+    Of options within one another, the outer ones: they set the others.
+    """
+    least = min(one.count(".") for one in options)
+    options = [one for one in options if one.count(".") == least]
+    names = [one.split(".") for one in options]
+    parts = [set(part) for part in zip(*names, strict=True)]
     varying = [number for number, part in enumerate(parts) if len(part) > 1]
     if len(options) < 3 or len(varying) != 1:
         return listed([f"--{one} {value}".strip() for one in options])
     (number,) = varying
-    names = [one.split(".")[number] for one in options]
     pattern = ".".join("X" if number == place else min(part) for place, part in enumerate(parts))
-    return f"--{pattern} {value}".strip() + f", where X is {listed(names)}"
+    x = listed([name[number] for name in names])
+    return f"--{pattern} {value}".strip() + f", where X is {x}"

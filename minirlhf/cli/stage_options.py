@@ -149,6 +149,7 @@ class PPO(Stage):
       raw/              the weights themselves, which sampled what metrics.jsonl tells of
       metrics.jsonl     reward, KL, losses, a line an iteration; the same in tensorboard/
       samples.jsonl     a few responses of every iteration with their scores
+      watched.jsonl     responses to the same few prompts, as the policy changes
 
     For example:
       minirlhf ppo --model runs/initial --reward runs/rm --prompts prompts.jsonl \

@@ -31,7 +31,13 @@ GROUPS = 5
 
 @dataclass(frozen=True, kw_only=True)
 class ProofConfig:
-    """Which runs."""
+    """Measure what is claimed of the main job, over several seeds: a whole run for each, and more.
+
+    The same command again goes on where it was.
+
+    For example:
+      minirlhf prove --seeds 3 --run.k 4 4
+    """
 
     folder: Path = Path("runs/proof")
     """One folder a seed, and the figures of all."""

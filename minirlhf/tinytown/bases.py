@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -145,6 +144,9 @@ class Remake:
     The same command again goes on where it was. The bases are the same whenever seed, precision and
     number of threads are. All three take under three hours on two cores, where medium is made in
     one process and the others in a second.
+
+    For example:
+      minirlhf bases --size small --target runs/mine
     """
 
     size: Literal[*SIZES, "all"] = "all"
@@ -173,20 +175,10 @@ def make(job: Remake, *names: str) -> None:
         print(f"{name}: {target}")
 
 
-def main() -> None:
-    import tyro
-
-    job = tyro.cli(Remake, prog="python -m minirlhf.tinytown.bases")
-    try:
-        if job.size != "all":
-            make(job, job.size)
-            return
-        with in_second_process(make, job, "small", "large"):
-            make(job, "medium")
-    except MinirlhfError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-
-
-if __name__ == "__main__":
-    main()
+def remake_bases(job: Remake) -> None:
+    """Do the job: one size, or all of them in two processes."""
+    if job.size != "all":
+        make(job, job.size)
+        return
+    with in_second_process(make, job, "small", "large"):
+        make(job, "medium")

@@ -156,7 +156,7 @@ seed 1 (fingerprint `{fingerprint}`). No request of the evaluation set is among 
 
 Loss {loss} per token in the last step, {validation} on unseen documents; `log.jsonl` has the curve.
 Made with {versions}. To make it again:
-`python -m minirlhf.tinytown.bases --size {size}`.
+`minirlhf bases --size {size}`.
 
 {settings}
 
@@ -197,7 +197,7 @@ sample of the models that they compare.
 
 On the posts of its last step it put {accuracy} of the pairs in the order of the votes.
 Made with {versions}. To make it again:
-`python -m minirlhf.tinytown.bases --size medium`.
+`minirlhf bases --size medium`.
 
 {settings}
 """

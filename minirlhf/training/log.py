@@ -31,7 +31,8 @@ class Event:
     metrics: dict[str, float] = field(default_factory=dict)
     """Metric names to values."""
     samples: tuple[dict[str, Any], ...] = ()
-    """PPO: a few of this iteration's prompts, responses and scores."""
+    """PPO: a few of this iteration's prompts, responses and scores; and, marked ``watched``, what
+    is now said to the same few prompts as before."""
     title: str = ""
     """What people call it where several make one job, such as ``6/6 ppo-ptx``; empty: the stage."""
 
@@ -43,16 +44,20 @@ class Event:
 Callback = Callable[[Event], None]
 
 
+SAMPLES, WATCHED = "samples.jsonl", "watched.jsonl"
+
+
 class JsonlLog:
-    """Append events to ``metrics.jsonl`` (and samples to ``samples.jsonl``), one JSON object a
-    line.
+    """Append events to ``metrics.jsonl``, one JSON object a line.
+
+    Their samples go to ``samples.jsonl``, those to the watched prompts to ``watched.jsonl``.
 
     On resume, lines beyond the checkpoint, or torn by a kill, are dropped first.
     """
 
     def __init__(self, folder: Path, step: int, elapsed: float):
         self.folder, self.start = folder, time.monotonic() - elapsed
-        for name in ("metrics.jsonl", "samples.jsonl"):
+        for name in ("metrics.jsonl", SAMPLES, WATCHED):
             if (folder / name).exists():
                 _keep_lines_until(folder / name, step)
         self.metrics = (folder / "metrics.jsonl").open("a", encoding="utf-8")
@@ -61,12 +66,11 @@ class JsonlLog:
         now = round(time.monotonic() - self.start, 3)
         self.metrics.write(json.dumps({"step": event.step, "time": now, **event.metrics}) + "\n")
         self.metrics.flush()
-        if event.samples:
-            with (self.folder / "samples.jsonl").open("a", encoding="utf-8") as file:
-                file.writelines(
-                    json.dumps({"step": event.step, **sample}, ensure_ascii=False) + "\n"
-                    for sample in event.samples
-                )
+        for sample in event.samples:
+            place = self.folder / (WATCHED if sample.get("watched") else SAMPLES)
+            with place.open("a", encoding="utf-8") as file:
+                line = json.dumps({"step": event.step, **sample}, ensure_ascii=False)
+                file.write(line + "\n")
 
     def close(self) -> None:
         self.metrics.close()

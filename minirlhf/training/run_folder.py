@@ -1,7 +1,7 @@
 """A run's folder on disk: whose run it is, one writer at a time, and only whole files.
 
     config.json      stage, settings, fingerprints of data and starting models, versions
-    metrics.jsonl    a line a step; samples.jsonl and tensorboard/ beside it, see `log`
+    metrics.jsonl    a line a step; samples.jsonl, watched.jsonl, tensorboard/ beside it: see `log`
     control.json     steers the run: pause, stop, beta, ptx_gamma
     checkpoint/      what an interrupted run goes on from; a finished one has none
     epochs/, model/  what the stage makes; raw/ beside an average of the weights

@@ -79,7 +79,7 @@ class Frontier(LiveWidget):
     ):
         self.points = sorted((_point(run, judge) for run in runs), key=lambda point: point.beta)
         if not self.points:
-            raise MinirlhfError("The frontier needs at least one run.")
+            raise MinirlhfError("The frontier needs at least one run: a folder of PPO, or a Point.")
         self.source, self.reader = source, judge or Tinytown().judge
         super().__init__(
             judged=any(point.judge is not None for point in self.points),

@@ -155,7 +155,8 @@ class LabelingDesk(LiveWidget):
             with written_whole(self.path) as partial:
                 write_jsonl(partial, self.lines)
         except (OSError, MinirlhfError) as error:
-            raise MinirlhfError(f"{self.path}: {getattr(error, 'strerror', error)}") from None
+            reason = getattr(error, "strerror", None) or error
+            raise MinirlhfError(say("labeling.unsaved", path=self.path, reason=reason)) from None
         closed = ranks != self.ranks
         with self.hold_sync():
             self.ranks = ranks

@@ -98,7 +98,9 @@ class Playground(LiveWidget):
         suggestions: Sequence[str] | None = None,
     ):
         if not models:
-            raise MinirlhfError("The playground needs at least one model.")
+            raise MinirlhfError(
+                "The playground needs at least one model: name it, with its tokenizer."
+            )
         self.models, self.score, self.judge = dict(models), score, judge
         self.max_response, self.seed, self.newline = max_response, seed, newline
         self.replies: dict[str, Reply] = {}

@@ -12,7 +12,7 @@ from typing import Any
 from minirlhf.errors import MinirlhfError
 from minirlhf.evaluate.statistics import Interval
 from minirlhf.widgets.outcome import Outcome
-from minirlhf.widgets.question import Question, limits, written
+from minirlhf.widgets.question import Question, first_reach, limits, written
 from minirlhf.widgets.words import say
 
 remembered: dict[str, dict[str, Any]] = {}
@@ -23,8 +23,10 @@ class Prediction(Question):
     """A place to guess a number, one of ``choices``, or a curve over ``along``; or nothing.
 
     ``name`` keeps the guess while the kernel lives. ``unit`` stands behind a number; in percent it
-    lies within 0 and 100. Where else ``low`` and ``high`` are, the caller may say. ``x`` names what
-    a curve runs along. `reveal` makes what compares the guess with the result.
+    lies within 0 and 100. Where else ``low`` and ``high`` are, the caller may say: nothing beyond
+    them is accepted. ``reach`` is where the axis begins and ends at first; a guess beyond it
+    stretches it. ``x`` names what a curve runs along. `reveal` makes what compares the guess with
+    the result. Raises `MinirlhfError` for a reach that isn't within the limits.
     """
 
     def __init__(
@@ -36,17 +38,25 @@ class Prediction(Question):
         unit: str = "",
         low: float | None = None,
         high: float | None = None,
+        reach: tuple[float, float] | None = None,
         along: Sequence[float] = (),
         x: str = "",
     ):
         self.name = name
         self.outcome: Outcome | None = None
         kept = remembered.setdefault(name, {"value": None, "revealed": False})
+        within = limits(unit, low, high)
+        ends = [float(end) for end in reach or first_reach(within)]
+        if not within[0] <= ends[0] < ends[1] <= within[1]:
+            raise MinirlhfError(
+                f"reach={reach}: an axis has two ends, within {within[0]:g} and {within[1]:g} here."
+            )
         super().__init__(
             _question=question,
             _unit=unit,
             _choices=[str(choice) for choice in choices],
-            _limits=limits(unit, low, high),
+            _limits=within,
+            _reach=ends,
             _along=[float(place) for place in along],
             _x=x,
             revealed=kept["revealed"],

@@ -36,6 +36,8 @@ class Question(LiveWidget):
     _unit = traitlets.Unicode().tag(sync=True)
     _choices = traitlets.List(traitlets.Unicode()).tag(sync=True)
     _limits = traitlets.List().tag(sync=True)
+    _reach = traitlets.List().tag(sync=True)
+    """Where the axis begins and ends, as long as no guess or result lies beyond."""
     _along = traitlets.List().tag(sync=True)
     _x = traitlets.Unicode().tag(sync=True)
 
@@ -96,8 +98,8 @@ class Question(LiveWidget):
 
     def _asked(self) -> dict[str, Any]:
         """What another widget needs to ask the same."""
-        names = ("_question", "_unit", "_choices", "_limits", "_along", "_x", "value", "revealed")
-        return {name: getattr(self, name) for name in names}
+        asked = ("_question", "_unit", "_choices", "_limits", "_reach", "_along", "_x")
+        return {name: getattr(self, name) for name in (*asked, "value", "revealed")}
 
 
 def written(value: float | str | Interval | Sequence[float | None], unit: str = "") -> str:
@@ -128,3 +130,14 @@ def limits(unit: str, low: float | None, high: float | None) -> list[float]:
     else:
         usual = (-1e6, 1e6)
     return [usual[0] if low is None else float(low), usual[1] if high is None else float(high)]
+
+
+def first_reach(limits: Sequence[float]) -> list[float]:
+    """Where an axis between such limits begins and ends if nobody says: all of a share's."""
+    low, high = limits
+    if (low, high) == (-100.0, 100.0):
+        return [-20.0, 20.0]
+    if high - low <= 200:
+        return [low, high]
+    start = max(low, 0.0)
+    return [start, min(high, start + 10.0)]

@@ -31,6 +31,7 @@ class Reader:
         self.rows: list[dict[str, Any]] = []
         """The lines of the log: ``step``, ``time`` and metrics."""
         self._samples: dict[int, list[dict[str, Any]]] = {}
+        self._watched: dict[int, list[dict[str, Any]]] = {}
         self._config: dict[str, Any] = {}
         self._seen: dict[str, tuple] = {}
 
@@ -40,13 +41,14 @@ class Reader:
             self._config = _read_json(self.folder / "config.json")
         texts = self._changed("samples.jsonl")
         if texts:
-            self._samples = {}
-            for sample in _read_lines(self.folder / "samples.jsonl"):
-                self._samples.setdefault(sample["step"], []).append(sample)
+            self._samples = _by_step(self.folder / "samples.jsonl")
+        watched = self._changed("watched.jsonl")
+        if watched:
+            self._watched = _by_step(self.folder / "watched.jsonl")
         changed = self._changed("metrics.jsonl")
         if changed:
             self.rows = _read_lines(self.folder / "metrics.jsonl")
-        return changed or texts
+        return changed or texts or watched
 
     @property
     def stage(self) -> str:
@@ -92,8 +94,11 @@ class Reader:
         return self._samples[max(steps)] if steps else []
 
     def groups(self) -> list[list[Any]]:
-        """Every step that has sampled texts, with them: ``[step, samples]``."""
-        return [[step, texts] for step, texts in sorted(self._samples.items())]
+        """Every step that has sampled texts, with them: ``[step, samples]``.
+
+        Where the run asked the same prompts again and again, these alone.
+        """
+        return [[step, texts] for step, texts in sorted((self._watched or self._samples).items())]
 
     def control(self) -> dict[str, Any]:
         """What ``control.json`` says, as far as a run would obey it."""
@@ -103,7 +108,9 @@ class Reader:
     def steer(self, **settings: Any) -> None:
         """Write pause, stop, beta or ptx_gamma for the run to obey; ``None`` takes one back."""
         if not self.folder.is_dir():
-            raise MinirlhfError(f"{self.folder} doesn't exist: there is no run to steer.")
+            raise MinirlhfError(
+                f"{self.folder} doesn't exist: there is no run to steer; start it first."
+            )
         settings = {**self.control(), **settings}
         kept = {name: value for name, value in settings.items() if value is not None}
         for patience in (0.05, 0.2, None):  # the run, or somebody else, may be at it as well
@@ -124,6 +131,14 @@ class Reader:
         changed = self._seen.get(name, ()) != now
         self._seen[name] = now
         return changed
+
+
+def _by_step(path: Path) -> dict[int, list[dict[str, Any]]]:
+    """A log of texts by the step they were said at."""
+    found: dict[int, list[dict[str, Any]]] = {}
+    for sample in _read_lines(path):
+        found.setdefault(sample["step"], []).append(sample)
+    return found
 
 
 def is_held(folder: Path) -> bool:

@@ -45,7 +45,8 @@ class TrainingDesk(LiveWidget):
     """
 
     scripts = (
-        "curve_panel.js", "changed_words.js", "desk_head.js", "desk_samples.js", "training_desk.js",
+        "axes.js", "curve_panel.js", "changed_words.js", "desk_head.js", "desk_samples.js",
+        "training_desk.js",
     )  # fmt: skip
     styles = ("training_desk.css",)
     speaks = ("desk",)
@@ -207,8 +208,8 @@ class TrainingDesk(LiveWidget):
 
     def texts(self) -> list[tuple[str, str]]:
         """The samples of the step shown."""
-        shown = self.reader.samples(self.step) if self.step is not None else []
-        return [(sample["prompt"], sample["response"]) for sample in shown]
+        past = [texts for step, texts in self.texts_by_step if step <= (self.step or 0)]
+        return [(sample["prompt"], sample["response"]) for sample in (past or [()])[-1]]
 
     # -------------------------------------------------------------------------------------- display
 
@@ -249,7 +250,7 @@ def _ghost(folder: str | Path | None) -> tuple[dict[str, Any], dict[int, list[di
     reader = Reader(folder)
     reader.look()
     if not reader.rows:
-        raise MinirlhfError(f"{folder} holds no run that could be drawn behind this one.")
+        raise MinirlhfError(f"{folder} holds no run to draw behind this one: check the path.")
     found = {curve["metric"]: curve for curve in numbers(reader)}
     ours = reader.folder.resolve().parent == shipped.FOLDER.resolve()
     words = say("desk.ghost" if ours else "desk.ghost_other", name=reader.folder.name)

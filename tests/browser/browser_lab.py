@@ -21,6 +21,8 @@ FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
 ).split()
+PATIENCE = 300_000
+"""Milliseconds for what a busy machine may take long for: a kernel that starts, cells that run."""
 QUIET = {"fetchNews": "false", "checkForUpdates": False}
 PACKAGE = Path(__file__).parents[2]
 
@@ -118,7 +120,7 @@ class Notebook:
         self.ready()
 
     def ready(self) -> None:
-        self.page.wait_for_function(READY, timeout=60_000)
+        self.page.wait_for_function(READY, timeout=PATIENCE)
 
     def reload(self) -> None:
         """As F5 does; what wasn't saved is gone."""
@@ -170,7 +172,7 @@ class Notebook:
             name,
         )
         if wait:
-            self.page.wait_for_function("() => window.isDone", timeout=120_000)
+            self.page.wait_for_function("() => window.isDone", timeout=PATIENCE)
 
     # ---------------------------------------------------------------------- what a person can touch
 

@@ -1,4 +1,4 @@
-"""What keeps people out: axe looks at every widget, by day and by night, at rest and in use."""
+"""What keeps people out: axe looks at every widget, day and night; Tab reaches every control."""
 
 import tempfile
 from pathlib import Path
@@ -9,13 +9,20 @@ from bare_page import BarePage
 
 from minirlhf import shipped
 from minirlhf.evaluate.statistics import Interval
+from minirlhf.pretrained import load_policy, load_tokenizer
+from minirlhf.tinytown.bases import base_folder
+from minirlhf.tinytown.judge import judge
 from minirlhf.tinytown.labelers import Labeler
 from minirlhf.widgets import (
+    Frontier,
     LabelingDesk,
+    Playground,
     Prediction,
     PredictionScore,
     RankingExplorer,
     ThreeSteps,
+    TokenLens,
+    Trace,
     TrainingDesk,
 )
 
@@ -85,12 +92,55 @@ def steps():
     return [ThreeSteps(), board], lambda page: page.locator(".mr-steps-replies li").first.click()
 
 
+def lens():
+    """A trace without a model, a token pointed at, and both lines beneath."""
+    count = 12
+    shown = TokenLens(
+        Trace(prompt="p\n", tokens=[" word"] * count, values=[k / 4 for k in range(count)],
+              logprobs=[-0.3 * (k % 5) for k in range(count)], reference=[-0.5] * count,
+              score=1.0, beta=0.2)
+    )  # fmt: skip
+
+    def act(page):
+        page.locator("[role=tab]").nth(3).click()
+        page.locator("[role=option]").nth(4).hover()
+        shown.problem, shown.busy = "The prompt is empty.", "Sampling …"
+
+    return [shown], act
+
+
+def frontier():
+    """Three shipped runs, another of them chosen."""
+    shown = Frontier([shipped.run(name) for name in ("beta-0", "beta-1", "beta-25")])
+    return [shown], lambda page: page.locator("[role=radio]").nth(1).click()
+
+
+def playground():
+    """Two models asked, a sample chosen, an error."""
+    small = base_folder("small")
+    model = load_policy(small), load_tokenizer(small)
+    shown = Playground(
+        {"base": model, "sft": model}, judge=judge, n=3, max_response=24,
+        score=lambda prompts, replies: [float(len(reply)) for reply in replies],
+    )  # fmt: skip
+
+    def act(page):
+        page.get_by_role("button", name="Surprise me").click()
+        page.locator("[role=radio]").nth(4).click()
+        shown.problem = "The prompt is empty."
+
+    return [shown], act
+
+
 WIDGETS = {
     "explorer": explorer,
     "predictions": predictions,
     "training": training,
     "labeling": labeling,
     "steps": steps,
+    "lens": lens,
+    "frontier": frontier,
+    "playground": playground,
 }
 """For each: widgets on one page, and what to do there before looking again."""
 
@@ -118,4 +168,40 @@ def test_axe_finds_nothing_serious(browser, name, dark):
     bare.page.wait_for_timeout(1300)
     assert complaints(bare.page) == []
     assert bare.problems == []
+    bare.close()
+
+
+CONTROLS = """() => [...document.querySelectorAll("button, input, select, textarea, a, [tabindex]")]
+  .filter((one) => one.tabIndex >= 0 && !one.disabled && one.checkVisibility()
+    && one.getClientRects().length)
+  .map((one, at) => { one.dataset.control = at; return one.outerHTML.slice(0, 120); })"""
+FOCUSED = """() => {
+  const one = document.activeElement, look = getComputedStyle(one);
+  return { at: one.dataset.control, named: Boolean(one.ariaLabel || one.textContent.trim()
+      || one.labels?.length), seen: look.outlineStyle !== "none" || look.boxShadow !== "none"
+      || one instanceof SVGElement };
+}"""
+
+
+@pytest.mark.parametrize("name", WIDGETS)
+def test_tab_reaches_every_control(browser, name):
+    """In use as well; each has a name, and one sees where one is."""
+    shown, act = WIDGETS[name]()
+    bare = BarePage(browser, *shown, reduced_motion="reduce")
+    for step in (lambda page: None, act):
+        step(bare.page)
+        bare.push()
+        bare.page.wait_for_timeout(300)
+        controls = bare.page.evaluate(CONTROLS)
+        bare.page.evaluate("() => document.activeElement?.blur()")
+        reached = set()
+        for _ in range(len(controls) + 3):
+            bare.page.keyboard.press("Tab")
+            focused = bare.page.evaluate(FOCUSED)
+            if focused["at"] is not None:
+                reached.add(int(focused["at"]))
+                assert focused["named"] and focused["seen"], controls[int(focused["at"])]
+        assert len(controls) == len(reached), [
+            text for at, text in enumerate(controls) if at not in reached
+        ]
     bare.close()

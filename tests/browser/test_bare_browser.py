@@ -3,7 +3,8 @@
 import pytest
 from bare_page import BarePage
 
-from minirlhf.widgets import Prediction, RankingExplorer
+from minirlhf import shipped
+from minirlhf.widgets import Frontier, Prediction, RankingExplorer
 
 
 def middle(locator):
@@ -71,26 +72,51 @@ def test_what_is_dragged_isn_t_taken_back_by_what_the_kernel_heard_before(browse
     bare.close()
 
 
+def swipe(bare, start, across=0.0, down=0.0):
+    """A finger put down at a place, drawn over the page and lifted; without a way it is a tap."""
+    session, (x, y) = bare.context.new_cdp_session(bare.page), start
+    for at in range(9 if across or down else 1):
+        touch = [{"x": x + across * at / 8, "y": y + down * at / 8}]
+        kind = "touchMove" if at else "touchStart"
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touch})
+    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    bare.page.wait_for_timeout(500)
+
+
 def test_a_finger_drags_a_dot_and_a_bar(browser):
     guess = Prediction("How often?", "bare.finger", unit="%")
     bare = BarePage(browser, RankingExplorer([0.0, 0.0]), guess, width=400, has_touch=True)
-    session = bare.context.new_cdp_session(bare.page)
-
-    def swipe(locator, across):
-        locator.scroll_into_view_if_needed()
-        x, y = middle(locator)
-        touch = [{"x": x, "y": y}]
-        session.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": touch})
-        for at in range(1, 9):
-            touch = [{"x": x + across * at / 8, "y": y}]
-            session.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": touch})
-        session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-        bare.page.wait_for_timeout(500)
-
-    swipe(bare.page.locator(".rank-dot").nth(0), 60)
+    swipe(bare, middle(bare.page.locator(".rank-dot").nth(0)), 60)
     assert bare.widget.scores[0] > 1 and bare.widget.scores[1] == 0.0
-    swipe(bare.page.locator(".guess-track"), 80)
+    guess_bar = bare.page.locator(".guess-track")
+    guess_bar.scroll_into_view_if_needed()
+    swipe(bare, middle(guess_bar), 80)
     assert guess.value > 60
+    assert bare.page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+    bare.close()
+
+
+def test_a_finger_draws_a_curve_and_the_page_stays(browser):
+    guess = Prediction("How?", "bare.drawn", along=range(9), reach=(0, 1))
+    bare = BarePage(browser, guess, width=400, height=500, has_touch=True)
+    box = bare.page.locator(".guess-slider > rect").bounding_box()
+    swipe(bare, (box["x"] + 2, box["y"] + box["height"] - 4), box["width"] - 4, 20 - box["height"])
+    assert None not in guess.value and guess.value == sorted(guess.value)
+    assert guess.value[0] < 0.1 < 0.8 < guess.value[-1]
+    assert bare.page.evaluate("() => scrollY") == 0
+    bare.close()
+
+
+def test_a_finger_chooses_a_run_of_the_frontier(browser):
+    runs = [shipped.run(name) for name in ("beta-0", "beta-1", "beta-25")]
+    bare = BarePage(browser, Frontier(runs), width=400, has_touch=True)
+    ends = bare.page.locator(".mr-frontier-plot").first.locator(".mr-frontier-end")
+    for at in (2, 1):
+        ends.nth(at).scroll_into_view_if_needed()
+        swipe(bare, middle(ends.nth(at).locator("circle").last))
+        assert bare.widget.choice == at
+        kl = f"KL {bare.widget.chosen.kl:.2f} nats"
+        assert kl in bare.page.locator(".mr-frontier-words").inner_text()
     assert bare.page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
     bare.close()
 

@@ -187,6 +187,10 @@ def test_the_crosshair_goes_through_all_panels(desk):
     assert plots.count() == 2
     page.get_by_role("button", name="More curves").click()
     assert plots.count() == 6
+    sizes = plots.evaluate_all(
+        "all => all.map((one) => [one.viewBox.baseVal.width, one.clientWidth])"
+    )
+    assert all(drawn == pytest.approx(wide, abs=1) for drawn, wide in sizes)  # to scale
     box = plots.nth(3).bounding_box()
     last = values(desk)
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 60)

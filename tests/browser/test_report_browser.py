@@ -275,3 +275,19 @@ def test_sections_are_a_menu_on_a_phone_and_a_line_on_a_wide_screen(opened):
     phone.wait_for_function(
         "Math.abs(document.getElementById('replies').getBoundingClientRect().top) < 90"
     )
+
+
+def test_on_paper_nothing_is_hidden_or_folded(opened):
+    page = opened()
+    page.locator("#models-button").click()
+    page.locator('[data-toggle="ppo"]').click()
+    page.keyboard.press("Escape")
+    page.locator("#words").fill("no such word")
+    assert shown(page, ".gallery article") == 0 == shown(page, '.gallery [data-model="ppo"]')
+    assert not page.locator("table.settings").first.is_visible()
+    page.emulate_media(media="print")
+    every = page.locator(".gallery article").count()
+    assert shown(page, ".gallery article") == every > 0
+    assert shown(page, '.gallery [data-model="ppo"]') >= every
+    assert page.locator("table.settings").first.is_visible()
+    assert shown(page, ".bar") == shown(page, ".filter") == 0

@@ -1,11 +1,12 @@
 // What pictures with two axes share: where the plot lies, grid, values and names, arrow heads.
 
 // A plot of this size: scales over the data, and the elements that stand behind it. `x` may be left
-// out where something else stands along the foot.
-function axes({ width, height, left = 46, right = 14, top = 26, bottom = 40, x, y, names = {} }) {
+// out where something else stands along the foot; `rows` is about how many lines of a grid there are.
+function axes({ width, height, left = 46, right = 14, top = 26, bottom = 40, x, y, names = {},
+  rows = Math.max(2, Math.round((height - bottom - top) / 44)) }) {
   const foot = height - bottom, end = width - right;
   const toY = scale(y, [foot, top]), toX = x && scale(x, [left, end]);
-  const elements = ticks(...y, Math.max(2, Math.round((foot - top) / 44)))
+  const elements = ticks(...y, rows)
     .filter((tick) => tick >= y[0] && tick <= y[1])
     .map((tick) => [
       make("line", { class: "mr-grid", x1: left, x2: end, y1: toY(tick), y2: toY(tick) }),
@@ -24,8 +25,9 @@ function axes({ width, height, left = 46, right = 14, top = 26, bottom = 40, x, 
   return { toX, toY, left, right: end, top, foot, elements };
 }
 
-// Lowest and highest of some values, with room at both ends.
+// Lowest and highest of some values, with room at both ends; 0 and 1 where there are none.
 function extent(values, room = 0.08) {
+  if (!values.length) return [0, 1];
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const more = room * (high - low) || 0.1 * Math.abs(high) || 0.5;
   return [low - more, high + more];

@@ -14,19 +14,13 @@ function lastBefore(steps, step) {
   return low - 1;
 }
 
-// From the lowest to the highest value that a panel shows, with some room.
-function extent({ x, y, held, ghost, chance }, end) {
+// All that a panel shows until the step `end`: what its axis has to reach.
+function shownBy({ y, held, ghost, chance }, end) {
   const shown = [...y, ...(held?.y ?? [])];
   if (ghost) shown.push(...(ghost.mean ?? ghost.y).filter((_, at) => ghost.x[at] <= end));
   if (chance != null) shown.push(chance);
-  if (!shown.length) return [0, 1];
-  const [low, high] = [Math.min(...shown), Math.max(...shown)];
-  const room = 0.08 * (high - low) || 0.1 * Math.abs(high) || 0.5;
-  return [low - room, high + room];
+  return shown;
 }
-
-const line = (xs, ys, toX, toY) =>
-  xs.map((x, at) => `${at ? "L" : "M"}${toX(x).toFixed(1)} ${toY(ys[at]).toFixed(1)}`).join("");
 
 // A panel. `draw(curve, [first, last], width)` with new numbers; `point(step, at)` puts the
 // crosshair there and makes pale what comes after `at`. `tell(step, pressed)` hears of a pointer
@@ -43,27 +37,23 @@ function curvePanel(view, tell) {
   const dot = make("circle", { class: "mr-desk-dot", r: 4.5 });
   const shade = make("circle", { class: "mr-desk-shade", r: 3.5 });
 
-  function axes([first, last], width) {
-    const { height, left, right, top, bottom } = PLOT;
-    const [low, high] = extent(curve, last);
-    toX = scale([first, last], [left, width - right]);
-    toY = scale([low, high], [height - bottom, top]);
+  const line = (xs, ys) => polyline(xs.map((x, at) => [toX(x), toY(ys[at])]));
+
+  function frame([first, last], width) {
+    const { height, right, top, bottom } = PLOT, y = extent(shownBy(curve, last));
+    const plot = axes({ ...PLOT, width, y, rows: 5 });
+    toX = scale([first, last], [plot.left, plot.right]);
+    toY = plot.toY;
     put(svg, { viewBox: `0 0 ${width} ${height}`, height });
-    const rows = ticks(low, high, 5).map((tick) => [
-      make("line", { class: "mr-grid", x1: left, x2: width - right, y1: toY(tick), y2: toY(tick) }),
-      make("text", { class: "mr-small", x: left - 7, y: toY(tick) + 4, "text-anchor": "end" },
-        short(tick))]);
-    const foot = height - bottom;
     const end = make("text", { class: "mr-small", x: width - right, y: height - 4,
       "text-anchor": "end" }, `${short(last)} ${view.say(`desk.units.${view.get("run").unit}`)}`);
     const steps = ticks(first, last, Math.max(2, Math.floor(width / 90)))
       .filter((tick) => Number.isInteger(tick) && toX(tick) < width - right - 110)
       .map((tick) => make("text", { class: "mr-small", x: toX(tick), y: height - 4,
         "text-anchor": "middle" }, short(tick)));
-    const base = make("line", { class: "mr-axis", x1: left, x2: width - right, y1: foot, y2: foot });
-    put(later, { height: foot });
-    put(cross, { y1: top - 4, y2: foot });
-    return [rows, base, steps, end];
+    put(later, { height: height - bottom });
+    put(cross, { y1: top - 4, y2: plot.foot });
+    return [plot.elements, steps, end];
   }
 
   function chance(width) {
@@ -92,7 +82,7 @@ function curvePanel(view, tell) {
     const marks = x.map((step, at) => make("path", { class: "mr-desk-diamond",
       d: `M${toX(step)} ${toY(y[at]) - 4}l4 4l-4 4l-4 -4Z` }));
     return [
-      make("path", { class: "mr-desk-held", d: line(x, y, toX, toY) }), marks,
+      make("path", { class: "mr-desk-held", d: line(x, y) }), marks,
       make("text", { class: "mr-small", x: toX(x[last]) - 7, y: toY(y[last]) - 7,
         "text-anchor": "end" }, view.say("desk.held_out"))];
   }
@@ -100,7 +90,7 @@ function curvePanel(view, tell) {
   function ghost(end) {
     if (!curve.ghost) return null;
     const { x, y, mean } = curve.ghost, kept = lastBefore(x, end) + 1;
-    const d = line(x.slice(0, kept), (mean ?? y).slice(0, kept), toX, toY);
+    const d = line(x.slice(0, kept), (mean ?? y).slice(0, kept));
     return make("path", { class: "mr-desk-ghost", d });
   }
 
@@ -109,9 +99,9 @@ function curvePanel(view, tell) {
     name.textContent = curve.title;
     unit.textContent = curve.unit;
     const { x, y, mean } = curve;
-    fill(svg, axes(span, width), chance(width), turns(width), ghost(span[1]),
-      mean && make("path", { class: "mr-desk-pale", d: line(x, y, toX, toY) }),
-      make("path", { class: "mr-desk-line", d: line(x, mean ?? y, toX, toY) }),
+    fill(svg, frame(span, width), chance(width), turns(width), ghost(span[1]),
+      mean && make("path", { class: "mr-desk-pale", d: line(x, y) }),
+      make("path", { class: "mr-desk-line", d: line(x, mean ?? y) }),
       later, heldOut(), cross, shade, dot);
   }
 

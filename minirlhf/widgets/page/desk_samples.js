@@ -45,7 +45,8 @@ function deskSamples(view) {
     root.hidden = at < 0;
     if (at < 0) return;
     const [found, samples] = view.get("texts_by_step")[at];
-    title.textContent = view.say("desk.samples", { at: named(found) });
+    title.textContent = view.say(samples[0]?.watched ? "desk.watched" : "desk.samples",
+      { at: named(found) });
     fill(cards, samples.map((sample) => card(sample, found)));
   } };
 }

@@ -2,11 +2,9 @@
 
 const BAR = 20, GAP = 12, LEFT = 12, RIGHT = 12; // pixels
 
-// Where an axis begins and ends: the limits if they are near, and whatever has to be shown.
-function reachOf([low, high], shown) {
-  const wide = high - low > 200;
-  const from = wide ? (low < 0 && shown.some((x) => x < 0) ? -10 : 0) : low === -100 ? -20 : low;
-  const to = wide ? 10 : high === 100 && low === -100 ? 20 : high;
+// Where an axis begins and ends: as the question says, and further for what has to be shown.
+function reachOf(view, shown) {
+  const [from, to] = view.get("_reach"), [low, high] = view.get("_limits");
   const lowest = Math.min(from, ...shown), highest = Math.max(to, ...shown);
   const room = (highest - lowest) * 0.1;
   return [lowest < from ? Math.max(low, lowest - room) : from,
@@ -59,7 +57,7 @@ function numberGuess(view) {
     put(slide, { "aria-disabled": view.get("revealed") && "true" });
     if (!width) return;
     const known = [value, ...(out ? [result, ...ends] : [])].filter((one) => one !== null);
-    if (!held) reach = reachOf(limits, known);
+    if (!held) reach = reachOf(view, known);
     step = ticks(0, (reach[1] - reach[0]) / 10, 10)[1] ?? 0.1;
     x = scale(reach, [LEFT, width - RIGHT]);
     const high = 2 + BAR + (out ? GAP + BAR : 0), zero = x(clamp(0, ...reach));

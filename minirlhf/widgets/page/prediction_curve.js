@@ -1,7 +1,7 @@
 // A curve to guess: one draws it with the pointer, or point by point with the arrow keys.
 
 function curveGuess(view) {
-  const along = view.get("_along"), result = view.get("_result"), limits = view.get("_limits");
+  const along = view.get("_along"), result = view.get("_result");
   const isOut = () => result !== undefined && view.get("revealed");
   const empty = () => along.map(() => null);
   const HIGH = 230, TOP = 26, FOOT = 44, EDGE = 46;
@@ -62,7 +62,7 @@ function curveGuess(view) {
     if (!width) return;
     if (last === null) {
       const known = (value ?? []).filter((one) => one !== null);
-      reach = reachOf(limits, [...known, ...(out ? result : [])]);
+      reach = reachOf(view, [...known, ...(out ? result : [])]);
     }
     x = scale([along[0], along.at(-1)], [EDGE, width - 14]);
     y = scale(reach, [HIGH - FOOT, TOP]);

@@ -71,7 +71,7 @@ export default widget((view) => {
     samples.read();
     replay.hidden = steps.length < 2;
     caption.hidden = !steps.length;
-    width ||= panels[0]?.root.clientWidth ?? 0;
+    width = panels[0]?.root.clientWidth ?? 0; // more panels in a row are narrower
     if (!width) return;
     shown.forEach((curve, at) => panels[at].draw(
       { ...curve, first: at === 0, ghost: ghost.curves?.[curve.metric] }, span(), width));
@@ -109,8 +109,7 @@ export default widget((view) => {
     clearInterval(playing);
     playing = 0;
     play.textContent = "▶";
-    more.classList.add("mr-desk-more");
-  put(play, { "aria-pressed": "false" });
+    put(play, { "aria-pressed": "false" });
   }
 
   function start() {
@@ -118,8 +117,7 @@ export default widget((view) => {
     let at = index() >= steps.length - 1 ? 0 : index();
     go(at, false);
     play.textContent = "❚❚";
-    more.classList.add("mr-desk-more");
-  put(play, { "aria-pressed": "true" });
+    put(play, { "aria-pressed": "true" });
     playing = setInterval(() => {
       at = Math.min(at + stride, steps.length - 1);
       go(at, at === steps.length - 1);
@@ -132,7 +130,7 @@ export default widget((view) => {
   view.on("msg:custom", hear);
   view.on("curves ghost texts_by_step more color run", redraw);
   view.on("at", point);
-  view.fit(grid, () => { width = panels[0]?.root.clientWidth ?? 0; redraw(); });
+  view.fit(grid, redraw);
   view.atEnd(halt);
   redraw();
 });
