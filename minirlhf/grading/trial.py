@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ from minirlhf.grading.time_limit import StoppedError
 Inputs = dict[str, Any]
 """The arguments of one case: tensors, numbers, functions."""
 Result = tuple[Tensor, ...]
+PACKAGE = str(Path(__file__).parents[1])
 BANK = str(Path(__file__).parent / "bank")
 SHIPPED = {
     module: {name: f for name, f in vars(module).items() if isinstance(f, FunctionType)}
@@ -40,9 +41,10 @@ class Asked(Protocol):
     symbol: str
     reference: Callable[..., Any]
     inputs: Callable[[torch.Generator], Inputs]
-    wrong: Mapping[str, Callable[..., Any]]
+    wrong: Mapping[str, Callable[..., Any] | tuple[Callable[..., Any], ...]]
     differentiable: tuple[str, ...]
     cases: int
+    closed: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -73,8 +75,10 @@ def run(question: Asked, function: Callable, case: Inputs) -> Trial:
             leaves[name] = leaf
             value = leaf.clone()  # no leaf, so that even an edit in place is allowed
         given[name] = value
+    returned = False
     try:
         results = as_results(function(*given.values()))
+        returned = True
         modified = next((name for name in leaves if not _alike(given[name], case[name])), "")
         gradients = gradients_of(results, [leaves[name] for name in question.differentiable])
     except (RefusedError, StoppedError):
@@ -82,7 +86,8 @@ def run(question: Asked, function: Callable, case: Inputs) -> Trial:
     except RecursionError as error:
         raise RefusedError("recursion", error=told(error)) from None
     except (Exception, SystemExit) as error:
-        raise RefusedError("exception", error=told(error)) from None
+        twice = not returned and "backward through the graph a second time" in str(error)
+        raise RefusedError("graph-twice" if twice else "exception", error=told(error)) from None
     return Trial(tuple(result.detach() for result in results), gradients, modified)
 
 
@@ -98,7 +103,9 @@ def as_results(returned: Any) -> Result:
     for result in results:
         if not isinstance(result, Tensor):
             number = isinstance(result, (int, float)) and not isinstance(result, bool)
-            raise RefusedError("number" if number else "type", got=type(result).__name__)
+            alone = result is returned
+            got = type(result if alone else returned).__name__
+            raise RefusedError("number" if number and alone else "type", got=got)
         if result.device.type != "cpu" or result.layout != torch.strided or result.is_complex():
             got = f"a {result.dtype} tensor, {result.layout}, on {result.device}"
             raise RefusedError("type", got=got.replace("torch.", ""))
@@ -164,13 +171,18 @@ def told(error: BaseException) -> str:
 
 
 @contextmanager
-def watched(question: Asked, cases: list[Inputs]) -> Iterator[list[str]]:
+def watched(
+    question: Asked, cases: list[Inputs], closed: Collection[str] = ()
+) -> Iterator[list[str]]:
     """Note every call of a function that an answer may not stand on: the package's, or ours.
 
-    Of the bank's own code an answer may call the functions that it is given.
+    What the question asks for is noted wherever it is called from; what is merely ``closed``, until
+    its own question is answered, only where the answer calls it by itself. Of the bank's own code
+    an answer may call the functions that it is given.
     """
-    name = question.symbol.rpartition(".")[2]
-    symbols = [_code(functions.get(name)) for functions in SHIPPED.values()]
+    symbols = {_shipped(name): name for name in (question.symbol, *question.closed)}
+    later = {_shipped(name): name for name in closed}
+    symbols.pop(None, None), later.pop(None, None)
     given = {_code(value) for case in cases for value in case.values()}
     found: list[str] = []
 
@@ -179,7 +191,9 @@ def watched(question: Asked, cases: list[Inputs]) -> Iterator[list[str]]:
             return
         code, caller = frame.f_code, frame.f_back.f_code.co_filename if frame.f_back else ""
         if code in symbols:
-            found.append(f"minirlhf.{question.symbol}")
+            found.append(f"minirlhf.{symbols[code]}")
+        elif code in later and not caller.startswith(PACKAGE):
+            found.append(f"minirlhf.{later[code]}")
         elif code.co_filename.startswith(BANK) and not (code in given or caller.startswith(BANK)):
             found.append("minirlhf.grading")
 
@@ -189,6 +203,15 @@ def watched(question: Asked, cases: list[Inputs]) -> Iterator[list[str]]:
         yield found
     finally:
         sys.setprofile(before)
+
+
+def _shipped(name: str) -> CodeType | None:
+    """The code of a function of the package, by a name such as ``objectives.gae``."""
+    module, _, function = name.rpartition(".")
+    for shipped, functions in SHIPPED.items():
+        if shipped.__name__ == f"minirlhf.{module}":
+            return _code(functions.get(function))
+    return None
 
 
 def _code(function: Any) -> CodeType | None:
