@@ -67,12 +67,12 @@ def test_what_students_get_wrong_is_refused_and_rightly_named(key):
 
 
 def test_every_function_question_has_its_wrong_answers():
-    assert set(WRONG) == {q.key for q in FUNCTIONS}
+    assert set(WRONG) == {q.key for q in FUNCTIONS if not q.open}
 
 
 @pytest.mark.parametrize("q", FUNCTIONS, ids=lambda q: q.key)
 def test_differently_written_right_answers_are_accepted(q):
-    assert len(RIGHT[q.key]) >= 2
+    assert len(RIGHT[q.key]) >= (1 if q.open else 2)
     for function in RIGHT[q.key]:
         verdict = q.verdict(function)
         assert verdict.right and verdict.points == q.points, verdict
@@ -82,7 +82,7 @@ def test_differently_written_right_answers_are_accepted(q):
 def test_every_text_of_a_question_is_there_and_its_own(q):
     keys = [f"{q.key}.{name}" for name in q.mistakes if not name.startswith("measured")]
     if isinstance(q, FunctionQuestion):
-        assert len(keys) >= 5 and "zero" in q.mistakes
+        assert len(keys) >= 5 and ("zero" in q.mistakes or q.outcome)
     for language in languages.LANGUAGES:
         texts = [say.entries[key][language] for key in keys]
         assert len(set(texts)) == len(texts)
@@ -306,7 +306,7 @@ def test_a_check_takes_milliseconds():
             started = time.perf_counter()
             assert q.verdict(RIGHT[q.key][-1]).right
             took.append(time.perf_counter() - started)
-        assert min(took) < 0.25, q.key
+        assert min(took) < (1.0 if q.open else 0.25), q.key
 
 
 def test_checking_leaves_profilers_and_random_numbers_alone():

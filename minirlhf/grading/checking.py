@@ -44,6 +44,8 @@ def check(
 
 def _closed(asked: Question, kept: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """The functions that other questions ask for and no answer has opened yet."""
+    if getattr(asked, "open", False):
+        return {}
     of = [q for q in questions() if isinstance(q, FunctionQuestion) and q.symbol != asked.symbol]
     opened = {q.symbol for q in of if kept.get(q.key, {}).get("points")}
     return {q.symbol: q.key for q in reversed(of) if q.symbol not in opened}

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, allclose
 
-from minirlhf.grading.comparison import Compared, differing, pulled
+from minirlhf.grading.side_by_side import Compared, differing, pulled
 from minirlhf.grading.time_limit import LIMIT, OutOfTimeError, within
 from minirlhf.grading.trial import (
     Asked,
@@ -29,11 +29,13 @@ RELATIVE, ABSOLUTE = 1e-4, 1e-5
 
 
 class Shown(NamedTuple):
-    """A case on which a nameless answer differs, for `comparison.side_by_side`."""
+    """A case on which a nameless answer differs, for `side_by_side`."""
 
     case: Inputs
     compared: Compared
     results: tuple[Tensor, Tensor]
+    place: int
+    """Of the result among several."""
 
 
 class Finding(NamedTuple):
@@ -137,7 +139,8 @@ def known(question: Asked, cases: list[Inputs], tried: list[Trial], *, by_value:
 
 def known_wrong(question: Asked) -> Iterator[tuple[str, Callable]]:
     """Each wrong answer that a question knows; several may have one name."""
-    yield "zero", zero(question)
+    if not question.outcome:
+        yield "zero", zero(question)
     for name, written in question.wrong.items():
         for function in written if isinstance(written, tuple) else (written,):
             yield name, function
@@ -182,10 +185,9 @@ def value_mistake(
     case, trial, wanted = min(
         bad or off, key=lambda triple: (same_gradients(*triple[1:]), _size(triple[0]))
     )
-    results = next(
-        pair for pair in zip(trial.results, wanted.results, strict=True) if not close(*pair)
-    )
-    shown = Shown(case, _compared(question, trial, wanted, results), results)
+    pairs = list(zip(trial.results, wanted.results, strict=True))
+    place, results = next((n, pair) for n, pair in enumerate(pairs) if not close(*pair))
+    shown = Shown(case, _compared(question, trial, wanted, results), results, place)
     return Finding("nan" if bad else "value", shown=shown)
 
 

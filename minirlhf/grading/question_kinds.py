@@ -16,8 +16,8 @@ from typing import Any
 
 import torch
 
-from minirlhf.grading.comparison import side_by_side
 from minirlhf.grading.diagnosis import Shown, diagnose
+from minirlhf.grading.side_by_side import side_by_side
 from minirlhf.grading.time_limit import LIMIT
 from minirlhf.grading.trial import Inputs
 from minirlhf.lesson.languages import Texts
@@ -164,12 +164,19 @@ class FunctionQuestion(Question):
     cases: int = 6
     closed: tuple[str, ...] = ()
     """Functions of the package, beside ``symbol``, that would be the answer."""
+    open: bool = False
+    """Whether it may call what other questions ask for, even before these are answered."""
+    outcome: Callable[[Any, Inputs], Any] | None = None
+    """The tensors to compare, made of what an answer returns and of its arguments after the call;
+    none: what it returns."""
+    results: tuple[str, ...] = ()
+    """What the results are called, where there are several."""
     terms: Callable[..., torch.Tensor] | None = None
     """What the right answer takes the mean of, ``[B, T]``, to be shown beside a wrong one."""
 
     @property
     def mistakes(self) -> tuple[str, ...]:
-        return ("zero", *self.wrong)
+        return (*(() if self.outcome else ("zero",)), *self.wrong)
 
     def judge(self, given: Submission) -> Verdict:
         found = diagnose(self, given.answer, given.seconds, given.closed)
@@ -183,4 +190,7 @@ class FunctionQuestion(Question):
         if shown is None:
             return ""
         terms = self.terms(**shown.case) if self.terms else None
-        return side_by_side(shown.case, shown.compared, shown.results, say, terms)
+        table = side_by_side(shown.case, shown.compared, shown.results, say, terms)
+        if not self.results:
+            return table
+        return say("table.place", name=self.results[shown.place]) + "\n" + table

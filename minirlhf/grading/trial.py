@@ -6,6 +6,8 @@ or the reference.
 
 from __future__ import annotations
 
+import copy
+import inspect
 import sys
 import traceback
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -21,6 +23,7 @@ from torch import Tensor
 from minirlhf import objectives
 from minirlhf.data import batching
 from minirlhf.grading.time_limit import StoppedError
+from minirlhf.plain import ppo as plain_ppo
 
 Inputs = dict[str, Any]
 """The arguments of one case: tensors, numbers, functions."""
@@ -28,8 +31,12 @@ Result = tuple[Tensor, ...]
 PACKAGE = str(Path(__file__).parents[1])
 BANK = str(Path(__file__).parent / "bank")
 SHIPPED = {
-    module: {name: f for name, f in vars(module).items() if isinstance(f, FunctionType)}
-    for module in (objectives, batching)
+    module: {
+        name: function
+        for name, function in vars(module).items()
+        if isinstance(function, FunctionType) and function.__module__ == module.__name__
+    }
+    for module in (objectives, batching, plain_ppo)
 }
 """The package's functions as they are imported: a reader may put others in their place."""
 
@@ -45,6 +52,7 @@ class Asked(Protocol):
     differentiable: tuple[str, ...]
     cases: int
     closed: tuple[str, ...]
+    outcome: Callable[[Any, Inputs], Any] | None
 
 
 @dataclass(frozen=True)
@@ -69,7 +77,10 @@ def run(question: Asked, function: Callable, case: Inputs) -> Trial:
     """Call a function on copies of a case. Raises `RefusedError` for what isn't a result."""
     _set_torch(*AT_START)
     leaves, given = {}, {}
+    others = {name: value for name, value in case.items() if not isinstance(value, Tensor)}
+    others = copy.deepcopy(others)  # in one go: an optimizer keeps the copies of its models
     for name, value in case.items():
+        value = others.get(name, value)
         if isinstance(value, Tensor):
             leaf = value.detach().clone().requires_grad_(name in question.differentiable)
             leaves[name] = leaf
@@ -77,8 +88,9 @@ def run(question: Asked, function: Callable, case: Inputs) -> Trial:
         given[name] = value
     returned = False
     try:
-        results = as_results(function(*given.values()))
+        results = function(*given.values())
         returned = True
+        results = as_results(_outcome(question, results, given))
         modified = next((name for name in leaves if not _alike(given[name], case[name])), "")
         gradients = gradients_of(results, [leaves[name] for name in question.differentiable])
     except (RefusedError, StoppedError):
@@ -89,6 +101,16 @@ def run(question: Asked, function: Callable, case: Inputs) -> Trial:
         twice = not returned and "backward through the graph a second time" in str(error)
         raise RefusedError("graph-twice" if twice else "exception", error=told(error)) from None
     return Trial(tuple(result.detach() for result in results), gradients, modified)
+
+
+def _outcome(question: Asked, returned: Any, given: Inputs) -> Any:
+    """What is compared. Raises `RefusedError` where nothing can be made of what was returned."""
+    if not question.outcome:
+        return returned
+    try:
+        return question.outcome(returned, given)
+    except (TypeError, AttributeError, ValueError, RuntimeError):
+        raise RefusedError("returned", got=type(returned).__name__) from None
 
 
 def _alike(one: Tensor, other: Tensor) -> bool:
@@ -183,7 +205,7 @@ def watched(
     symbols = {_shipped(name): name for name in (question.symbol, *question.closed)}
     later = {_shipped(name): name for name in closed}
     symbols.pop(None, None), later.pop(None, None)
-    given = {_code(value) for case in cases for value in case.values()}
+    given = {_code(value) for case in cases for value in case.values()} | {_code(question.outcome)}
     found: list[str] = []
 
     def note(frame, event, _argument):
@@ -210,7 +232,7 @@ def _shipped(name: str) -> CodeType | None:
     module, _, function = name.rpartition(".")
     for shipped, functions in SHIPPED.items():
         if shipped.__name__ == f"minirlhf.{module}":
-            return _code(functions.get(function))
+            return _code(inspect.unwrap(functions[function])) if function in functions else None
     return None
 
 

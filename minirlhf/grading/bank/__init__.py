@@ -15,10 +15,21 @@ from minirlhf.grading.bank import (
     ex06_losses,
     ex06_rewards,
     ex06_updates,
+    ex07_loop,
+    ex07_steps,
 )
 from minirlhf.grading.question_kinds import Question
 
-_MODULES = (ex04, ex05, ex06_rewards, ex06_advantages, ex06_losses, ex06_updates)
+_MODULES = (
+    ex04,
+    ex05,
+    ex06_rewards,
+    ex06_advantages,
+    ex06_losses,
+    ex06_updates,
+    ex07_loop,
+    ex07_steps,
+)
 _BANK = {question.key: question for module in _MODULES for question in module.QUESTIONS}
 
 

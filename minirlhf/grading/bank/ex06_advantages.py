@@ -142,6 +142,7 @@ GAE = FunctionQuestion(
     difficulty=3,
     reference=advantages,
     inputs=_valued,
+    results=("advantages", "returns"),
     wrong={
         "into-padding": _into_padding,
         "mask-at-the-end": (_masked_late, _masked_late_but_returns),

@@ -37,16 +37,20 @@ def side_by_side(
     ``results`` are the answer's and the right one, for the foot where they aren't listed
     themselves; ``terms`` of ``[B, T]`` are what the right answer takes the mean of.
     """
-    tensors = {name: value for name, value in case.items() if isinstance(value, Tensor)}
-    grids = [value for value in tensors.values() if value.ndim > 1]
+    tensors = (compared.yours, *(value for value in case.values() if isinstance(value, Tensor)))
+    grids = [value for value in tensors if value.ndim > 1]
     first = _first(compared.differ)
-    row = (first[0] if first else 0) if grids else None
+    by_rows = grids and (compared.yours.ndim != 1 or len(compared.yours) == len(grids[0]))
+    row = (first[0] if first else 0) if by_rows else None
     listed = compared.yours.ndim == (1 if row is None else 2)
     length = grids[0].shape[1] if row is not None else len(compared.yours.flatten())
     columns, around = [], []
     for name, value in case.items():
         if not isinstance(value, Tensor):
-            around += [] if callable(value) else [f"{name} = {brief(value)}"]
+            if isinstance(value, (int, float)):
+                around.append(f"{name} = {brief(value)}")
+            elif row is not None and isinstance(value, list) and len(value) == len(grids[0]):
+                around.append(f"{name}[{row}] = {brief(value[row])}")
         elif row is None and value.shape == (length,):
             columns.append((name, list(map(brief, value))))
         elif row is not None and value.ndim == 2 and value.shape[1] == length:
