@@ -80,7 +80,7 @@ def test_differently_written_right_answers_are_accepted(q):
 
 @pytest.mark.parametrize("q", questions(), ids=lambda q: q.key)
 def test_every_text_of_a_question_is_there_and_its_own(q):
-    keys = [f"{q.key}.{name}" for name in q.mistakes if not name.startswith("measured")]
+    keys = [q.told_by(name) for name in q.mistakes]
     if isinstance(q, FunctionQuestion):
         assert len(keys) >= 5 and ("zero" in q.mistakes or q.outcome)
     for language in languages.LANGUAGES:
@@ -93,7 +93,8 @@ def test_every_text_of_a_question_is_there_and_its_own(q):
 
 
 def test_no_message_is_left_over():
-    mistakes = {f"{q.key}.{name}" for q in questions() for name in q.mistakes}
+    mistakes = {q.told_by(name) for q in questions() for name in q.mistakes}
+    mistakes |= {f"runs.shown.{name}" for name in ("iteration", "prompt", "reply", "score")}
     told = ("objective", "hint", "recipe", "why")
     known = mistakes | {f"{q.key}.{name}" for q in questions() for name in told}
     shared = ("common", "board", "table")

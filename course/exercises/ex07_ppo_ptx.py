@@ -243,3 +243,225 @@ check("loop.iteration", iteration)
 r"""
 **Why.** {why:loop.iteration}
 """
+
+# %% runs-given [markdown]
+r"""
+## What is wrong with this run?
+
+Six short runs of PPO, each with one bug. They start from the same model as a healthy run, with the same draws; the reward
+is no model but a rule: a point for each friendly word of a reply (*dear*, *friend*, *please*, *you* …), a tenth off for
+any word. A reply may have up to twenty-eight tokens, $\beta$ is the same in all of them, and four steps are taken on each
+batch.
+
+A value model that is no better than a constant explains a share of zero of the returns' variance; a worse one explains
+less than nothing. The entropy is minus the log-probability of a sampled reply, on average.
+
+One bug is in each run, none of them twice:
+
+- **A**: the reference model learns along with the policy.
+- **B**: the score is paid at every token.
+- **C**: the KL penalty has the wrong sign.
+- **D**: the old log-probabilities are taken anew in each step.
+- **E**: the value model's weights are never updated.
+- **F**: replies are sampled at a lower temperature than their log-probabilities are computed at.
+- **G**: the advantages have the wrong sign.
+- **H**: the policy's weights are never updated.
+
+Answer with the letter of the bug and that of the reason which tells it from all the others. The first try counts fully,
+a second one half, later ones nothing.
+"""
+
+# %% run-one-question [markdown]
+r"""
+### Run one
+
+{question:runs.one}
+
+Because
+
+- **A**: the score ends a little above that of the healthy run.
+- **B**: replies grow to the limit, while a reply's score is hardly better than in the healthy run.
+- **C**: the explained variance is low: the value model learns nothing.
+- **D**: no token is clipped.
+"""
+
+# %% run-one-shown
+show_run(1)
+
+# %% run-one-answer answer="runs.one"
+bug = "B"
+reason = "B"
+
+# %% run-one-check
+check("runs.one", bug, reason=reason)
+
+# %% run-one-hint
+# hint("runs.one")
+
+# %% run-one-why [markdown] only="solution"
+r"""
+**Why.** {why:runs.one}
+"""
+
+# %% run-two-question [markdown]
+r"""
+### Run two
+
+{question:runs.two}
+
+Because
+
+- **A**: the KL ends above that of the healthy run.
+- **B**: the entropy is several times that of the healthy run.
+- **C**: not one token is clipped in the whole run, though the policy moves.
+- **D**: the score rises faster than it should.
+"""
+
+# %% run-two-shown
+show_run(2)
+
+# %% run-two-answer answer="runs.two"
+bug = "D"
+reason = "C"
+
+# %% run-two-check
+check("runs.two", bug, reason=reason)
+
+# %% run-two-hint
+# hint("runs.two")
+
+# %% run-two-why [markdown] only="solution"
+r"""
+**Why.** {why:runs.two}
+"""
+
+# %% run-three-question [markdown]
+r"""
+### Run three
+
+{question:runs.three}
+
+Because
+
+- **A**: the KL stays at zero, while the replies have changed beyond recognition.
+- **B**: the score rises far above that of the healthy run.
+- **C**: replies grow to the limit.
+- **D**: far more tokens are clipped than in the healthy run.
+"""
+
+# %% run-three-shown
+show_run(3)
+
+# %% run-three-answer answer="runs.three"
+bug = "A"
+reason = "A"
+
+# %% run-three-check
+check("runs.three", bug, reason=reason)
+
+# %% run-three-hint
+# hint("runs.three")
+
+# %% run-three-why [markdown] only="solution"
+r"""
+**Why.** {why:runs.three}
+"""
+
+# %% run-four-question [markdown]
+r"""
+### Run four
+
+{question:runs.four}
+
+Because
+
+- **A**: the score rises more slowly.
+- **B**: the KL ends elsewhere than in the healthy run.
+- **C**: the replies have fallen apart.
+- **D**: the explained variance never rises above zero.
+"""
+
+# %% run-four-shown
+show_run(4)
+
+# %% run-four-answer answer="runs.four"
+bug = "E"
+reason = "D"
+
+# %% run-four-check
+check("runs.four", bug, reason=reason)
+
+# %% run-four-hint
+# hint("runs.four")
+
+# %% run-four-why [markdown] only="solution"
+r"""
+**Why.** {why:runs.four}
+"""
+
+# %% run-five-question [markdown]
+r"""
+### Run five
+
+{question:runs.five}
+
+Because
+
+- **A**: the KL ends above that of the healthy run.
+- **B**: the entropy is far below that of the healthy run from the first iteration on.
+- **C**: replies at the end resemble one another.
+- **D**: the score ends a little above that of the healthy run.
+"""
+
+# %% run-five-shown
+show_run(5)
+
+# %% run-five-answer answer="runs.five"
+bug = "F"
+reason = "B"
+
+# %% run-five-check
+check("runs.five", bug, reason=reason)
+
+# %% run-five-hint
+# hint("runs.five")
+
+# %% run-five-why [markdown] only="solution"
+r"""
+**Why.** {why:runs.five}
+"""
+
+# %% run-six-question [markdown]
+r"""
+### Run six
+
+{question:runs.six}
+
+Because
+
+- **A**: replies grow to the limit.
+- **B**: the entropy ends far above that of the healthy run.
+- **C**: the KL rises to hundreds of nats, while score and sense get lost.
+- **D**: more tokens are clipped than in the healthy run.
+"""
+
+# %% run-six-shown
+show_run(6)
+
+# %% run-six-answer answer="runs.six"
+bug = "C"
+reason = "C"
+
+# %% run-six-check
+check("runs.six", bug, reason=reason)
+
+# %% run-six-hint
+# hint("runs.six")
+
+# %% run-six-why [markdown] only="solution"
+r"""
+**Why.** {why:runs.six}
+"""
+
+# %% end
+progress()

@@ -34,6 +34,9 @@ class ChoiceQuestion(Question):
         letters = tuple(letter for letter in self.letters if letter != self.right)
         return letters + tuple(f"reason-{r}" for r in self.reasons if r != self.reason)
 
+    def told_by(self, mistake: str) -> str:
+        return f"{self.about if self.about and mistake in self.letters else self.key}.{mistake}"
+
     def judge(self, given: Submission) -> Verdict:
         letter, reason = as_letter(given.answer, self.letters), ""
         if not letter:
@@ -45,10 +48,10 @@ class ChoiceQuestion(Question):
                 return self.refused("no-reason", say("common.no-reason", letters=letters))
         tried = letter + reason
         if letter != self.right:
-            return self.refused(letter, say(f"{self.about or self.key}.{letter}"), tried=tried)
+            return self.refused(letter, say(self.told_by(letter)), tried=tried)
         if reason != self.reason:
             name = f"reason-{reason}"
-            return self.refused(name, say(f"{self.key}.{name}"), tried=tried)
+            return self.refused(name, say(self.told_by(name)), tried=tried)
         return self.passed(*worth(self.points, given.tried, tried), tried=tried)
 
 

@@ -126,6 +126,10 @@ class Question(ABC):
         message = f"{message}\n{self.why()}"
         return Verdict(self.key, points, self.points, "", message, tried=tried)
 
+    def told_by(self, mistake: str) -> str:
+        """The key of the message of a mistake that it knows."""
+        return f"{self.key}.{mistake}"
+
     def facts(self) -> str:
         """Objective, difficulty, minutes, points and source, in a line of Markdown."""
         dots = "●" * self.difficulty + "○" * (3 - self.difficulty)

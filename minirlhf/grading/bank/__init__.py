@@ -1,4 +1,4 @@
-"""The questions, in the order of the course: a module for each exercise, four for ex06.
+"""The questions, in the order of the course: some modules for each exercise.
 
 Each has a reference, a maker of random inputs, and the wrong answers that it knows by name.
 """
@@ -16,6 +16,7 @@ from minirlhf.grading.bank import (
     ex06_rewards,
     ex06_updates,
     ex07_loop,
+    ex07_runs,
     ex07_steps,
 )
 from minirlhf.grading.question_kinds import Question
@@ -29,6 +30,7 @@ _MODULES = (
     ex06_updates,
     ex07_loop,
     ex07_steps,
+    ex07_runs,
 )
 _BANK = {question.key: question for module in _MODULES for question in module.QUESTIONS}
 
