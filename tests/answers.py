@@ -1,4 +1,4 @@
-"""Right answers to the function questions, each written in two ways that the solutions aren't."""
+"""Right answers to the function questions, written in ways that the solutions aren't."""
 
 import math
 
@@ -187,6 +187,90 @@ def train_by_probabilities(logits, actions, advantages, steps, rate, clip):
     return now
 
 
+def rollout_together(policy, prompts, uniforms, eos):
+    """All rows of one length together, and cut where they end."""
+    with torch.no_grad():
+        return [_drawn(policy, x, u, eos) for x, u in zip(prompts, uniforms, strict=True)]
+
+
+def _drawn(policy, x, uniforms, eos):
+    written = []
+    for u in uniforms.tolist():
+        p = policy(torch.tensor([*x.tolist(), *written])[None])[0, -1].double().softmax(0)
+        written.append(next(n for n in range(len(p)) if float(p[: n + 1].sum()) > u))
+        if written[-1] == eos:
+            break
+    return torch.tensor(written)
+
+
+def _joined(prompts, responses):
+    """Rows padded on the right, and where each response begins and ends."""
+    rows = [torch.cat(pair) for pair in zip(prompts, responses, strict=True)]
+    T = max(map(len, responses))
+    column = torch.arange(T)
+    begin = torch.tensor([len(x) for x in prompts])[:, None]
+    mask = column < torch.tensor([len(y) for y in responses])[:, None]
+    ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
+    at = torch.where(mask, begin + column, 0)
+    return ids, at, mask
+
+
+def _logprobs_together(model, prompts, responses):
+    ids, at, mask = _joined(prompts, responses)
+    logits = model(ids).log_softmax(-1)
+    before = torch.take_along_dim(logits, (at - 1).clamp(min=0)[..., None], 1)
+    found = torch.take_along_dim(before, ids.gather(1, at)[..., None], 2)[..., 0]
+    return torch.where(mask, found, 0.0)
+
+
+def rewards_together(policy, reference, reward, prompts, responses, beta):
+    ids, _, mask = _joined(prompts, responses)
+    with torch.no_grad():
+        old, start = (_logprobs_together(m, prompts, responses) for m in (policy, reference))
+        last = torch.tensor([len(x) + len(y) - 1 for x, y in zip(prompts, responses, strict=True)])
+        scores = reward(ids).gather(1, last[:, None])[:, 0]
+    return old, shaped_by_difference(scores, old, start, mask, beta)
+
+
+def advantages_together(value, prompts, responses, rewards, lam):
+    ids, at, mask = _joined(prompts, responses)
+    with torch.no_grad():
+        values = value(ids).gather(1, (at - 1).clamp(min=0)) * mask
+    found, returns = gae_by_matrix(rewards, values, mask, lam)
+    return values, whiten_by_moments(found, mask), returns
+
+
+def losses_together(policy, value, prompts, responses, old, documents, clip):
+    ids, at, mask = _joined(prompts, responses)
+    new = _logprobs_together(policy, prompts, responses)
+    values = value(ids).gather(1, (at - 1).clamp(min=0))
+    read = _logprobs_together(policy, [t[:1] for t in documents], [t[1:] for t in documents])
+    return [
+        policy_by_cases(new, old[0], old[2], mask, clip),
+        value_by_stack(values, old[1], old[3], mask, clip),
+        -read.sum() / sum(len(text) - 1 for text in documents),
+    ]
+
+
+def iteration_together(models, adam, prompts, uniforms, batches, settings):
+    y = rollout_together(models[0], prompts, uniforms, settings.eos)
+    old, R = rewards_together(*models[:3], prompts, y, settings.beta)
+    kept = [old, *advantages_together(models[3], prompts, y, R, settings.lam)]
+    for rows, documents in batches:
+        rows = rows.tolist()
+        x, answers = [prompts[i] for i in rows], [y[i] for i in rows]
+        old = [k[rows][:, : max(map(len, answers))] for k in kept]
+        adam.zero_grad()
+        one, two, three = losses_together(
+            models[0], models[3], x, answers, old, documents, settings.clip
+        )
+        for loss in (settings.gamma * three, one, two):  # gradients accumulate
+            loss.backward(retain_graph=True)
+        for model in (models[0], models[3]):
+            torch.nn.utils.clip_grad_norm_(model.parameters(), settings.grad_clip)
+        adam.step()
+
+
 RIGHT = {
     "sft.masked_loss": [loss_by_cross_entropy, loss_by_loops],
     "sft.positions": [positions_by_columns, positions_by_rows],
@@ -210,4 +294,9 @@ RIGHT = {
     "ppo.value_loss": [value_by_stack, value_by_where],
     "ppo.ptx_step": [ptx_by_backward, ptx_by_two_gradients],
     "ppo.bug": [train_by_optimizer, train_by_probabilities],
+    "loop.rollout": [rollout_together],
+    "loop.rewards": [rewards_together],
+    "loop.advantages": [advantages_together],
+    "loop.losses": [losses_together],
+    "loop.iteration": [iteration_together],
 }

@@ -11,7 +11,7 @@ from course.build.settings import RUN, BuildError, read_json
 from minirlhf import paper
 from minirlhf.errors import MinirlhfError
 
-PLACEHOLDER = re.compile(r"\{(paper|run|question):([^{}:]+)(?::([^{}]+))?\}")
+PLACEHOLDER = re.compile(r"\{(paper|run|question|why):([^{}:]+)(?::([^{}]+))?\}")
 _NO_PROSE = re.compile(r"```.*?```|`[^`\n]*`|\$\$.*?\$\$|\$[^$]+\$|\]\([^)]*\)|<[^>]+>", re.DOTALL)
 """Code, mathematics, link targets, tags."""
 _COUNTED = "Eqs?|Equations?|Tables?|Figs?|Figures?|Steps?|Chapters?|Exercises?|Questions?|Appendix"
@@ -41,7 +41,7 @@ def words(text: str) -> int:
 
 
 def fill(text: str, where: str) -> str:
-    """The text with every ``{paper:…}``, ``{run:…}`` and ``{question:…}`` replaced."""
+    """The text with every ``{paper:…}``, ``{run:…}``, ``{question:…}`` and ``{why:…}`` replaced."""
 
     def replace(found: re.Match) -> str:
         source, key, spec = found.groups()
@@ -74,7 +74,13 @@ def _question(key: str, _: str | None) -> str:
     return question(key).facts()
 
 
-SOURCES = {"paper": _paper, "run": _run, "question": _question}
+def _why(key: str, _: str | None) -> str:
+    from minirlhf.grading import question
+
+    return question(key).why()
+
+
+SOURCES = {"paper": _paper, "run": _run, "question": _question, "why": _why}
 
 
 @cache

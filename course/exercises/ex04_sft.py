@@ -4,7 +4,8 @@ r"""
 
 Four questions on step 1 of the paper: what is learned from a demonstration, what isn't, and where things go wrong
 without a word. Each one says all that you need. Write your answer in the empty cell, run it, then run the check under
-it; a mistake is told by its name. In the hint cell, take away the `#`.
+it; a mistake is told by its name. In the hint cell, take away the `#`; a second argument, as in `hint("…", 2)`, goes a
+step further.
 """
 
 # %% begin
@@ -54,9 +55,8 @@ check("sft.masked_loss", masked_loss)
 
 # %% loss-why [markdown] only="solution"
 r"""
-**Why.** Logits are about the next token, so they lose their last column and the tokens their first; the mask goes with
-the tokens. One mean over the batch gives every token the same weight; a mean of row means would make a token of a short
-completion count for more. The paper doesn't say whether it masks the prompt; this is the common choice.
+**Why.** {why:sft.masked_loss} A mean of row means would make a token of a short completion count for more. The paper
+doesn't say whether it masks the prompt; this is the common choice.
 """
 
 # %% positions-question [markdown]
@@ -88,9 +88,7 @@ check("sft.positions", position_ids)
 
 # %% positions-why [markdown] only="solution"
 r"""
-**Why.** The running count of real tokens is one at the first of them, so one less is its position. On the padding the
-count is still zero; the clamp keeps it from becoming negative, a position that no model has. What stands there doesn't
-matter otherwise, since nothing attends to padding.
+**Why.** {why:sft.positions} What stands on the padding doesn't matter otherwise, since nothing attends to it.
 """
 
 # %% bug-question [markdown]
@@ -104,8 +102,8 @@ cuts them. The loss looked fine.
 
 `labels` gets `tokens`, int `[B, L]`: rows of prompt, completion, end token, padding; `prompt_lengths` and `lengths`,
 int `[B]`, where `lengths` counts everything but the padding; and `pad_id`. In this class's tokenizer **the padding is
-the end token**, as in many scripts. The function returns the targets of the loss, with `-100` wherever nothing is to be
-learned.
+the end token**, as in many scripts; and a prompt may hold that token too, between the turns of a conversation. The
+function returns the targets of the loss, with `-100` wherever nothing is to be learned.
 
 Find the bug and mend the function.
 """
@@ -139,9 +137,8 @@ check("sft.bug", labels)
 
 # %% bug-why [markdown] only="solution"
 r"""
-**Why.** `targets == pad_id` also finds the one end token that closes the completion, because both have the same id. The
-model is then never shown where to stop. Masking by length mends it; giving padding an id of its own prevents it, and
-the package refuses a tokenizer that has none.
+**Why.** {why:sft.bug} Giving padding an id of its own prevents all this, and the package refuses a tokenizer that has
+none.
 """
 
 # %% untrained-question [markdown]
@@ -151,12 +148,20 @@ r"""
 {question:sft.untrained}
 
 Below, a small transformer with random weights reads random tokens out of a vocabulary of five hundred. It has been
-trained on nothing. Write down first what you expect its loss to be, in nats a token; a wrong guess costs nothing, an
-empty one does. The measurement has to come out within a quarter of a nat of theory.
+trained on nothing. Write down first what you expect its loss to be, in nats per token, and why:
+
+- **A**: random weights give random logits, so the loss may be anything.
+- **B**: every token of the vocabulary gets about the same probability.
+- **C**: it is sure of itself and nearly always wrong, so the loss is far larger than that of an even spread.
+- **D**: it copies from the text before, so the loss is smaller than that of an even spread.
+
+Your first guess counts: near the measurement it earns a point. The reason earns the others, each wrong letter before it
+costs one. The measurement has to come out within a quarter of a nat of theory.
 """
 
 # %% untrained-answer answer="sft.untrained"
 predicted = torch.log(torch.tensor(500.0)).item()
+reason = "B"
 
 # %% untrained-run
 from transformers import AutoModelForCausalLM, GPT2Config
@@ -169,16 +174,15 @@ with torch.no_grad():
 measured = F.cross_entropy(logits[:, :-1].flatten(0, 1), tokens[:, 1:].flatten())
 
 # %% untrained-check
-check("sft.untrained", measured, predicted)
+check("sft.untrained", measured, predicted, reason)
 
 # %% untrained-hint
 # hint("sft.untrained")
 
 # %% untrained-why [markdown] only="solution"
 r"""
-**Why.** A model that knows nothing spreads its probability evenly: $1/V$ for each of $V$ tokens, so $\log V$ nats. It is
-the first thing to look at in a new training loop. A first loss well above it means logits that are too large; one well
-below it, a target that leaks into the input.
+**Why.** {why:sft.untrained} It is the first thing to look at in a new training loop: well above $\log V$ means logits that
+are too large; well below it, a target that leaks into the input.
 """
 
 # %% end

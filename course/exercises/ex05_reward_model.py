@@ -3,7 +3,8 @@ r"""
 # Exercise 05 · The reward model
 
 Six questions on step 2 of the paper. Each one says all that you need. Write your answer in the empty cell, run it, then
-run the check under it; a mistake is told by its name. In the hint cell, take away the `#`.
+run the check under it; a mistake is told by its name. In the hint cell, take away the `#`; a second argument, as in
+`hint("…", 2)`, goes a step further.
 """
 
 # %% begin
@@ -54,10 +55,8 @@ check("rm.ranking_loss", ranking_loss)
 
 # %% eq1-why [markdown] only="solution"
 r"""
-**Why.** A column of scores minus a row of scores is every difference at once, `[B, K, K]`, and a comparison of ranks in
-the same shape says which of them are pairs: a tie is smaller neither way. `logsigmoid` stays finite where the logarithm
-of a sigmoid doesn't. Dividing within the prompt first makes a prompt with nine completions count as much as one with
-four; and since all its pairs come from $K$ scores, each completion passes through the model once.
+**Why.** {why:rm.ranking_loss} A tie is smaller neither way. `logsigmoid` stays finite where the logarithm of a sigmoid
+doesn't. And since all pairs of a prompt come from $K$ scores, each completion passes through the model once.
 """
 
 # %% bias-question [markdown]
@@ -86,8 +85,7 @@ check("rm.bias", reward_bias)
 
 # %% bias-why [markdown] only="solution"
 r"""
-**Why.** The mean of scores plus a constant is their mean plus that constant. Nothing about the ranking changes; but a
-reward above zero now means *better than a labeler's demonstration, on average*.
+**Why.** {why:rm.bias}
 """
 
 # %% shift-question [markdown]
@@ -97,7 +95,7 @@ r"""
 {question:rm.shift}
 
 Somebody adds the number three to all the scores of **one** prompt, and leaves the other prompts alone. What happens to
-the loss of Eq. 1 over all prompts?
+the loss of Eq. 1 over all prompts? The first letter counts fully, a second one half.
 
 - **A**: it goes up by three for that prompt.
 - **B**: that prompt's part of it is multiplied by three.
@@ -116,8 +114,7 @@ check("rm.shift", letter)
 
 # %% shift-why [markdown] only="solution"
 r"""
-**Why.** Every term of Eq. 1 is a difference of two scores of one prompt, and the constant stands on both sides of it. The
-same constant for all prompts changes nothing either, which is why the scores need a bias before their zero means anything.
+**Why.** {why:rm.shift} The same constant for all prompts changes nothing either.
 """
 
 # %% best-question [markdown]
@@ -146,8 +143,7 @@ check("rm.best_of_n", best_of_n)
 
 # %% best-why [markdown] only="solution"
 r"""
-**Why.** `dim=-1` looks along the samples of one prompt; scores of different prompts are never compared, since Eq. 1 has never
-compared them. Nothing that is the same for all samples of a prompt, such as the bias, changes the choice.
+**Why.** {why:rm.best_of_n} Nor does anything else that is the same for all samples of a prompt.
 """
 
 # %% bug-question [markdown]
@@ -186,8 +182,7 @@ check("rm.bug", read_scores)
 
 # %% bug-why [markdown] only="solution"
 r"""
-**Why.** Only the longest row of a batch ends in the last column; in every other row that column is padding, about which
-the model knows nothing. A row's last real token stands at its length minus one.
+**Why.** {why:rm.bug}
 """
 
 # %% ceiling-question [markdown]
@@ -197,12 +192,21 @@ r"""
 {question:rm.ceiling}
 
 Suppose that one completion of every pair is truly better, and that each labeler sees this correctly `right` of the
-time, independently of the others. How often do **two** labelers prefer the same one? Write down your guess, then
-measure it below. The measurement has to come out within two hundredths of theory.
+time, independently of the others. How often do **two** labelers prefer the same one? Write down your guess and why,
+then measure it below:
+
+- **A**: as often as one of them is right.
+- **B**: as often as both are right.
+- **C**: as often as both are right, or both are wrong.
+- **D**: always, less the share of mistakes of the one and that of the other.
+
+Your first guess counts: within two hundredths of theory it earns a point. The reason earns the others, each wrong
+letter before it costs one. The measurement has to come out as near.
 """
 
 # %% ceiling-answer answer="rm.ceiling"
 predicted = 0.84**2 + (1 - 0.84) ** 2
+reason = "C"
 
 # %% ceiling-run
 right = 0.84
@@ -210,17 +214,15 @@ sees = torch.rand(2, 20_000) < right  # two labelers, many pairs
 measured = (sees[0] == sees[1]).float().mean()
 
 # %% ceiling-check
-check("rm.ceiling", measured, predicted)
+check("rm.ceiling", measured, predicted, reason)
 
 # %% ceiling-hint
 # hint("rm.ceiling")
 
 # %% ceiling-why [markdown] only="solution"
 r"""
-**Why.** They agree where both are right and where both are wrong: $p^2+(1-p)^2$. Read backwards, this says something
-about the paper: its training labelers agreed {paper:agreement.training} of the time, so under these assumptions a single
-one was right far more often than that. A reward model that predicts a labeler's choices as well as another labeler
-would is no mediocre one.
+**Why.** {why:rm.ceiling} The paper's training labelers agreed {paper:agreement.training} of the time. A reward model that
+predicts a labeler's choices as well as another labeler would is no mediocre one.
 """
 
 # %% end

@@ -4,7 +4,11 @@ r"""
 
 Ten questions on step 3 of the paper, in the order in which a response passes through them: KL, reward, advantage, loss,
 step. Each one says all that you need. Write your answer in the empty cell, run it, then run the check under it; a
-mistake is told by its name. In the hint cell, take away the `#`.
+mistake is told by its name. In the hint cell, take away the `#`; a second argument, as in `hint("…", 2)`, goes a step
+further.
+
+An answer may call helpers of `minirlhf.objectives`. A function that a question asks for can be called once that question
+is answered.
 
 In all of them `mask`, bool `[B, T]`, is true on the tokens of a response and false on the padding after it, and the
 policy's log-probabilities are those of the tokens that were sampled.
@@ -41,9 +45,7 @@ check("ppo.k1", k1)
 
 # %% k1-why [markdown] only="solution"
 r"""
-**Why.** The KL is the mean of $\log\pi-\log\pi^{\rm ref}$ under the policy. The tokens were sampled from the policy, so that mean
-is an average over them as they are: no further weight, no absolute value. A token that the reference likes better gives a
-negative term, and the mean needs it.
+**Why.** {why:ppo.k1} They come from tokens that the reference likes better.
 """
 
 # %% k3-question [markdown]
@@ -76,8 +78,7 @@ check("ppo.k3", k3)
 
 # %% k3-why [markdown] only="solution"
 r"""
-**Why.** Under samples of the policy the mean of $\rho$ is one, so $\rho-1$ adds nothing to the mean of $-\log\rho$, which
-is k1; and $\rho-1\ge\log\rho$ always, so no value is negative.
+**Why.** {why:ppo.k3} In symbols: $\rho-1\ge\log\rho$, and $-\log\rho$ is k1.
 """
 
 # %% reward-question [markdown]
@@ -112,9 +113,8 @@ check("ppo.shaped_rewards", shaped_rewards)
 
 # %% reward-why [markdown] only="solution"
 r"""
-**Why.** The sum over a response is the bracket of Eq. 2, since the log of a product is a sum of logs; spread over the tokens, each
-pays for its own step. The score goes to the last token *of the mask*, the one at its length minus one, and `+=` keeps the
-price that this token pays, too.
+**Why.** {why:ppo.shaped_rewards} The sum is right since the log of a product is a sum of logs. The last token of the mask
+stands at its length minus one.
 """
 
 # %% gae-question [markdown]
@@ -158,9 +158,7 @@ check("ppo.gae", gae)
 
 # %% gae-why [markdown] only="solution"
 r"""
-**Why.** From the back, each advantage is its own surprise plus $\lambda$ times the one after it. Setting the values of
-the padding to zero does two things at once: the last token looks at a value of zero, and the returns are zero where
-there is no response.
+**Why.** {why:ppo.gae}
 """
 
 # %% whiten-question [markdown]
@@ -192,8 +190,7 @@ check("ppo.whiten", whiten)
 
 # %% whiten-why [markdown] only="solution"
 r"""
-**Why.** Selecting with the mask first means that padding enters neither the mean nor the variance. Over the whole batch, not row by
-row: that a reply did better than the others is what is to be learned, and a row's own mean would take it away.
+**Why.** {why:ppo.whiten} A row's own mean would take that away.
 """
 
 # %% policy-question [markdown]
@@ -228,9 +225,8 @@ check("ppo.policy_loss", policy_loss)
 
 # %% policy-why [markdown] only="solution"
 r"""
-**Why.** The minimum is a pessimist. Where a step in the direction that pays has gone beyond the clip, the clipped term is the smaller
-and is flat, so there is no gradient; where a token has moved the wrong way, the unclipped one is the smaller and pulls it back.
-With the two swapped, or the clipped one alone, a token that got worse would be left where it is.
+**Why.** {why:ppo.policy_loss} With the two swapped, or the clipped one alone, a token that got worse would be left where it
+is.
 """
 
 # %% value-question [markdown]
@@ -265,9 +261,7 @@ check("ppo.value_loss", value_loss)
 
 # %% value-why [markdown] only="solution"
 r"""
-**Why.** The larger error is the pessimist's choice again: a value that has jumped towards the return gets no credit for what
-lies beyond the clip, and one that has jumped away from it pays in full. The paper doesn't say whether it does so; the code of its
-ancestors does, half included.
+**Why.** {why:ppo.value_loss} The paper doesn't say whether it does so; the code of its ancestors does, half included.
 """
 
 # %% ptx-question [markdown]
@@ -303,9 +297,7 @@ check("ppo.ptx_step", ptx_step)
 
 # %% ptx-why [markdown] only="solution"
 r"""
-**Why.** One loss with both terms has as its gradient the sum of both gradients, taken at the same weights. Two steps, one after the
-other, would take the second gradient somewhere else. The mean per token keeps $\gamma$ independent of how much pretraining
-text a batch happens to hold; and the minus sign turns a log-probability, which is to grow, into a loss.
+**Why.** {why:ppo.ptx_step} The minus sign turns a log-probability, which is to grow, into a loss.
 """
 
 # %% bug-question [markdown]
@@ -361,9 +353,8 @@ check("ppo.bug", train)
 
 # %% bug-why [markdown] only="solution"
 r"""
-**Why.** The old log-probabilities are those of the policy that *sampled*. Taken anew in each step they equal the new
-ones, the ratio is always one, and the clip has nothing to act on. In the package they are stored with the rollout, and
-the first minibatch is checked to have a ratio of one; later ones mustn't.
+**Why.** {why:ppo.bug} In the package they are stored with the rollout, and the first minibatch is checked to have a ratio
+of one; later ones mustn't.
 """
 
 # %% kl-question [markdown]
@@ -374,12 +365,21 @@ r"""
 
 Best of n moves away from the policy without any training: it samples from another distribution, in which well-scored
 completions are more frequent. Below, a policy with two thousand completions, their scores all different; the best of
-eight draws is kept, and the distribution of what is kept is worked out exactly. What is its KL from the policy, in nats?
-The measurement has to come out within a tenth of theory.
+eight draws is kept, and the distribution of what is kept is worked out exactly. What is its KL from the policy, in nats,
+and why?
+
+- **A**: $\log n$: each completion that is kept has become $n$ times as likely.
+- **B**: less than $\log n$: only the very best have become $n$ times as likely, most of what is kept less so.
+- **C**: about $n$ times that of a single draw: it grows in proportion to the number of draws.
+- **D**: it depends on how far apart the scores are: with nearly equal scores the choice hardly matters.
+
+Your first guess counts: within a quarter of a nat it earns a point. The reason earns the others, each wrong letter before
+it costs one. The measurement has to come out within a tenth of theory.
 """
 
 # %% kl-answer answer="ppo.best_of_n_kl"
 predicted = torch.log(torch.tensor(8.0)).item() - 7 / 8
+reason = "B"
 
 # %% kl-run
 n = 8
@@ -390,16 +390,15 @@ best = at_most**n - below**n  # all draws at most this, not all below
 measured = torch.special.xlogy(best, best / policy).sum()
 
 # %% kl-check
-check("ppo.best_of_n_kl", measured, predicted)
+check("ppo.best_of_n_kl", measured, predicted, reason)
 
 # %% kl-hint
 # hint("ppo.best_of_n_kl")
 
 # %% kl-why [markdown] only="solution"
 r"""
-**Why.** Let $u$ be the share of the policy that scores at most as well as a completion. A draw has $u$ spread evenly; the
-best of $n$ has the density $n\,u^{n-1}$. The KL is the mean of its logarithm under best of $n$: $\log n-\frac{n-1}{n}$. It grows
-with the logarithm of $n$ only, which is why best of n is so hard to fool, and so expensive.
+**Why.** {why:ppo.best_of_n_kl} Here $u$ is the share of the policy that scores at most as well as a completion; the mean
+of $\log(n\,u^{n-1})$ under best of $n$ is $\log n-\frac{n-1}{n}$.
 """
 
 # %% end

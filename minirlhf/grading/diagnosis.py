@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, allclose
 
+from minirlhf.grading.side_by_side import Compared, differing, pulled
 from minirlhf.grading.time_limit import LIMIT, OutOfTimeError, within
 from minirlhf.grading.trial import (
     Asked,
@@ -27,55 +28,78 @@ from minirlhf.randomness import generator
 RELATIVE, ABSOLUTE = 1e-4, 1e-5
 
 
-def diagnose(
-    question: Asked, answer: Any, seconds: float | None = LIMIT
-) -> tuple[str, dict[str, object]]:
-    """The name of the mistake, or an empty one; and what its message has to tell.
+class Shown(NamedTuple):
+    """A case on which a nameless answer differs, for `side_by_side`."""
 
-    The answer has so many ``seconds`` in all; None: no limit.
+    case: Inputs
+    compared: Compared
+    results: tuple[Tensor, Tensor]
+    place: int
+    """Of the result among several."""
+
+
+class Finding(NamedTuple):
+    """What is wrong: the mistake's name, what its message has to tell, and what is shown of it."""
+
+    name: str = ""
+    fields: Mapping[str, object] = {}
+    shown: Shown | None = None
+
+
+def diagnose(
+    question: Asked, answer: Any, seconds: float | None = LIMIT, closed: Mapping[str, str] = {}
+) -> Finding:
+    """What is wrong with an answer; without a name, nothing is.
+
+    The answer has so many ``seconds`` in all; None: no limit. ``closed`` are functions of the
+    package that it may not call yet, each with the question that opens it.
     """
     if not callable(answer):
-        return "not-a-function", {"got": type(answer).__name__}
+        return Finding("not-a-function", {"got": type(answer).__name__})
     with as_shipped(), torch_as_it_starts():
-        return _diagnose(question, answer, seconds)
+        return _diagnose(question, answer, seconds, closed)
 
 
 def _diagnose(
-    question: Asked, answer: Callable, seconds: float | None
-) -> tuple[str, dict[str, object]]:
+    question: Asked, answer: Callable, seconds: float | None, closed: Mapping[str, str]
+) -> Finding:
     cases = [question.inputs(generator(n, question.key)) for n in range(question.cases)]
     try:
-        tried, borrowed = within(seconds, lambda: _try(question, answer, cases))
+        tried, borrowed = within(seconds, lambda: _try(question, answer, cases, closed))
     except RefusedError as refused:
-        return refused.name, refused.fields
+        return Finding(refused.name, refused.fields)
     except OutOfTimeError as error:
         name = "endless-still" if error.still_running else "endless"
-        return name, {"seconds": f"{error.seconds:g}", "question": question.key}
+        return Finding(name, {"seconds": f"{error.seconds:g}", "question": question.key})
     if borrowed:
-        return "borrowed", {"name": borrowed[0]}
+        opens = closed.get(borrowed[0].removeprefix("minirlhf."))
+        fields = {"name": borrowed[0], "question": opens}
+        return Finding("closed" if opens else "borrowed", fields)
     right = [run(question, question.reference, case) for case in cases]
     for trial, wanted in zip(tried, right, strict=True):
         if trial.modified:
-            return "modified", {"name": trial.modified}
+            return Finding("modified", {"name": trial.modified})
         if len(trial.results) != len(wanted.results):
-            return "count", {"wanted": len(wanted.results), "got": len(trial.results)}
+            return Finding("count", {"wanted": len(wanted.results), "got": len(trial.results)})
     values_right = all(same(*pair) for pair in zip(tried, right, strict=True))
     if values_right and all(same_gradients(*pair) for pair in zip(tried, right, strict=True)):
         return dtype_mistake(tried, right)
     if name := known(question, cases, tried, by_value=not values_right):
-        return name, {}
+        return Finding(name)
     if values_right:
         return gradient_mistake(tried)
-    return value_mistake(cases, tried, right)
+    return value_mistake(question, cases, tried, right)
 
 
-def _try(question: Asked, answer: Callable, cases: list[Inputs]) -> tuple[list[Trial], list[str]]:
+def _try(
+    question: Asked, answer: Callable, cases: list[Inputs], closed: Collection[str]
+) -> tuple[list[Trial], list[str]]:
     """The answer's trials, and what it calls that it may not stand on.
 
     That is looked at in a second run: to watch changes what a deep recursion does.
     """
     tried = [run(question, answer, case) for case in cases]
-    with watched(question, cases) as borrowed, suppress(RefusedError):
+    with watched(question, cases, closed) as borrowed, suppress(RefusedError):
         for case in cases:
             run(question, answer, case)
     return tried, borrowed
@@ -105,14 +129,21 @@ def same_gradients(one: Trial, other: Trial) -> bool:
 
 def known(question: Asked, cases: list[Inputs], tried: list[Trial], *, by_value: bool) -> str:
     """The first known-wrong answer that this one agrees with on every case."""
-    for name, function in {"zero": zero(question), **question.wrong}.items():
-        wrong = [run(question, function, case) for case in cases]
-        pairs = list(zip(tried, wrong, strict=True))
-        if not all(same(*pair) for pair in pairs):
-            continue
-        if by_value or all(same_gradients(*pair) for pair in pairs):
+    for name, function in known_wrong(question):
+        wrong = (run(question, function, case) for case in cases)
+        pairs = zip(tried, wrong, strict=True)
+        if all(same(*pair) and (by_value or same_gradients(*pair)) for pair in pairs):
             return name
     return ""
+
+
+def known_wrong(question: Asked) -> Iterator[tuple[str, Callable]]:
+    """Each wrong answer that a question knows; several may have one name."""
+    if not question.outcome:
+        yield "zero", zero(question)
+    for name, written in question.wrong.items():
+        for function in written if isinstance(written, tuple) else (written,):
+            yield name, function
 
 
 def zero(question: Asked) -> Callable:
@@ -125,43 +156,53 @@ def zero(question: Asked) -> Callable:
     return zeros
 
 
-def dtype_mistake(tried: list[Trial], right: list[Trial]) -> tuple[str, Mapping[str, object]]:
+def dtype_mistake(tried: list[Trial], right: list[Trial]) -> Finding:
     for trial, wanted in zip(tried, right, strict=True):
         for result, model in zip(trial.results, wanted.results, strict=True):
             whole = not model.is_floating_point() and model.dtype != torch.bool
             fits = result.dtype == model.dtype or (whole and result.dtype == torch.int32)
             if not fits:
-                return "dtype", {"wanted": _name(model.dtype), "got": _name(result.dtype)}
-    return "", {}
+                return Finding("dtype", {"wanted": _name(model.dtype), "got": _name(result.dtype)})
+    return Finding()
 
 
-def gradient_mistake(tried: list[Trial]) -> tuple[str, dict[str, object]]:
+def gradient_mistake(tried: list[Trial]) -> Finding:
     lost = any(gradient is None for trial in tried for gradient in trial.gradients)
-    return ("no-gradient" if lost else "gradient"), {}
+    return Finding("no-gradient" if lost else "gradient")
 
 
 def value_mistake(
-    cases: list[Inputs], tried: list[Trial], right: list[Trial]
-) -> tuple[str, dict[str, object]]:
+    question: Asked, cases: list[Inputs], tried: list[Trial], right: list[Trial]
+) -> Finding:
     """The mistake has no name of its own: say what differs, on the smallest case that shows it."""
     off = [triple for triple in zip(cases, tried, right, strict=True) if not same(*triple[1:])]
     for _, trial, wanted in off:
         for result, model in zip(trial.results, wanted.results, strict=True):
             if result.shape != model.shape:
-                return "shape", {"wanted": list(model.shape), "got": list(result.shape)}
+                fields = {"wanted": list(model.shape), "got": list(result.shape)}
+                return Finding("shape", fields)
     bad = [t for t in off if any(not r.isfinite().all() for r in t[1].results)]
-    case, trial, wanted = min(bad or off, key=lambda triple: _size(triple[0]))
-    place = next(
-        n
-        for n, (a, b) in enumerate(zip(trial.results, wanted.results, strict=True))
-        if not close(a, b)
+    case, trial, wanted = min(
+        bad or off, key=lambda triple: (same_gradients(*triple[1:]), _size(triple[0]))
     )
-    fields = {
-        "case": ", ".join(f"{name} = {brief(v)}" for name, v in case.items() if not callable(v)),
-        "got": brief(trial.results[place]),
-        "wanted": brief(wanted.results[place]),
-    }
-    return ("nan" if bad else "value"), fields
+    pairs = list(zip(trial.results, wanted.results, strict=True))
+    place, results = next((n, pair) for n, pair in enumerate(pairs) if not close(*pair))
+    shown = Shown(case, _compared(question, trial, wanted, results), results, place)
+    return Finding("nan" if bad else "value", shown=shown)
+
+
+def _compared(
+    question: Asked, trial: Trial, wanted: Trial, results: tuple[Tensor, Tensor]
+) -> Compared:
+    """The results, or, where they are single numbers, the gradients by what they are made of."""
+    if results[0].ndim == 0:
+        triples = zip(question.differentiable, trial.gradients, wanted.gradients, strict=True)
+        for name, yours, right in triples:
+            if yours is not None and right is not None and not close(yours, right):
+                yours, right = pulled(yours), pulled(right)
+                differ = differing(yours, right, RELATIVE, ABSOLUTE)
+                return Compared(yours, right, differ, by=name)
+    return Compared(*results, differing(*results, RELATIVE, ABSOLUTE))
 
 
 def _size(case: Inputs) -> int:
@@ -170,12 +211,3 @@ def _size(case: Inputs) -> int:
 
 def _name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
-
-
-def brief(value: Any) -> str:
-    """A small tensor or a number, in a few digits."""
-    if isinstance(value, Tensor):
-        value = value.tolist()
-    if isinstance(value, list):
-        return "[" + ", ".join(map(brief, value)) + "]"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,25 +1,23 @@
 """What a question is, and what is said of an answer.
 
-`FunctionQuestion` asks for a function and compares it with a reference on random inputs;
-`ChoiceQuestion` for a letter; `MeasuredQuestion` for a guess and then a measurement. Each knows
-wrong answers by name, with a message of their own in ``messages.toml``.
+`FunctionQuestion` asks for a function and compares it with a reference on random inputs; those that
+ask for a letter are in `choices`. Each knows wrong answers by name, with a message of their own in
+``messages.toml``.
 """
 
 from __future__ import annotations
 
 import html
-import math
-import numbers
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from minirlhf.grading.diagnosis import diagnose
+from minirlhf.grading.diagnosis import Shown, diagnose
+from minirlhf.grading.side_by_side import side_by_side
 from minirlhf.grading.time_limit import LIMIT
 from minirlhf.grading.trial import Inputs
 from minirlhf.lesson.languages import Texts
@@ -38,6 +36,10 @@ class Verdict:
     out_of: int
     mistake: str
     message: str
+    table: str = ""
+    """Lines of fixed width, where a mistake is shown."""
+    tried: str = ""
+    """What is kept of an answer whose later tries are worth less."""
 
     @property
     def right(self) -> bool:
@@ -46,17 +48,38 @@ class Verdict:
     def __repr__(self) -> str:
         sign = _MARK[self.right][2]
         head = say("board.points", points=self.points, out_of=self.out_of)
-        return f"{sign} {self.key}: {head} {self.message}".rstrip()
+        return f"{sign} {self.key}: {head} {self.message}\n{self.table}".rstrip()
 
     def _repr_html_(self) -> str:
         color, ground, sign = _MARK[self.right]
         head = say("board.points", points=self.points, out_of=self.out_of)
         body = html.escape(self.message).replace("\n", "<br>")
+        table = (
+            f'<pre style="color:{color};background:{ground};margin:.4em 0 0;line-height:1.3;'
+            f'overflow-x:auto">{html.escape(self.table)}</pre>'
+            if self.table
+            else ""
+        )
         return (
             f'<div style="color:{color};background:{ground};border-left:4px solid {color};'
             f'padding:.5em .8em;max-width:46em;line-height:1.45">'
-            f"<b>{sign} {html.escape(self.key)}: {head}</b> {body}</div>"
+            f"<b>{sign} {html.escape(self.key)}: {head}</b> {body}{table}</div>"
         )
+
+
+@dataclass(frozen=True)
+class Submission:
+    """An answer, and what `check` knows beside it."""
+
+    answer: Any
+    predicted: Any = None
+    reason: Any = None
+    seconds: float | None = LIMIT
+    """A function has so many; None: no limit."""
+    tried: tuple[str, ...] = ()
+    """Earlier tries, where these are kept."""
+    closed: Mapping[str, str] = field(default_factory=dict)
+    """What of the package may not be called yet, each with the question that opens it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,22 +104,31 @@ class Question(ABC):
         """The names of the wrong answers it knows."""
 
     @abstractmethod
-    def judge(self, answer: Any, predicted: float | None, seconds: float | None) -> tuple[str, str]:
-        """The mistake's name and message; no name if the answer is right."""
+    def judge(self, given: Submission) -> Verdict:
+        """The verdict on an answer that isn't empty."""
 
-    def verdict(
-        self, answer: Any, predicted: float | None = None, seconds: float | None = LIMIT
-    ) -> Verdict:
+    def verdict(self, answer: Any, predicted: Any = None, **known: Any) -> Verdict:
         """Points, or the named mistake. Whatever the answer is, this doesn't raise.
 
-        A function has so many ``seconds``; None: no limit.
+        ``known`` is what else a `Submission` holds.
         """
         if answer is None or answer is ...:
-            mistake, message = "unwritten", say("common.unwritten")
-        else:
-            mistake, message = self.judge(answer, predicted, seconds)
-        points = 0 if mistake else self.points
-        return Verdict(self.key, points, self.points, mistake, message)
+            return self.refused("unwritten", say("common.unwritten"))
+        return self.judge(Submission(answer, predicted, **known))
+
+    def refused(self, mistake: str, message: str, **more: str) -> Verdict:
+        """No points."""
+        return Verdict(self.key, 0, self.points, mistake, message, **more)
+
+    def passed(self, message: str, points: int | None = None, tried: str = "") -> Verdict:
+        """All points, or so many; the reason is told."""
+        points = self.points if points is None else points
+        message = f"{message}\n{self.why()}"
+        return Verdict(self.key, points, self.points, "", message, tried=tried)
+
+    def told_by(self, mistake: str) -> str:
+        """The key of the message of a mistake that it knows."""
+        return f"{self.key}.{mistake}"
 
     def facts(self) -> str:
         """Objective, difficulty, minutes, points and source, in a line of Markdown."""
@@ -110,8 +142,16 @@ class Question(ABC):
             source=self.source,
         )
 
-    def hint(self) -> str:
-        return say(f"{self.key}.hint")
+    def why(self) -> str:
+        """Why the right answer is right, in two lines."""
+        return say(f"{self.key}.why")
+
+    def hint(self, rung: int = 1) -> str:
+        """Where to look; from the second rung on, what to do."""
+        if rung > 1:
+            return say(f"{self.key}.recipe")
+        more = say("common.more", question=self.key)
+        return say(f"{self.key}.hint") + "\n" + more
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,80 +161,40 @@ class FunctionQuestion(Question):
     reference: Callable[..., Any]
     inputs: Callable[[torch.Generator], Inputs]
     """The arguments by name, in order, of one random case."""
-    wrong: Mapping[str, Callable[..., Any]]
-    """Wrong answers by name; ``zero`` is known to every question."""
+    wrong: Mapping[str, Callable[..., Any] | tuple[Callable[..., Any], ...]]
+    """Wrong answers by name, one or several ways of writing each; ``zero`` is known to all."""
     differentiable: tuple[str, ...] = ()
     """Arguments by which the answer is differentiated too."""
     cases: int = 6
+    closed: tuple[str, ...] = ()
+    """Functions of the package, beside ``symbol``, that would be the answer."""
+    open: bool = False
+    """Whether it may call what other questions ask for, even before these are answered."""
+    outcome: Callable[[Any, Inputs], Any] | None = None
+    """The tensors to compare, made of what an answer returns and of its arguments after the call;
+    none: what it returns."""
+    results: tuple[str, ...] = ()
+    """What the results are called, where there are several."""
+    terms: Callable[..., torch.Tensor] | None = None
+    """What the right answer takes the mean of, ``[B, T]``, to be shown beside a wrong one."""
 
     @property
     def mistakes(self) -> tuple[str, ...]:
-        return ("zero", *self.wrong)
+        return (*(() if self.outcome else ("zero",)), *self.wrong)
 
-    def judge(self, answer: Any, predicted: float | None, seconds: float | None) -> tuple[str, str]:
-        name, fields = diagnose(self, answer, seconds)
-        if not name:
-            return "", say("common.right")
-        own = f"{self.key}.{name}"
-        return name, say(own if own in say else f"common.{name}", **fields)
+    def judge(self, given: Submission) -> Verdict:
+        found = diagnose(self, given.answer, given.seconds, given.closed)
+        if not found.name:
+            return self.passed(say("common.right"))
+        own = f"{self.key}.{found.name}"
+        message = say(own if own in say else f"common.{found.name}", **found.fields)
+        return self.refused(found.name, message, table=self._table(found.shown))
 
-
-@dataclass(frozen=True, kw_only=True)
-class ChoiceQuestion(Question):
-    """One of several letters."""
-
-    right: str
-    letters: str
-
-    @property
-    def mistakes(self) -> tuple[str, ...]:
-        return tuple(letter for letter in self.letters if letter != self.right)
-
-    def judge(self, answer: Any, predicted: float | None, seconds: float | None) -> tuple[str, str]:
-        letter = answer.strip().upper() if isinstance(answer, str) else ""
-        if letter not in tuple(self.letters):
-            return "no-letter", say("common.no-letter", letters=", ".join(self.letters))
-        if letter == self.right:
-            return "", say(f"{self.key}.right")
-        return letter, say(f"{self.key}.{letter}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class MeasuredQuestion(Question):
-    """A guess, then a measurement: the measurement is checked, the guess only has to be there."""
-
-    expected: Callable[[], float]
-    """What the measurement comes to, by theory or by our own runs."""
-    tolerance: float
-    """How far a run of the student's may be off, as stated in the exercise."""
-    wrong: Mapping[str, float]
-    """Values that come of known mistakes."""
-
-    @property
-    def mistakes(self) -> tuple[str, ...]:
-        return ("zero", *self.wrong)
-
-    def judge(self, answer: Any, predicted: float | None, seconds: float | None) -> tuple[str, str]:
-        measured, guess = _number(answer), _number(predicted)
-        if measured is None:
-            return "no-number", say("common.no-number")
-        if guess is None:
-            return "no-guess", say("common.no-guess")
-        expected = self.expected()
-        if abs(measured - expected) <= self.tolerance:
-            off = abs(measured - guess)
-            return "", say("common.measured", measured=measured, guess=guess, off=off)
-        for name, value in {"zero": 0.0, **self.wrong}.items():
-            if abs(measured - value) <= self.tolerance:
-                own = f"{self.key}.{name}"
-                return name, say(own if own in say else f"common.measured-{name}")
-        return "off", say("common.off", measured=measured, tolerance=self.tolerance)
-
-
-def _number(value: Any) -> float | None:
-    if isinstance(value, torch.Tensor) and value.numel() == 1:
-        value = value.item()
-    if isinstance(value, numbers.Real) and not isinstance(value, bool):
-        with suppress(OverflowError):  # an integer may be longer
-            return float(value) if math.isfinite(value) else None
-    return None
+    def _table(self, shown: Shown | None) -> str:
+        if shown is None:
+            return ""
+        terms = self.terms(**shown.case) if self.terms else None
+        table = side_by_side(shown.case, shown.compared, shown.results, say, terms)
+        if not self.results:
+            return table
+        return say("table.place", name=self.results[shown.place]) + "\n" + table

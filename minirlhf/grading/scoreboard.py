@@ -9,6 +9,7 @@ import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from minirlhf import lesson
 from minirlhf.data.files import written_whole
@@ -25,19 +26,23 @@ def record(verdict: Verdict) -> None:
     """Note an attempt; the best one counts. What can't be written is said by `progress`."""
     with suppress(OSError):
         kept = load()
-        entry = kept.get(verdict.key, {"points": 0, "attempts": 0})
+        entry = kept.get(verdict.key, {"points": 0, "attempts": 0, "tried": []})
         points = max(entry["points"], verdict.points)
-        kept[verdict.key] = {"points": points, "attempts": entry["attempts"] + 1}
+        tried = list(
+            dict.fromkeys([*entry["tried"], verdict.tried] if verdict.tried else entry["tried"])
+        )
+        kept[verdict.key] = {"points": points, "attempts": entry["attempts"] + 1, "tried": tried}
         with written_whole(place(), shared=True) as partial:
             partial.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
 
 
-def load() -> dict[str, dict[str, int]]:
-    """Points and attempts by question. A file that isn't ours any more is put aside."""
+def load() -> dict[str, dict[str, Any]]:
+    """Points, attempts and what was tried, by question. A file that isn't ours is put aside."""
     path = place()
     try:
         kept = json.loads(path.read_text("utf-8"))
         return {key: {n: int(entry[n]) for n in ("points", "attempts")}
+                | {"tried": list(map(str, entry.get("tried", [])))}
                 for key, entry in kept.items()}  # fmt: skip
     except FileNotFoundError:
         return {}
@@ -50,7 +55,7 @@ def load() -> dict[str, dict[str, int]]:
 class Board:
     """Points and attempts of every question, and where they are kept."""
 
-    kept: dict[str, dict[str, int]]
+    kept: dict[str, dict[str, Any]]
     path: Path
     lost: bool
     """Whether the place is gone when the session ends."""

@@ -6,9 +6,11 @@ or the reference.
 
 from __future__ import annotations
 
+import copy
+import inspect
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,14 +23,20 @@ from torch import Tensor
 from minirlhf import objectives
 from minirlhf.data import batching
 from minirlhf.grading.time_limit import StoppedError
+from minirlhf.plain import ppo as plain_ppo
 
 Inputs = dict[str, Any]
 """The arguments of one case: tensors, numbers, functions."""
 Result = tuple[Tensor, ...]
+PACKAGE = str(Path(__file__).parents[1])
 BANK = str(Path(__file__).parent / "bank")
 SHIPPED = {
-    module: {name: f for name, f in vars(module).items() if isinstance(f, FunctionType)}
-    for module in (objectives, batching)
+    module: {
+        name: function
+        for name, function in vars(module).items()
+        if isinstance(function, FunctionType) and function.__module__ == module.__name__
+    }
+    for module in (objectives, batching, plain_ppo)
 }
 """The package's functions as they are imported: a reader may put others in their place."""
 
@@ -40,9 +48,11 @@ class Asked(Protocol):
     symbol: str
     reference: Callable[..., Any]
     inputs: Callable[[torch.Generator], Inputs]
-    wrong: Mapping[str, Callable[..., Any]]
+    wrong: Mapping[str, Callable[..., Any] | tuple[Callable[..., Any], ...]]
     differentiable: tuple[str, ...]
     cases: int
+    closed: tuple[str, ...]
+    outcome: Callable[[Any, Inputs], Any] | None
 
 
 @dataclass(frozen=True)
@@ -67,14 +77,20 @@ def run(question: Asked, function: Callable, case: Inputs) -> Trial:
     """Call a function on copies of a case. Raises `RefusedError` for what isn't a result."""
     _set_torch(*AT_START)
     leaves, given = {}, {}
+    others = {name: value for name, value in case.items() if not isinstance(value, Tensor)}
+    others = copy.deepcopy(others)  # in one go: an optimizer keeps the copies of its models
     for name, value in case.items():
+        value = others.get(name, value)
         if isinstance(value, Tensor):
             leaf = value.detach().clone().requires_grad_(name in question.differentiable)
             leaves[name] = leaf
             value = leaf.clone()  # no leaf, so that even an edit in place is allowed
         given[name] = value
+    returned = False
     try:
-        results = as_results(function(*given.values()))
+        results = function(*given.values())
+        returned = True
+        results = as_results(_outcome(question, results, given))
         modified = next((name for name in leaves if not _alike(given[name], case[name])), "")
         gradients = gradients_of(results, [leaves[name] for name in question.differentiable])
     except (RefusedError, StoppedError):
@@ -82,8 +98,19 @@ def run(question: Asked, function: Callable, case: Inputs) -> Trial:
     except RecursionError as error:
         raise RefusedError("recursion", error=told(error)) from None
     except (Exception, SystemExit) as error:
-        raise RefusedError("exception", error=told(error)) from None
+        twice = not returned and "backward through the graph a second time" in str(error)
+        raise RefusedError("graph-twice" if twice else "exception", error=told(error)) from None
     return Trial(tuple(result.detach() for result in results), gradients, modified)
+
+
+def _outcome(question: Asked, returned: Any, given: Inputs) -> Any:
+    """What is compared. Raises `RefusedError` where nothing can be made of what was returned."""
+    if not question.outcome:
+        return returned
+    try:
+        return question.outcome(returned, given)
+    except (TypeError, AttributeError, ValueError, RuntimeError):
+        raise RefusedError("returned", got=type(returned).__name__) from None
 
 
 def _alike(one: Tensor, other: Tensor) -> bool:
@@ -98,7 +125,9 @@ def as_results(returned: Any) -> Result:
     for result in results:
         if not isinstance(result, Tensor):
             number = isinstance(result, (int, float)) and not isinstance(result, bool)
-            raise RefusedError("number" if number else "type", got=type(result).__name__)
+            alone = result is returned
+            got = type(result if alone else returned).__name__
+            raise RefusedError("number" if number and alone else "type", got=got)
         if result.device.type != "cpu" or result.layout != torch.strided or result.is_complex():
             got = f"a {result.dtype} tensor, {result.layout}, on {result.device}"
             raise RefusedError("type", got=got.replace("torch.", ""))
@@ -164,14 +193,19 @@ def told(error: BaseException) -> str:
 
 
 @contextmanager
-def watched(question: Asked, cases: list[Inputs]) -> Iterator[list[str]]:
+def watched(
+    question: Asked, cases: list[Inputs], closed: Collection[str] = ()
+) -> Iterator[list[str]]:
     """Note every call of a function that an answer may not stand on: the package's, or ours.
 
-    Of the bank's own code an answer may call the functions that it is given.
+    What the question asks for is noted wherever it is called from; what is merely ``closed``, until
+    its own question is answered, only where the answer calls it by itself. Of the bank's own code
+    an answer may call the functions that it is given.
     """
-    name = question.symbol.rpartition(".")[2]
-    symbols = [_code(functions.get(name)) for functions in SHIPPED.values()]
-    given = {_code(value) for case in cases for value in case.values()}
+    symbols = {_shipped(name): name for name in (question.symbol, *question.closed)}
+    later = {_shipped(name): name for name in closed}
+    symbols.pop(None, None), later.pop(None, None)
+    given = {_code(value) for case in cases for value in case.values()} | {_code(question.outcome)}
     found: list[str] = []
 
     def note(frame, event, _argument):
@@ -179,7 +213,9 @@ def watched(question: Asked, cases: list[Inputs]) -> Iterator[list[str]]:
             return
         code, caller = frame.f_code, frame.f_back.f_code.co_filename if frame.f_back else ""
         if code in symbols:
-            found.append(f"minirlhf.{question.symbol}")
+            found.append(f"minirlhf.{symbols[code]}")
+        elif code in later and not caller.startswith(PACKAGE):
+            found.append(f"minirlhf.{later[code]}")
         elif code.co_filename.startswith(BANK) and not (code in given or caller.startswith(BANK)):
             found.append("minirlhf.grading")
 
@@ -189,6 +225,15 @@ def watched(question: Asked, cases: list[Inputs]) -> Iterator[list[str]]:
         yield found
     finally:
         sys.setprofile(before)
+
+
+def _shipped(name: str) -> CodeType | None:
+    """The code of a function of the package, by a name such as ``objectives.gae``."""
+    module, _, function = name.rpartition(".")
+    for shipped, functions in SHIPPED.items():
+        if shipped.__name__ == f"minirlhf.{module}":
+            return _code(inspect.unwrap(functions[function])) if function in functions else None
+    return None
 
 
 def _code(function: Any) -> CodeType | None:

@@ -1,4 +1,4 @@
-"""The questions, in the order of the course: a module for each exercise, two for ex06.
+"""The questions, in the order of the course: some modules for each exercise.
 
 Each has a reference, a maker of random inputs, and the wrong answers that it knows by name.
 """
@@ -8,10 +8,30 @@ from __future__ import annotations
 import difflib
 
 from minirlhf.errors import MinirlhfError
-from minirlhf.grading.bank import ex04, ex05, ex06_rewards, ex06_updates
+from minirlhf.grading.bank import (
+    ex04,
+    ex05,
+    ex06_advantages,
+    ex06_losses,
+    ex06_rewards,
+    ex06_updates,
+    ex07_loop,
+    ex07_runs,
+    ex07_steps,
+)
 from minirlhf.grading.question_kinds import Question
 
-_MODULES = (ex04, ex05, ex06_rewards, ex06_updates)
+_MODULES = (
+    ex04,
+    ex05,
+    ex06_rewards,
+    ex06_advantages,
+    ex06_losses,
+    ex06_updates,
+    ex07_loop,
+    ex07_steps,
+    ex07_runs,
+)
 _BANK = {question.key: question for module in _MODULES for question in module.QUESTIONS}
 
 

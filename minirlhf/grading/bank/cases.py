@@ -40,3 +40,9 @@ def logprobs(g: Generator, mask: Tensor) -> Tensor:
 def near(g: Generator, old: Tensor, scale: float) -> Tensor:
     """Log-probabilities not far from ``old``, and never above 0."""
     return (old + normal(g, *old.shape, scale=scale)).clamp(max=-0.01)
+
+
+def at(column: Tensor | int, like: Tensor) -> Tensor:
+    """1 in one column of each row, 0 elsewhere."""
+    column = torch.as_tensor(column).expand(len(like))
+    return (torch.arange(like.shape[1]) == column[:, None]).float()

@@ -11,7 +11,8 @@ from torch import Generator, Tensor
 from minirlhf import objectives
 from minirlhf.data import batching
 from minirlhf.grading.bank import cases
-from minirlhf.grading.question_kinds import FunctionQuestion, MeasuredQuestion
+from minirlhf.grading.choices import MeasuredQuestion
+from minirlhf.grading.question_kinds import FunctionQuestion
 from minirlhf.grading.trial import Inputs
 
 # ------------------------------------------------------------------------------- prompt-masked loss
@@ -37,8 +38,34 @@ def masked_loss(logits: Tensor, tokens: Tensor, mask: Tensor) -> Tensor:
     return objectives.sft_loss(_aligned(logits, tokens), mask[:, 1:])
 
 
+def _terms(logits: Tensor, tokens: Tensor, mask: Tensor) -> Tensor:
+    """What is averaged, -log π of each token; the first isn't predicted."""
+    return torch.where(mask, F.pad(-_aligned(logits, tokens), (1, 0)), 0.0)
+
+
 def _unshifted(logits, tokens, mask):
     return -objectives.masked_mean(objectives.token_logprobs(logits, tokens), mask)
+
+
+def _shifted_back(logits, tokens, mask):
+    return -objectives.masked_mean(objectives.token_logprobs(logits[:, 1:], tokens[:, :-1]), mask)
+
+
+def _over(dimension: int, before: bool = False):
+    """The softmax along another dimension, ``before`` or after the last column is dropped."""
+
+    def loss(logits, tokens, mask):
+        cut = logits if before else logits[:, :-1]
+        logprobs = torch.log_softmax(cut, dimension)[:, : tokens.shape[1] - 1]
+        picked = logprobs.gather(-1, tokens[:, 1:, None])[..., 0]
+        return -objectives.masked_mean(picked, mask[:, 1:])
+
+    return loss
+
+
+def _picked(logits: Tensor, tokens: Tensor) -> Tensor:
+    """The entry of each next token."""
+    return logits[:, :-1].gather(-1, tokens[:, 1:, None])[..., 0]
 
 
 def _with_prompt(logits, tokens, mask):
@@ -71,8 +98,25 @@ MASKED_LOSS = FunctionQuestion(
     reference=masked_loss,
     inputs=_batch,
     differentiable=("logits",),
+    terms=_terms,
     wrong={
         "unshifted": _unshifted,
+        "shifted-back": (
+            lambda l, t, m: _shifted_back(l, t, m[:, :-1]),
+            lambda l, t, m: _shifted_back(l, t, m[:, 1:]),
+        ),
+        "softmax-dimension": (_over(1), _over(1, before=True), _over(0)),
+        "softmax-twice": lambda l, t, m: masked_loss(l.softmax(-1), t, m),
+        "no-softmax": lambda l, t, m: -objectives.masked_mean(_picked(l, t), m[:, 1:]),
+        "no-logarithm": lambda l, t, m: (
+            -objectives.masked_mean(_picked(l.softmax(-1), t), m[:, 1:])
+        ),
+        "perplexity": lambda l, t, m: masked_loss(l, t, m).exp(),
+        "prompt-only": lambda l, t, m: masked_loss(l, t, ~m),
+        "first-dropped": lambda l, t, m: (
+            -objectives.masked_mean(_aligned(l, t), m[:, 1:] & m[:, :-1])
+        ),
+        "by-rows": lambda l, t, m: -objectives.masked_sum(_aligned(l, t), m[:, 1:]) / len(t),
         "prompt-counted": _with_prompt,
         "everything-counted": lambda l, t, m: -_aligned(l, t).mean(),
         "mask-unshifted": _mask_unshifted,
@@ -114,6 +158,10 @@ POSITIONS = FunctionQuestion(
         "backwards": lambda m: torch.where(m, _arange(m).flip(1), 0),
         "counted-padding": lambda m: (~m).long().cumsum(-1),
         "masked-columns": lambda m: _arange(m) * m,
+        "down-the-batch": lambda m: (m.long().cumsum(0) - 1).clamp(min=0),
+        "first-only": lambda m: (~m).sum(1, keepdim=True).expand(m.shape),
+        "padding-one": lambda m: (m.long().cumsum(-1) - 1).masked_fill(~m, 1),
+        "columns-less-first": lambda m: _arange(m) - (~m).sum(1, keepdim=True),
     },
 )
 
@@ -126,6 +174,9 @@ def _ended(g: Generator) -> Inputs:
     tokens[torch.arange(B), lengths - 1] = 0  # EOS …
     tokens[~cases.right_padded(lengths, L)] = 0  # … and the same id as padding
     prompts = torch.stack([torch.randint(1, int(n) - 1, (), generator=g) for n in lengths])
+    ended = torch.rand(B, generator=g) < 0.5  # a prompt of several turns has end tokens, too
+    ended[0] = True
+    tokens[ended, 0] = 0
     return {"tokens": tokens, "prompt_lengths": prompts, "lengths": lengths, "pad_id": 0}
 
 
@@ -142,6 +193,27 @@ def labels(
     counted = column >= (prompt_lengths + first)[:, None]
     counted = counted & (column < (lengths + last)[:, None])
     return torch.where(counted, tokens, -100)
+
+
+def _until_first_pad(tokens, prompt_lengths, lengths, pad_id):
+    is_pad = tokens == pad_id
+    later = is_pad.cumsum(1) - is_pad.long() > 0  # than the first
+    return torch.where(later, -100, labels(tokens, prompt_lengths, lengths * 0 + 10_000, pad_id))
+
+
+def _before_first_pad(tokens, prompt_lengths, lengths, pad_id):
+    made = _until_first_pad(tokens, prompt_lengths, lengths, pad_id)
+    return torch.where(tokens == pad_id, -100, made)
+
+
+def _but_second_pads(tokens, prompt_lengths, lengths, pad_id):
+    is_pad = tokens == pad_id
+    made = labels(tokens, prompt_lengths, lengths * 0 + tokens.shape[1], pad_id)
+    return torch.where(is_pad & (is_pad.cumsum(1) > 1), -100, made)
+
+
+def _next(labels_: Tensor) -> Tensor:
+    return torch.cat([labels_[:, 1:], torch.full_like(labels_[:, :1], -100)], 1)
 
 
 def _as_found(tokens, prompt_lengths, lengths, pad_id):
@@ -170,6 +242,16 @@ NO_END = FunctionQuestion(
         "last-prompt-token": lambda t, p, n, pad: labels(t, p, n, pad, first=-1),
         "one-pad-kept": lambda t, p, n, pad: labels(t, p, n, pad, last=1),
         "nothing-masked": lambda t, p, n, pad: t.clone(),
+        "first-pad": (_until_first_pad, _but_second_pads),
+        "before-first-pad": _before_first_pad,
+        "shifted": lambda t, p, n, pad: _next(labels(t, p, n, pad)),
+        "zeros-for-labels": lambda t, p, n, pad: labels(t, p, n, pad).masked_fill(
+            labels(t, p, n, pad) == -100, 0
+        ),
+        "lengths-added": lambda t, p, n, pad: labels(t, p, n + p, pad),
+        "completion-masked": lambda t, p, n, pad: torch.where(
+            labels(t, p, n, pad) == -100, t, -100
+        ),
     },
 )
 
@@ -181,11 +263,14 @@ UNTRAINED = MeasuredQuestion(
     exercise="ex04",
     source="§3.5, C.1",
     symbol="objectives.sft_loss",
-    points=2,
+    points=3,
     minutes=10,
     difficulty=1,
     expected=lambda: math.log(VOCABULARY),
     tolerance=0.25,
+    near=0.3,
+    right="B",
+    letters="ABCD",
     wrong={"bits": math.log2(VOCABULARY), "perplexity": float(VOCABULARY), "one": 1.0},
 )
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from minirlhf import objectives
 from minirlhf.grading.bank import cases
-from minirlhf.grading.question_kinds import ChoiceQuestion, FunctionQuestion, MeasuredQuestion
+from minirlhf.grading.choices import ChoiceQuestion, MeasuredQuestion
+from minirlhf.grading.question_kinds import FunctionQuestion
 from minirlhf.grading.trial import Inputs
 
 # --------------------------------------------------------------------------------------- Equation 1
@@ -51,10 +54,33 @@ def _within(terms: Tensor, pairs: Tensor, each: Tensor | None = None) -> Tensor:
     return (per_prompt / (pairs.sum((1, 2)) if each is None else each).clamp(min=1)).mean()
 
 
-def _with_ties(scores, ranks, valid):
+def _paired(compare, itself: bool = True, first: bool = True, second: bool = True):
+    """Another comparison of ranks; a completion with ``itself``; ``valid`` on one side only."""
+
+    def loss(scores, ranks, valid):
+        pairs = compare(ranks[:, :, None], ranks[:, None, :])
+        pairs = pairs & (valid | (not first))[:, :, None] & (valid | (not second))[:, None, :]
+        different = ~torch.eye(ranks.shape[1], dtype=torch.bool)
+        terms, _ = _terms(scores, ranks, valid)
+        return _within(terms, pairs & (different | itself))
+
+    return loss
+
+
+def _of_each(term: Callable[[Tensor], Tensor]):
+    """Another function of the difference."""
+
+    def loss(scores, ranks, valid):
+        _, wins = _terms(scores, ranks, valid)
+        return _within(term(scores[:, :, None] - scores[:, None, :]), wins)
+
+    return loss
+
+
+def _by_columns(scores, ranks, valid):
     terms, _ = _terms(scores, ranks, valid)
-    both = valid[:, :, None] & valid[:, None, :] & ~torch.eye(ranks.shape[1], dtype=torch.bool)
-    return _within(terms, both & (ranks[:, :, None] <= ranks[:, None, :]))
+    both = valid[:, :, None] & valid[:, None, :]
+    return _within(terms, both.triu(1))
 
 
 def _choose_two(scores, ranks, valid):
@@ -67,21 +93,17 @@ def _with_padding(scores, ranks, valid):
     return _within(*_terms(scores, ranks, torch.ones_like(valid)))
 
 
-def _log_of_sigmoid(scores, ranks, valid):
-    _, wins = _terms(scores, ranks, valid)
-    difference = scores[:, :, None] - scores[:, None, :]
-    return _within(-torch.log(torch.sigmoid(difference)), wins)
-
-
 def _best_only(scores, ranks, valid):
     terms, wins = _terms(scores, ranks, valid)
     best = torch.where(valid, ranks, ranks.max() + 1).amin(1, keepdim=True)
     return _within(terms, wins & (ranks == best)[:, :, None])
 
 
-def _hinge(scores, ranks, valid):
+def _multiplied(scores, ranks, valid):
+    """-log σ of every difference, times 0 where it is no pair: infinity times 0 is no number."""
     _, wins = _terms(scores, ranks, valid)
-    return _within((1.0 - scores[:, :, None] + scores[:, None, :]).clamp(min=0), wins)
+    terms = -torch.log(torch.sigmoid(scores[:, :, None] - scores[:, None, :])) * wins
+    return (terms.sum((1, 2)) / wins.sum((1, 2))).mean()
 
 
 RANKING_LOSS = FunctionQuestion(
@@ -96,20 +118,34 @@ RANKING_LOSS = FunctionQuestion(
     inputs=_rankings,
     differentiable=("scores",),
     cases=8,
+    closed=("objectives.ranked_pairs",),
     wrong={
         "sign": lambda s, r, v: -ranking_loss(s, r, v),
         "reversed": lambda s, r, v: ranking_loss(-s, r, v),
+        "itself-counted": _paired(torch.le),
+        "reversed-and-ties": (_paired(torch.ge), _paired(torch.ge, itself=False)),
+        "both-ways": _paired(torch.ne),
+        "order-of-columns": _by_columns,
+        "half-valid": (_paired(torch.lt, second=False), _paired(torch.lt, first=False)),
+        "sum": lambda s, r, v: torch.where(*reversed(_terms(s, r, v)), 0.0).sum(),
+        "zeros-averaged": lambda s, r, v: torch.where(*reversed(_terms(s, r, v)), 0.0).mean(),
+        "no-sigmoid": _of_each(lambda difference: -difference),
         "mean-of-all-pairs": _of_all_pairs,
         "sum-of-pairs": lambda s, r, v: _within(*_terms(s, r, v), each=torch.ones(len(s))),
-        "ties-counted": _with_ties,
+        "ties-counted": _paired(torch.le, itself=False),
         "k-choose-2": _choose_two,
         "padding-ranked": _with_padding,
-        "overflow": _log_of_sigmoid,
-        "best-only": _best_only,
-        "no-logarithm": lambda s, r, v: _within(
-            -torch.sigmoid(s[:, :, None] - s[:, None, :]), _terms(s, r, v)[1]
+        "overflow": (
+            _of_each(lambda difference: -torch.log(torch.sigmoid(difference))),
+            _of_each(lambda difference: torch.log(1 + torch.exp(-difference))),
+            _multiplied,
         ),
-        "hinge": _hinge,
+        "best-only": _best_only,
+        "no-logarithm": (
+            _of_each(lambda difference: -torch.sigmoid(difference)),
+            _of_each(lambda difference: 1 - torch.sigmoid(difference)),
+        ),
+        "hinge": _of_each(lambda difference: (1.0 - difference).clamp(min=0)),
         "per-prompt": lambda s, r, v: torch.stack(
             [ranking_loss(*row) for row in zip(s.split(1), r.split(1), v.split(1), strict=True)]
         ),
@@ -137,7 +173,13 @@ BIAS = FunctionQuestion(
         "median": lambda s: -s.median(),
         "largest": lambda s: -s.max(),
         "shifted-scores": lambda s: s - s.mean(),
-        "scaled": lambda s: -s.mean() / s.std(),
+        "scaled": (
+            lambda s: -s.mean() / s.std(),
+            lambda s: -s.mean() / s.std(unbiased=False),
+        ),
+        "smallest": lambda s: -s.min(),
+        "first": lambda s: -s[0],
+        "doubled": lambda s: -2 * s.mean(),
     },
 )
 
@@ -165,6 +207,9 @@ BEST_OF_N = FunctionQuestion(
         "of-the-batch": lambda s: s.argmax().expand(len(s)),
         "magnitude": lambda s: s.abs().argmax(-1),
         "from-one": lambda s: s.argmax(-1) + 1,
+        "second-best": lambda s: s.argsort(-1)[:, -2],
+        "one-hot": lambda s: (s == s.amax(-1, keepdim=True)).long(),
+        "last": lambda s: torch.full((len(s),), s.shape[1] - 1),
     },
 )
 
@@ -192,6 +237,7 @@ LAST_SCORE = FunctionQuestion(
     reference=last_score,
     inputs=_token_scores,
     differentiable=("values",),
+    closed=("objectives.last_token",),
     wrong={
         "as-found": lambda v, m: v[:, -1],
         "one-early": lambda v, m: last_score(v, m, back=1),
@@ -200,6 +246,9 @@ LAST_SCORE = FunctionQuestion(
         "first": lambda v, m: v[:, 0],
         "sum": lambda v, m: torch.where(m, v, 0.0).sum(1),
         "largest": lambda v, m: torch.where(m, v, -torch.inf).amax(1),
+        "one-late": lambda v, m: v[torch.arange(len(v)), m.sum(1).clamp(max=m.shape[1] - 1)],
+        "padding-in-mean": lambda v, m: v.mean(1),
+        "same-column": lambda v, m: v[:, m.sum(1).min() - 1],
     },
 )
 
@@ -210,7 +259,7 @@ SHIFT = ChoiceQuestion(
     exercise="ex05",
     source="§3.5, Eq. 1",
     symbol="objectives.reward_bias",
-    points=1,
+    points=2,
     minutes=5,
     difficulty=1,
     right="C",
@@ -223,11 +272,14 @@ CEILING = MeasuredQuestion(
     exercise="ex05",
     source="§3.5, C.2",
     symbol="objectives.ranking_loss",
-    points=2,
+    points=3,
     minutes=15,
     difficulty=2,
     expected=lambda: RIGHT**2 + (1 - RIGHT) ** 2,
     tolerance=0.02,
+    near=0.02,
+    right="C",
+    letters="ABCD",
     wrong={
         "same-as-one": RIGHT,
         "both-right": RIGHT**2,

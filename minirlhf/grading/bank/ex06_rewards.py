@@ -1,4 +1,4 @@
-"""Questions of ex06, first half: KL, rewards, advantages."""
+"""Questions of ex06, first quarter: KL and rewards."""
 
 from __future__ import annotations
 
@@ -35,8 +35,15 @@ K1 = FunctionQuestion(
         "magnitude": lambda p, q: (p - q).abs(),
         "ratio": lambda p, q: (p - q).exp(),
         "probabilities": lambda p, q: p.exp() - q.exp(),
-        "weighted": lambda p, q: p.exp() * (p - q),
+        "weighted": (lambda p, q: p.exp() * (p - q), lambda p, q: q.exp() * (p - q)),
         "k2": lambda p, q: objectives.kl_k2(p, q),
+        "square": lambda p, q: (p - q) ** 2,
+        "k3": lambda p, q: objectives.kl_k3(p, q),
+        "quotient": lambda p, q: p / q,
+        "log-twice": lambda p, q: torch.log(p / q),
+        "added": lambda p, q: p + q,
+        "positive-only": lambda p, q: (p - q).clamp(min=0),
+        "only-policy": (lambda p, q: p.clone(), lambda p, q: -p),
         "averaged": lambda p, q: (p - q).mean(),
         "detached": lambda p, q: (p - q).detach(),
     },
@@ -60,7 +67,16 @@ K3 = FunctionQuestion(
         "k2": lambda p, q: objectives.kl_k2(p, q),
         "no-one": lambda p, q: (q - p).exp() - (q - p),
         "no-logarithm": lambda p, q: (q - p).exp() - 1,
-        "mixed": lambda p, q: (q - p).exp() - 1 - (p - q),
+        "mixed": (
+            lambda p, q: (q - p).exp() - 1 - (p - q),
+            lambda p, q: (p - q).exp() - 1 - (q - p),
+        ),
+        "quotient": (
+            lambda p, q: q / p - 1 - torch.log(q / p),
+            lambda p, q: q / p - 1 - (q - p),
+        ),
+        "no-exponential": (lambda p, q: torch.full_like(p, -1.0), lambda p, q: q - p - 1),
+        "one-added": lambda p, q: (q - p).exp() + 1 - (q - p),
         "averaged": lambda p, q: objectives.kl_k3(p, q).mean(),
     },
 )
@@ -89,15 +105,22 @@ def _penalty(p: Tensor, q: Tensor, mask: Tensor, beta: float) -> Tensor:
     return torch.where(mask, -beta * (p - q), 0.0)
 
 
-def _at(column: Tensor | int, like: Tensor) -> Tensor:
-    """1 in one column of each row, 0 elsewhere."""
-    column = torch.as_tensor(column).expand(len(like))
-    return (torch.arange(like.shape[1]) == column[:, None]).float()
+def _overwritten(rewards: Tensor, s: Tensor, mask: Tensor) -> Tensor:
+    """The score in place of what the last token pays."""
+    last = cases.at(objectives.last_token(mask), rewards).bool()
+    return torch.where(last, s[:, None], rewards)
+
+
+def _in_all_rows(s, p, q, m, beta):
+    """``rewards[:, last] += scores``: each row's score lands in the others' last columns, too."""
+    rewards = _penalty(p, q, m, beta)
+    rewards[:, objectives.last_token(m)] += s
+    return rewards
 
 
 def _at_the_end(s, p, q, m, beta):
     kl = torch.where(m, p - q, 0.0).sum(1)
-    return _at(objectives.last_token(m), p) * (s - beta * kl)[:, None]
+    return cases.at(objectives.last_token(m), p) * (s - beta * kl)[:, None]
 
 
 SHAPED = FunctionQuestion(
@@ -112,12 +135,33 @@ SHAPED = FunctionQuestion(
     inputs=_episodes,
     wrong={
         "bonus": lambda s, p, q, m, b: shaped(s, p, q, m, -b),
-        "everywhere": lambda s, p, q, m, b: _penalty(p, q, m, b) + s[:, None] * m,
-        "last-column": lambda s, p, q, m, b: (
-            _penalty(p, q, m, b) + _at(m.shape[1] - 1, p) * s[:, None]
+        "last-unpaid": (
+            lambda s, p, q, m, b: _overwritten(_penalty(p, q, m, b), s, m),
+            lambda s, p, q, m, b: _overwritten(-b * (p - q), s, m),
         ),
-        "first": lambda s, p, q, m, b: _penalty(p, q, m, b) + _at(0, p) * s[:, None],
-        "one-late": lambda s, p, q, m, b: _penalty(p, q, m, b) + _at(m.sum(1), p) * s[:, None],
+        "one-early": lambda s, p, q, m, b: (
+            _penalty(p, q, m, b) + cases.at(m.sum(1) - 2, p) * s[:, None]
+        ),
+        "all-rows": _in_all_rows,
+        "spread": lambda s, p, q, m, b: _penalty(p, q, m, b) + m * (s / m.sum(1))[:, None],
+        "magnitude": lambda s, p, q, m, b: shaped(s, (p - q).abs(), 0 * q, m, b),
+        "probabilities": lambda s, p, q, m, b: shaped(s, p.exp(), q.exp(), m, b),
+        "score-negated": lambda s, p, q, m, b: shaped(-s, p, q, m, b),
+        "no-reference": lambda s, p, q, m, b: shaped(s, p, 0 * q, m, b),
+        "everywhere": lambda s, p, q, m, b: _penalty(p, q, m, b) + s[:, None] * m,
+        "last-column": (
+            lambda s, p, q, m, b: _penalty(p, q, m, b) + cases.at(m.shape[1] - 1, p) * s[:, None],
+            lambda s, p, q, m, b: (
+                _penalty(p, q, m, b) + cases.at(m.shape[1] - 1, p) * m * s[:, None]
+            ),
+        ),
+        "first": lambda s, p, q, m, b: _penalty(p, q, m, b) + cases.at(0, p) * s[:, None],
+        "one-late": (
+            lambda s, p, q, m, b: _penalty(p, q, m, b) + cases.at(m.sum(1), p) * s[:, None],
+            lambda s, p, q, m, b: (
+                _penalty(p, q, m, b) + cases.at(m.sum(1).clamp(max=m.shape[1] - 1), p) * s[:, None]
+            ),
+        ),
         "no-beta": lambda s, p, q, m, b: shaped(s, p, q, m, 1.0),
         "beta-on-both": lambda s, p, q, m, b: shaped(b * s, p, q, m, b),
         "no-penalty": lambda s, p, q, m, b: shaped(s, p, q, m, 0.0),
@@ -126,161 +170,9 @@ SHAPED = FunctionQuestion(
         "padding": lambda s, p, q, m, b: shaped(s, p, q, m, b) + _penalty(p, q, ~m, b),
         "k3": lambda s, p, q, m, b: (
             torch.where(m, -b * objectives.kl_k3(p, q), 0.0)
-            + _at(objectives.last_token(m), p) * s[:, None]
+            + cases.at(objectives.last_token(m), p) * s[:, None]
         ),
     },
 )
 
-# ---------------------------------------------------------------------------------------------- GAE
-
-
-def _valued(g: Generator) -> Inputs:
-    B, T, lengths = cases.rows(g)
-    mask = cases.right_padded(lengths, T)
-    return {
-        "rewards": torch.where(mask, cases.normal(g, B, T), 0.0),
-        "values": torch.where(mask, cases.normal(g, B, T), cases.JUNK),
-        "mask": mask,
-        "lam": 0.1 * cases.integer(g, 5, 9),
-    }
-
-
-def advantages(rewards, values, mask, lam) -> tuple[Tensor, Tensor]:
-    return tuple(objectives.gae(rewards, values, mask, lam=lam))
-
-
-def _recursion(delta: Tensor, lam: float, mask: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-    """Advantages from one-step surprises, and the returns that go with them."""
-    out = torch.zeros_like(delta)
-    running = torch.zeros_like(delta[:, 0])
-    for t in reversed(range(delta.shape[1])):
-        running = (delta[:, t] + lam * running) * mask[:, t]
-        out[:, t] = running
-    return out, torch.where(mask, out + values, 0.0)
-
-
-def _next(values: Tensor) -> Tensor:
-    return torch.cat([values[:, 1:], torch.zeros_like(values[:, :1])], 1)
-
-
-def _into_padding(r, v, m, lam):
-    return _recursion(r + _next(v) - v, lam, m, v)
-
-
-def _no_bootstrap(r, v, m, lam):
-    return _recursion(r - v, lam, m, v)
-
-
-def _forwards(r, v, m, lam):
-    v = torch.where(m, v, 0.0)
-    delta = torch.where(m, r + _next(v) - v, 0.0)
-    out, running = torch.zeros_like(r), torch.zeros_like(r[:, 0])
-    for t in range(r.shape[1]):
-        running = delta[:, t] + lam * running
-        out[:, t] = running
-    out = torch.where(m, out, 0.0)
-    return out, torch.where(m, out + v, 0.0)
-
-
-def _same_value(r, v, m, lam):
-    """Bootstraps from the last token's own value, as if the episode went on."""
-    v = torch.where(m, v, 0.0)
-    last = _at(objectives.last_token(m), v)
-    return _recursion(r + _next(v) + last * v - v, lam, m, v)
-
-
-GAE = FunctionQuestion(
-    key="ppo.gae",
-    exercise="ex06",
-    source="§3.5, C.4",
-    symbol="objectives.gae",
-    points=4,
-    minutes=25,
-    difficulty=3,
-    reference=advantages,
-    inputs=_valued,
-    wrong={
-        "into-padding": _into_padding,
-        "no-bootstrap": _no_bootstrap,
-        "forwards": _forwards,
-        "endless": _same_value,
-        "lambda-one": lambda r, v, m, lam: advantages(r, v, m, 1.0),
-        "lambda-zero": lambda r, v, m, lam: advantages(r, v, m, 0.0),
-        "discounted": lambda r, v, m, lam: tuple(objectives.gae(r, v, m, lam, 1.0)),
-        "swapped": lambda r, v, m, lam: advantages(r, v, m, lam)[::-1],
-        "sign": lambda r, v, m, lam: (
-            -advantages(r, v, m, lam)[0],
-            torch.where(m, v - advantages(r, v, m, lam)[0], 0.0),
-        ),
-        "returns-without-values": lambda r, v, m, lam: (advantages(r, v, m, lam)[0],) * 2,
-        "returns-of-rewards": lambda r, v, m, lam: (
-            advantages(r, v, m, lam)[0],
-            torch.where(m, r.flip(1).cumsum(1).flip(1), 0.0),
-        ),
-    },
-)
-
-# --------------------------------------------------------------------------------- masked whitening
-
-
-def _masked(g: Generator) -> Inputs:
-    B, T, lengths = cases.rows(g)
-    mask = cases.right_padded(lengths, T)
-    x = cases.normal(g, B, T, scale=0.5 + cases.integer(g, 0, 3)) + cases.integer(g, 1, 4)
-    if cases.integer(g, 0, 1) == 0:
-        x = torch.ones_like(x)  # a batch without any variance: 0, not NaN
-    return {"x": torch.where(mask, x, 3 * cases.JUNK), "mask": mask}
-
-
-def _moments(x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    return objectives.masked_mean(x, mask), objectives.masked_var(x, mask)
-
-
-def _whitened(x, mask, mean, variance) -> Tensor:
-    return torch.where(mask, (x - mean) * torch.rsqrt(variance + 1e-8), 0.0)
-
-
-def _by_row(x, m):
-    count = m.sum(1, keepdim=True)
-    mean = torch.where(m, x, 0.0).sum(1, keepdim=True) / count
-    variance = torch.where(m, (x - mean) ** 2, 0.0).sum(1, keepdim=True) / count
-    return _whitened(x, m, mean, variance)
-
-
-def _bessel(x, m):
-    mean, variance = _moments(x, m)
-    return _whitened(x, m, mean, variance * m.sum() / (m.sum() - 1))
-
-
-def _divided_by_variance(x, m):
-    mean, variance = _moments(x, m)
-    return torch.where(m, (x - mean) / (variance + 1e-8), 0.0)
-
-
-WHITEN = FunctionQuestion(
-    key="ppo.whiten",
-    exercise="ex06",
-    source="C.4",
-    symbol="objectives.whiten",
-    points=2,
-    minutes=10,
-    difficulty=2,
-    reference=lambda x, mask: objectives.whiten(x, mask),
-    inputs=_masked,
-    cases=8,
-    wrong={
-        "padding-counted": lambda x, m: _whitened(x, m, x.mean(), x.var(unbiased=False)),
-        "zeros-counted": lambda x, m: _whitened(x, m, (x * m).mean(), (x * m).var(unbiased=False)),
-        "by-row": _by_row,
-        "unbiased": _bessel,
-        "variance": _divided_by_variance,
-        "no-shift": lambda x, m: objectives.whiten(x, m, shift_mean=False),
-        "no-scale": lambda x, m: torch.where(m, x - objectives.masked_mean(x, m), 0.0),
-        "not-guarded": lambda x, m: torch.where(
-            m, (x - _moments(x, m)[0]) / _moments(x, m)[1].sqrt(), 0.0
-        ),
-        "padding-left": lambda x, m: torch.where(m, objectives.whiten(x, m), x),
-    },
-)
-
-QUESTIONS = (K1, K3, SHAPED, GAE, WHITEN)
+QUESTIONS = (K1, K3, SHAPED)

@@ -1,150 +1,18 @@
-"""Questions of ex06, second half: losses and steps."""
+"""Questions of ex06, last quarter: steps, and how far they lead."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Generator, Tensor
 
 from minirlhf import objectives
 from minirlhf.grading.bank import cases
-from minirlhf.grading.question_kinds import FunctionQuestion, MeasuredQuestion
+from minirlhf.grading.choices import MeasuredQuestion
+from minirlhf.grading.question_kinds import FunctionQuestion
 from minirlhf.grading.trial import Inputs
-
-CLIP = 0.2
-
-# ----------------------------------------------------------------------------------- clipped losses
-
-
-def _surrogate(g: Generator) -> Inputs:
-    B, T, lengths = cases.rows(g)
-    mask = cases.right_padded(lengths, T)
-    old = cases.logprobs(g, mask)
-    return {
-        "logprobs": torch.where(mask, cases.near(g, old, 0.5), -1.0),
-        "old_logprobs": torch.where(mask, old, -3.0),
-        "advantages": torch.where(mask, cases.normal(g, B, T), 2.0),
-        "mask": mask,
-        "clip": CLIP,
-    }
-
-
-def policy_loss(p, old, A, m, clip) -> Tensor:
-    return objectives.policy_loss(p, old, A, m, clip)
-
-
-def _both(p, old, A, clip) -> tuple[Tensor, Tensor]:
-    """The loss of each token, unclipped and clipped."""
-    ratio = (p - old).exp()
-    return -A * ratio, -A * ratio.clamp(1 - clip, 1 + clip)
-
-
-def _rowwise(x: Tensor, m: Tensor) -> Tensor:
-    return (torch.where(m, x, 0.0).sum(1) / m.sum(1)).mean()
-
-
-def _only_above(p, old, A, m, clip):
-    ratio = (p - old).exp()
-    worse = torch.maximum(-A * ratio, -A * ratio.clamp(max=1 + clip))
-    return objectives.masked_mean(worse, m)
-
-
-def _log_ratio(p, old, A, m, clip):
-    ratio = p - old
-    clipped = ratio.clamp(1 - clip, 1 + clip)
-    return objectives.masked_mean(torch.maximum(-A * ratio, -A * clipped), m)
-
-
-POLICY_LOSS = FunctionQuestion(
-    key="ppo.policy_loss",
-    exercise="ex06",
-    source="§3.5, C.4",
-    symbol="objectives.policy_loss",
-    points=3,
-    minutes=15,
-    difficulty=2,
-    reference=policy_loss,
-    inputs=_surrogate,
-    differentiable=("logprobs",),
-    wrong={
-        "sign": lambda p, o, A, m, c: -policy_loss(p, o, A, m, c),
-        "optimistic": lambda p, o, A, m, c: objectives.masked_mean(
-            torch.minimum(*_both(p, o, A, c)), m
-        ),
-        "unclipped": lambda p, o, A, m, c: objectives.masked_mean(_both(p, o, A, c)[0], m),
-        "always-clipped": lambda p, o, A, m, c: objectives.masked_mean(_both(p, o, A, c)[1], m),
-        "inverted": lambda p, o, A, m, c: policy_loss(o, p, A, m, c),
-        "log-ratio": _log_ratio,
-        "only-above": _only_above,
-        "padding-counted": lambda p, o, A, m, c: torch.maximum(*_both(p, o, A, c)).mean(),
-        "zeros-averaged": lambda p, o, A, m, c: torch.where(
-            m, torch.maximum(*_both(p, o, A, c)), 0.0
-        ).mean(),
-        "mean-of-rows": lambda p, o, A, m, c: _rowwise(torch.maximum(*_both(p, o, A, c)), m),
-        "sum": lambda p, o, A, m, c: policy_loss(p, o, A, m, c) * m.sum(),
-        "detached": lambda p, o, A, m, c: policy_loss(p.detach(), o, A, m, c),
-    },
-)
-
-
-def _fitted(g: Generator) -> Inputs:
-    B, T, lengths = cases.rows(g)
-    mask = cases.right_padded(lengths, T)
-    old = cases.normal(g, B, T)
-    return {
-        "values": torch.where(mask, old + cases.normal(g, B, T, scale=0.4), 0.0),
-        "old_values": old,
-        "returns": torch.where(mask, old + cases.normal(g, B, T), cases.JUNK),
-        "mask": mask,
-        "clip": CLIP,
-    }
-
-
-def value_loss(v, old, R, m, clip) -> Tensor:
-    return objectives.value_loss(v, old, R, m, clip)
-
-
-def _squares(v, old, R, clip) -> tuple[Tensor, Tensor]:
-    return (v - R) ** 2, (torch.clamp(v, old - clip, old + clip) - R) ** 2
-
-
-VALUE_LOSS = FunctionQuestion(
-    key="ppo.value_loss",
-    exercise="ex06",
-    source="§3.5, C.4",
-    symbol="objectives.value_loss",
-    points=2,
-    minutes=10,
-    difficulty=2,
-    reference=value_loss,
-    inputs=_fitted,
-    differentiable=("values",),
-    wrong={
-        "no-half": lambda v, o, R, m, c: 2 * value_loss(v, o, R, m, c),
-        "unclipped": lambda v, o, R, m, c: value_loss(v, o, R, m, None),
-        "always-clipped": lambda v, o, R, m, c: (
-            0.5 * objectives.masked_mean(_squares(v, o, R, c)[1], m)
-        ),
-        "smaller": lambda v, o, R, m, c: (
-            0.5 * objectives.masked_mean(torch.minimum(*_squares(v, o, R, c)), m)
-        ),
-        "around-returns": lambda v, o, R, m, c: (
-            0.5 * objectives.masked_mean(_squares(v, R, R, c)[1], m)
-        ),
-        "around-zero": lambda v, o, R, m, c: (
-            0.5 * objectives.masked_mean(torch.maximum(*_squares(v, o * 0, R, c)), m)
-        ),
-        "padding-counted": lambda v, o, R, m, c: 0.5 * torch.maximum(*_squares(v, o, R, c)).mean(),
-        "mean-of-rows": lambda v, o, R, m, c: (
-            0.5 * _rowwise(torch.maximum(*_squares(v, o, R, c)), m)
-        ),
-        "absolute": lambda v, o, R, m, c: (
-            0.5 * objectives.masked_mean(torch.maximum(*_squares(v, o, R, c)).sqrt(), m)
-        ),
-        "detached": lambda v, o, R, m, c: value_loss(v.detach(), o, R, m, c),
-    },
-)
 
 # ---------------------------------------------------------------------------------- the step of ptx
 
@@ -180,6 +48,11 @@ def _one_after_the_other(w, ppo, ptx, gamma, rate):
     return ptx_step(moved, ppo, ptx, gamma, rate, both=0.0)
 
 
+def _ptx_first(w, ppo, ptx, gamma, rate):
+    moved = ptx_step(w, ppo, ptx, gamma, rate, both=0.0)
+    return ptx_step(moved, ppo, ptx, 0.0, rate)
+
+
 def _summed(w, ppo, ptx, gamma, rate):
     return ptx_step(w, ppo, ptx, gamma * len(ptx(w)), rate)
 
@@ -197,7 +70,10 @@ PTX_STEP = FunctionQuestion(
     wrong={
         "sign": lambda w, ppo, ptx, g, r: ptx_step(w, ppo, ptx, -g, r),
         "uphill": lambda w, ppo, ptx, g, r: ptx_step(w, ppo, ptx, g, -r),
-        "two-steps": _one_after_the_other,
+        "uphill-on-ppo": lambda w, ppo, ptx, g, r: ptx_step(w, ppo, ptx, g, r, both=-1.0),
+        "two-steps": (_one_after_the_other, _ptx_first),
+        "no-rate": lambda w, ppo, ptx, g, r: ptx_step(w, ppo, ptx, g, 1.0),
+        "mixed": lambda w, ppo, ptx, g, r: ptx_step(w, ppo, ptx, g, r, both=1 - g),
         "sum": _summed,
         "no-gamma": lambda w, ppo, ptx, g, r: ptx_step(w, ppo, ptx, 1.0, r),
         "gamma-on-ppo": lambda w, ppo, ptx, g, r: ptx_step(w, ppo, ptx, 1.0, r, both=g),
@@ -225,19 +101,39 @@ def _bandit(g: Generator) -> Inputs:
     }
 
 
-def updates(logits, actions, advantages, steps, rate, clip, refresh=False, sign=1.0) -> Tensor:
-    """A few steps of PPO on one batch of a bandit; ``refresh`` recomputes the old log-probs."""
-    logits, mask = logits.detach().clone(), torch.ones_like(actions, dtype=torch.bool)
+def updates(
+    logits: Tensor,
+    actions: Tensor,
+    advantages: Tensor,
+    steps: int,
+    rate: float,
+    clip: float,
+    refresh: bool = False,
+    behind: bool = False,
+    piled: bool = False,
+    power: float = 1.0,
+    pick: Callable[[Tensor, Tensor], Tensor] = torch.minimum,
+) -> Tensor:
+    """A few steps of PPO on one batch of a bandit.
+
+    ``refresh`` takes the old log-probs anew in each step, ``behind`` from the step before;
+    gradients may be ``piled`` up, the ratio be taken to a ``power``; ``pick`` is of the plain gain
+    and the clipped one.
+    """
+    logits, pile = logits.detach().clone(), torch.zeros_like(logits)
     old = torch.log_softmax(logits, -1)[actions]
     for _ in range(steps):
-        if refresh:
-            old = torch.log_softmax(logits, -1)[actions]
+        old = torch.log_softmax(logits, -1)[actions] if refresh else old
 
         def loss(leaf: Tensor, old: Tensor = old) -> Tensor:
-            new = torch.log_softmax(leaf, -1)[actions]
-            return objectives.policy_loss(new, old, advantages, mask, clip)
+            ratio = (torch.log_softmax(leaf, -1)[actions] - old).mul(power).exp()
+            clipped = ratio.clamp(1 - clip, 1 + clip)
+            return -pick(ratio * advantages, clipped * advantages).mean()
 
-        logits = logits - sign * rate * _gradient(loss, logits)
+        gradient = _gradient(loss, logits)
+        old = torch.log_softmax(logits, -1)[actions] if behind else old
+        pile = pile + gradient if piled else gradient
+        logits = logits - rate * pile
     return logits
 
 
@@ -254,10 +150,17 @@ NEVER_CLIPPED = FunctionQuestion(
     wrong={
         "as-found": lambda *a: updates(*a, refresh=True),
         "unmoved": lambda l, *_: l.clone(),
-        "uphill": lambda *a: updates(*a, sign=-1.0),
+        "uphill": lambda l, a, A, n, r, c: updates(l, a, A, n, -r, c),
         "one-step": lambda l, a, A, n, r, c: updates(l, a, A, 1, r, c),
-        "unclipped": lambda l, a, A, n, r, c: updates(l, a, A, n, r, 1e9),
+        "one-step-fewer": lambda l, a, A, n, r, c: updates(l, a, A, n - 1, r, c),
         "one-more-step": lambda l, a, A, n, r, c: updates(l, a, A, n + 1, r, c),
+        "one-behind": lambda *a: updates(*a, behind=True),
+        "gradients-pile-up": lambda *a: updates(*a, piled=True),
+        "unclipped": lambda *a: updates(*a, pick=lambda plain, clipped: plain),
+        "always-clipped": lambda *a: updates(*a, pick=lambda plain, clipped: clipped),
+        "optimistic": lambda *a: updates(*a, pick=torch.maximum),
+        "inverted": lambda *a: updates(*a, power=-1.0),
+        "sum": lambda l, a, A, n, r, c: updates(l, a, A, n, r * len(a), c),
     },
 )
 
@@ -269,11 +172,14 @@ BEST_OF_N_KL = MeasuredQuestion(
     exercise="ex06",
     source="§3.5, Eq. 2",
     symbol="objectives.best_of_n",
-    points=2,
+    points=3,
     minutes=15,
     difficulty=2,
     expected=lambda: math.log(N) - (N - 1) / N,
     tolerance=0.1,
+    near=0.25,
+    right="B",
+    letters="ABCD",
     wrong={
         "log-n": math.log(N),
         "n": float(N),
@@ -282,4 +188,4 @@ BEST_OF_N_KL = MeasuredQuestion(
     },
 )
 
-QUESTIONS = (POLICY_LOSS, VALUE_LOSS, PTX_STEP, NEVER_CLIPPED, BEST_OF_N_KL)
+QUESTIONS = (PTX_STEP, NEVER_CLIPPED, BEST_OF_N_KL)
