@@ -32,15 +32,7 @@ from minirlhf.data.fingerprints import fingerprint
 from minirlhf.data.packing import collate_packed, pack
 from minirlhf.data.records import Record
 from minirlhf.data.tokenization import check_tokenizer, encode_documents
-from minirlhf.episodes import (
-    Episodes,
-    Models,
-    check_ratio,
-    describe,
-    encode,
-    roll_out,
-    score,
-)
+from minirlhf.episodes import Episodes, Models, check_ratio, describe, encode, roll_out, score
 from minirlhf.errors import MinirlhfError
 from minirlhf.evaluate.samples import texts
 from minirlhf.models import ScalarModel, Scorer, exact_logits, packed_logprobs
@@ -141,12 +133,13 @@ def _train(
         rows["missing_eos_penalty"] = config.missing_eos_penalty
         episodes = score(compute, models, episodes, **rows)
         clock.append(time.monotonic())
+        said = texts(run, models, trainer.policy, encoded, episodes, iteration)
+        aside = time.monotonic() - clock[-1]  # belongs to no phase
         beta, gamma = (run.setting(name, getattr(config, name)) for name in ("beta", "ptx_gamma"))
         metrics = trainer.learn(episodes, iteration, total, beta, gamma)
-        clock.append(time.monotonic())
+        clock.append(time.monotonic() - aside)
         phases = zip(("rollout", "score", "update"), pairwise(clock), strict=True)
         metrics |= {f"time/{phase}": end - begin for phase, (begin, end) in phases}
-        said = texts(run, models, trainer.policy, encoded, episodes, iteration)
         run.log(iteration + 1, metrics, said)
         run.memory["metrics"] = metrics
 

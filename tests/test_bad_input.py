@@ -453,7 +453,8 @@ def test_nothing_of_a_divergence_is_saved(stage, command, refused, tmp_path):
     for optimizer in state["tracked"].values():
         assert all(tensor.isfinite().all() for tensor in optimizer["model"].values())
     assert {path.name for path in (tmp_path / "run").iterdir()} <= {
-        *("config.json", "metrics.jsonl", "samples.jsonl", "tensorboard", "checkpoint", ".lock")
+        *("config.json", "metrics.jsonl", "samples.jsonl", "watched.jsonl"),
+        *("tensorboard", "checkpoint", ".lock"),
     }
 
 

@@ -32,7 +32,7 @@ def texts(
     episodes: Episodes,
     iteration: int,
 ) -> list[dict[str, Any]]:
-    """The first episodes of an iteration; and after some iterations the watched prompts' replies.
+    """The first episodes of an iteration; in some, what the same policy says to watched prompts.
 
     Every process has to call it. No number of the training depends on it: the watched replies have
     draws of their own, and a reward that is somebody's function isn't asked for them.
