@@ -6,10 +6,10 @@ import pytest
 
 from course.pack import faulty_runs as made
 from minirlhf.errors import MinirlhfError
-from minirlhf.grading import check, faulty_runs, question, show_run
+from minirlhf.grading import check, question, show_run, shown_runs
 from minirlhf.grading.bank.ex07_runs import CAUSES, QUESTIONS
 
-RUNS = faulty_runs.runs()
+RUNS = shown_runs.runs()
 
 
 @pytest.fixture(autouse=True)
@@ -22,12 +22,12 @@ def curve(run, name):
 
 
 def test_the_stored_runs_are_those_of_the_command_and_small():
-    assert set(RUNS) == set(made.RUNS) == {"healthy", *faulty_runs.ORDER}
-    assert [CAUSES[name] for name in faulty_runs.ORDER] == [q.right for q in QUESTIONS]
-    assert faulty_runs.FILE.stat().st_size < 60_000
+    assert set(RUNS) == set(made.RUNS) == {"healthy", *shown_runs.ORDER}
+    assert [CAUSES[name] for name in shown_runs.ORDER] == [q.right for q in QUESTIONS]
+    assert shown_runs.FILE.stat().st_size < 60_000
     iterations = made.CONFIG.episodes // made.CONFIG.rollout_batch
     for run in RUNS.values():
-        assert set(run["curves"]) == {name for name, _ in faulty_runs.PANELS}
+        assert set(run["curves"]) == {name for name, _ in shown_runs.PANELS}
         assert all(len(values) == iterations for values in run["curves"].values())
         assert len(run["samples"]) == 2 * made.CONFIG.samples
 
@@ -39,7 +39,8 @@ def test_each_run_shows_its_bug_and_no_other_run_does():
         "reference-moves": lambda r: max(map(abs, curve(r, "kl"))) < 0.01,
         "score-everywhere": lambda r: (
             curve(r, "length")[-1] > 0.9 * limit
-            and 0 < curve(r, "score")[-1] < 2 * curve("healthy", "score")[-1]
+            and curve(r, "score")[-1] > 0
+            and curve(r, "kl")[-1] > 1
         ),
         "penalty-reversed": lambda r: curve(r, "kl")[-1] > 100 and curve(r, "score")[-1] < 0,
         "old-recomputed": lambda r: max(curve(r, "clipfrac")) == 0,

@@ -280,7 +280,7 @@ r"""
 Because
 
 - **A**: the score ends a little above that of the healthy run.
-- **B**: replies grow to the limit, while a reply's score is hardly better than in the healthy run.
+- **B**: replies grow to the limit, from the iterations on in which their scores turn positive.
 - **C**: the explained variance is low: the value model learns nothing.
 - **D**: no token is clipped.
 """

@@ -9,9 +9,9 @@ The questions are in `bank`; `trial` tries a function, `questions` says what is 
 
 from minirlhf.grading.bank import exercise, question, questions
 from minirlhf.grading.checking import check, hint
-from minirlhf.grading.faulty_runs import show_run
 from minirlhf.grading.question_kinds import Question, Verdict
 from minirlhf.grading.scoreboard import progress
+from minirlhf.grading.shown_runs import show_run
 
 __all__ = [
     "Question",

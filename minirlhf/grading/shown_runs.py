@@ -23,9 +23,9 @@ ORDER = (
 """The runs by number, from one."""
 PANELS = (
     ("score", "score"),
-    ("kl", "KL from the reference, nats a reply"),
-    ("length", "tokens of a reply"),
-    ("entropy", "entropy, nats a reply"),
+    ("kl", "KL, nats per reply"),
+    ("length", "tokens per reply"),
+    ("entropy", "entropy, nats per reply"),
     ("clipfrac", "share of tokens clipped"),
     ("explained", "explained variance of V"),
 )
