@@ -523,12 +523,3 @@ def test_no_post_is_an_evaluation_prompt():
     posted = set(board.posts(3000))
     assert len(posted) == 3000
     assert posted.isdisjoint(row["prompt"] for row in datasets.prompts("eval", 500))
-
-
-def test_help_explains_the_command(monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["bases", "--help"])
-    with pytest.raises(SystemExit):
-        bases.main()
-    page = capsys.readouterr().out
-    for word in ("--size", "--folder", "--precision", "--threads", "goes on where it was"):
-        assert word in page
