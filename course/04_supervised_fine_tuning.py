@@ -215,7 +215,7 @@ axes.set_title(
     f"probability of one in {odds:,.0f}", fontsize=8.5, loc="left",
 )
 lesson.show(figure, "Pale bars for the prompt, dark ones for the "
-    "completion; the end token is the last, and far above the words.")
+    f"completion; the tallest is {words[1 + int(log_pi.argmin())]}.")
 
 # %% surprise-read [markdown]
 r"""
@@ -381,7 +381,9 @@ For the base and the three ways: how many replies end, and how many pass. Look a
 """
 
 # %% three-ways-picture folded="yes"
-title = "What counts in the loss (live)"
+unmasked = difference(passes("prompt as well"), passes("one pass"))
+said = f"passes, unmasked minus masked: {100 * unmasked:.1f}"
+title = f"What counts in the loss (live); {said}"
 parts = ("ends by itself", "passes")
 figure, panels = lesson.panels(2, title, titles=parts)
 compared = {"base": "base", "one pass": "completion and end",
@@ -391,9 +393,6 @@ for axes, of in zip(panels, (ended.get, passes), strict=True):
     lesson.intervals(axes, found, "% of replies")
     axes.set_xlim(-8, 112)
 panels[1].set_yticklabels([])
-unmasked = difference(passes("prompt as well"), passes("one pass"))
-said = f"prompt as well minus masked: {100 * unmasked:.1f}"
-panels[1].set_title(f"passes ({said})", fontsize=8.5)
 lesson.show(figure, "; ".join(f"{label}: {100 * ended[name].mean():.0f}% "
     f"end" for name, label in compared.items()))
 
@@ -665,20 +664,23 @@ Left: which lines climb? Right: how far does cooling alone bring the early epoch
 
 # %% kinds-picture folded="yes"
 title = "Where the loss rises, and what sureness is worth (live)"
-parts = ("held-out loss by kind, nats per token", "")
+parts = ("held-out loss minus the best epoch's, nats per token",
+         f"cooled minus early {warmed:.2f}")
 figure, (left, right) = lesson.panels(2, title, titles=parts)
-for place, kind in enumerate(KINDS):
+change, spot = per_token - per_token[by_loss], -np.inf
+for place in change[-1].argsort():
     style = ("-", "--", "-.", ":", (0, (1, 3)))[place]
-    left.plot(numbers, per_token[:, place], linestyle=style, color=INK)
-    left.annotate(kind, (EPOCHS, per_token[-1, place]), fontsize=8,
-                  xytext=(3, -2), textcoords="offset points")
-left.set(xlabel="epoch", xlim=(0.5, 1.6 * EPOCHS))
+    left.plot(numbers, change[:, place], linestyle=style, color=INK)
+    spot = max(change[-1, place], spot + 0.1 * np.ptp(change))
+    left.text(1.03 * EPOCHS, spot, KINDS[place], fontsize=8, va="center")
+left.set(xlabel="epoch", xlim=(0.5, 1.8 * EPOCHS))
 found = {name: over_prompts(of) for name, of in warm.items()}
 lesson.intervals(right, found, "reward model's score", percent=False)
 for line in right.lines:
     line.set_color(PALETTE["sft"])
-lesson.show(figure, "By kind of token, the loss over the epochs; the score "
-    "of the early epoch, of the same cooled, and of the last epoch.")
+most = KINDS[change[-1].argmax()]
+lesson.show(figure, f"The loss climbs most on {most}. Scores of the early "
+    "epoch, of the same cooled, of the last.")
 
 # %% kinds-table folded="yes"
 rows = [
@@ -691,8 +693,6 @@ lesson.table(
      "last epoch minus best", "of the rise"),
     [*rows, ("all", "100%", f"{loss[by_loss]:.2f}", f"{overfit:.2f}", "")],
 )
-print(f"Score by cooling alone: {warmed:+.2f}; "
-      f"cooled minus last epoch: {against:+.2f}")
 
 # %% kinds-read [markdown]
 r"""
@@ -884,7 +884,7 @@ def paper(key, *models):
 
 
 statements = [
-    ("last epoch's held-out loss, minus the best", "best is the first"),
+    (f"held-out loss, last epoch minus best ({1 + by_loss})", "best: 1"),
     ("reward model's score, last minus loss's best", "rises"),
     ("grade, last epoch minus loss's best", "ratings rise"),
     ("grade, score's choice minus loss's", "score chooses"),
