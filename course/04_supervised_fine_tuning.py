@@ -10,27 +10,27 @@ r"""
 # Chapter 04 · Supervised fine-tuning
 
 A *base model* continues text. Give it an instruction, a *prompt*, and it continues that too, where you hoped for a reply, a
-*completion*. Step 1 of the InstructGPT paper (Ouyang et al., 2022) shows it *demonstrations*: prompts with the replies that people,
-the *labelers*, wrote. What does a model learn from them by *supervised fine-tuning* (SFT), and what can it not learn this way?
+*completion*. Step 1 of the InstructGPT paper (Ouyang et al., 2022) trains it on *demonstrations*: prompts with the replies that
+people, the *labelers*, wrote. What does a model learn by such *supervised fine-tuning* (SFT), and what can't it learn this way?
 
 After this chapter you can
 
-- line up a row of tokens with a model's predictions, and say which of them count in the loss;
-- write the training loop of SFT, and say from its samples when the end token was left out;
+- line up tokens with a model's predictions, and say which of them count in the loss;
+- write the training loop of SFT, and tell from its replies that the end token was left out;
 - compare two models by a paired interval, and say what the interval doesn't cover;
-- choose among the epochs of a run, and explain why held-out loss and ratings may choose differently;
-- name an error that is left after imitation, and the kind of signal that it needs.
+- choose an epoch, and explain why held-out loss and ratings may choose differently;
+- name an error that imitation leaves, and the kind of signal that it needs.
 """
 
 # %% before [markdown]
 r"""
 ## What a base does with an instruction (§3.5)
 
-Tinytown's base has about a million weights and has read the town's web: stories, letters, notices, worksheets. Below are prompts of
-users who are in no training set, and what the base writes next. Each token is drawn with its probability under the model (temperature
-one). Is it a reply, or more of a page on which such a line might stand?
+Tinytown's base has about a million weights and has read the town's web: stories, letters, notices, worksheets. Below are prompts
+by users who are in no training set, and what the base writes next. Each token is drawn with its probability (temperature one). Is it a
+reply, or more of a page on which such a line might stand?
 
-(*Live* is computed as you read. A *shipped run* was made beforehand.)
+(*Live*: computed as you read. *Shipped run*: made beforehand.)
 """
 
 # %% base
@@ -79,14 +79,14 @@ lesson.table(
 
 # %% judge-says [markdown] defines="judge"
 r"""
-In the paper, people say whether a reply is good. In Tinytown the *judge* does, a program that knows the town. It checks whether the
-reply is the kind of text asked for (*instruction*), keeps to the topic and to constraints such as *use exactly two sentences*,
-makes sense and is true. A reply *passes* if every criterion is met. Its grade runs from one to seven, and from four up if it passes.
-No model that replies on this page is trained on the judge.
+In the paper, people say whether a reply is good. In Tinytown the *judge* does, a program that knows the town. It checks whether a reply
+is what was asked for (*instruction*), keeps to the topic and to constraints such as *use exactly two sentences*, makes sense
+and is true. A reply *passes* if it meets every criterion. Grades run from one to seven; a reply that passes gets four or more.
+No model that replies here is trained on the judge.
 
-Does the base not know how to reply, or not know that a reply is wanted? Two tests. *Cut*: keep what stands before the first empty
-line. *Prompted*: set three demonstrations in front of each prompt, then cut likewise. The paper calls this *GPT-3 prompted* and takes
-the best of four sets of examples; ours is one set, drawn at random.
+Does the base lack the ability, or only the habit? Two tests. *Cut*: keep what stands before its first empty line. *Prompted*: put three
+demonstrations before each prompt, then cut likewise. For its *GPT-3 prompted* the paper takes the best of four sets of examples; we
+draw one set at random.
 
 **Predict.** What percentage of the prompted base's replies pass?
 """
@@ -119,7 +119,6 @@ long, _ = answer(base, ["".join(examples) + x for x in asked])
 replies["base, cut"], replies["prompted"] = cut(replies["base"]), cut(long)
 
 # %% judged
-from minirlhf.evaluate.statistics import proportion
 from minirlhf.tinytown.judge import judge
 
 
@@ -132,16 +131,12 @@ def passes(name):
     return np.array([float(v.passes) for v in judged(replies[name])])
 
 
-def share(hits):
-    return proportion(int(hits.sum()), len(hits))
-
-
-prompted_guess.reveal(100 * share(passes("prompted")))
+prompted_guess.reveal(100 * passes("prompted").mean())
 
 # %% knows [markdown]
 r"""
-Section three sets this beside the base itself. A prompted base that does well shows that the ability was there before any
-fine-tuning: some pages of the town's web hold answered requests, and many more hold unanswered ones. What is lacking is the habit.
+If many pass, the ability was there before any fine-tuning: some pages of the town's web hold answered requests, and many more hold
+unanswered ones. Then what the base lacked was the habit.
 """
 
 # %% one-ahead [markdown] defines="prompt mask"
@@ -149,22 +144,22 @@ r"""
 ## One token ahead: what counts in the loss (§3.2, §3.5, C.1)
 
 The paper trained on {paper:table6.sft.train} demonstrations, {paper:table6.sft.train.labeler} of them to prompts that labelers had
-written themselves (Table 6); we train on {run:counts.demonstrations}. Tinytown's labelers are programs: each has a manner of its own, and
-now and then hands in a first draft.
+written themselves (Table 6). We have {run:counts.demonstrations}. Tinytown's labelers are programs. Each has a manner of its
+own, and now and then hands in a first draft.
 
-A demonstration enters the model as one row of tokens $z$: a start token, the prompt $x$, the completion $y$, an end token. In
-column $t$ the model has read $z_0,\dots,z_t$, and its logits there are about $z_{t+1}$. So before the two are compared, **the logits lose
-their last column and the tokens their first**.
+A demonstration enters the model as one row of tokens $z$: a start token, the prompt, the completion, an end token. In column $t$ the
+model has read $z_0$ to $z_t$, and its logits are about $z_{t+1}$. So before the two are compared, **the logits lose their last column and
+the tokens their first**.
 
-Not all of these columns should count. The paper doesn't say which do. The common choice, and ours, is the *prompt mask*: the
-completion counts, **its end token too**, and the prompt doesn't.
+Which columns should count? The paper doesn't say. The common choice, and ours, is the *prompt mask*: the completion counts,
+**its end token too**, and the prompt doesn't.
 
 $$
 \mathcal L=-\frac{\sum_{i,t} m_{i,t}\,\log\pi(z_{i,t+1}\mid z_{i,0},\dots,z_{i,t})}{\sum_{i,t} m_{i,t}}
 $$
 
 Here $i$ is a row of the batch, $\pi$ the model's probability, and $m_{i,t}$ is one if token $t+1$ belongs to the completion, else
-zero. Each counted token of a batch weighs the same.
+zero. Every counted token of a batch weighs the same.
 """
 
 # %% shift
@@ -196,7 +191,7 @@ lesson.table(
 # %% surprise [markdown]
 r"""
 The last column of the table is $-\log\pi$ of the token to predict: how surprised the base is, in *nats* (natural logarithms). The
-picture has a bar for every column. Before you look: is the base surprised most by a word, or by the end?
+picture has a bar for each token. Guess first: is the tallest one a word, or the end?
 """
 
 # %% surprise-picture folded="yes"
@@ -219,12 +214,12 @@ lesson.show(figure, "Pale bars for the prompt, dark ones for the "
 
 # %% surprise-read [markdown]
 r"""
-The mean of the dark bars is this demonstration's loss. A base that gives END so little probability after a reply goes on, whatever
-it knows. If the tallest bar stood on a word, the words would be the problem.
+The mean of the dark bars is this demonstration's loss. If the tallest is END, the base knows what to say but not that it is done. If
+it is a word, the base lacks the words.
 
 ## The loop (C.1)
 
-`minirlhf/plain/sft.py` has this step in its plainest form. Here is what it does with a batch of pairs; find the shift.
+`minirlhf/plain/sft.py` holds this step in its plainest form. Here is how it reads a batch of pairs. Find the shift.
 """
 
 # %% plain-source
@@ -240,10 +235,10 @@ print(inspect.getsource(logprobs))
 
 # %% loop-says [markdown]
 r"""
-`[len(x) - 1 : -1]` starts at the prompt's last token, from which $y$'s first is predicted, and drops the last column. Rows are read one at
-a time and padded only afterwards. The rest of SFT is a loop that you know: a batch, the loss, its gradient, a step of Adam. The
-learning rate starts at its peak, without warm-up, and falls along a cosine to {paper:sft.lr_floor:.0%} of it (C.1). Clipping the
-gradient isn't stated in the paper; GPT-3 does.
+`[len(x) - 1 : -1]` starts at the prompt's last token, from which the completion's first is predicted, and drops the last column. The rest of
+SFT is a loop that you know: a batch, its loss, the gradient, a step of Adam. The learning rate starts at its peak, without
+warm-up, and falls along a cosine to {paper:sft.lr_floor:.0%} of it (C.1). The paper doesn't state whether the gradient is clipped;
+GPT-3's is, and so is ours.
 """
 
 # %% loop
@@ -270,9 +265,9 @@ def fine_tune(policy, pairs, steps):
 # %% predict-loop [markdown] defines="policy"
 r"""
 A model that writes completions is called a *policy*: at each place it chooses the next token. We let the loop go once over the
-demonstrations, in thirteen steps.
+demonstrations.
 
-**Predict.** After one pass, what percentage of the policy's replies to new users' prompts pass?
+**Predict.** After this one pass, what percentage of the policy's replies to new prompts pass?
 """
 
 # %% loop-guess folded="yes"
@@ -288,40 +283,47 @@ STEPS = lesson.pick(steps_per_epoch(ours, pairs), quick=2)
 policy = load_policy(folder, tokenizer)
 curve = fine_tune(policy, pairs, STEPS)
 replies["one pass"], ended["one pass"] = answer(policy.eval(), asked)
-loop_guess.reveal(100 * share(passes("one pass")))
+loop_guess.reveal(100 * passes("one pass").mean())
 
 # %% intervals [markdown]
 r"""
-**Intervals.** We asked a few hundred prompts. Other prompts would have given other shares. How other? Draw as many prompts again from
-ours, with replacement, ten thousand times, and take the mean each time: the middle nineteen twentieths of these means are the *interval* (for a share,
-a formula that is sound near zero and one). It covers the luck of the prompts. It doesn't cover another seed of the training,
-which would need further runs.
+**Intervals.** Other prompts would have given another share. How far off might it be? Draw as many prompts from ours, with replacement,
+and take the mean; do so ten thousand times. The middle nineteen twentieths of these means are the *interval*. (For shares, we use a formula
+that also works near zero and one.) It covers the luck of the prompts, not that of training: for this, you need other seeds.
 
-**Pairs.** If two intervals lie apart, the models differ. If they overlap, you don't know yet, for some prompts are hard for
-every model and widen both. So subtract on each prompt first, and take the interval of the mean *difference*. If it lies above zero, it is a gain.
-If it includes zero, there may be no difference. One such interval in twenty misses by chance.
+**Pairs.** If two intervals lie apart, the models differ. If they overlap, you don't know yet: some prompts are hard for every
+model, and that widens both. So subtract prompt by prompt, and take the interval of the mean *difference*. If it lies above zero, it is a
+gain. If it includes zero, there may be no difference. One such interval in twenty misses by chance.
 
-Left: the loop's loss. Right: what the judge says. Compare the base, cut, with the prompted base, and both with one pass.
+Look at the loss on the left, then compare the last row on the right with the three above.
 """
+
+# %% shares
+from minirlhf.evaluate.statistics import paired_difference as difference
+from minirlhf.evaluate.statistics import proportion
+
+
+def share(hits):
+    return proportion(int(hits.sum()), len(hits))
+
+
+rows = ("base", "base, cut", "prompted", "one pass")
+shares = {name: share(passes(name)) for name in rows}
 
 # %% loop-picture folded="yes"
 title = "What one pass over the demonstrations does (live)"
 figure, (left, right) = lesson.panels(2, title)
 left.plot(range(1, STEPS + 1), curve, color=PALETTE["sft"], marker=".")
 left.set(xlabel="step", ylabel="loss of the batch, nats per token")
-rows = ("base", "base, cut", "prompted", "one pass")
-shares = {name: share(passes(name)) for name in rows}
 lesson.intervals(right, shares, "% of replies that pass")
 for line in right.lines[-2:]:
     line.set_color(PALETTE["sft"])
 said = "; ".join(f"{n} {100 * s.mean:.0f}%" for n, s in shares.items())
-lesson.show(figure, f"The loss falls within a few steps. Replies that "
-    f"pass: {said}.")
+lesson.show(figure, f"The loss goes from {curve[0]:.2f} to "
+    f"{curve[-1]:.2f}. Replies that pass: {said}.")
+
 
 # %% pairs
-from minirlhf.evaluate.statistics import paired_difference as difference
-
-
 def grades(name):
     return np.array([v.overall for v in judged(replies[name])])
 
@@ -342,17 +344,17 @@ lesson.table(
 
 # %% pairs-read [markdown]
 r"""
-Both rows compare the same two sets of grades; only who stands beside whom was shuffled in the second. If pairing didn't narrow the
-interval, no prompt would be harder than another. From here on, differences are paired, and brackets hold the interval.
+Both rows compare the same two sets of grades; the second sets each beside another prompt's. If pairing didn't narrow the
+interval, no prompt would be harder than another. From here on, differences are paired, and brackets hold their intervals.
 
 ## What goes wrong without the end token
 
-The loop trains on whatever its pairs hold. We go once more over the demonstrations, in two other ways of counting:
+The loop learns whatever its pairs hold. There are three ways of counting:
 
 1. the completion and its end token, as above;
 2. the prompt as well: no mask;
-3. the completion **without** its end token. The slip is easily made: where padding and end are one token, masking the padding hides
-   both.
+3. the completion **without** its end token. The slip is easily made: where padding and end are one token, a mask of the padding
+   hides both.
 
 **Predict.** After the third way, what percentage of replies end by themselves, within the limit of tokens?
 """
@@ -377,7 +379,7 @@ ends_guess.reveal(100 * share(ended["without its end"]))
 
 # %% three-ways-look [markdown]
 r"""
-For the base and the three ways: how many replies end, and how many pass. Look at the last row, then at the base's.
+Compare the last row, the third way, with the base's and with the first way's. Two of its replies stand below.
 """
 
 # %% three-ways-picture folded="yes"
@@ -408,18 +410,18 @@ lesson.table(
 
 # %% mask-why [markdown]
 r"""
-**Why.** Without its end token, nothing rewards stopping, and each word that is learned takes probability from END. The loss looks fine all
-the while. If the third way ended as often as the first, pretraining would have taught where replies end.
+**Why.** Without its end token, nothing rewards stopping, and each word that is learned takes probability from END. The training loss
+shows nothing of it. Had the third way ended as often as the first, this would be wrong.
 
-Masking the *prompt* changes less, and one run of each can't show a small difference. For the mask: nobody asks the model to write
-prompts. Against it: prompts are more text of the right kind.
+Masking the *prompt* is a smaller matter, and a single run of each can't show a small difference. For the mask: nobody will ask the model
+to write prompts. Against it: prompts are more text of the right kind.
 
 ## Sixteen epochs, and three who choose (§3.5, C.1)
 
-The paper's SFT models overfit by held-out loss after *one* epoch of {paper:sft.epochs}. It trained on all the same, since more
-epochs still raised the reward model's score and people's ratings, and it chose the epoch by that score. We let the package's stage do the
-same. It is the loop above, only faster: whole batches at once, in a process of its own; a test holds it to `plain/sft.py`. It adds one thing from C.1,
-*residual dropout*: {paper:sft.residual_dropout:.0%} of what each layer adds is set to zero at random.
+By held-out loss, the paper's SFT models overfit after *one* epoch of {paper:sft.epochs}. Yet more epochs still raised the reward model's
+score and people's ratings, so it trained on, and chose the epoch by that score. We do the same with the package's stage. It is the
+loop above, only faster: whole batches at once, in a process of its own, and a test holds it to `plain/sft.py`. It adds *residual
+dropout* (C.1): of what each layer adds, {paper:sft.residual_dropout:.0%} is set to zero at random.
 """
 
 # %% settings folded="yes"
@@ -443,10 +445,8 @@ lesson.table(
 
 # %% run-desk [markdown]
 r"""
-For so few steps our rate is large: half of the base's own in pretraining, where the paper's is about a twentieth of GPT-3's.
-
 The *training desk* watches the run. Pale is the loss of each step, strong its running mean; diamonds are held-out demonstrations, after
-each epoch. You may pause the run, or stop it and go on later.
+each epoch.
 """
 
 # %% desk
@@ -463,11 +463,11 @@ desk
 
 # %% choosers [markdown] defines="reward model"
 r"""
-Three might choose among the epochs: the held-out loss; a *reward model*, which gives a reply a number for how much labelers would like it
-(chapter 05; ours is a shipped run); and people, whose place the judge takes here. Score and grade need replies: each epoch answers
-prompts that are none of the above.
+Who chooses the epoch? Perhaps the held-out loss. Perhaps a *reward model*, which gives each reply a number for how well labelers
+would like it (chapter 05; ours is a shipped run). Or people, in whose place we ask the judge. The last two need replies, so each
+epoch answers prompts that are none of the above.
 
-**Predict.** Which epoch has the best mean score from the reward model?
+**Predict.** Which epoch has the reward model's best mean score?
 """
 
 # %% predict-epoch folded="yes"
@@ -493,7 +493,8 @@ def rated(policy, temperature=1.0):
     said = complete(policy, tokenizer, choosing, max_new_tokens=LIMIT,
                     seed=4, temperature=temperature)
     score = score_texts(rewarding, tokenizer, choosing, said).numpy()
-    return score, [judge(x, y).overall for x, y in zip(choosing, said)]
+    return score, [judge(*both).overall
+                   for both in zip(choosing, said, strict=True)]
 
 
 # %% choice
@@ -511,8 +512,7 @@ epoch_guess.reveal(str(1 + choice["reward model"]))
 
 # %% epochs-look [markdown]
 r"""
-Rings mark the epoch that each would choose; bands are intervals over prompts. (The desk's log keeps one mean loss per epoch, so it has
-no band.) Which curves turn, and which go on?
+A ring marks each one's choice; bands are intervals over prompts. Which curve turns first?
 """
 
 # %% epochs-picture folded="yes"
@@ -536,8 +536,8 @@ lesson.show(figure, "Loss, score and grade by epoch, each with a ring.")
 
 # %% worth [markdown]
 r"""
-What is a choice worth? On the prompts by which it chose, a chooser flatters itself: the best of sixteen noisy means is partly the
-luckiest. So each choice now answers the prompts of the first sections, which took no part.
+What is a choice worth? The best of sixteen noisy means is partly the luckiest, so a chooser flatters itself on the prompts by which it
+chose. Let each choice answer the prompts of the first sections instead, which took no part.
 """
 
 # %% worth-run
@@ -562,18 +562,16 @@ lesson.table(
 
 # %% worth-read [markdown]
 r"""
-If score or grade fell from the loss's choice to the last epoch, the paper's finding would be refuted here; the last table of this page
-says. Early epochs of a long run are no short runs: there, the rate is still near its peak.
+The paper's finding would be refuted here if score or grade fell from the loss's choice to the last epoch; the last table says whether
+they did. (An early epoch of a long run is no short run: its rate is still near the peak.)
 
 ## Why they disagree
 
-Two guesses. **Where.** A labeler might have put it in many ways. After *Ines found a*, the loss counts *coat* alone; the judge takes
-*hat* as well. A model that grows sure of its own wording loses there, and only there. **What for.** A sure model draws fewer
-slips, and a slip spoils a reply.
-
-For *where*, sort the tokens of held-out completions by kind: the end; the first of a sentence; the forty most common (*the*, *.*,
-*was*); words copied from the prompt; all others, the labeler's own words. Then follow the loss of each kind over the epochs. If the end
-or the copied words carried the rise, the model would be getting worse at what the judge asks for.
+**Where does the loss rise?** Say that after *Ines found a*, the labeler wrote *coat*. The loss counts *coat* alone; the judge takes *hat*,
+too. Our guess: the model grows sure of its own wording, and loses above all on such free words. To test it, we sort the tokens of
+held-out completions: the end token; the first of a sentence; the forty most common (*the*, *was*, *.*); words copied from the prompt; all
+others, the labeler's *own words*. If END or the copied words carried the rise, the guess would be wrong, and the model worse at what
+the judge asks for.
 """
 
 # %% kinds
@@ -632,10 +630,10 @@ part = rise.sum(0) / (rise.sum() or 1.0)
 
 # %% cooled [markdown]
 r"""
-For *what for*, make the loss's choice surer without training it: divide its logits by a *temperature* of `0.7` before drawing. The
-loss doesn't change, since it is always read at temperature one.
+**What is sureness good for?** A sure model draws fewer slips, and one slip spoils a reply. To test it, make the loss's choice surer without
+training: divide its logits by a *temperature* of `0.7` before drawing.
 
-**Predict.** Compared with the last epoch at temperature one, the cooled early epoch's mean score is …
+**Predict.** The cooled early epoch's mean score, compared with the last epoch's at temperature one, is …
 """
 
 # %% predict-cooled folded="yes"
@@ -696,9 +694,9 @@ lesson.table(
 
 # %% kinds-read [markdown]
 r"""
-If most of the rise stands on the labelers' own words, the held-out loss measures above all how well the model foresees *one labeler's
-wording*. If cooling helps as much as more epochs do, sureness is what the epochs bought: then the loss charges for the very thing that
-the ratings reward. Neither chooser is wrong. They ask different questions, and readers care for the second.
+If own words carry most of the rise, the held-out loss mainly measures how well the model foresees *one labeler's wording*. If
+cooling gains as much as the later epochs, sureness is what they bought, and sureness is what the loss charges for. Then both
+choosers are right, about different questions.
 
 ## What imitation can't mend
 
@@ -739,17 +737,16 @@ playground
 
 # %% own-errors [markdown]
 r"""
-Ask both models for something of your own, and look at what is not met.
+Ask both models for something of your own, and look at what they miss.
 
-What labelers never do, imitation has never seen. The loss looks at labelers' words only. An error that the model makes in words of its own
-appears in no demonstration, so no gradient says *not this*. And a fatal word costs one token among twenty, as does a harmless synonym.
+The loss looks at labelers' words only. There it pushes down whatever the labeler didn't write, a good synonym like a fatal mistake. Of
+words that the model writes itself it says nothing.
 
-Does the model know better than it writes? Let it answer the same prompts four times, and take those where one reply passes and
-another fails. SFT made replies *likely*; so ask how often the passing one is the likelier of the two. Beside it stands the shipped
-reward model, which was trained on labelers' comparisons of such replies. If likelihood put as many in the right order, imitation would
-already hold all that comparisons teach.
+Does the model know better than it writes? Let it answer the same prompts four times, and take each pair of replies of which one passes and
+one fails. Training made good replies *likely*: is the right one the likelier? We ask the shipped reward model, too,
+which learned from labelers' rankings of such replies. If likelihood did as well, imitation would already hold what rankings teach.
 
-**Predict.** In what percentage of such pairs does the SFT model give the right reply the higher log-probability?
+**Predict.** In what percentage of the pairs does SFT give the right reply the higher log-probability?
 """
 
 # %% predict-likelier folded="yes"
@@ -794,8 +791,8 @@ likelier_guess.reveal(100 * over_prompts(ordered["log-probability"]))
 
 # %% in-order-look [markdown]
 r"""
-A coin is at fifty. *Per token* divides by the reply's length, since longer replies are less likely. How far is likelihood above the
-coin, and how far below the reward model?
+A coin is right in half of the pairs. (*Per token* divides by the reply's length, since longer replies are less likely.) How far is
+likelihood from the coin, and how far from the reward model?
 """
 
 # %% in-order-picture folded="yes"
@@ -816,12 +813,12 @@ lesson.show(figure, f"Pairs in the right order: {said}; a coin has half.")
 
 # %% in-order-read [markdown] defines="comparison"
 r"""
-Likelihood isn't blind: much of what goes wrong is a slip that the model itself holds unlikely. That is why cooling helped. What the
-reward model orders beyond it came from *comparisons*: two replies of the model's own, and which of them a person preferred. Those say
-*not this*, and they speak of the whole reply. More demonstrations help too: four times as many, at as many epochs, pass
-{run:models.sft-4x.passes:.0%} where the shipped SFT passes {run:models.sft.passes:.0%} (shipped runs), at four times a labeler's
-writing. Chapter 05 turns comparisons into a model.
+Where likelihood is right, the wrong reply held a slip that the model itself finds unlikely. What the reward model adds comes from
+*comparisons*: of two replies that a model wrote, a person says which is better. That is a *not this*, and about a whole reply.
 
+More demonstrations would also help. With four times as many, at as many epochs, {run:models.sft-4x.passes:.0%} of replies pass, and
+{run:models.sft.passes:.0%} with {run:counts.demonstrations} (shipped runs). They cost four times the writing, and none of them shows a mistake.
+Chapter 05 turns comparisons into a model.
 """
 
 # %% predictions
@@ -833,8 +830,8 @@ PredictionScore("chapter04.")
 r"""
 ## Summary
 
-Ten statements of the paper were written down before any run, with what would refute them; here is what this page saw of each. *Open*:
-the interval includes zero. Fine print: one run of each, so the intervals are over prompts and not over seeds.
+Ten statements of the paper were written down before any run, with what would refute them: an interval below zero. Here is what this page
+saw of each; the base is the cut one. *Open*: the interval includes zero. One run each, so intervals are over prompts, not seeds.
 """
 
 # %% tax
@@ -852,17 +849,20 @@ def meets(name, key):
     found = judged(replies[name])
     return np.array([float(v.criteria.get(key, 0) == 1) for v in found])
 
+
 # %% criteria
 from minirlhf.tinytown.requests import parse
 
 closed = np.array([bool(parse(x).passage) for x in asked])
-source = [meets(name, "source")[closed] for name in (by_score, "base")]
-asks = [meets(name, "instruction") for name in (by_score, "base")]
+models = (by_score, "base, cut")
+source = [meets(name, "source")[closed] for name in models]
+asks = [meets(name, "instruction") for name in models]
 
 # %% seen
-grade_of = {name: grades(name) for name in (by_score, "base", "prompted")}
+grade_of = {name: grades(name)
+            for name in (by_score, "base, cut", "prompted")}
 percent = [
-    difference(passes(by_score), passes("base")),
+    difference(passes(by_score), passes("base, cut")),
     difference(passes(by_score), passes("prompted")),
     difference(*asks),
     difference(*source),
@@ -870,7 +870,7 @@ percent = [
 ]
 shown = [
     overfit, score_on, grade_on, gains["reward model"],
-    difference(grade_of["prompted"], grade_of["base"]),
+    difference(grade_of["prompted"], grade_of["base, cut"]),
     difference(grade_of[by_score], grade_of["prompted"]),
     *(100 * found for found in percent),
 ]
@@ -895,14 +895,15 @@ statements = [
 ]
 
 # %% more-statements folded="yes"
-tax = "table14.squadv2.zero.175b"
+tax = "table14.{}.zero.175b"
 statements += [
     ("% of the kind asked for, SFT minus base",
      paper("fig4.appropriate", "gpt", "sft")),
     ("% that add nothing to a given text, SFT minus base",
      f"adds: {paper('fig4.hallucination', 'gpt', 'sft')}"),
     ("% right on the base's skills, base minus SFT",
-     f"SQuADv2: {paper(tax, 'gpt', 'sft')}"),
+     f"SQuADv2: {paper(tax.format('squadv2'), 'gpt', 'sft')}; "
+     f"DROP: {paper(tax.format('drop'), 'gpt', 'sft')}"),
 ]
 
 # %% directions folded="yes"
@@ -922,21 +923,20 @@ lesson.table(
 
 # %% summary-read [markdown]
 r"""
-The paper's numbers are: epochs from §3.5 and C.1; ratings of seven, largest model (Fig. 5); wins of the smallest model against the
-largest SFT (Fig. 1); shares of replies, sizes pooled (Fig. 4); accuracy of the largest model without examples (Table 14, which has DROP, too:
-{paper:table14.drop.zero.175b.gpt} → {paper:table14.drop.zero.175b.sft}).
+The paper's numbers: epochs from §3.5 and C.1; ratings of seven, largest models (Fig. 5); wins of the smallest models against the largest SFT
+(Fig. 1); shares of replies, sizes pooled (Fig. 4); accuracy of the largest models without examples (Table 14).
 
-SFT makes replying the habit, token by token, the end token above all. Which epoch to keep depends on whom you ask, because the loss
-asks for one labeler's words. What it can't be shown by demonstrations is its own mistakes.
+SFT makes replying a habit, token by token, the end token above all. Which epoch to keep depends on whom you ask, because the loss asks
+for one labeler's words. Demonstrations can't show a model its own mistakes.
 
 ## Questions
 
-**A model's loss on demonstrations looks fine. Its replies are right, and then go on to a second question. Which line do you read first?**
+**The loss looks fine. Replies are right, and then go on to a second question. Which line do you read first?**
 
 <details><summary>Answer</summary>
 
-The one that makes the targets: is the end token appended, and does the mask keep it? If padding and end are the same token, masking one hides
-both.
+The one that makes the targets: is the end token appended, and does the mask keep it? If padding and end are one token, masking one
+hides both.
 
 </details>
 
@@ -944,8 +944,8 @@ both.
 
 <details><summary>Answer</summary>
 
-A token of a short completion would push harder than one of a long. Each demonstration has one end token, so the ends of short completions
-would weigh more.
+A token of a short completion would push harder than one of a long. Each has one end token, so the ends of short completions would weigh
+more.
 
 </details>
 
@@ -953,37 +953,28 @@ would weigh more.
 
 <details><summary>Answer</summary>
 
-Not yet. Each interval holds what makes a prompt easy or hard for both epochs. Report the paired difference, on prompts by which you didn't
-choose, and say that one run of each doesn't speak for other seeds.
+Not yet. Each interval holds what makes a prompt hard for both. Report the paired difference, on prompts by which you didn't choose, and say
+that it doesn't speak for other seeds.
 
 </details>
 
-**Held-out loss rises, and so does the share of replies that pass. Name a measurement that tells whether to worry.**
+**Held-out loss rises, and so does the share of replies that pass. What would you measure before you worry?**
 
 <details><summary>Answer</summary>
 
-The loss by kind of token. On free words the rise may be no more than sureness. On copied words or the end token it would be an error that the
-judge sees, too.
-
-</details>
-
-**Could a larger set of demonstrations teach the model not to make its own mistakes?**
-
-<details><summary>Answer</summary>
-
-It makes right continuations likelier, so slips get rarer. But a mistake that no labeler makes is in no demonstration, however many
-there are; somebody has to look at the model's own replies.
+The loss by kind of token. On free words a rise may be no more than sureness; on copied words or the end token the judge would
+see it, too.
 
 </details>
 
 ## The way on
 
-- [Exercises 04](../exercises/ex04_sft.ipynb): the masked loss, a model that never stops, a model that knows nothing; and positions, which
-  you need because replies are drawn many at once, with short prompts padded on the left.
+- [Exercises 04](../exercises/ex04_sft.ipynb): the masked loss, a model that never stops, a model that knows nothing; and position ids, needed
+  where prompts of unlike lengths are padded on the left to be answered together.
 - [Chapter 05](05_reward_model.ipynb): the reward model, which has chosen an epoch here already.
 
 **A lecture of thirty minutes.** The base's table and the picture of one demonstration (ten); the loop, and what happens without the end
-token (ten); sixteen epochs, with guesses, and why the choosers disagree (ten).
+token (ten); sixteen epochs and why the choosers disagree (ten).
 
 **A lab of sixty minutes.** The page as far as the desk, with guesses (twenty-five); the masked loss and the model that never stops
 (twenty-five); then change `TEMPERATURE` or add a way to `ways`, predict, and run again (ten).
