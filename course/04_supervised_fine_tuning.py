@@ -144,8 +144,8 @@ r"""
 ## One token ahead: what counts in the loss (§3.2, §3.5, C.1)
 
 The paper trained on {paper:table6.sft.train} demonstrations, {paper:table6.sft.train.labeler} of them to prompts that labelers had
-written themselves (Table 6). We have {run:counts.demonstrations}. Tinytown's labelers are programs. Each has a manner of its
-own, and now and then hands in a first draft.
+written themselves (Table 6). We have {run:counts.demonstrations}. Tinytown's labelers are programs, each with its manner, and
+sometimes with a first draft.
 
 A demonstration enters the model as one row of tokens $z$: a start token, the prompt, the completion, an end token. In column $t$ the
 model has read $z_0$ to $z_t$, and its logits are about $z_{t+1}$. So before the two are compared, **the logits lose their last column and
@@ -227,8 +227,12 @@ import inspect
 
 from torch.nn.utils import clip_grad_norm_
 
-from minirlhf.plain.sft import batch, learning_rate, logprobs
-from minirlhf.plain.sft import steps_per_epoch
+from minirlhf.plain.sft import (
+    batch,
+    learning_rate,
+    logprobs,
+    steps_per_epoch,
+)
 from minirlhf.presets import PRESETS
 
 print(inspect.getsource(logprobs))
@@ -563,7 +567,7 @@ lesson.table(
 # %% worth-read [markdown]
 r"""
 The paper's finding would be refuted here if score or grade fell from the loss's choice to the last epoch; the last table says whether
-they did. (An early epoch of a long run is no short run: its rate is still near the peak.)
+they did. (An early epoch is no short run: the rate is still near its peak.)
 
 ## Why they disagree
 
@@ -976,6 +980,6 @@ see it, too.
 **A lecture of thirty minutes.** The base's table and the picture of one demonstration (ten); the loop, and what happens without the end
 token (ten); sixteen epochs and why the choosers disagree (ten).
 
-**A lab of sixty minutes.** The page as far as the desk, with guesses (twenty-five); the masked loss and the model that never stops
+**A lab of sixty minutes.** The page as far as the desk (twenty-five); the masked loss and the model that never stops
 (twenty-five); then change `TEMPERATURE` or add a way to `ways`, predict, and run again (ten).
 """
