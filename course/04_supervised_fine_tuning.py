@@ -144,8 +144,8 @@ r"""
 ## One token ahead: what counts in the loss (§3.2, §3.5, C.1)
 
 The paper trained on {paper:table6.sft.train} demonstrations, {paper:table6.sft.train.labeler} of them to prompts that labelers had
-written themselves (Table 6). We have {run:counts.demonstrations}. Tinytown's labelers are programs, each with its manner, and
-sometimes with a first draft.
+written themselves (Table 6). We have {run:counts.demonstrations}. Tinytown's labelers are programs with manners of their own;
+now and then one hands in a first draft.
 
 A demonstration enters the model as one row of tokens $z$: a start token, the prompt, the completion, an end token. In column $t$ the
 model has read $z_0$ to $z_t$, and its logits are about $z_{t+1}$. So before the two are compared, **the logits lose their last column and
@@ -383,7 +383,7 @@ ends_guess.reveal(100 * share(ended["without its end"]))
 
 # %% three-ways-look [markdown]
 r"""
-Compare the last row, the third way, with the base's and with the first way's. Two of its replies stand below.
+Compare the last row, the third way, with the base's row and the first way's. Two of its replies stand below.
 """
 
 # %% three-ways-picture folded="yes"
@@ -414,18 +414,18 @@ lesson.table(
 
 # %% mask-why [markdown]
 r"""
-**Why.** Without its end token, nothing rewards stopping, and each word that is learned takes probability from END. The training loss
+**Why.** Without its end token, nothing rewards stopping, and each word that is learned pushes END down. The training loss
 shows nothing of it. Had the third way ended as often as the first, this would be wrong.
 
-Masking the *prompt* is a smaller matter, and a single run of each can't show a small difference. For the mask: nobody will ask the model
-to write prompts. Against it: prompts are more text of the right kind.
+What masking the *prompt* changes stands above the picture; one run of each can't show a small difference. For the mask: nobody asks the
+model to write prompts. Against it: prompts are more text of the right kind.
 
 ## Sixteen epochs, and three who choose (§3.5, C.1)
 
 By held-out loss, the paper's SFT models overfit after *one* epoch of {paper:sft.epochs}. Yet more epochs still raised the reward model's
 score and people's ratings, so it trained on, and chose the epoch by that score. We do the same with the package's stage. It is the
 loop above, only faster: whole batches at once, in a process of its own, and a test holds it to `plain/sft.py`. It adds *residual
-dropout* (C.1): of what each layer adds, {paper:sft.residual_dropout:.0%} is set to zero at random.
+dropout* (C.1): of what each layer adds, {paper:sft.residual_dropout:.0%} is set to zero at random. The table has both settings.
 """
 
 # %% settings folded="yes"
@@ -974,7 +974,7 @@ see it, too.
 ## The way on
 
 - [Exercises 04](../exercises/ex04_sft.ipynb): the masked loss, a model that never stops, a model that knows nothing; and position ids, needed
-  where prompts of unlike lengths are padded on the left to be answered together.
+  to answer prompts of unlike lengths together.
 - [Chapter 05](05_reward_model.ipynb): the reward model, which has chosen an epoch here already.
 
 **A lecture of thirty minutes.** The base's table and the picture of one demonstration (ten); the loop, and what happens without the end
