@@ -318,7 +318,8 @@ shares = {name: share(passes(name)) for name in rows}
 title = "What one pass over the demonstrations does (live)"
 figure, (left, right) = lesson.panels(2, title)
 left.plot(range(1, STEPS + 1), curve, color=PALETTE["sft"], marker=".")
-left.set(xlabel="step", ylabel="loss of the batch, nats per token")
+left.set(xlabel="step", ylabel="loss of the batch, nats per token",
+         xticks=range(1, STEPS + 1, 3))
 lesson.intervals(right, shares, "% of replies that pass")
 for line in right.lines[-2:]:
     line.set_color(PALETTE["sft"])
@@ -531,12 +532,13 @@ for axes, values in zip(panels[1:], (score, grade), strict=True):
     axes.fill_between(numbers, [b.low for b in bands],
                       [b.high for b in bands], color=GRID)
 curves = (loss, score.mean(1), grade.mean(1))
-drawn = zip(panels, curves, choice.values(), "--:", strict=True)
+drawn = zip(panels, curves, choice.values(), ("-", "-", "--"), strict=True)
 for axes, curve, best, style in drawn:
-    axes.plot(numbers, curve, style, color=PALETTE["sft"])
+    axes.plot(numbers, curve, style, color=INK)
     axes.plot(1 + best, curve[best], "o", ms=10, mfc="none", color=INK)
-    axes.set(xlabel="epoch")
-lesson.show(figure, "Loss, score and grade by epoch, each with a ring.")
+    axes.set(xlabel="epoch", xticks=numbers[::5])
+lesson.show(figure, "Loss, score and grade by epoch; rings at epochs "
+    f"{', '.join(str(1 + best) for best in choice.values())}.")
 
 # %% worth [markdown]
 r"""
@@ -667,7 +669,7 @@ Left: which lines climb? Right: how far does cooling alone bring the early epoch
 # %% kinds-picture folded="yes"
 title = "Where the loss rises, and what sureness is worth (live)"
 parts = ("held-out loss minus the best epoch's, nats per token",
-         f"cooled minus early {warmed:.2f}")
+         f"cooled minus early {warmed:.2f},\nminus last {against:.2f}")
 figure, (left, right) = lesson.panels(2, title, titles=parts)
 change, spot = per_token - per_token[by_loss], -np.inf
 for place in change[-1].argsort():
@@ -675,7 +677,7 @@ for place in change[-1].argsort():
     left.plot(numbers, change[:, place], linestyle=style, color=INK)
     spot = max(change[-1, place], spot + 0.1 * np.ptp(change))
     left.text(1.03 * EPOCHS, spot, KINDS[place], fontsize=8, va="center")
-left.set(xlabel="epoch", xlim=(0.5, 1.8 * EPOCHS))
+left.set(xlabel="epoch", xlim=(0.5, 1.8 * EPOCHS), xticks=numbers[::5])
 found = {name: over_prompts(of) for name, of in warm.items()}
 lesson.intervals(right, found, "reward model's score", percent=False)
 for line in right.lines:
@@ -762,7 +764,7 @@ likelier_guess
 
 # %% four-each
 TIMES = 4
-some = np.repeat(asked[: lesson.pick(160, quick=24)], TIMES).tolist()
+some = np.repeat(asked[: lesson.pick(120, quick=24)], TIMES).tolist()
 drawn = complete(sft, tokenizer, some, max_new_tokens=LIMIT, seed=11)
 both = list(zip(some, drawn, strict=True))
 right = np.array([judge(x, y).passes for x, y in both])
@@ -842,7 +844,7 @@ saw of each; the base is the cut one. *Open*: the interval includes zero. One ru
 from minirlhf.evaluate.probing import run_probe
 from minirlhf.tinytown.probes import TAX
 
-COUNT = lesson.pick(80, quick=6)  # items of each probe
+COUNT = lesson.pick(50, quick=6)  # items of each probe
 items = [item for probe in TAX.values() for item in probe(COUNT)]
 before, after = (run_probe(policy, tokenizer, items)
                  for policy in (base, sft))
