@@ -299,7 +299,7 @@ that also works near zero and one.) It covers the luck of the prompts, not that 
 model, and that widens both. So subtract prompt by prompt, and take the interval of the mean *difference*. If it lies above zero, it is a
 gain. If it includes zero, there may be no difference. One such interval in twenty misses by chance.
 
-Look at the loss on the left, then compare the last row on the right with the three above.
+Left, look at the loss; right, compare the last row with the three above.
 """
 
 # %% shares
@@ -517,7 +517,7 @@ epoch_guess.reveal(str(1 + choice["reward model"]))
 
 # %% epochs-look [markdown]
 r"""
-A ring marks each one's choice; bands are intervals over prompts. Which curve turns first?
+Rings mark the choices, bands are intervals over prompts, and the judge's curve is dashed. Where does each curve turn?
 """
 
 # %% epochs-picture folded="yes"
