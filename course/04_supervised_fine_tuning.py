@@ -430,7 +430,7 @@ lesson.table(
 # %% mask-why [markdown]
 r"""
 **Why.** The third loss never asks for END. A reply then ends only as far as pretraining taught where a text is complete, and
-that may be more often than in the base. Nor can this loss warn you. A third way that ends as often as the first would have refuted this.
+that may be more often than in the base. Its training loss can't warn you: END isn't in it. A third way that ends as often as the first would have refuted this.
 
 For a mask of the *prompt*: nobody asks the model to write prompts. Against it: prompts are more text of the right kind. Above the picture stands
 the difference, of one run each.
@@ -1011,7 +1011,7 @@ see it, too.
 ## The way on
 
 - [Exercises 04](../exercises/ex04_sft.ipynb): the masked loss, a model that never stops, a model that knows nothing, position ids.
-- [Chapter 05](05_reward_model.ipynb): the reward model, which has chosen an epoch here already.
+- [Chapter 05](05_reward_model.ipynb): the reward model.
 
 **A lecture of thirty minutes.** The base's table and the picture of one demonstration (ten); the loop, and what happens without the end
 token (ten); sixteen epochs and why the choosers disagree (ten).
