@@ -180,11 +180,16 @@ def test_replies_ranks_and_scores_have_one_letter():
     assert html.count('data-reply="C"') == 2 + 1 + 2
     assert WICKED in page.said and "(nothing)" in page.said
     assert "−0.25" in page.said and "+2.00" in page.said
-    assert scores.shares == pytest.approx([0.08 + 0.92 / 3, 0.08, 1.0])
+    assert scores.zero == pytest.approx(1 / 9)
+    assert np.ravel(scores.bars) == pytest.approx([1 / 9, 2 / 9, 0, 1 / 9, 1 / 9, 8 / 9])
 
 
-def test_equal_scores_have_equal_bars():
-    assert Cell(icon="network", caption="", scores=[1.0, 1.0]).shares == [0.08, 0.08]
+def test_a_bar_begins_at_zero_and_is_as_long_as_its_score():
+    def bars(*scores):
+        return Cell(icon="network", caption="", scores=scores).bars
+
+    assert bars(1.0, 1.0) == [(0, 1), (0, 1)] and bars(0.0) == [(0, 0)]
+    assert bars(-1.0, -4.0) == [(0.75, 0.25), (0, 1)]  # the worse, the longer
 
 
 def test_what_a_step_hands_on_is_written_between_them():

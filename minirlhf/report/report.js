@@ -251,6 +251,9 @@ for (const steps of every(".mr-steps")) {
   for (const type of ["pointerover", "click"]) {
     steps.addEventListener(type, (event) => light(event.target.closest("[data-reply]")?.dataset.reply));
   }
+  steps.addEventListener("click", (event) => { // a reply is cut to two lines until one asks for it
+    event.target.closest(".mr-steps-replies li")?.classList.toggle("is-open");
+  });
   steps.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && light());
 }
 

@@ -53,12 +53,24 @@ class Cell:
         return not any(map(len, held))
 
     @property
-    def shares(self) -> list[float]:
-        """How long the bar of each score is, the best one's being 1."""
-        if not self.scores:
-            return []
-        low, high = min(self.scores), max(self.scores)
-        return [0.08 + 0.92 * (score - low) / ((high - low) or 1.0) for score in self.scores]
+    def zero(self) -> float:
+        """Where on the axis of the scores zero lies, as a share of its length."""
+        low, high = self._reach
+        return -low / (high - low)
+
+    @property
+    def bars(self) -> list[tuple[float, float]]:
+        """Where the bar of each score begins, and how long it is, as shares of the axis."""
+        low, high = self._reach
+        return [
+            ((min(score, 0.0) - low) / (high - low), abs(score) / (high - low))
+            for score in self.scores
+        ]
+
+    @property
+    def _reach(self) -> tuple[float, float]:
+        low, high = min([0.0, *self.scores]), max([0.0, *self.scores])
+        return (low, high) if high > low else (0.0, 1.0)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -51,7 +51,7 @@ def predictions():
     ]
 
     def act(page):
-        asked[0].problem = "-5 can't come out: it lies between 0 and 100 %."
+        asked[0].problem = "Type a number between 0 and 100 %: −5 lies outside."
         for _ in outcomes:
             page.get_by_role("button", name="Reveal the result").first.click()
 

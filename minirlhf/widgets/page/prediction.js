@@ -40,11 +40,12 @@ export default widget((view) => {
     : view.get("_along").length ? curveGuess : numberGuess)(view);
   const hint = make("div", { class: "mr-small" });
   const verdict = make("div", { class: "guess-verdict", role: "status" });
+  const todo = make("div", { class: "mr-row guess-todo" }, hint, guess.clear);
   const reveal = isOutcome && button(view.say("prediction.reveal"),
     () => view.set({ revealed: true }), "primary");
   view.root.append(make("div", { class: "mr-card guess-card" },
-    make("div", { class: "mr-title" }, view.get("_question")), guess.element,
-    make("div", { class: "mr-row" }, reveal, hint), verdict));
+    make("div", { class: "mr-title" }, view.get("_question")), todo, guess.element, view.problem,
+    reveal, verdict));
   let stop = () => {};
 
   function draw() {
@@ -52,15 +53,33 @@ export default widget((view) => {
     const out = view.get("revealed"), empty = view.get("value") === null;
     if (reveal) reveal.hidden = out;
     hint.textContent = out ? (isOutcome ? "" : view.say("prediction.locked"))
-      : isOutcome && empty ? view.say("prediction.unguessed") : empty ? view.say(guess.hint) : "";
-    hint.hidden = !hint.textContent;
-    verdict.textContent = isOutcome && out ? view.say(verdictOf(), { result: resultOf() }) : "";
+      : view.say(isOutcome && empty ? "prediction.unguessed" : guess.hint);
+    todo.hidden = !hint.textContent;
+    verdict.textContent = isOutcome && out ? verdictOf() : "";
     verdict.hidden = !verdict.textContent;
   }
   function verdictOf() {
-    const worth = view.get("_verdict");
-    if (worth === null) return "prediction.unjudged";
-    return `prediction.${worth === 1 ? "spot" : worth > 0 ? "near" : "far"}`;
+    const worth = view.get("_verdict"), result = resultOf(), apart = apartOf();
+    if (worth === null) return view.say("prediction.unjudged", { result });
+    const name = worth === 1 ? "spot" : worth > 0 ? "near" : "far";
+    if (!apart) return view.say(`prediction.${name}`, { result });
+    return view.say(`prediction.apart.${name}`, { apart, result });
+  }
+  // How far the guess lies from the result, in words; none where that has no size.
+  function apartOf() {
+    const result = view.get("_result"), value = view.get("value");
+    if (value === null || typeof result === "string") return "";
+    if (Array.isArray(result)) {
+      const far = value.flatMap((one, k) => (one === null ? [] : [Math.abs(one - result[k])]));
+      return view.say("prediction.apart.curve",
+        { off: short(Number((far.reduce((sum, one) => sum + one, 0) / far.length).toPrecision(2))) });
+    }
+    if (short(value) === short(result)) return "";
+    const unit = view.get("_unit"), points = unit.startsWith("%");
+    const off = Math.abs(Number((value - result).toPrecision(6)));
+    return view.say(`prediction.apart.${value > result ? "above" : "below"}`,
+      { off: short(off), unit: points ? view.say("prediction.apart.points") : unit })
+      .replace(/ (?=[.。]|$)/, "");
   }
   function resultOf() {
     const result = view.get("_result"), ends = view.get("_ends");

@@ -32,7 +32,8 @@ function numberGuess(view) {
   const real = make("rect", { class: "guess-real", rx: 3 });
   const whiskers = [0, 1].map(() => make("path", { class: "guess-ends" }));
   const [mineSaid, realSaid] = [0, 1].map(() => make("text", { class: "guess-said" }));
-  fill(picture, axis, slide, real, whiskers, mineSaid, realSaid);
+  const touch = make("text", { class: "guess-touch mr-words" });
+  fill(picture, axis, slide, touch, real, whiskers, mineSaid, realSaid);
   let x = scale([0, 1], [0, 1]), width = 0, step = 1, reach = [0, 1], held = false, part = 1;
 
   const take = (value, settled) => {
@@ -52,7 +53,7 @@ function numberGuess(view) {
   function draw() {
     const value = view.get("value"), out = isOut();
     if (document.activeElement !== entry || held) entry.value = value === null ? "" : written(value);
-    put(entry, { disabled: view.get("revealed") });
+    put(entry, { disabled: view.get("revealed"), "aria-invalid": view.get("problem") && "true" });
     clear.hidden = value === null || view.get("revealed");
     put(slide, { "aria-disabled": view.get("revealed") && "true" });
     if (!width) return;
@@ -61,7 +62,8 @@ function numberGuess(view) {
     step = ticks(0, (reach[1] - reach[0]) / 10, 10)[1] ?? 0.1;
     x = scale(reach, [LEFT, width - RIGHT]);
     const high = 2 + BAR + (out ? GAP + BAR : 0), zero = x(clamp(0, ...reach));
-    put(picture, { height: high + 38, viewBox: `0 0 ${width} ${high + 38}` });
+    const share = unit === "%", foot = share || !unit ? 24 : 38;
+    put(picture, { height: high + foot, viewBox: `0 0 ${width} ${high + foot}` });
     const span = (at) => ({ x: Math.min(zero, x(at)), width: Math.max(Math.abs(x(at) - zero), 0) });
     put(track, { x: LEFT, width: width - LEFT - RIGHT, y: 2, height: BAR });
     put(mine, { ...span(value ?? zero), y: 2, height: BAR });
@@ -74,12 +76,16 @@ function numberGuess(view) {
     whiskers.forEach((line) => {
       put(line, { d: reached ? `M${x(ends[0])} ${y + BAR / 2}H${x(ends[1])}` : "" });
     });
-    label(mineSaid, value, 2, out && value !== null ? written(value) : "");
-    label(realSaid, reached ? (result >= 0 ? ends[1] : ends[0]) : shown, y, out ? written(shown) : "");
+    label(mineSaid, value, 2, out && value !== null ? named(value, "label") : "");
+    label(realSaid, reached ? (result >= 0 ? ends[1] : ends[0]) : shown, y,
+      out ? named(shown, "result") : "");
     fill(axis, make("path", { class: "mr-axis", d: `M${zero} 0V${high + 4}` }),
       ticks(...reach, width > 320 ? 5 : 3).map((at) => make("text", { class: "mr-small", x: x(at),
-        y: high + 18, "text-anchor": "middle" }, short(at))),
-      make("text", { class: "mr-small", x: width / 2, y: high + 34, "text-anchor": "middle" }, unit));
+        y: high + 18, "text-anchor": "middle" }, `${short(at)}${share ? "%" : ""}`)),
+      make("text", { class: "mr-small", x: width / 2, y: high + 34, "text-anchor": "middle" },
+        share ? "" : unit));
+    touch.textContent = value === null && !out ? view.say("prediction.drag") : "";
+    put(touch, { x: zero + 16, y: 2 + BAR / 2 + 4 });
     tell();
   }
 
@@ -87,17 +93,21 @@ function numberGuess(view) {
   function label(element, at, y, words) {
     element.textContent = words;
     if (!words) return;
-    const end = x(at), away = at < 0 ? -1 : 1, need = end + away * (9 * words.length + 14);
+    const end = x(at), away = at < 0 ? -1 : 1;
+    const need = end + away * (element.getComputedTextLength() + 14);
     const inside = need < 0 || need > width, toRight = (away > 0) !== inside;
     put(element, { x: end + (toRight ? 8 : -8), y: y + 15, "text-anchor": toRight ? "start" : "end",
       style: { fill: inside ? "var(--mr-card)" : "var(--mr-ink)" } });
   }
 
+  const named = (value, who) => `${written(value)} · ${view.say(`prediction.${who}`)}`;
   const written = (value) => Number(value.toPrecision(4)).toString().replace("-", "−");
+  view.on("problem", draw);
   view.fit(picture, (now) => { width = now; draw(); });
   return {
     element: make("div", { class: "guess-row" },
-      make("div", {}, field(view.say("prediction.label"), entry), clear), picture),
+      field(view.say("prediction.label"), entry), picture),
+    clear,
     hint: "prediction.bar",
     draw,
     grow: (now) => { part = now; draw(); },

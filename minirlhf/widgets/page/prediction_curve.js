@@ -4,17 +4,20 @@ function curveGuess(view) {
   const along = view.get("_along"), result = view.get("_result");
   const isOut = () => result !== undefined && view.get("revealed");
   const empty = () => along.map(() => null);
-  const HIGH = 230, TOP = 26, FOOT = 44, EDGE = 46;
+  const HIGH = 260, TOP = 26, FOOT = 44, EDGE = 46;
   const picture = make("svg", { class: "guess-plot", height: HIGH, role: "group",
     "aria-label": view.say("prediction.label") });
   const frame = make("g"), guess = make("path", { class: "guess-line" }), points = make("g");
   const came = make("path", { class: "guess-line guess-came" });
-  const cursor = make("path", { class: "guess-at" });
+  const cursor = make("path", { class: "guess-at" }), names = make("g");
+  const begin = make("g", { class: "guess-begin" }, make("circle", { r: 8 }),
+    make("text", { class: "mr-words", x: 16, y: 4 }, view.say("prediction.draw_here")));
   const board = make("rect", { fill: "transparent" });
   const pen = make("g", { class: "guess-slider" }, board, cursor);
-  fill(picture, frame, guess, points, came, pen);
+  fill(picture, frame, guess, points, came, names, begin, pen);
   const clear = button(view.say("prediction.clear"), () => view.set({ value: null }), "link");
   let x = scale([0, 1], [0, 1]), y = x, width = 0, at = 0, last = null, part = 1, reach = [0, 10];
+  let keyed = false; // the focus came by keyboard: show where it is
 
   // Take a point; places that a quick hand skipped lie on the way from the point before.
   function mark(event, settled) {
@@ -34,7 +37,7 @@ function curveGuess(view) {
     view.set({ value }, settled);
   }
   drag(pen, {
-    start: (event) => { last = null; mark(event, false); },
+    start: (event) => { last = null; keyed = false; mark(event, false); },
     move: (event) => mark(event, false),
     end: (event) => { mark(event, true); last = null; },
   });
@@ -45,6 +48,7 @@ function curveGuess(view) {
     const by = { ArrowUp: step, ArrowDown: -step, PageUp: 10 * step, PageDown: -10 * step }[event.key];
     if (along_ === undefined && by === undefined) return;
     event.preventDefault();
+    keyed = true;
     if (along_) at = clamp(at + along_, 0, along.length - 1);
     else if (!view.get("revealed")) {
       const value = [...(view.get("value") ?? empty())];
@@ -78,24 +82,44 @@ function curveGuess(view) {
       make("text", { class: "mr-small", x: 0, y: 12 }, view.get("_unit")),
       make("text", { class: "mr-small", x: width - 14, y: HIGH - 6, "text-anchor": "end" },
         view.get("_x")));
-    const known = along.map((one, k) => [one, value?.[k] ?? null]).filter((one) => one[1] !== null);
+    const known = along.map((one, k) => [one, value?.[k] ?? null, k]).filter((one) => one[1] !== null);
     const path = known.map((one) => `${x(one[0])} ${y(one[1])}`).join("L");
     put(guess, { d: known.length > 1 ? `M${path}` : "" });
-    each(points, known, () => make("circle", { class: "guess-point", r: 3 }),
-      (dot, one) => put(dot, { cx: x(one[0]), cy: y(one[1]) }));
+    // a dot where a line doesn't show it, or where there are few
+    const near = new Set(known.map((one) => one[2]));
+    const dotted = (k) => along.length <= 12 || !(near.has(k - 1) || near.has(k + 1));
+    each(points, known, () => make("circle", { class: "guess-point" }),
+      (dot, one) => put(dot, { cx: x(one[0]), cy: y(one[1]), r: dotted(one[2]) ? 3 : 0 }));
+    put(begin, { hidden: known.length > 0 || out,
+      transform: `translate(${x(along[0]) + 12} ${(TOP + HIGH - FOOT) / 2})` });
     const shown = out ? result.slice(0, Math.max(1, Math.ceil(part * result.length))) : [];
     const line = shown.map((one, k) => `${x(along[k])} ${y(one)}`).join("L");
     put(came, { d: shown.length ? `M${line}` : "" });
-    put(cursor, { d: document.activeElement === pen ? `M${x(along[at])} ${TOP}V${HIGH - FOOT}` : "" });
+    nameEnds(known, shown.length === result?.length && out);
+    put(cursor, { d: keyed ? `M${x(along[at])} ${TOP}V${HIGH - FOOT}` : "" });
     const here = value?.[at];
     put(pen, { "aria-valuemin": reach[0], "aria-valuemax": reach[1], "aria-valuenow": here ?? reach[0],
       "aria-valuetext": view.say("prediction.at", { x: short(along[at]),
         y: here == null ? view.say("prediction.none") : short(here) }) });
   }
-  for (const name of ["focus", "blur"]) pen.addEventListener(name, draw);
+  // Which line is whose, and where each ends; the upper one's name stands above it.
+  function nameEnds(known, both) {
+    const ends = [[known.at(-1)?.[1], "label"], [result?.at(-1), "result"]];
+    fill(names, both ? ends.filter(([end]) => end !== undefined).map(([end, name], k) => {
+      const above = end >= (ends[1 - k][0] ?? -Infinity) && !(end === ends[1 - k][0] && k);
+      return make("text", { class: `guess-said guess-of-${name}`, x: width - 14,
+        y: y(end) + (above ? -9 : 19), "text-anchor": "end" },
+      `${view.say(`prediction.${name}`)} ${short(end)}`);
+    }) : []);
+  }
+
+  for (const name of ["focus", "blur"]) {
+    pen.addEventListener(name, () => { keyed = name === "focus"; draw(); });
+  }
   view.fit(picture, (now) => { width = now; draw(); });
   return {
-    element: make("div", {}, picture, clear),
+    element: picture,
+    clear,
     hint: "prediction.drawn",
     draw,
     grow: (now) => { part = now; draw(); },

@@ -2,8 +2,8 @@
 // taken; a click on a reply tells its rank and score, wherever its letter stands.
 
 export default widget((view) => {
-  const figure = make("div");
-  fill(view.root, figure);
+  const figure = make("div"), todo = make("p");
+  fill(view.root, todo, view.busy, view.problem, figure);
   let known = new Set(), lit = null;
 
   const told = ({ rank, score }) => view.say("pipeline.told",
@@ -34,7 +34,9 @@ export default widget((view) => {
 
   function draw() {
     figure.innerHTML = view.get("figure"); // markup of our own; texts in it are escaped
-    const taken = view.get("filled");
+    const taken = view.get("filled"), next = [0, 1, 2].find((step) => !taken.includes(step));
+    todo.textContent = next === undefined ? view.say("pipeline.click")
+      : view.say("pipeline.next", { number: next + 1 });
     [...figure.querySelectorAll(".mr-steps-column")].forEach((column, step) => {
       if (!taken.includes(step) || known.has(step)) return;
       [...column.querySelectorAll(".mr-steps-cell")].forEach((cell, at) => {
