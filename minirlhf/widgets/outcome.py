@@ -105,7 +105,9 @@ class Outcome(Question):
         room = (0.5 if self._ends else 0.2) * ((high - low) or 1.0)  # for the numbers beside
         axes.set_xlim(low - room * (low < 0), high + room * (high > 0 or low == 0))
         (low, high), (least, most) = axes.get_xlim(), self._limits
-        axes.set_xticks([x for x in axes.get_xticks() if max(low, least) <= x <= min(high, most)])
+        low, high = max(low, least), min(high, most)  # no share lies beyond 100%
+        axes.set_xticks([tick for tick in axes.get_xticks() if low <= tick <= high])
+        axes.spines["bottom"].set_bounds(low, high)
         return figure
 
     def _draw_bar(self, axes: Axes, place: int, name: str, value: float) -> None:
