@@ -82,17 +82,20 @@ export default widget((view) => {
 
   const named = (step) => view.say(`desk.at.${view.get("run").unit}`, { step });
 
+  function sentence(step) {
+    const words = view.get("curves").slice(0, FIRST).map(({ said, x, y }) =>
+      said.replace("{value}", short(y[Math.max(lastBefore(x, step), 0)])));
+    return view.say("desk.words", { at: named(step), values: words.join(view.say("desk.and")) });
+  }
+
   function point() {
     if (!steps.length) return;
     const at = index(), step = steps[at];
     range.max = steps.length - 1;
     range.value = at;
     where.textContent = named(step);
-    const words = view.get("curves").slice(0, FIRST).map(({ said, x, y }) =>
-      said.replace("{value}", short(y[Math.max(lastBefore(x, step), 0)])));
-    caption.textContent = view.say("desk.words", { at: named(step),
-      values: words.join(view.say("desk.and")) });
-    put(range, { "aria-valuetext": caption.textContent });
+    put(range, { "aria-valuetext": sentence(step) });
+    caption.textContent = sentence(hovered ?? step);
     panels.forEach((panel) => panel.point(hovered ?? step, step));
     samples.draw(step);
   }
@@ -102,6 +105,7 @@ export default widget((view) => {
     const near = step === null ? -1 : Math.max(lastBefore(steps, Math.round(step)), 0);
     hovered = near < 0 ? null : steps[near];
     if (pressed) { halt(); go(near, false); }
+    if (steps.length) caption.textContent = sentence(hovered ?? steps[index()]);
     panels.forEach((panel) => panel.point(hovered ?? steps[index()], steps[index()]));
   }
 
