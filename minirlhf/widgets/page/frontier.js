@@ -6,8 +6,11 @@ const PANELS = [["proxy", 1], ["judge", 2]]; // name, and place in a path's [kl,
 // Where the names of these places stand: of the spots around each, the one that lines, other places
 // and names already put cross least, and the nearest of those.
 function beside(places, lines, plot) {
-  const dense = lines.flatMap((line) => line.slice(1).flatMap((to, n) => [0, 0.2, 0.4, 0.6, 0.8].map(
-    (part) => line[n].map((from, axis) => from + part * (to[axis] - from)))));
+  const dense = lines.flatMap((line) => line.slice(1).flatMap((to, n) => {
+    const from = line[n], pieces = Math.ceil(Math.hypot(to[0] - from[0], to[1] - from[1]) / 5);
+    return [...Array(pieces).keys()].map((k) => from.map((one, axis) =>
+      one + (k / pieces) * (to[axis] - one)));
+  }));
   const taken = places.filter(Boolean).map(([x, y]) => [x, y, 60]);
   return places.map((at) => {
     if (!at) return null;
@@ -16,7 +19,7 @@ function beside(places, lines, plot) {
     const cost = ([x, y], n) => {
       const within = ([px, py]) => Math.abs(px - x) < 24 && Math.abs(py - y + 4) < 10;
       const outside = x < plot.left + 18 || x > plot.right - 12 || y < plot.top || y > plot.foot - 4;
-      return dense.filter(within).length + (outside ? 500 : 0) + n / 6
+      return dense.filter(within).length + (outside ? 500 : 0) + 4 * Math.floor(n / 12)
         + taken.filter(within).reduce((sum, one) => sum + one[2], 0);
     };
     const costs = spots.map(cost), found = spots[costs.indexOf(Math.min(...costs))];
@@ -80,7 +83,10 @@ export default widget((view) => {
     drag(ring, {
       start: () => { hover(null); dragged = true; },
       move: (event) => go(nearest(event), false),
-      end: () => { dragged = false; go(moment(), true); },
+      end: () => {
+        go(moment(), true);
+        setTimeout(() => { dragged = false; }, 200); // what then lies under the pointer isn't meant
+      },
     });
 
     // The step of the chosen run's way that lies nearest to a pointer.
@@ -138,6 +144,8 @@ export default widget((view) => {
       onpointerenter: () => hover(n), onpointerleave: () => hover(null) },
       make("circle", { class: "mr-frontier-touch", cx: x, cy: y, r: 16 }),
       make("circle", { cx: x, cy: y, r: is ? 7 : 5 }),
+      Math.hypot(sides[n][0] - x, sides[n][1] - 4 - y) < 34 ? null : make("line", { class: "mr-axis",
+        x1: x, y1: y, x2: sides[n][0], y2: sides[n][1] - 4 }),
       make("text", { x: sides[n][0], y: sides[n][1], "text-anchor": "middle" },
         `β ${short(run.beta)}`));
     }

@@ -84,8 +84,11 @@ export default widget((view) => {
     const values = lanes.flatMap((lane) => lane.values ?? []);
     if (view.get("measure") === "grade") return [1, 7];
     // round ends that only ever move apart: what is drawn already keeps its place
-    const [low, high] = extent([...values, ...reached]);
-    reached = values.length ? [4 * Math.floor(low / 4), 4 * Math.ceil(high / 4)] : reached;
+    const [low, high] = extent(values);
+    if (values.length) {
+      reached = [Math.min(4 * Math.floor(low / 4), ...reached.slice(0, 1)),
+        Math.max(4 * Math.ceil(high / 4), ...reached.slice(1))];
+    }
     return reached.length ? reached : [-1, 1];
   }
 

@@ -8,7 +8,7 @@ const PLAYED = 60, EVERY = 250; // steps of a playback, at most; milliseconds fo
 export default widget((view) => {
   const samples = deskSamples(view);
   const grid = make("div", { class: "mr-desk-panels" });
-  const empty = make("p", { class: "mr-desk-empty mr-words" }, view.say("desk.empty"));
+  const empty = make("p", { class: "mr-desk-empty mr-words" });
   const more = button("", () => view.set({ more: !view.get("more") }), "link");
   const legend = make("p", { class: "mr-small" });
   const range = make("input", { type: "range", min: 0, step: 1, "aria-label": view.say("desk.step") });
@@ -59,6 +59,7 @@ export default widget((view) => {
     }
     put(grid, { style: { "--model": view.get("color") } });
     empty.hidden = curves.length > 0;
+    empty.textContent = view.say(view.get("run").hold === "start" ? "desk.press" : "desk.empty");
     const rest = curves.slice(FIRST).map((curve) => curve.title);
     more.hidden = !rest.length;
     more.textContent = view.get("more") ? view.say("desk.less")
