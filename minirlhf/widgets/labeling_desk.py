@@ -156,6 +156,8 @@ class LabelingDesk(LiveWidget):
                 write_jsonl(partial, self.lines)
         except (OSError, MinirlhfError) as error:
             reason = getattr(error, "strerror", None) or error
+            if isinstance(error, FileExistsError | NotADirectoryError):
+                reason = say("labeling.blocked")
             raise MinirlhfError(say("labeling.unsaved", path=self.path, reason=reason)) from None
         closed = ranks != self.ranks
         with self.hold_sync():

@@ -34,6 +34,7 @@ function curvePanel(view, tell) {
   let curve = null, toX = null, toY = null;
   const later = make("rect", { class: "mr-desk-later", y: 0 });
   const cross = make("line", { class: "mr-desk-cross" });
+  const when = make("text", { class: "mr-small mr-desk-when" });
   const dot = make("circle", { class: "mr-desk-dot", r: 4.5 });
   const shade = make("circle", { class: "mr-desk-shade", r: 3.5 });
 
@@ -42,7 +43,7 @@ function curvePanel(view, tell) {
   function frame([first, last], width) {
     const { height, right, top, bottom } = PLOT, y = extent(shownBy(curve, last));
     const plot = axes({ ...PLOT, width, y, rows: 5 });
-    toX = scale([first, last], [plot.left, plot.right]);
+    toX = Object.assign(scale([first, last], [plot.left, plot.right]), { end: plot.right });
     toY = plot.toY;
     put(svg, { viewBox: `0 0 ${width} ${height}`, height });
     const end = make("text", { class: "mr-small", x: width - right, y: height - 4,
@@ -102,18 +103,22 @@ function curvePanel(view, tell) {
     fill(svg, frame(span, width), chance(width), turns(width), ghost(span[1]),
       mean && make("path", { class: "mr-desk-pale", d: line(x, y) }),
       make("path", { class: "mr-desk-line", d: line(x, mean ?? y) }),
-      later, heldOut(), cross, shade, dot);
+      later, heldOut(), cross, shade, dot, when);
   }
 
   function point(step, at) {
     const { x, y, ghost } = curve, found = x.length ? Math.max(lastBefore(x, step), 0) : -1;
     value.textContent = found < 0 ? "" : short(y[found]);
     put(svg, { "aria-label": `${curve.title}: ${value.textContent} ${curve.unit}` });
-    for (const mark of [cross, dot, later]) put(mark, { hidden: found < 0 });
+    for (const mark of [cross, dot, later, when]) put(mark, { hidden: found < 0 });
     if (found < 0) return;
     put(cross, { x1: toX(step), x2: toX(step) });
     put(dot, { cx: toX(x[found]), cy: toY(y[found]) });
-    put(later, { x: toX(at) + 1, width: Math.max(toX(x.at(-1)) - toX(at) + 3, 0) });
+    put(later, { x: toX(at) + 1, width: at < x.at(-1) ? toX(x.at(-1)) - toX(at) + 3 : 0 });
+    // which step the number at the head is of, where it isn't the one that the slider stands at
+    const end = toX(step) > 0.7 * toX.end;
+    put(when, { x: toX(step) + (end ? -5 : 5), y: PLOT.top + 6, "text-anchor": end ? "end" : "start" });
+    when.textContent = step === at ? "" : view.say(`desk.at.${view.get("run").unit}`, { step });
     const there = ghost ? lastBefore(ghost.x, step) : -1;
     put(shade, { hidden: there < 0 });
     if (there >= 0) {

@@ -103,7 +103,8 @@ function deskHead(view) {
       "aria-valuemax": run.total ?? 1, "aria-valuenow": run.total ? run.step ?? 0 : null });
     hint.textContent = run.hint;
     hint.hidden = !run.hint;
-    error.textContent = run.error;
+    error.textContent = run.error && run.hold === "start"
+      ? view.say("desk.refused", { error: run.error }) : run.error;
     error.hidden = !run.error;
     for (const [key, one] of levers) one.draw(run[key]);
     tick();

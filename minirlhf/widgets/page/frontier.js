@@ -3,13 +3,38 @@
 
 const PANELS = [["proxy", 1], ["judge", 2]]; // name, and place in a path's [kl, proxy, judge]
 
+// Where the names of these places stand: of the spots around each, the one that lines, other places
+// and names already put cross least, and the nearest of those.
+function beside(places, lines, plot) {
+  const dense = lines.flatMap((line) => line.slice(1).flatMap((to, n) => {
+    const from = line[n], pieces = Math.ceil(Math.hypot(to[0] - from[0], to[1] - from[1]) / 5);
+    return [...Array(pieces).keys()].map((k) => from.map((one, axis) =>
+      one + (k / pieces) * (to[axis] - one)));
+  }));
+  const taken = places.filter(Boolean).map(([x, y]) => [x, y, 60]);
+  return places.map((at) => {
+    if (!at) return null;
+    const spots = [17, 26, 36].flatMap((far) => [...Array(12).keys()].map((k) => [
+      at[0] + 1.5 * far * Math.cos((k * Math.PI) / 6), at[1] + far * Math.sin((k * Math.PI) / 6) + 4]));
+    const cost = ([x, y], n) => {
+      const within = ([px, py]) => Math.abs(px - x) < 24 && Math.abs(py - y + 4) < 10;
+      const outside = x < plot.left + 18 || x > plot.right - 12 || y < plot.top || y > plot.foot - 4;
+      return dense.filter(within).length + (outside ? 500 : 0) + 4 * Math.floor(n / 12)
+        + taken.filter(within).reduce((sum, one) => sum + one[2], 0);
+    };
+    const costs = spots.map(cost), found = spots[costs.indexOf(Math.min(...costs))];
+    for (const by of [-18, 0, 18]) taken.push([found[0] + by, found[1] - 4, 60]);
+    return found;
+  });
+}
+
 export default widget((view) => {
   const points = view.get("runs"), judged = view.get("judged");
   const shown = PANELS.filter(([name]) => name === "proxy" || judged);
   const chosen = () => points[view.get("choice")];
   const last = () => (chosen().scrubs ? chosen().path.length - 1 : -1);
   const moment = () => (view.get("moment") < 0 ? last() : Math.min(view.get("moment"), last()));
-  let hovered = null, width = 0;
+  let hovered = null, width = 0, dragged = false;
 
   const choose = (n) => view.set({ choice: n, moment: -1 });
   const chips = make("div", { class: "mr-row mr-frontier-runs", role: "radiogroup",
@@ -23,6 +48,10 @@ export default widget((view) => {
 
   const plots = make("div", { class: "mr-frontier-plots" });
   const panels = shown.map(([name, k]) => panel(name, k));
+  const headline = make("p", { class: "mr-title", hidden: !judged || points.length < 2 });
+  const best = (name) => short(points.reduce((top, one) =>
+    ((one[name] ?? -Infinity) > (top[name] ?? -Infinity) ? one : top)).beta);
+  headline.textContent = view.say("frontier.headline", { proxy: best("proxy"), judge: best("judge") });
   plots.append(...panels.map((one) => one.root));
 
   const steps = make("input", { type: "range", min: 0, step: 1 });
@@ -36,10 +65,12 @@ export default widget((view) => {
   const title = make("h4", { class: "mr-title" });
   const replies = make("div", { class: "mr-cards mr-frontier-replies" });
   const texts = make("div", { class: "mr-stack" }, title, replies);
-  fill(view.root, chips, plots, training, words, texts);
+  const key = make("p", { class: "mr-small" }, view.say("frontier.key"));
+  fill(view.root, headline, chips, view.busy, view.problem, words, plots, key, training, texts);
 
   // One picture: the runs' ends joined towards smaller β, the chosen run's way in front of them.
   function panel(name, k) {
+    let sides = [];
     const svg = make("svg", { role: "img" }), back = make("g"), way = make("g"), ends = make("g");
     const ring = make("circle", { class: "mr-frontier-ring", r: 7 });
     const root = make("figure", { class: "mr-frontier-plot" },
@@ -49,7 +80,14 @@ export default widget((view) => {
     const there = (step) => [plot.toX(step[0]), plot.toY(step[k])];
     const known = (point) => point[name] !== null;
     const path = (point) => point.path.filter((step) => step[k] !== null);
-    drag(ring, { move: (event) => go(nearest(event), false), end: () => go(moment(), true) });
+    drag(ring, {
+      start: () => { hover(null); dragged = true; },
+      move: (event) => go(nearest(event), false),
+      end: () => {
+        go(moment(), true);
+        setTimeout(() => { dragged = false; }, 200); // what then lies under the pointer isn't meant
+      },
+    });
 
     // The step of the chosen run's way that lies nearest to a pointer.
     function nearest(event) {
@@ -60,7 +98,7 @@ export default widget((view) => {
     }
 
     function draw(room) {
-      const height = 270, seen = points.filter(known);
+      const height = 300, seen = points.filter(known);
       const all = seen.flatMap((point) => [[point.kl, point[name]],
         ...path(point).map((step) => [step[0], step[k]])]);
       plot = axes({ width: room, height, x: extent(all.map((one) => one[0]), 0.06),
@@ -72,11 +110,13 @@ export default widget((view) => {
       const joined = along.slice(1).map((to, n) => {
         const from = along[n], by = [to[0] - from[0], to[1] - from[1]];
         const middle = [from[0] + 0.55 * by[0], from[1] + 0.55 * by[1]];
-        return Math.hypot(...by) > 30 ? head(middle, by, 10, { class: "mr-frontier-head" }) : null;
+        return Math.hypot(...by) > 70 ? head(middle, by, 10, { class: "mr-frontier-head" }) : null;
       });
       fill(back, plot.elements, points.map((point) => make("path", { class: "mr-frontier-pale",
         d: polyline(path(point).map(there)) })),
       make("path", { class: "mr-frontier-line", d: polyline(along) }), joined);
+      const lines = [along, ...points.map((one) => path(one).map(there))];
+      sides = beside(points.map((one) => known(one) && spot(one)), lines, plot);
       fill(svg, back, way, ends, ring);
       point();
     }
@@ -99,13 +139,14 @@ export default widget((view) => {
 
     function mark(run, n) {
       const [x, y] = spot(run), is = n === view.get("choice");
-      const right = x > plot.right - 60;
       return make("g", { class: `mr-frontier-end${is ? " mr-frontier-chosen" : ""}${
         n === hovered ? " mr-frontier-lit" : ""}`, onclick: () => choose(n),
-      onpointerenter: (event) => hover(n, event.currentTarget), onpointerleave: () => hover(null) },
+      onpointerenter: () => hover(n), onpointerleave: () => hover(null) },
       make("circle", { class: "mr-frontier-touch", cx: x, cy: y, r: 16 }),
       make("circle", { cx: x, cy: y, r: is ? 7 : 5 }),
-      make("text", { x: x + (right ? -9 : 9), y: y - 9, "text-anchor": right ? "end" : "start" },
+      Math.hypot(sides[n][0] - x, sides[n][1] - 4 - y) < 34 ? null : make("line", { class: "mr-axis",
+        x1: x, y1: y, x2: sides[n][0], y2: sides[n][1] - 4 }),
+      make("text", { x: sides[n][0], y: sides[n][1], "text-anchor": "middle" },
         `β ${short(run.beta)}`));
     }
     return { root, draw, point, mark };
@@ -117,25 +158,31 @@ export default widget((view) => {
     return judge == null ? said : `${said} ${view.say("frontier.judge", { grade: number(judge) })}`;
   }
 
-  function hover(n, mark = null) {
-    if (n === hovered) return;
+  // Its numbers stand in the line above the plots meanwhile: nothing is hidden by them.
+  function hover(n) {
+    if (n === hovered || (n !== null && dragged)) return;
     hovered = n;
     panels.forEach((one) => one.root.querySelectorAll(".mr-frontier-end").forEach((end, at) => {
       end.classList.toggle("mr-frontier-lit", at === n);
     }));
-    if (n !== null && mark) view.tip(mark, numbers(points[n]));
-    else view.tip(view.root);
+    tell();
+  }
+
+  function tell() {
+    const run = points[hovered] ?? chosen(), at = moment();
+    words.textContent = hovered !== null || at === last() || last() < 1 ? numbers(run)
+      : numbers(run, run.path[at]);
   }
 
   function point() {
-    const run = chosen(), at = moment(), whole = last() < 1;
+    const at = moment(), whole = last() < 1;
     markRuns("aria-checked");
     put(training, { hidden: whole });
     put(steps, { max: Math.max(last(), 0), value: at });
     const on = view.say("frontier.moment", { step: at + 1, total: last() + 1 });
     when.textContent = on;
     put(steps, { "aria-valuetext": on });
-    words.textContent = at === last() || whole ? numbers(run) : numbers(run, run.path[at]);
+    tell();
     if (width) panels.forEach((one) => one.point());
   }
 

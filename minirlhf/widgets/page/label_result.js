@@ -1,7 +1,7 @@
 // What the others say of a saved ranking: where the labelers put each reply, what the reward model
 // gives it, and how often each labeler agrees.
 
-const ROW = 30, SIDE = 34, TAIL = 112; // pixels: a reply's row, its name, its score
+const ROW = 30, SIDE = 34, TAIL = 112, HEAD = 20; // pixels: a row, its reply's name, its score, their head
 
 function labelResult(view) {
   const words = make("div", { role: "status" });
@@ -21,16 +21,17 @@ function labelResult(view) {
     const most = Math.max(1, ...others.flat());
     const [low, high] = [Math.min(...scores), Math.max(...scores)];
     const bar = scale([low, high], [3, TAIL - 62]);
-    put(places, { viewBox: `0 0 ${width} ${count * ROW + 22}`, height: count * ROW + 22 });
+    const foot = HEAD + count * ROW, tier = view.say("labeling.tier", { rank: "" }).trim();
+    put(places, { viewBox: `0 0 ${width} ${foot + 22}`, height: foot + 22 });
     fill(places,
       ranks.map((_, k) => [
-        make("line", { class: "mr-grid", x1: x(k + 1), x2: x(k + 1), y1: 0, y2: count * ROW }),
-        make("text", { class: "mr-small", x: x(k + 1), y: count * ROW + 16,
-          "text-anchor": "middle" }, k + 1)]),
-      scores.length ? make("text", { class: "mr-small", x: width, y: count * ROW + 16,
-        "text-anchor": "end" }, view.say("labeling.score")) : null,
+        make("line", { class: "mr-grid", x1: x(k + 1), x2: x(k + 1), y1: HEAD, y2: foot }),
+        make("text", { class: "mr-small", x: x(k + 1), y: foot + 16, "text-anchor": "middle" }, k + 1)]),
+      make("text", { class: "mr-small", x: 2, y: foot + 16 }, tier),
+      scores.length ? make("text", { class: "mr-small", x: width, y: 12,
+        "text-anchor": "end" }, view.say("labeling.model")) : null,
       order.map((k, at) => {
-        const y = at * ROW + ROW / 2;
+        const y = HEAD + at * ROW + ROW / 2;
         return make("g", {},
           make("text", { x: 2, y: y + 4 }, `y${k + 1}`),
           others[k].map((number, rank) => number ? make("circle", { class: "mr-label-dot",

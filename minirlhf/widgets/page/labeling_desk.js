@@ -5,15 +5,15 @@ export default widget((view) => {
   const number = make("h3", { class: "mr-title" });
   const streak = make("span", { class: "mr-row mr-push mr-label-streak" });
   const prompt = make("p", { class: "mr-text mr-label-prompt" });
-  const hint = make("p", { class: "mr-small" });
-  const status = make("span", { class: "mr-words", role: "status" });
+  const hint = make("p");
+  const status = make("span", { class: "mr-words mr-label-status", role: "status" });
   const save = button(view.say("labeling.save"), () => view.act("save"), "primary");
   const open = (number) => view.act("turn_to", { number });
   const back = button(view.say("labeling.back"), () => open(view.get("number") - 1));
   const on = button(view.say("labeling.next"), () => open(view.get("number") + 1));
   const extras = labelExtras(view);
   const board = tiers(view, { chosen: extras.show });
-  fill(view.root, make("div", { class: "mr-row" }, number, streak), prompt, board.root, hint,
+  fill(view.root, make("div", { class: "mr-row" }, number, streak), prompt, hint, board.root,
     make("div", { class: "mr-row" }, back, save, on, status, make("span", { class: "mr-push" }, extras.link)),
     view.problem, extras.panel, labelResult(view));
 

@@ -13,6 +13,9 @@ function followed(shown) {
 const rect = (x, width, y, to, attributes) => make("rect", { x, width: Math.max(width, 1),
   y: Math.min(y, to), height: Math.max(Math.abs(to - y), 0.5), ...attributes });
 
+// A token as short as it can be said: the end of the reply has a long name.
+const brief = (view, word) => (word === "<|endoftext|>" ? view.say("lens.end") : word);
+
 // What the marks mean, in a line above a picture; it wraps.
 const legend = (...entries) => make("div", { class: "mr-row mr-lens-legend mr-small" },
   entries.map(([kind, words]) => make("span", {}, make("i", { class: `mr-lens-key ${kind}` }),
@@ -85,7 +88,7 @@ function columnsPanel(view, pick) {
 
   function foot() {
     const wordy = band >= ROOM;
-    return facts.shown.map((word, t) => {
+    return facts.shown.map((one) => brief(view, one)).map((word, t) => {
       const x = middle(t), y = plot.foot + 13;
       if (!wordy && (t + 1) % 5) return null;
       return make("text", wordy ? { class: "mr-lens-word", "text-anchor": "end",
@@ -180,9 +183,9 @@ function lossPanel(view, move) {
     const held = A > 0 ? [1 + clip, REACH[1]] : [REACH[0], 1 - clip];
     const flat = A && plot.toX(held[0]) < plot.toX(held[1]) ? [
       rect(plot.toX(held[0]), plot.toX(held[1]) - plot.toX(held[0]), plot.top, plot.foot,
-        { class: "mr-lens-flat" }),
-      make("text", { class: "mr-small", "text-anchor": "middle", y: plot.top + 14,
-        x: plot.toX((held[0] + held[1]) / 2) }, view.say("lens.flat"))] : null;
+        { class: "mr-lens-flat" })] : null;
+    const still = flat && make("text", { class: "mr-small mr-lens-still", "text-anchor": "middle",
+      y: plot.top + 16, x: plot.toX((held[0] + held[1]) / 2) }, view.say("lens.flat"));
     const edges = [1 - clip, 1 + clip].map((edge) => [
       make("line", { class: "mr-axis mr-lens-edge", x1: plot.toX(edge), x2: plot.toX(edge),
         y1: plot.top, y2: plot.foot }),
@@ -190,7 +193,8 @@ function lossPanel(view, move) {
         y: plot.top - 5 }, `${edge < 1 ? "1 − ε" : "1 + ε"} = ${number(edge)}`)]);
     fill(svg, flat, plot.elements, edges,
       make("path", { class: "mr-lens-plain", d: curve((x) => -A * x) }),
-      make("path", { class: "mr-lens-loss", d: curve((x) => policyLoss(x, A, clip)) }), push, dot);
+      make("path", { class: "mr-lens-loss", d: curve((x) => policyLoss(x, A, clip)) }), still, push,
+      dot);
   }
 
   function point(next) {

@@ -3,7 +3,7 @@
 
 export default widget((view) => {
   const names = view.get("names");
-  let lanes = view.get("lanes"), width = 0;
+  let lanes = view.get("lanes"), width = 0, reached = [];
 
   // ------------------------------------------------------------------------------------- controls
   const prompt = make("textarea", { class: "mr-input mr-play-prompt", rows: 2, spellcheck: "false",
@@ -42,10 +42,10 @@ export default widget((view) => {
       suggestions.length ? field(view.say("playground.pick"), pick,
         { class: "mr-field mr-play-grow" }) : null,
       view.get("surprises") ? surprise : null),
-    field(view.say("prompt.label"), prompt),
+    field(view.say("prompt.label"), prompt), view.problem,
     make("div", { class: "mr-row mr-low" }, ask,
       scored ? slide("n", { min: 1, max: 16, step: 1 }) : null,
-      slide("temperature", { min: 0, max: 2, step: 0.1 }))];
+      slide("temperature", { min: 0, max: 2, step: 0.1 }), view.busy)];
   const notice = make("div", { class: "mr-hint", role: "status", hidden: true });
   const invite = make("p", { class: "mr-words mr-play-invite" }, view.say("playground.invite"));
 
@@ -55,7 +55,8 @@ export default widget((view) => {
   const rowsOf = names.map(({ name, color }, at) => {
     const strip = scoreStrip(view.say("playground.samples", { model: name }), {
       choose: (sample) => show(at, sample),
-      look: (sample, dot) => (sample === null ? view.tip(dot) : view.tip(dot,
+      look: (sample, dot) => (sample === null || sample === lanes[at].shown ? view.tip(view.root)
+        : view.tip(dot,
         view.say("reply.score", { score: signed(lanes[at].values[sample]) }), " · ",
         lanes[at].texts[sample].trim())),
     });
@@ -67,7 +68,7 @@ export default widget((view) => {
     return { root, strip, body };
   });
   const lanesBox = make("div", { class: "mr-play-lanes" }, axisRow, rowsOf.map((row) => row.root));
-  fill(view.root, controls, [view.busy, view.problem], notice, invite, lanesBox);
+  fill(view.root, controls, notice, invite, lanesBox);
 
   // At once with the plain text; what the judge says of it follows from the kernel.
   function show(at, sample) {
@@ -82,12 +83,18 @@ export default widget((view) => {
   function span() {
     const values = lanes.flatMap((lane) => lane.values ?? []);
     if (view.get("measure") === "grade") return [1, 7];
-    return values.length ? extent(values) : [-1, 1];
+    // round ends that only ever move apart: what is drawn already keeps its place
+    const [low, high] = extent(values);
+    if (values.length) {
+      reached = [Math.min(4 * Math.floor(low / 4), ...reached.slice(0, 1)),
+        Math.max(4 * Math.ceil(high / 4), ...reached.slice(1))];
+    }
+    return reached.length ? reached : [-1, 1];
   }
 
   function draw() {
     const asked = lanes.length > 0, measure = view.get("measure");
-    put(invite, { hidden: asked });
+    put(invite, { hidden: asked || Boolean(view.get("problem")) });
     put(lanesBox, { hidden: !asked });
     if (!asked) return;
     const reach = span(), room = width - 150, beside = width >= 520, wide = beside ? room : width;
@@ -136,6 +143,10 @@ export default widget((view) => {
     put(notice, { hidden: !view.get("notice") });
     notice.textContent = view.get("notice");
   }
+  view.on("problem", () => {
+    put(prompt, { "aria-invalid": view.get("problem") && "true" });
+    put(invite, { hidden: lanes.length > 0 || Boolean(view.get("problem")) });
+  });
   const written = () => put(prompt, { value: view.get("prompt") });
 
   view.on("prompt", written);

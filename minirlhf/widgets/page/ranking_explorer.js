@@ -43,7 +43,7 @@ export default widget((view) => {
     button(view.say("ranking.step"), takeStep, "primary"), sized,
     button(view.say("ranking.again"), startOver, "link"));
   view.root.append(head, make("div", { class: "rank-both" },
-    make("div", { class: "mr-stack" }, board, controls),
+    make("div", { class: "mr-stack" }, board, controls, view.busy, view.problem),
     make("div", { class: "rank-side" },
       make("div", {}, make("div", { class: "mr-label" }, view.say("ranking.pairs")), matrix),
       make("div", {}, make("div", { class: "mr-label" }, view.say("ranking.curve")), curve))), said);
@@ -220,7 +220,7 @@ export default widget((view) => {
         && view.say("ranking.cell", { winner: row + 1, loser: column + 1, loss: number(pair.loss) }) });
       cell.textContent = pair ? number(pair.loss) : "";
       cell.classList.toggle("rank-lit", Boolean(pair) && isLit(pair));
-      cell.style.setProperty("--cost", pair ? `${Math.round(45 * Math.min(pair.loss / 3, 1))}%` : "0%");
+      cell.style.setProperty("--cost", pair ? `${Math.round(45 * Math.min(pair.loss / 1.4, 1))}%` : "0%");
     });
     const open = [...matrix.querySelectorAll("button:not(:disabled)")];
     const stopHere = open.find((cell) => cell === document.activeElement) ?? open[0];
@@ -265,7 +265,7 @@ export default widget((view) => {
   // The loss after each step taken.
   function drawTrail() {
     const losses = view.get("losses");
-    put(trail, { hidden: losses.length < 2 });
+    put(trail, { style: { visibility: losses.length < 2 ? "hidden" : "visible" } });
     steps.textContent = losses.length < 2 ? "" : view.say("ranking.steps", { count: losses.length - 1 });
     if (losses.length < 2) return;
     const at = scale([0, Math.max(losses.length - 1, 8)], [4, 116]);

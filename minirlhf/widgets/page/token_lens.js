@@ -26,7 +26,8 @@ export default widget((view) => {
   // ----------------------------------------------------------------------------------- the prompt
   const prompt = make("textarea", { class: "mr-input mr-lens-prompt", rows: 2, spellcheck: "false",
     value: facts.prompt.trimEnd() });
-  const ask = button(view.say("lens.sample"), () => view.act("sample", { prompt: prompt.value }));
+  const ask = button(view.say("lens.sample"), () => view.act("sample", { prompt: prompt.value }),
+    "primary");
   prompt.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) ask.click();
   });
@@ -34,7 +35,11 @@ export default widget((view) => {
   const top = view.get("asks")
     ? make("div", { class: "mr-row mr-low" },
       field(view.say("prompt.label"), prompt, { style: { flex: "1 1 300px" } }), ask) : asked;
-  view.on("busy", () => put(ask, { disabled: Boolean(view.get("busy")) }));
+  view.on("busy", () => {
+    put(ask, { disabled: Boolean(view.get("busy")) });
+    view.root.classList.toggle("mr-lens-stale", Boolean(view.get("busy")));
+  });
+  view.on("problem", () => put(prompt, { "aria-invalid": view.get("problem") && "true" }));
 
   // ------------------------------------------------------------------- steps, colours, the tokens
   const choose = {
@@ -71,6 +76,7 @@ export default widget((view) => {
 
   const strip = make("div", { class: "mr-lens-strip", role: "listbox",
     "aria-label": view.say("lens.tokens") });
+  const chips = make("span", { class: "mr-small" });
   let parts = [];
   const options = () => parts;
   const markTokens = choices(strip, options, { chosen: at, choose: choose.token });
@@ -84,7 +90,7 @@ export default widget((view) => {
   function lay() {
     parts = facts.shown.map((word, t) => make("button", { type: "button", role: "option",
       class: "mr-lens-token", onclick: () => choose.token(t), onpointerenter: () => hover(t) },
-    make("span", {}, word), make("small", { class: "mr-number" })));
+    make("span", {}, brief(view, word)), make("small", { class: "mr-number" })));
     fill(strip, parts.map((token, t) => [token, facts.tokens[t].includes("\n")
       ? make("div", { class: "mr-lens-break", role: "presentation" }) : null]));
     asked.textContent = facts.prompt.trimEnd();
@@ -101,6 +107,7 @@ export default widget((view) => {
       "aria-label": `${t + 1}: ${facts.shown[t]}, ${view.say(`lens.colors.${name}`)} ${said}` });
       token.lastChild.textContent = said;
     });
+    chips.textContent = view.say("lens.chips", { name: view.say(`lens.colors.${name}`) });
     markColors("aria-checked");
   }
 
@@ -111,7 +118,7 @@ export default widget((view) => {
   });
   const loss = lossPanel(view, (ratio, settled) => view.set({ ratio }, settled));
   const lines = make("div", { class: "mr-card mr-lens-equation" });
-  const play = button("", () => (running ? stop() : run()), "primary");
+  const play = button("", () => (running ? stop() : run()));
   const back = button(view.say("lens.back"), () => walk(-1));
   const whole = button(view.say("lens.whole"), () => { stop(); known = 0; point(); }, "link");
   const player = make("div", { class: "mr-row" }, play, back, whole);
@@ -208,7 +215,8 @@ export default widget((view) => {
   }
 
   fill(panel, columns.root, loss.root, player, lines);
-  fill(view.root, top, [view.busy, view.problem], tabs, strip, readout, panel);
+  fill(view.root, top, view.problem, tabs, make("div", { class: "mr-row mr-lens-chips" }, chips,
+    view.busy), strip, readout, panel);
   lay();
   paint();
   view.on("shown", () => {

@@ -8,7 +8,7 @@ const PLAYED = 60, EVERY = 250; // steps of a playback, at most; milliseconds fo
 export default widget((view) => {
   const samples = deskSamples(view);
   const grid = make("div", { class: "mr-desk-panels" });
-  const empty = make("p", { class: "mr-desk-empty mr-words" }, view.say("desk.empty"));
+  const empty = make("p", { class: "mr-desk-empty mr-words" });
   const more = button("", () => view.set({ more: !view.get("more") }), "link");
   const legend = make("p", { class: "mr-small" });
   const range = make("input", { type: "range", min: 0, step: 1, "aria-label": view.say("desk.step") });
@@ -59,6 +59,7 @@ export default widget((view) => {
     }
     put(grid, { style: { "--model": view.get("color") } });
     empty.hidden = curves.length > 0;
+    empty.textContent = view.say(view.get("run").hold === "start" ? "desk.press" : "desk.empty");
     const rest = curves.slice(FIRST).map((curve) => curve.title);
     more.hidden = !rest.length;
     more.textContent = view.get("more") ? view.say("desk.less")
@@ -82,17 +83,20 @@ export default widget((view) => {
 
   const named = (step) => view.say(`desk.at.${view.get("run").unit}`, { step });
 
+  function sentence(step) {
+    const words = view.get("curves").slice(0, FIRST).map(({ said, x, y }) =>
+      said.replace("{value}", short(y[Math.max(lastBefore(x, step), 0)])));
+    return view.say("desk.words", { at: named(step), values: words.join(view.say("desk.and")) });
+  }
+
   function point() {
     if (!steps.length) return;
     const at = index(), step = steps[at];
     range.max = steps.length - 1;
     range.value = at;
     where.textContent = named(step);
-    const words = view.get("curves").slice(0, FIRST).map(({ said, x, y }) =>
-      said.replace("{value}", short(y[Math.max(lastBefore(x, step), 0)])));
-    caption.textContent = view.say("desk.words", { at: named(step),
-      values: words.join(view.say("desk.and")) });
-    put(range, { "aria-valuetext": caption.textContent });
+    put(range, { "aria-valuetext": sentence(step) });
+    caption.textContent = sentence(hovered ?? step);
     panels.forEach((panel) => panel.point(hovered ?? step, step));
     samples.draw(step);
   }
@@ -102,6 +106,7 @@ export default widget((view) => {
     const near = step === null ? -1 : Math.max(lastBefore(steps, Math.round(step)), 0);
     hovered = near < 0 ? null : steps[near];
     if (pressed) { halt(); go(near, false); }
+    if (steps.length) caption.textContent = sentence(hovered ?? steps[index()]);
     panels.forEach((panel) => panel.point(hovered ?? steps[index()], steps[index()]));
   }
 
