@@ -34,7 +34,7 @@ export default widget((view) => {
   const chosen = () => points[view.get("choice")];
   const last = () => (chosen().scrubs ? chosen().path.length - 1 : -1);
   const moment = () => (view.get("moment") < 0 ? last() : Math.min(view.get("moment"), last()));
-  let hovered = null, width = 0, dragged = false;
+  let hovered = null, width = 0;
 
   const choose = (n) => view.set({ choice: n, moment: -1 });
   const chips = make("div", { class: "mr-row mr-frontier-runs", role: "radiogroup",
@@ -81,12 +81,9 @@ export default widget((view) => {
     const known = (point) => point[name] !== null;
     const path = (point) => point.path.filter((step) => step[k] !== null);
     drag(ring, {
-      start: () => { hover(null); dragged = true; },
+      start: () => hover(null),
       move: (event) => go(nearest(event), false),
-      end: () => {
-        go(moment(), true);
-        setTimeout(() => { dragged = false; }, 200); // what then lies under the pointer isn't meant
-      },
+      end: () => go(moment(), true),
     });
 
     // The step of the chosen run's way that lies nearest to a pointer.
@@ -139,13 +136,15 @@ export default widget((view) => {
 
     function mark(run, n) {
       const [x, y] = spot(run), is = n === view.get("choice");
+      const [dx, dy] = [sides[n][0] - x, sides[n][1] - 4 - y], far = Math.hypot(dx, dy);
       return make("g", { class: `mr-frontier-end${is ? " mr-frontier-chosen" : ""}${
         n === hovered ? " mr-frontier-lit" : ""}`, onclick: () => choose(n),
-      onpointerenter: () => hover(n), onpointerleave: () => hover(null) },
+      // a move, since a mark that is drawn anew under a resting pointer isn't meant
+      onpointermove: () => hover(n), onpointerleave: () => hover(null) },
       make("circle", { class: "mr-frontier-touch", cx: x, cy: y, r: 16 }),
       make("circle", { cx: x, cy: y, r: is ? 7 : 5 }),
-      Math.hypot(sides[n][0] - x, sides[n][1] - 4 - y) < 34 ? null : make("line", { class: "mr-axis",
-        x1: x, y1: y, x2: sides[n][0], y2: sides[n][1] - 4 }),
+      far < 34 ? null : make("line", { class: "mr-axis", x1: x, y1: y,
+        x2: x + (1 - 20 / far) * dx, y2: y + (1 - 20 / far) * dy }),
       make("text", { x: sides[n][0], y: sides[n][1], "text-anchor": "middle" },
         `β ${short(run.beta)}`));
     }
@@ -160,7 +159,7 @@ export default widget((view) => {
 
   // Its numbers stand in the line above the plots meanwhile: nothing is hidden by them.
   function hover(n) {
-    if (n === hovered || (n !== null && dragged)) return;
+    if (n === hovered) return;
     hovered = n;
     panels.forEach((one) => one.root.querySelectorAll(".mr-frontier-end").forEach((end, at) => {
       end.classList.toggle("mr-frontier-lit", at === n);

@@ -21,7 +21,7 @@ function labelResult(view) {
     const most = Math.max(1, ...others.flat());
     const [low, high] = [Math.min(...scores), Math.max(...scores)];
     const bar = scale([low, high], [3, TAIL - 62]);
-    const foot = HEAD + count * ROW, tier = view.say("labeling.tier", { rank: "" }).trim();
+    const foot = HEAD + count * ROW, tier = view.say("labeling.axis");
     put(places, { viewBox: `0 0 ${width} ${foot + 22}`, height: foot + 22 });
     fill(places,
       ranks.map((_, k) => [

@@ -166,7 +166,7 @@ function tiers(view, { chosen }) {
   }
 
   view.on("task", build);
-  view.on("ranks", draw);
+  view.on("ranks saved", draw);
   build();
   return { root, place: move };
 }
