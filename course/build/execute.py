@@ -46,7 +46,7 @@ class Cost:
                 return process.memory_full_info().pss
             return process.memory_info().rss
 
-        while not self._stop.wait(0.1):
+        while not self._stop.wait(0.5):  # to count shared pages once costs tens of milliseconds
             with contextlib.suppress(psutil.Error):
                 kernel = psutil.Process(pid)
                 family = [kernel, *kernel.children(recursive=True)]
