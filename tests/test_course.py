@@ -294,6 +294,7 @@ def test_the_package_behind_a_notebook_is_what_it_imports(monkeypatch, tmp_path)
         "deep/page.html": "of a module that isn't imported",
         "data/__init__.py": "",
         "data/run/log.jsonl": "{}",
+        "data/run/page.js": "drawn in a browser",
         "other.py": "",
     }.items():
         (package / name).parent.mkdir(exist_ok=True, parents=True)
@@ -309,6 +310,7 @@ def test_the_package_behind_a_notebook_is_what_it_imports(monkeypatch, tmp_path)
     (package / "other.py").write_text("x = 2")
     (package / "deep/two.py").write_text('x = 1, "data.json"  # better words\n')
     (package / "deep/page.html").write_text("other words")
+    (package / "data/run/page.js").write_text("drawn otherwise")
     assert now() == first
     changes = {"deep/data.json": "[]", "deep/two.py": "x = 2", "data/run/log.jsonl": "[]"}
     for name, text in changes.items():

@@ -1,7 +1,8 @@
 """What an executed notebook depends on: its own code, and the package's code that it imports.
 
 Comments and docstrings don't count, so that better words in the package leave the notebooks alone;
-nor do the words of another language, and what only it needs (a file such as ``letters.zh.otf``).
+nor do the words of another language, and what only it needs (a file such as ``letters.zh.otf``),
+nor what a page draws with, since stored outputs are pictures and text.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from pathlib import Path
 
 from course.build.settings import PACKAGE, ROOT
 from minirlhf.lesson.languages import LANGUAGES, Texts
+
+NO_DATA = (".py", ".pyc", ".js", ".css")
 
 
 def code(sources: Iterable[str]) -> str:
@@ -127,4 +130,4 @@ def _data(modules: set[Path]) -> Iterator[Path]:
         for place in folder.iterdir():
             if holds_data_alone or f'"{place.name}"' in named:
                 files = place.rglob("*") if place.is_dir() else [place]
-                yield from (p for p in files if p.is_file() and p.suffix not in (".py", ".pyc"))
+                yield from (p for p in files if p.is_file() and p.suffix not in NO_DATA)

@@ -194,6 +194,8 @@ export default widget((view) => {
       replyParts(view, reply))));
   }
 
+  // Marks are drawn anew then, and none of the old ones says that the pointer has left it.
+  view.on("choice", () => hover(null));
   view.on("choice moment", point);
   view.on("replies", read);
   view.fit(plots, (now) => {
