@@ -10,20 +10,20 @@
 r"""
 # Chapter 00 · The three steps in one picture
 
-Ask a language model that has only read the web for a story about a fox. It may answer with the next line of a worksheet. How do
+Ask a language model that has only read the web for a story about a fox. It may well answer with the next line of a worksheet. How do
 such models become assistants that do what you ask?
 
-In three steps, says the InstructGPT paper (Ouyang et al., 2022): learn from replies that people wrote, learn which replies people
-prefer, then practise. Here you take all three, in minutes, with a model small enough for your machine. (What you ask is a *prompt*;
+In three steps, says the InstructGPT paper (Ouyang et al., 2022): learn from replies that people wrote; learn which replies people
+prefer; practise. Here you take all three, in minutes, with a model small enough for your machine. (What you ask is a *prompt*;
 what the model writes after it is a *completion*, or reply.)
 
 After this chapter you can
 
 - show that a model which has read a lot need not do what it is asked;
 - say what goes into each step, what comes out, and where people do the work;
-- read all three steps as one loop with three losses;
+- read the three steps as one loop with three losses;
 - keep apart a number that was trained on and one that measures;
-- say what later methods dropped of the three steps, and what they kept.
+- say which parts later methods dropped, and which they kept.
 """
 
 # %% continues [markdown] defines="base model"
@@ -34,7 +34,7 @@ A language model is trained to predict the next piece of a text, a *token*: a wo
 for nothing else. The paper's is GPT-3. Ours has about a million weights and has read the web of *Tinytown*, a town that we made up:
 stories, letters, notices, worksheets.
 
-What does it do with a request? The cell draws three continuations. (*Live* means computed as you read, *shipped run* made beforehand.)
+What does it do with a request? Below are three continuations. (*Live*: computed as you read. *Shipped run*: made beforehand.)
 """
 
 # %% base
@@ -55,16 +55,15 @@ lesson.table((request.strip() + " (live)",), [(text,) for text in texts])
 # %% who-says [markdown] defines="labeler; judge"
 r"""
 The base isn't broken. In what it read, a request mostly stands among other requests. To predict such a page is one aim; to follow
-a user's instructions "helpfully and safely" is another (§1).
+instructions "helpfully and safely" is another (§1).
 
-To count successes, somebody must say whether a reply does what was asked. In the paper people do, about {paper:intro.labelers:d}
-*labelers*, who also write and compare replies. Tinytown's labelers are programs with tastes and lapses of their own. And since we made
-the town, every sentence about it can be checked: the *judge*, a program too, says whether a reply is readable, true, and
-what was asked for. Then the request is *done*. No step asks the judge itself. Yet labelers start from its grade, so it is a kinder measure
-than people would be.
+Who says whether a reply does what was asked? In the paper people do, about {paper:intro.labelers:d} *labelers*, who also
+write and compare replies. Tinytown's labelers are programs with tastes and lapses of their own. And since we made the town, a
+further program, the *judge*, can check every sentence: a request is *done* if the reply is readable, true, and what was asked for. No step asks the judge
+itself. But labelers start from its grade, so it is kinder a measure than people would be.
 
-Two ways to ask the base: with the request alone, and *prompted*, with three answered requests in front. All prompts
-are by users whom no training has seen.
+We ask the base in two ways: with the request alone, and *prompted*, three answered requests in front. No training has
+seen these users' prompts. In brackets is an interval of `95%` over prompts (chapter 04).
 """
 
 # %% measure
@@ -74,7 +73,7 @@ from minirlhf.evaluate.statistics import proportion
 from minirlhf.tinytown.judge import judge
 
 asked = [row["prompt"] for row in shipped.read("prompts")]
-asked = asked[: lesson.pick(500, quick=16)]
+asked = asked[: lesson.pick(400, quick=16)]
 replies, done = {}, {}  # by model: what it says; one where it is done
 
 
@@ -85,7 +84,6 @@ def measure(name, policy, prompts=asked, stop=None):
     both = zip(asked, replies[name], strict=True)
     done[name] = np.array([float(judge(x, y).passes) for x, y in both])
     return proportion(int(done[name].sum()), len(asked))
-
 
 # %% measure-base
 import random
@@ -99,19 +97,18 @@ front = "".join(f"{row['prompt']}{row['completion']}\n\n" for row in shots)
 shares = {"base": measure("base", base)}
 shares["prompted"] = measure(
     "prompted", base, [front + x for x in asked], stop="\n\n")
-lesson.table(("% of requests done (live)", ""), [
+lesson.table(("", "% of requests done (live)"), [
     (lesson.called(name), f"{100 * share:.1f}")
     for name, share in shares.items()])
 
-# %% flow [markdown] defines="reward model; supervised fine-tuning"
+# %% flow [markdown] defines="supervised fine-tuning; reward model"
 r"""
-In brackets stands an interval of `95%`, over prompts (chapter 04 explains it).
-
 ## The picture: three steps, one flow (§3.1)
 
-Below is the paper's Fig. 2, still empty. Read each column from top to bottom: what comes in, who works on it, what is trained. Then follow
-the arrows. Step 1 makes the *SFT model* (for *supervised fine-tuning*). It writes the replies that are compared in step 2, and
-step 3 starts from it. Step 2 makes the *reward model*, which grades replies in step 3. People work in the first two steps only.
+Below is the paper's Fig. 2, still empty. Read each column downward: what comes in, who works on it, what is trained. Then follow
+the arrows, which are what the steps hand on. Step 1 makes the *SFT model* (*supervised fine-tuning*). It writes the replies that are
+compared in step 2, and step 3 starts from it. Step 2 makes the *reward model*, which grades replies in step 3. People work in
+the first two steps only.
 """
 
 # %% empty
@@ -124,7 +121,7 @@ r"""
 Each step will fill its column with what happened on your machine.
 
 Training is the same in all three. A *loss* says in one number how far a model is from what we want. The loop computes it, finds
-the direction in which it falls fastest, and moves every weight a little that way.
+the direction in which it falls fastest, and moves every weight a little that way. Only `loss_of` differs.
 """
 
 # %% loop
@@ -147,13 +144,11 @@ def learn(model, loss_of, steps, rate):
 
 # %% step-1 [markdown] defines="demonstration"
 r"""
-What differs is `loss_of`.
-
 ## Step 1: people show how (§3.1)
 
-A labeler writes the reply that they would like to see. Prompt and reply together are a *demonstration*. The loss: how unlikely
-the model finds the labeler's words. So they become likelier. The paper has {paper:table6.sft.train} demonstrations, we have
-{run:counts.demonstrations}.
+A labeler writes the reply that they would like to see. Prompt and reply together are a *demonstration*; the paper has
+{paper:table6.sft.train}, we have {run:counts.demonstrations}. The loss: how unlikely the model finds the labeler's words. As it
+falls, they become likelier.
 """
 
 # %% imitate
@@ -175,8 +170,7 @@ def imitate(policy, step):
 
 # %% predict-1 [markdown]
 r"""
-**Predict.** You have seen what the base does. After two passes over the demonstrations, what percentage of the requests will be done?
-(You may leave a guess empty.)
+**Predict.** After two passes over the demonstrations, what percentage of the requests will be done? (You may leave a guess empty.)
 """
 
 # %% guess-1 folded="yes"
@@ -189,7 +183,7 @@ sft_guess = Prediction(
 sft_guess
 
 # %% train-1
-PASSES = lesson.pick(2, quick=1)  # over the demonstrations
+PASSES = 2  # over the demonstrations
 
 steps_1 = lesson.pick(PASSES * steps_per_epoch(ours, pairs), quick=2)
 sft = load_policy(folder, tokenizer)
@@ -210,9 +204,9 @@ r"""
 ## Step 2: people compare (§3.1)
 
 To judge is easier than to write. So the SFT model now replies to one prompt several times ({paper:rm.k.min} to {paper:rm.k.max} in the
-paper), and a labeler puts the replies in order, ties allowed: a *ranking*. Any two of them that aren't tied are a *comparison*.
+paper), and a labeler puts the replies in order, ties allowed: a *ranking*. Two of them that aren't tied make a *comparison*.
 
-Here are four replies of your SFT model. Which do you like best? Beside them is a labeler's rank, one being the best.
+Here are four replies of your SFT model. Which do you like best? Beside them stands a labeler's rank, one being the best.
 """
 
 # %% four
@@ -228,40 +222,34 @@ lesson.table((request.strip() + " (live)", "rank"),
 
 # %% reward [markdown]
 r"""
-No labeler can read every reply of a long training. The reward model learns to stand in for them. It is the SFT model with a new last
-layer that gives one number, the *score* of a reply. The loss: how unlikely the model finds it that the preferred reply of a comparison is
-the better one, if the larger score counts as better. Chapter 05 derives it.
+No labeler can read every reply of a long training. The reward model learns to stand in for them: it is the SFT model with a new
+last layer, which gives a reply one number, its *score*. The loss: how unlikely the scores make it that the preferred
+reply of a comparison is the better one (chapter 05).
 """
 
 # %% prefer
 from torch.nn.utils.rnn import pad_sequence
 
 from minirlhf.objectives import ranking_loss
-from minirlhf.plain.demo import as_rankings
 from minirlhf.reward import score_ids
-
-rankings = shipped.read("rankings")[: lesson.pick(2000, quick=50)]
-rankings = as_rankings(tokenizer, rankings)
 
 
 def prefer(reward, step):
     """Score preferred replies above the others."""
-    prompts, texts, ranks = zip(*rankings[16 * step :][:16], strict=True)
-    rows = [(x.tolist(), y.tolist())
-            for x, ys in zip(prompts, texts, strict=True) for y in ys]
-    scores = score_ids(reward, *zip(*rows, strict=True),
-                       tokenizer.pad_token_id).split([*map(len, texts)])
+    x, ys, ranks = zip(*rankings[16 * step :][:16], strict=True)
+    xs = [one.tolist() for one, k in zip(x, map(len, ys)) for _ in range(k)]
+    texts = [y.tolist() for several in ys for y in several]
+    flat = score_ids(reward, xs, texts, tokenizer.pad_token_id)
+    scores = pad_sequence(flat.split([*map(len, ys)]), batch_first=True)
     ranks = pad_sequence(ranks, batch_first=True)  # zero: no reply
-    scores = pad_sequence(scores, batch_first=True)
     return ranking_loss(scores, ranks, ranks > 0).loss
-
 
 # %% predict-2 [markdown]
 r"""
-The new layer starts at random, and so a coin is as good. We test on rankings of unseen users' prompts: how many pairs do the scores put in
-the labeler's order?
+We test on rankings of unseen users' prompts: how many pairs do the scores put in the labeler's order? The new layer starts at random, and so
+about as well as a coin.
 
-**Predict.** What percentage after one pass over {run:counts.rankings:,} rankings or fewer (the cell above says how many)?
+**Predict.** What percentage is it after one pass over sixteen hundred rankings?
 """
 
 # %% guess-2 folded="yes"
@@ -274,68 +262,75 @@ order_guess
 # %% train-2
 from functools import partial
 
-from minirlhf.evaluate.ranking_accuracy import (
-    accuracy,
-    score_rankings,
-    shares_in_order,
-)
+from minirlhf.evaluate.ranking_accuracy import accuracy, score_rankings
 from minirlhf.models import ScalarModel
+from minirlhf.plain.demo import as_rankings
 from minirlhf.reward import score_texts
 
-heldout = shipped.read("heldout")[: lesson.pick(250, quick=16)]
-given = [row["ranks"] for row in heldout]
+rankings = shipped.read("rankings")[: lesson.pick(1600, quick=50)]
+rankings = as_rankings(tokenizer, rankings)
+heldout = shipped.read("heldout")[: lesson.pick(300, quick=16)]
+steps_2 = len(rankings) // 16
 reward = ScalarModel.from_policy(sft, tokenizer)
 score = partial(score_texts, reward, tokenizer)
 scored = {0: score_rankings(score, heldout)}  # by rankings read
-steps_2 = len(rankings) // 16
 for step, _ in enumerate(learn(reward, prefer, steps_2, 1e-3), 1):
     if step in (steps_2 // 4, steps_2 // 2, steps_2):
         scored[16 * step] = score_rankings(score, heldout)
 
 # %% answer-2
+pool = training_pool()
+given = [row["ranks"] for row in heldout]
+again = []  # by a labeler who isn't the one that ranked
+for row in heldout:
+    other = pool[1 if row["labeler"] == pool[0].name else 0]
+    ranks_again = other.rank(row["prompt"], row["completions"])
+    again.append([-rank for rank in ranks_again])
+ceiling = accuracy(again, given)
 in_order = {count: accuracy(of, given) for count, of in scored.items()}
 start, end = in_order[0], in_order[max(in_order)]
 order_guess.reveal(100 * end)
 
 # %% order-look [markdown]
 r"""
-Follow the curve from its start, and see how much room is left below the dashed line: so often, two labelers prefer the same reply of a
-pair.
+Follow the curve from its start. The dashed line is what a second labeler reaches: how much room is left?
 """
 
 # %% order-picture folded="yes"
 from minirlhf.report.charts import GRID, INK, MUTED
-from minirlhf.shipped import run as shipped_run
 
 title = "What rankings teach the reward model (live)"
 figure, axes = lesson.panels(1, title, (5.4, 2.7))
 counts, bands = list(in_order), list(in_order.values())
-axes.fill_between(counts, [100 * b.low for b in bands],
-                  [100 * b.high for b in bands], color=GRID)
-axes.plot(counts, [100 * b.mean for b in bands], "o-", color=INK)
-axes.axhline(50, color=MUTED, linewidth=0.8)
-axes.annotate("a coin", (counts[-1], 50), xytext=(0, -10), color=MUTED,
-              textcoords="offset points", ha="right", fontsize=8)
-axes.set(xlabel="rankings read", ylabel="% of pairs in order")
-lesson.show(figure, "Pairs in the labeler's order go from "
+axes.fill_between(counts, [100 * band.low for band in bands],
+                  [100 * band.high for band in bands], color=GRID)
+axes.plot(counts, [100 * band.mean for band in bands], "o-", color=INK)
+for level, name, style in ((50, "a coin", "-"),
+                           (100 * ceiling.mean, "a second labeler", "--")):
+    axes.axhline(level, color=MUTED, linestyle=style, linewidth=0.8)
+    axes.annotate(name, (counts[-1], level), xytext=(0, 3), color=MUTED,
+                  textcoords="offset points", ha="right", fontsize=8)
+axes.set(xlabel="rankings read", ylabel="% of pairs in order",
+         ylim=(44, 100 * ceiling.mean + 6))
+lesson.show(figure, "Pairs in the labeler's order: from "
     f"{start.mean:.0%} to {end.mean:.0%}; a coin has half.")
 
 # %% fill-2 folded="yes"
 board.second(request, four, ranks, score([request] * len(four), four),
              start.mean, end.mean)
 
-# %% step-3 [markdown] defines="policy; PPO; reference model; KL divergence; value model"
+# %% step-3 [markdown] defines="policy"
 r"""
 ## Step 3: the model practises (§3.1)
 
-Now nobody writes and nobody ranks. A prompt comes, the model replies, the reward model scores the reply. A model seen this way, as
-one that chooses each next token, is called a *policy*. What scores above expectation becomes likelier, the rest less likely.
+Now nobody writes and nobody ranks. A prompt comes, the model replies, the reward model scores the reply. A model seen as one
+that chooses each next token is called a *policy*. What it chose becomes likelier if the reply scored above expectation, less likely if below.
 
-A lesson has no time for all rankings. So from here on the scores are those of a shipped run's reward model, with
+A lesson has no time for all rankings, so from here on the scores are a shipped run's: its reward model had
 {run:counts.rankings:,} rankings and another start (chapter 05).
 
-First in slow motion: sixteen replies of the SFT model to one prompt. What do we expect? Their mean score. The loss has the score
-minus that mean as the weight of each reply; we take one step of the loop.
+First in slow motion: sixteen replies to one prompt, and one step of the loop. What is expected? The mean of the sixteen. In the loss,
+the weight of a reply is its score minus that mean.
 """
 
 # %% reinforce
@@ -347,47 +342,46 @@ score = partial(score_texts, rewarding, tokenizer)
 tries = complete(sft, tokenizer, [request], n=16, seed=3,
                  max_new_tokens=LIMIT)
 scores = score([request] * 16, tries)
-(x,), ys = encode_prompts(tokenizer, [request]), encode_completions(
-    tokenizer, tries)
-practice = as_pairs((x, y) for y in ys)
+x = encode_prompts(tokenizer, [request])[0]
+practice = as_pairs((x, y) for y in encode_completions(tokenizer, tries))
 
 
 def reinforce(policy, step):
-    """Make replies likelier that score above the mean, others less."""
+    """Make replies likelier if they score above the mean."""
     log_pi, mask = logprobs(policy, practice)
     better = (scores - scores.mean())[:, None]  # than expected
     return policy_loss(log_pi, log_pi.detach(), better, mask)
 
-
 # %% one-step
+import copy
+
+
 @torch.no_grad()
 def log_likelihood(policy):
     return logprobs(policy, practice)[0].sum(1)
 
 
-policy = load_policy(folder, tokenizer)
-policy.load_state_dict(sft.state_dict())
+policy = copy.deepcopy(sft)
 list(learn(policy, reinforce, 1, 1e-4))
 times = (log_likelihood(policy) - log_likelihood(sft)).exp()
 
 # %% one-step-table folded="yes"
-order = scores.argsort(descending=True).tolist()
+best_first = scores.argsort(descending=True).tolist()
 lesson.table(
-    ("best, middle and worst of sixteen (live)", "score",
-     "times as likely after one step"),
+    ("best and worst of sixteen (live)", "score", "times as likely"),
     [(tries[i], f"{scores[i]:.2f}", f"{times[i]:.2f}")
-     for i in (*order[:2], *order[7:9], *order[-2:])],
+     for i in (*best_first[:3], *best_first[-3:])],
 )
 
-# %% price [markdown]
+# %% price [markdown] defines="reference model; KL divergence; PPO; value model"
 r"""
-A model that practises for a score finds out what pleases the scorer, its mistakes included. So a frozen copy of the start, the
-*reference model*, stays beside the policy, and moving away from it costs. The distance is the *KL divergence*, in *nats*; $\beta$ is
-the price of a nat ({paper:ppo.beta} in the paper, here as below; the scores have other units).
+A model that practises for a score finds whatever pleases the scorer, mistakes of the scorer included. So a frozen copy of its start, the
+*reference model*, stays beside it, and moving away from it costs. The distance is the *KL divergence*; $\beta$ is its price per
+unit, the *nat*.
 
-The paper's method for this step is *PPO*, proximal policy optimization: thousands of replies, this price, a *value model* that predicts the
-score (above, the mean stood for it), and a limit on how far a single step may go (chapter 06). The package's PPO starts from your SFT
-model. Beside it, a second run does the same for Tinytown's smallest base; the next section needs it.
+The paper's method for this step is *PPO*, proximal policy optimization: thousands of replies, that price, a *value model* to predict
+the score (above, the mean stood in for it), and a limit on how far one step may go (chapter 06). The package has it; it starts from your SFT
+model.
 
 **Predict.** The policy is after the score; nobody asks the judge. By how many percentage points does the share of requests done
 change?
@@ -402,125 +396,129 @@ ppo_guess
 
 # %% train-3
 from minirlhf.pretrained import save_model
-from minirlhf.widgets import TrainingDesk, start as start_run
+from minirlhf.widgets import TrainingDesk
+from minirlhf.widgets import start as start_run
 
 BETA = 0.2  # price of a nat, in units of the score
-EPISODES = {"medium": 4096, "small": 2048}  # replies to learn from
-small = load_policy(base_folder("small"), tokenizer)
-list(learn(small, imitate, steps_1, 1e-3))
-jobs = {}
-for size, policy in {"medium": sft, "small": small}.items():
-    name = f"{size}-{PASSES}-{BETA}-{EPISODES[size]}"
+
+
+def practise(size, policy, episodes):
+    """Start PPO in a process of its own; an episode is a reply."""
+    name = f"{size}-{steps_1}-{BETA}-{episodes}"
     save_model(policy, tokenizer, lesson.workspace("00", f"sft-{name}"))
-    jobs[size] = start_run(
-        "ppo", lesson.workspace("00", f"ppo-{name}"),
-        model=lesson.workspace("00", f"sft-{name}"),
-        reward=shipped.run("reward") / "model",
-        prompts=shipped.file("prompts-ppo"), beta=BETA, drop_long=True,
-        episodes=lesson.pick(EPISODES[size], quick=256),
-        warmup=3, ema=0.96, micro_batch=16, rollout_micro_batch=64)
+    return start_run(
+        "ppo", lesson.workspace("00", f"ppo-{name}"), episodes=episodes,
+        model=lesson.workspace("00", f"sft-{name}"), beta=BETA,
+        reward=shipped.run("reward") / "model", drop_long=True,
+        prompts=shipped.file("prompts-ppo"), warmup=3, ema=0.96,
+        micro_batch=16, rollout_micro_batch=64)
 
 # %% desk
-desk = TrainingDesk(jobs["medium"], note="live")
+job = practise("medium", sft, episodes=lesson.pick(4096, quick=256))
+desk = TrainingDesk(job, note="live")
 desk
 
 # %% desk-says [markdown]
 r"""
-The *training desk* watches the run. Follow *reward*, the mean score of each batch of replies, and *KL*. Below the curves stand some
-of the replies. The next cell waits for the end; then the judge looks at the prompts of the beginning.
+The *training desk* watches the run. Follow *reward*, the mean score of each batch of replies, and *KL*. Under the curves stand some
+of the replies. The next cell waits for the end and asks the prompts of the beginning again.
 """
 
 # %% measure-3
 from minirlhf.evaluate.statistics import over_prompts, paired_difference
 
-jobs["medium"].wait()
+job.wait()
 desk.look()
-ppo = load_policy(jobs["medium"].folder / "model", tokenizer)
+ppo = load_policy(job.folder / "model", tokenizer)
 shares["ppo"] = measure("ppo", ppo)
 gain = 100 * paired_difference(done["ppo"], done["sft"])
-_, rewards = desk.reader.series("objective/score")
+batches, rewards = desk.reader.series("objective/score")
 first, last = np.mean(rewards[:4]), np.mean(rewards[-4:])
 ppo_guess.reveal(gain)
 
 # %% fill-3 folded="yes"
-kept = desk.reader.samples(desk.reader.series("objective/score")[0][-1])
-episode = min(kept, key=lambda row: len(row["prompt"]))
+from minirlhf.report.examples import is_plain
+
+kept = [row for at in batches[-10:] for row in desk.reader.samples(at)]
+kept = [row for row in kept if is_plain(row)] or kept
+episode = min(kept, key=lambda row: abs(row["score"] - last))
 board.third(episode["prompt"], episode["response"], episode["score"],
             (first, last), (shares["sft"].mean, shares["ppo"].mean))
 
 # %% two-numbers [markdown]
 r"""
-In the last column stand two kinds of numbers. The *score* was trained on: that it rises says that the training works. The
-share of requests *done* was not, so it measures. Chapter 06 shows runs in which the first rises and the second falls.
+In the last column stand two kinds of numbers. The *score* was trained on: if it rises, the training works. The
+share of requests *done* was not, so it measures. Chapter 06 shows what happens where the two part.
 
 ## Small and trained, or large and raw? (§1, §4.1)
 
-The paper's boldest finding: people prefer its smallest model after the three steps to the largest GPT-3 as it is, over a hundred times
-its size. Ours differ less in size; the table has both.
+The paper's boldest finding: people prefer its smallest model after all three steps to the largest GPT-3 as it is, over a hundred times
+its size. Our sizes differ less (the picture says how much). Tinytown's smallest base now takes steps 1 and 3 as well, with the same reward model.
 
-**Predict.** Which does more requests?
+**Predict.** Which does more requests, the small model after all steps or the large one as it is?
 """
+
+# %% small
+small = load_policy(base_folder("small"), tokenizer)
+list(learn(small, imitate, steps_1, 1e-3))
+small_job = practise("small", small, lesson.pick(1536, quick=256))
 
 # %% guess-size folded="yes"
 size_guess = Prediction(
     "Which does more of the requests?", "chapter00.size",
-    choices=("small, three steps", "no clear difference", "large, as it is"),
+    choices=("small, trained", "no clear difference", "large, raw"),
 )
 size_guess
 
 # %% sizes
-jobs["small"].wait()
-trained = load_policy(jobs["small"].folder / "model", tokenizer)
+small_job.wait()
+trained = load_policy(small_job.folder / "model", tokenizer)
 large = load_policy(base_folder("large"), tokenizer)
-shares["small, three steps"] = measure("small", trained)
-shares["large, as it is"] = measure("large", large)
+shares["small, trained"] = measure("small", trained)
+shares["large, raw"] = measure("large", large)
 by_size = 100 * paired_difference(done["small"], done["large"])
 times_larger = large.num_parameters() / trained.num_parameters()
-size_guess.reveal("small, three steps" if by_size.low > 0
-                  else "large, as it is" if by_size.high < 0
-                  else "no clear difference")
+small_wins, large_wins = by_size.low > 0, by_size.high < 0
+size_guess.reveal("small, trained" if small_wins else "large, raw"
+                  if large_wins else "no clear difference")
 
 # %% ladder-look [markdown]
 r"""
-Here are all models of this page. Read the first four rows downward, then compare the last two.
+All models of this page: read the first four rows downward, then compare the last two.
 """
 
 # %% ladder folded="yes"
-title = "Requests done (live)"
-figure, axes = lesson.panels(1, title, (6.2, 3.2))
-lesson.intervals(axes, shares, f"% of {len(asked)} requests by unseen users")
-axes.set_title(
-    f"large / small: {times_larger:.0f} times as many weights",
-    fontsize=8.5, loc="left")
-said = ", ".join(f"{lesson.called(name)} {share.mean:.0%}"
+figure, axes = lesson.panels(1, "Requests done (live)", (6.2, 3.2))
+lesson.intervals(axes, shares, f"% of {len(asked)} requests")
+axes.set_title(f"the large model has {times_larger:.0f} times the weights "
+               "of the small one", fontsize=8.5, loc="left")
+seen = ", ".join(f"{lesson.called(name)} {share.mean:.0%}"
                  for name, share in shares.items())
-lesson.show(figure, f"Requests done, with intervals: {said}.")
+lesson.show(figure, f"Requests done, with intervals: {seen}.")
 
 # %% after [markdown]
 r"""
 ## Isn't PPO dead?
 
-PPO holds four models in memory, writes new replies all the time, and has many settings. Three later methods each remove a part.
-Here is what each keeps:
+PPO holds four models in memory and has many settings. Three later methods each remove a part:
 
-| | reference model | value model | learned reward | new replies while training |
+| | reference model | value model | reward model | new replies in training |
 |---|---|---|---|---|
-| PPO, as in the paper | yes | yes | reward model | yes |
-| DPO (Rafailov et al., 2023) | yes | **no** | **no model of its own**: the policy is trained on comparisons | **no** |
-| GRPO (Shao et al., 2024) | yes | **no**: other replies to the same prompt say what to expect | reward model, there | yes |
-| verifiable rewards (Lambert et al., 2024) | yes | yes, there with PPO | **no**: a program checks the answer | yes |
+| PPO, as in the paper | yes | yes | yes | yes |
+| DPO (Rafailov et al., 2023) | yes | **no** | **no** | **no** |
+| GRPO (Shao et al., 2024) | yes | **no** | yes, there | yes |
+| verifiable rewards (Lambert et al., 2024) | yes | yes, there | **no** | yes |
 
-- **DPO** shows that, for the objective of step 3, the best policy and its reward determine each other (up to what depends on the prompt alone). So the loss of step 2
-  can train the policy itself. What it learns from are comparisons that exist already.
-- **GRPO** was made for mathematics. Our slow motion had its main idea: the mean of a group in place of a value model. It also
-  divides by the group's standard deviation, and keeps PPO's limit on a step.
-- **Verifiable rewards** need a task with a check: a mathematical result, a constraint such as a word count. Where there is one,
-  no reward model can be fooled.
+- **DPO** trains the policy itself on comparisons, with the loss of step 2: the log-ratio of policy and reference model, times
+  $\beta$, is the score. In theory the best policy is that of step 3; but it learns from comparisons that exist already.
+- **GRPO** had its start in mathematics. Our slow motion is its main idea: a group's mean in place of a value
+  model. It also divides by the group's standard deviation, and keeps PPO's limit on a step.
+- **Verifiable rewards** come from a program that checks the reply: a result in mathematics, a constraint. There is no reward model to
+  fool, though a careless check can be fooled too. Lambert et al. train with PPO.
 
-So the value model can go, and so can, for some tasks, the reward model. But is a letter kind, a summary fair, a story worth
-reading? No program checks that. To practise on new replies there, something learned must grade them: a reward model, or a
-language model asked to judge, which learned it from people, too. That is our reading, and why the course teaches all three steps. PPO's
-policy gradient is in GRPO as well; whoever understands one reads the other.
+So the value model can go, and so can, where a program can check, the reward model. But is a letter kind, a summary fair, a story worth
+reading? Our reading: to practise on *new* replies there, something learned has to grade them, a reward model or a
+language model asked to judge. And the step that makes good replies likelier is the same in PPO and GRPO.
 """
 
 # %% summary [markdown]
@@ -532,23 +530,22 @@ opposite*; else *open*. One run each, so intervals are over prompts, not over se
 """
 
 # %% differences
+from minirlhf.evaluate.ranking_accuracy import shares_in_order
 from minirlhf.tinytown.labelers import heldout_pool
 
-judges = heldout_pool()  # labelers of whom no training has learned
-prefers = np.array([
-    judges[i % len(judges)].prefers(x, ours_says, sft_says)
-    for i, (x, ours_says, sft_says) in
-    enumerate(zip(asked, replies["ppo"], replies["sft"], strict=True))])
-before, after = (shares_in_order(scored[count], given)
-                 for count in (0, max(scored)))
-both = np.isfinite(before) & np.isfinite(after)  # not all ties
+judges = heldout_pool() * len(asked)  # no training learned from them
+trio = zip(judges, asked, replies["ppo"], replies["sft"], strict=False)
+preferred = [one.prefers(x, new, old) for one, x, new, old in trio]
+late, early = (shares_in_order(scored[count], given)
+               for count in (max(scored), 0))
+both = np.isfinite(late) & np.isfinite(early)  # not all ties
 found = [
     100 * paired_difference(done["sft"], done["base"]),
     100 * paired_difference(done["prompted"], done["base"]),
     100 * paired_difference(done["sft"], done["prompted"]),
-    100 * paired_difference(after[both], before[both]),
-    100 * over_prompts(after[both] - 0.5),
-    gain, 100 * over_prompts(prefers - 0.5), by_size,
+    100 * paired_difference(late[both], early[both]),
+    100 * over_prompts(late[both] - 0.5),
+    gain, 100 * over_prompts(np.array(preferred) - 0.5), by_size,
 ]
 
 # %% statements folded="yes"
@@ -559,16 +556,15 @@ def paper(*keys):
     return " → ".join(str(cite(f"fig1.{key}")) for key in keys)
 
 
-right = str(cite("rm.accuracy.training"))
 statements = [
     ("done: step 1 minus base", paper("1.3b.gpt", "1.3b.sft")),
     ("done: prompted minus base", paper("1.3b.gpt", "1.3b.prompted")),
     ("done: step 1 minus prompted", paper("1.3b.prompted", "1.3b.sft")),
-    ("pairs in order: after rankings minus before", "–"),
-    ("pairs in order: after rankings minus one half", right),
+    ("pairs in order: after minus before", "–"),
+    ("pairs in order: minus one half", str(cite("rm.accuracy.training"))),
     ("done: step 3 minus step 1", paper("1.3b.sft", "1.3b.ppo")),
-    ("step 3 preferred to step 1, minus one half", "see above"),
-    ("done: small, three steps minus large",
+    ("step 3 preferred to step 1: minus one half", "–"),
+    ("done: small, trained, minus large",
      paper("175b.gpt", "1.3b.ppo-ptx")),
 ]
 
@@ -588,12 +584,12 @@ lesson.table(
 
 # %% summary-read [markdown]
 r"""
-The paper's arrows are from its Fig. 1 (read off the plot): how often labelers prefer a model's reply to the largest SFT model's, for
-the smallest model unless the row says *large*. Its last number is for PPO with pretraining mixed in, ours without. Its share of pairs is
-§4.1's. Compare signs, since the scales aren't ours.
+The paper's arrows are from Fig. 1 (read off the plot): how often labelers prefer a reply to the largest SFT model's. They are of the
+smallest model; the last goes from the largest GPT-3 to the smallest model after PPO with pretraining mixed in, which ours leaves out. Its share of pairs is
+§4.1's. Compare signs: the scales differ.
 
-Demonstrations make a habit of replying; rankings teach a second model what people prefer; and practice for its score goes beyond
-what people showed. What was trained on can't be the measure.
+Demonstrations make a habit of replying. Rankings teach a second model what people prefer. Practice for its score can go beyond
+what people showed, and what was trained on can't be the measure.
 
 ## Questions
 
@@ -605,11 +601,11 @@ In step 1 they write replies, in step 2 they rank replies. In step 3 the reward 
 
 </details>
 
-**In the slow motion, a reply scores below zero and yet becomes likelier. A mistake?**
+**In the slow motion, a reply with a score below zero becomes likelier. A mistake?**
 
 <details><summary>Answer</summary>
 
-No. What counts is the score minus the mean of the group, and others may have scored lower still.
+No. The score minus the mean counts, and the mean may lie lower still.
 
 </details>
 
@@ -621,7 +617,7 @@ The policy found what the reward model likes by mistake. A higher $\beta$ or a b
 
 </details>
 
-**You want a model that solves equations and is kind to beginners. Which part needs a learned reward?**
+**A model shall solve equations and be kind to beginners. Which of the two needs a learned reward?**
 
 <details><summary>Answer</summary>
 
@@ -633,14 +629,14 @@ The kindness. A program can check the solution.
 
 | you want | take |
 |---|---|
-| an hour | chapter [04](04_supervised_fine_tuning.ipynb) as far as its training desk: how a model learns from demonstrations, line by line |
-| a week | chapters 04, [05](05_reward_model.ipynb) and [06](06_reinforcement_learning.ipynb), each followed by its exercises ([04](../exercises/ex04_sft.ipynb), [05](../exercises/ex05_reward_model.ipynb), [06](../exercises/ex06_ppo.ipynb)), which name your mistake |
-| the code | `minirlhf/plain/`: each step in one short file; then [the map](../course/MAP.md) from the paper's sections to code and tests; `make run` for all three steps with a report |
-| to teach it | the lecture and lab paths at the end of each chapter; `minirlhf start ex04` gives each student a copy, `minirlhf grade` marks a folder of them |
+| an hour | [chapter 04](04_supervised_fine_tuning.ipynb): step 1, line by line |
+| a week | [chapter 04](04_supervised_fine_tuning.ipynb), [chapter 05](05_reward_model.ipynb), [chapter 06](06_reinforcement_learning.ipynb), each followed by its exercises, which name your mistake: [ex04](../exercises/ex04_sft.ipynb), [ex05](../exercises/ex05_reward_model.ipynb), [ex06](../exercises/ex06_ppo.ipynb) |
+| the code | `minirlhf/plain/`, a short file for each step; then [the map](../course/MAP.md) from the paper to code and tests |
+| to teach it | the lecture and lab paths that end each chapter; `minirlhf start ex04` for a student's copy, `minirlhf grade` for a folder of them |
 
-**A lecture of thirty minutes.** The base and the empty picture (eight); steps 1 and 2, the class ranking the four replies aloud
-(ten); the slow motion, and a show of hands before the judge speaks (seven); what came after (five).
+**A lecture of thirty minutes.** The base and the empty picture (eight); steps 1 and 2, the class ranking the replies aloud
+(ten); the slow motion, and a show of hands before PPO's result (seven); what came after (five).
 
-**A lab of sixty minutes.** Top to bottom in pairs (forty). Then change `PASSES` or `BETA`, predict which number moves, and run again from
+**A lab of sixty minutes.** The page in pairs (forty). Then change `PASSES` or `BETA`, predict which number moves, and run again from
 there (twenty).
 """
