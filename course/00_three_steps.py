@@ -57,13 +57,12 @@ r"""
 The base isn't broken. In what it read, a request mostly stands among other requests. To predict such a page is one aim; to follow
 instructions "helpfully and safely" is another (§1).
 
-Who says whether a reply does what was asked? In the paper people do, about {paper:intro.labelers:d} *labelers*, who also
-write and compare replies. Tinytown's labelers are programs with tastes and lapses of their own. And since we made the town, a
-further program, the *judge*, can check every sentence: a request is *done* if the reply is readable, true, and what was asked for. No step asks the judge
-itself. But labelers start from its grade, so it is kinder a measure than people would be.
+Who says whether a reply does what was asked? In the paper, people do: about {paper:intro.labelers:d} *labelers*, who also
+write and compare replies. Tinytown's labelers are programs with tastes and lapses of their own. And since we made the town, another
+program, the *judge*, can check every sentence: a request is *done* if the reply is readable, true, and what was asked for.
 
-We ask the base in two ways: with the request alone, and *prompted*, three answered requests in front. No training has
-seen these users' prompts. In brackets is an interval of `95%` over prompts (chapter 04).
+We ask the base in two ways: with the request alone, and *prompted*, three answered requests in front. No model was trained on
+these users' prompts. In brackets is an interval of `95%` over prompts (chapter 04).
 """
 
 # %% measure
@@ -236,11 +235,11 @@ from minirlhf.reward import score_ids
 
 def prefer(reward, step):
     """Score preferred replies above the others."""
-    x, ys, ranks = zip(*rankings[16 * step :][:16], strict=True)
-    xs = [one.tolist() for one, k in zip(x, map(len, ys)) for _ in range(k)]
-    texts = [y.tolist() for several in ys for y in several]
-    flat = score_ids(reward, xs, texts, tokenizer.pad_token_id)
-    scores = pad_sequence(flat.split([*map(len, ys)]), batch_first=True)
+    x, y, ranks = zip(*rankings[16 * step :][:16], strict=True)
+    xs = [one.tolist() for one, ys in zip(x, y, strict=True) for _ in ys]
+    ys = [one.tolist() for several in y for one in several]
+    flat = score_ids(reward, xs, ys, tokenizer.pad_token_id)
+    scores = pad_sequence(flat.split([*map(len, y)]), batch_first=True)
     ranks = pad_sequence(ranks, batch_first=True)  # zero: no reply
     return ranking_loss(scores, ranks, ranks > 0).loss
 
@@ -448,7 +447,7 @@ board.third(episode["prompt"], episode["response"], episode["score"],
 # %% two-numbers [markdown]
 r"""
 In the last column stand two kinds of numbers. The *score* was trained on: if it rises, the training works. The
-share of requests *done* was not, so it measures. Chapter 06 shows what happens where the two part.
+share of requests *done* was not, so it measures. (A kind measure: no step asks the judge, but the labelers start from its grade.)
 
 ## Small and trained, or large and raw? (§1, §4.1)
 
@@ -584,12 +583,12 @@ lesson.table(
 
 # %% summary-read [markdown]
 r"""
-The paper's arrows are from Fig. 1 (read off the plot): how often labelers prefer a reply to the largest SFT model's. They are of the
-smallest model; the last goes from the largest GPT-3 to the smallest model after PPO with pretraining mixed in, which ours leaves out. Its share of pairs is
-§4.1's. Compare signs: the scales differ.
+The paper's arrows say how often labelers prefer a reply to one by its largest SFT model (Fig. 1, read off the plot): of its smallest
+model; in the last row, of the largest GPT-3 and of the smallest model after PPO with pretraining mixed in, which ours leaves out. Compare
+signs: the scales differ.
 
 Demonstrations make a habit of replying. Rankings teach a second model what people prefer. Practice for its score can go beyond
-what people showed, and what was trained on can't be the measure.
+what people showed; but a score that was trained on can't be the measure.
 
 ## Questions
 
@@ -617,11 +616,11 @@ The policy found what the reward model likes by mistake. A higher $\beta$ or a b
 
 </details>
 
-**A model shall solve equations and be kind to beginners. Which of the two needs a learned reward?**
+**You want a model that solves equations and is kind to beginners. What needs a learned reward?**
 
 <details><summary>Answer</summary>
 
-The kindness. A program can check the solution.
+Kindness. A program can check the solution.
 
 </details>
 
@@ -632,7 +631,7 @@ The kindness. A program can check the solution.
 | an hour | [chapter 04](04_supervised_fine_tuning.ipynb): step 1, line by line |
 | a week | [chapter 04](04_supervised_fine_tuning.ipynb), [chapter 05](05_reward_model.ipynb), [chapter 06](06_reinforcement_learning.ipynb), each followed by its exercises, which name your mistake: [ex04](../exercises/ex04_sft.ipynb), [ex05](../exercises/ex05_reward_model.ipynb), [ex06](../exercises/ex06_ppo.ipynb) |
 | the code | `minirlhf/plain/`, a short file for each step; then [the map](../course/MAP.md) from the paper to code and tests |
-| to teach it | the lecture and lab paths that end each chapter; `minirlhf start ex04` for a student's copy, `minirlhf grade` for a folder of them |
+| to teach it | the lecture and lab paths that end each chapter; `minirlhf start ex04` gives each student a copy of the exercise |
 
 **A lecture of thirty minutes.** The base and the empty picture (eight); steps 1 and 2, the class ranking the replies aloud
 (ten); the slow motion, and a show of hands before PPO's result (seven); what came after (five).
