@@ -26,6 +26,24 @@ After this chapter you can
 - say which parts later methods dropped, and which they kept.
 """
 
+# %% title [markdown] lang="zh" of="9c345b12"
+r"""
+# 第 00 章 · 一张图看懂三个步骤
+
+请一个只读过网络文本的语言模型写个狐狸的故事，它很可能接着写出练习册上的下一道题。这样的模型，后来怎么就成了会照你的要求办事的助手？
+
+InstructGPT 论文（Ouyang 等人，2022）的回答是三步：先学人写的回复，再学人更喜欢哪种回复，然后练习。在这里，你用一个自己的机器就跑得动的小模型，
+几分钟把三步都走一遍。（你提的要求叫*提示*（prompt），模型接着写出的文字叫*回复*（completion）。）
+
+学完本章，你将能够
+
+- 演示这样一件事：读得多的模型，不见得会做你要它做的事；
+- 说出每一步放进什么、得到什么，人又在哪里出力；
+- 把三个步骤看成同一个循环，只是换了三种损失；
+- 分清哪个数被拿来训练过，哪个数只用来测量；
+- 说出后来的方法省去了三步中的哪一部分，又留下了哪一部分。
+"""
+
 # %% continues [markdown] defines="base model"
 r"""
 ## A model that only continues (§1)
@@ -35,6 +53,16 @@ for nothing else. The paper's is GPT-3. Ours has about a million weights and has
 stories, letters, notices, worksheets.
 
 What does it do with a request? Below are three continuations. (*Live*: computed as you read. *Shipped run*: made beforehand.)
+"""
+
+# %% continues [markdown] lang="zh" of="28115f6e"
+r"""
+## 只会续写的模型（§1）
+
+训练语言模型，就是让它预测文本的下一小块，即下一个*词元*（token）：一个词，或词的一部分。除此之外什么也没练过的，叫*基座模型*（base model）。
+论文的基座是 GPT-3。我们的约有一百万个权重，读过 *Tinytown* 的网络。Tinytown 是我们虚构的小镇，网上有故事、信件、启事和练习册。
+
+向它提一个要求，会怎么样？下面是它的三段续写。（*现场*：你读到时才算出来的。*随包运行*：事先做好、随程序包附带的。）
 """
 
 # %% base
@@ -52,6 +80,13 @@ base = load_policy(folder, tokenizer)
 texts = complete(base, tokenizer, [request], n=3, max_new_tokens=LIMIT)
 lesson.table((request.strip() + " (live)",), [(text,) for text in texts])
 
+# %% base lang="zh"
+{
+    "Write a story about a fox. Make it happy.\n": None,
+    "# tokens that a reply may have": "# 一个回复最多几个词元",
+    " (live)": "（现场）",
+}
+
 # %% who-says [markdown] defines="labeler; judge"
 r"""
 The base isn't broken. In what it read, a request mostly stands among other requests. To predict such a page is one aim; to follow
@@ -63,6 +98,17 @@ program, the *judge*, can check every sentence: a request is *done* if the reply
 
 We ask the base in two ways: with the request alone, and *prompted*, three answered requests in front. No model was trained on
 these users' prompts. In brackets is an interval of `95%` over prompts (chapter 04).
+"""
+
+# %% who-says [markdown] lang="zh" of="a44973a0"
+r"""
+基座模型没有坏。在它读过的网页上，一个要求的前后多半还是要求。预测这样的网页是一个目标，“有益而安全地”按指令办事是另一个目标（§1）。
+
+回复有没有做到要求，谁说了算？论文里是人，即约 {paper:intro.labelers:d} 位*标注员*（labeler），他们也撰写回复、比较回复。Tinytown 的标注员是程序，
+各有口味，也会疏忽。而且小镇是我们造的，另一个程序，即*评判者*（judge），可以逐句核对：回复读得通、属实、正是所要的东西，这个要求就算*完成*。
+
+我们用两种方式问基座模型：只给要求；或者先放三个答好的要求作例子，再给要求（*带例子*）。这些提示的作者，没有哪个模型在训练中见过。
+方括号里是对提示取的 `95%` 区间（第 04 章）。
 """
 
 # %% measure
@@ -84,6 +130,12 @@ def measure(name, policy, prompts=asked, stop=None):
     done[name] = np.array([float(judge(x, y).passes) for x, y in both])
     return proportion(int(done[name].sum()), len(asked))
 
+# %% measure lang="zh"
+{
+    "Let a model reply to every prompt: the share of requests done.": "让模型回复每个提示：完成的要求所占的比例。",
+    "# by model: what it says; one where it is done": "# 按模型：它的回复；完成处为一",
+}
+
 # %% measure-base
 import random
 
@@ -100,6 +152,11 @@ lesson.table(("", "% of requests done (live)"), [
     (lesson.called(name), f"{100 * share:.1f}")
     for name, share in shares.items()])
 
+# %% measure-base lang="zh"
+{
+    "% of requests done (live)": "完成的要求，%（现场）",
+}
+
 # %% flow [markdown] defines="supervised fine-tuning; reward model"
 r"""
 ## The picture: three steps, one flow (§3.1)
@@ -108,6 +165,15 @@ Below is the paper's Fig. 2, still empty. Read each column downward: what comes 
 the arrows, which are what the steps hand on. Step 1 makes the *SFT model* (*supervised fine-tuning*). It writes the replies that are
 compared in step 2, and step 3 starts from it. Step 2 makes the *reward model*, which grades replies in step 3. People work in
 the first two steps only.
+"""
+
+# %% flow [markdown] lang="zh" of="da6e97cf"
+r"""
+## 那张图：三个步骤，一条流水线（§3.1）
+
+下面是论文的图 2，还空着。每一列从上往下读：来的是什么，谁来处理，训练的是什么。再顺着箭头看，箭头就是一步交给下一步的东西。第 1 步做出 *SFT 模型*
+（SFT 即*监督微调*，supervised fine-tuning）；第 2 步里供人比较的回复是它写的，第 3 步也从它出发。第 2 步做出*奖励模型*（reward model），
+到第 3 步由它给回复打分。要人出力的只有前两步。
 """
 
 # %% empty
@@ -121,6 +187,14 @@ Each step will fill its column with what happened on your machine.
 
 Training is the same in all three. A *loss* says in one number how far a model is from what we want. The loop computes it, finds
 the direction in which it falls fastest, and moves every weight a little that way. Only `loss_of` differs.
+"""
+
+# %% one-loop [markdown] lang="zh" of="5368f817"
+r"""
+每走一步，就用你机器上发生的事填满一列。
+
+三步的训练是同一回事。*损失*（loss）用一个数说明模型离我们想要的还有多远。循环算出损失，找到它下降最快的方向，把每个权重都朝那边挪一点。
+不同的只有 `loss_of`。
 """
 
 # %% loop
@@ -140,6 +214,11 @@ def learn(model, loss_of, steps, rate):
         adam.zero_grad()
         yield loss.item()
 
+# %% loop lang="zh"
+{
+    "Follow a loss downhill; yields what it was, step by step.": "沿着损失往下走；逐步给出它的值。",
+    "# the gradient: how the loss changes by weight": "# 梯度：损失随每个权重怎样变",
+}
 
 # %% step-1 [markdown] defines="demonstration"
 r"""
@@ -148,6 +227,14 @@ r"""
 A labeler writes the reply that they would like to see. Prompt and reply together are a *demonstration*; the paper has
 {paper:table6.sft.train}, we have {run:counts.demonstrations}. The loss: how unlikely the model finds the labeler's words. As it
 falls, they become likelier.
+"""
+
+# %% step-1 [markdown] lang="zh" of="cfb10ba1"
+r"""
+## 第 1 步：人来示范（§3.1）
+
+标注员写下自己希望看到的回复。提示连同这个回复，就是一条*示范*（demonstration）；论文有 {paper:table6.sft.train} 条，我们有
+{run:counts.demonstrations} 条。损失是：标注员用的词，模型觉得有多意外。损失越低，这些词就越可能。
 """
 
 # %% imitate
@@ -166,10 +253,20 @@ def imitate(policy, step):
     log_pi, mask = logprobs(policy, batch(ours, pairs, (), step))
     return sft_loss(log_pi, mask)
 
+# %% imitate lang="zh"
+{
+    "Make the labelers' replies likelier.": "让标注员的回复更可能。",
+    "# batches of 16": "# 每批 16 条",
+}
 
 # %% predict-1 [markdown]
 r"""
 **Predict.** After two passes over the demonstrations, what percentage of the requests will be done? (You may leave a guess empty.)
+"""
+
+# %% predict-1 [markdown] lang="zh" of="c47c50c7"
+r"""
+**先猜一猜。** 示范学过两遍之后，百分之几的要求会完成？（不猜也可以，空着就好。）
 """
 
 # %% guess-1 folded="yes"
@@ -181,6 +278,12 @@ sft_guess = Prediction(
 )
 sft_guess
 
+# %% guess-1 lang="zh"
+{
+    "% of requests": "% 的要求",
+    "After step 1, what percentage of the requests will be done?": "第 1 步之后，百分之几的要求会完成？",
+}
+
 # %% train-1
 PASSES = 2  # over the demonstrations
 
@@ -189,6 +292,11 @@ sft = load_policy(folder, tokenizer)
 losses = list(learn(sft, imitate, steps_1, 1e-3))
 shares["sft"] = measure("sft", sft)
 sft_guess.reveal(100 * shares["sft"])
+
+# %% train-1 lang="zh"
+{
+    "# over the demonstrations": "# 示范学几遍",
+}
 
 # %% fill-1 folded="yes"
 from minirlhf.report.examples import demonstration
@@ -208,6 +316,16 @@ paper), and a labeler puts the replies in order, ties allowed: a *ranking*. Two 
 Here are four replies of your SFT model. Which do you like best? Beside them stands a labeler's rank, one being the best.
 """
 
+# %% step-2 [markdown] lang="zh" of="bbd17cd2"
+r"""
+## 第 2 步：人来比较（§3.1）
+
+评判比动笔容易。所以现在让 SFT 模型对同一个提示回复好几次（论文里是 {paper:rm.k.min} 到 {paper:rm.k.max} 次），标注员只需排出先后，可以并列：
+这就是*排序*（ranking）。其中任意两个不并列的回复，构成一个*成对比较*（comparison）。
+
+下面是你的 SFT 模型的四个回复。你最喜欢哪一个？旁边是一位标注员给的名次，一为最好。
+"""
+
 # %% four
 from minirlhf.tinytown.labelers import training_pool
 
@@ -219,11 +337,24 @@ ranks = labeler.rank(request, four)
 lesson.table((request.strip() + " (live)", "rank"),
              zip(four, ranks, strict=True))
 
+# %% four lang="zh"
+{
+    "# no reply twice": "# 相同的只留一个",
+    " (live)": "（现场）",
+    "rank": "名次",
+}
+
 # %% reward [markdown]
 r"""
 No labeler can read every reply of a long training. The reward model learns to stand in for them: it is the SFT model with a new
 last layer, which gives a reply one number, its *score*. The loss: how unlikely the scores make it that the preferred
 reply of a comparison is the better one (chapter 05).
+"""
+
+# %% reward [markdown] lang="zh" of="aac447d8"
+r"""
+训练要很久，没有哪位标注员读得完所有回复。奖励模型就来学着代替他们：它是换了最后一层的 SFT 模型，新的一层对每个回复只给一个数，即*得分*。
+损失是：在成对比较中更受偏好的那个回复，照得分看有多不像是更好的一个（第 05 章）。
 """
 
 # %% prefer
@@ -243,6 +374,12 @@ def prefer(reward, step):
     ranks = pad_sequence(ranks, batch_first=True)  # zero: no reply
     return ranking_loss(scores, ranks, ranks > 0).loss
 
+# %% prefer lang="zh"
+{
+    "Score preferred replies above the others.": "让更受偏好的回复得分更高。",
+    "# zero: no reply": "# 零：没有回复",
+}
+
 # %% predict-2 [markdown]
 r"""
 We test on rankings of unseen users' prompts: how many pairs do the scores put in the labeler's order? The new layer starts at random, and so
@@ -251,12 +388,25 @@ about as well as a coin.
 **Predict.** What percentage is it after one pass over sixteen hundred rankings?
 """
 
+# %% predict-2 [markdown] lang="zh" of="606fa1d1"
+r"""
+我们拿没见过的用户的提示和排序来考它：有多少对回复，得分的先后与标注员一致？新的一层起初是随机的，大约和抛硬币差不多。
+
+**先猜一猜。** 把一千六百个排序学过一遍之后，是百分之几？
+"""
+
 # %% guess-2 folded="yes"
 order_guess = Prediction(
     "After step 2, what percentage of the pairs is in the labeler's order?",
     "chapter00.order", unit="% of pairs",
 )
 order_guess
+
+# %% guess-2 lang="zh"
+{
+    "% of pairs": "% 的对子",
+    "After step 2, what percentage of the pairs is in the labeler's order?": "第 2 步之后，百分之几的对子与标注员的次序一致？",
+}
 
 # %% train-2
 from functools import partial
@@ -277,6 +427,11 @@ for step, _ in enumerate(learn(reward, prefer, steps_2, 1e-3), 1):
     if step in (steps_2 // 4, steps_2 // 2, steps_2):
         scored[16 * step] = score_rankings(score, heldout)
 
+# %% train-2 lang="zh"
+{
+    "# by rankings read": "# 按读过的排序数",
+}
+
 # %% answer-2
 pool = training_pool()
 given = [row["ranks"] for row in heldout]
@@ -290,9 +445,19 @@ in_order = {count: accuracy(of, given) for count, of in scored.items()}
 start, end = in_order[0], in_order[max(in_order)]
 order_guess.reveal(100 * end)
 
+# %% answer-2 lang="zh"
+{
+    "# by a labeler who isn't the one that ranked": "# 由另一位标注员来排",
+}
+
 # %% order-look [markdown]
 r"""
 Follow the curve from its start. The dashed line is what a second labeler reaches: how much room is left?
+"""
+
+# %% order-look [markdown] lang="zh" of="c4d519b7"
+r"""
+请从曲线的起点看起。虚线是另一位标注员能做到的：还差多远？
 """
 
 # %% order-picture folded="yes"
@@ -314,6 +479,17 @@ axes.set(xlabel="rankings read", ylabel="% of pairs in order",
 lesson.show(figure, "Pairs in the labeler's order: from "
     f"{start.mean:.0%} to {end.mean:.0%}; a coin has half.")
 
+# %% order-picture lang="zh"
+{
+    "Pairs in the labeler's order: from {start.mean:.0%} to {end.mean:.0%}; a coin has half.": "与标注员次序一致的对子：从 {start.mean:.0%} 到 {end.mean:.0%}；抛硬币是一半。",
+    "% of pairs in order": "% 的对子次序一致",
+    "rankings read": "读过的排序",
+    "offset points": None,
+    "a second labeler": "另一位标注员",
+    "a coin": "抛硬币",
+    "What rankings teach the reward model (live)": "排序教会了奖励模型什么（现场）",
+}
+
 # %% fill-2 folded="yes"
 board.second(request, four, ranks, score([request] * len(four), four),
              start.mean, end.mean)
@@ -330,6 +506,18 @@ A lesson has no time for all rankings, so from here on the scores are a shipped 
 
 First in slow motion: sixteen replies to one prompt, and one step of the loop. What is expected? The mean of the sixteen. In the loss,
 the weight of a reply is its score minus that mean.
+"""
+
+# %% step-3 [markdown] lang="zh" of="78e87a5d"
+r"""
+## 第 3 步：模型自己练习（§3.1）
+
+现在没有人写，也没有人排。来一个提示，模型作出回复，奖励模型给回复打分。这样看的模型，即逐个选择下一个词元的一方，叫*策略*（policy）。
+得分高于预期，它的选择就变得更可能；低于预期，就变得更不可能。
+
+一堂课来不及学完所有排序，所以从这里起，得分由随包运行的奖励模型来打：它学过 {run:counts.rankings:,} 个排序，起点也不同（第 05 章）。
+
+先看一个慢动作：同一个提示的十六个回复，循环只走一步。预期是多少？就用十六个得分的平均。在损失里，每个回复的权重是它的得分减去这个平均。
 """
 
 # %% reinforce
@@ -350,6 +538,12 @@ def reinforce(policy, step):
     log_pi, mask = logprobs(policy, practice)
     better = (scores - scores.mean())[:, None]  # than expected
     return policy_loss(log_pi, log_pi.detach(), better, mask)
+
+# %% reinforce lang="zh"
+{
+    "Make replies likelier if they score above the mean.": "得分高于平均的回复，让它更可能。",
+    "# than expected": "# 比预期好多少",
+}
 
 # %% one-step
 import copy
@@ -372,6 +566,13 @@ lesson.table(
      for i in (*best_first[:3], *best_first[-3:])],
 )
 
+# %% one-step-table lang="zh"
+{
+    "times as likely": "可能性的倍数",
+    "best and worst of sixteen (live)": "十六个中最好的和最差的（现场）",
+    "score": "得分",
+}
+
 # %% price [markdown] defines="reference model; KL divergence; PPO; value model"
 r"""
 A model that practises for a score finds whatever pleases the scorer, mistakes of the scorer included. So a frozen copy of its start, the
@@ -386,12 +587,29 @@ model.
 change?
 """
 
+# %% price [markdown] lang="zh" of="f6105a4a"
+r"""
+为得分而练习的模型，会找到打分者喜欢的一切，包括打分者看走眼的地方。所以旁边留着起点的一个冻结副本，即*参考模型*（reference model），离开它要付出代价。
+离开多远，用 *KL 散度*（KL divergence）来量，单位是 *nat*；$\beta$ 是每个 nat 的价格。
+
+论文这一步用的方法是*近端策略优化*（proximal policy optimization，PPO）：成千上万个回复，上面说的价格，一个预测得分的*价值模型*（value model，
+慢动作里用平均代替了它），再限制一步最多走多远（第 06 章）。程序包里就有；它从你的 SFT 模型出发。
+
+**先猜一猜。** 策略追求的是得分，没有人去问评判者。完成的要求会变化几个百分点？
+"""
+
 # %% guess-3 folded="yes"
 ppo_guess = Prediction(
     "Requests done: after step 3 minus after step 1",
     "chapter00.ppo", unit="percentage points",
 )
 ppo_guess
+
+# %% guess-3 lang="zh"
+{
+    "percentage points": "个百分点",
+    "Requests done: after step 3 minus after step 1": "完成的要求：第 3 步之后减第 1 步之后",
+}
 
 # %% train-3
 from minirlhf.pretrained import save_model
@@ -412,15 +630,31 @@ def practise(size, policy, episodes):
         prompts=shipped.file("prompts-ppo"), warmup=3, ema=0.96,
         micro_batch=16, rollout_micro_batch=64)
 
+# %% train-3 lang="zh"
+{
+    "Start PPO in a process of its own; an episode is a reply.": "在单独的进程里开始 PPO；一个回合就是一个回复。",
+    "# price of a nat, in units of the score": "# 每个 nat 的价格，以得分为单位",
+}
+
 # %% desk
 job = practise("medium", sft, episodes=lesson.pick(4096, quick=256))
 desk = TrainingDesk(job, note="live")
 desk
 
+# %% desk lang="zh"
+{
+    "live": "现场",
+}
+
 # %% desk-says [markdown]
 r"""
 The *training desk* watches the run. Follow *reward*, the mean score of each batch of replies, and *KL*. Under the curves stand some
 of the replies. The next cell waits for the end and asks the prompts of the beginning again.
+"""
+
+# %% desk-says [markdown] lang="zh" of="2a92c26f"
+r"""
+*训练台*在旁边看着这次训练。请看*奖励*，即每批回复的平均得分，还有 *KL*。曲线下面是其中一些回复。下一格等训练结束，再用开头的那些提示问一遍。
 """
 
 # %% measure-3
@@ -457,6 +691,19 @@ its size. Our sizes differ less (the picture says how much). Tinytown's smallest
 **Predict.** Which does more requests, the small model after all steps or the large one as it is?
 """
 
+# %% two-numbers [markdown] lang="zh" of="d0ed0491"
+r"""
+最后一列里有两种数。*得分*被拿来训练过：它升高，说明训练在起作用。*完成*的比例没有参与训练，所以能用来测量。（这把尺子偏宽：没有哪一步去问评判者，
+但标注员是从它的评分出发的。）
+
+## 练过的小模型，还是没练过的大模型？（§1, §4.1）
+
+论文最大胆的发现是：人更喜欢走完三步的最小模型，而不是原样的最大的 GPT-3，后者要大上百倍。我们的大小相差没有那么多（图上写明了多少倍）。现在让
+Tinytown 最小的基座模型也走第 1 步和第 3 步，奖励模型还是同一个。
+
+**先猜一猜。** 走完各步的小模型与原样的大模型，哪个完成的要求更多？
+"""
+
 # %% small
 small = load_policy(base_folder("small"), tokenizer)
 list(learn(small, imitate, steps_1, 1e-3))
@@ -468,6 +715,14 @@ size_guess = Prediction(
     choices=("small, trained", "no clear difference", "large, raw"),
 )
 size_guess
+
+# %% guess-size lang="zh"
+{
+    "large, raw": "大，没练过",
+    "no clear difference": "看不出差别",
+    "small, trained": "小，练过",
+    "Which does more of the requests?": "哪个完成的要求更多？",
+}
 
 # %% sizes
 small_job.wait()
@@ -481,9 +736,21 @@ small_wins, large_wins = by_size.low > 0, by_size.high < 0
 size_guess.reveal("small, trained" if small_wins else "large, raw"
                   if large_wins else "no clear difference")
 
+# %% sizes lang="zh"
+{
+    "large, raw": "大，没练过",
+    "no clear difference": "看不出差别",
+    "small, trained": "小，练过",
+}
+
 # %% ladder-look [markdown]
 r"""
 All models of this page: read the first four rows downward, then compare the last two.
+"""
+
+# %% ladder-look [markdown] lang="zh" of="43a064d5"
+r"""
+本页的所有模型都在这里：前四行从上往下读，再比较最后两行。
 """
 
 # %% ladder folded="yes"
@@ -494,6 +761,15 @@ axes.set_title(f"the large model has {times_larger:.0f} times the weights "
 seen = ", ".join(f"{lesson.called(name)} {share.mean:.0%}"
                  for name, share in shares.items())
 lesson.show(figure, f"Requests done, with intervals: {seen}.")
+
+# %% ladder lang="zh"
+{
+    "Requests done, with intervals: {seen}.": "完成的要求，连同区间：{seen}。",
+    "the large model has {times_larger:.0f} times the weights of the small one": "大模型的权重是小模型的 {times_larger:.0f} 倍",
+    "Requests done (live)": "完成的要求（现场）",
+    "% of {len(asked)} requests": "% （共 {len(asked)} 个要求）",
+    ", ": "，",
+}
 
 # %% after [markdown]
 r"""
@@ -520,12 +796,44 @@ reading? Our reading: to practise on *new* replies there, something learned has 
 language model asked to judge. And the step that makes good replies likelier is the same in PPO and GRPO.
 """
 
+# %% after [markdown] lang="zh" of="486e6d8b"
+r"""
+## PPO 不是过时了吗？
+
+PPO 要在内存里放四个模型，设置又多。后来的三种方法各省去一部分：
+
+| | 参考模型 | 价值模型 | 奖励模型 | 训练时写新的回复 |
+|---|---|---|---|---|
+| PPO，如论文所用 | 有 | 有 | 有 | 是 |
+| DPO（Rafailov 等人，2023） | 有 | **无** | **无** | **否** |
+| GRPO（Shao 等人，2024） | 有 | **无** | 有（该文中） | 是 |
+| 可验证的奖励（Lambert 等人，2024） | 有 | 有（该文中） | **无** | 是 |
+
+- **DPO** 用第 2 步的损失，拿成对比较直接训练策略：策略与参考模型的概率之比取对数，乘以 $\beta$，就当作得分。理论上，最优的策略与第 3 步的相同；
+  但它学的只是已有的成对比较。
+- **GRPO** 起于数学题。我们的慢动作就是它的主要想法：用一组回复的平均代替价值模型。它还要除以这组得分的标准差，也保留了 PPO 对步幅的限制。
+- **可验证的奖励**来自一个检查回复的程序：数学题的结果对不对，限制有没有遵守。没有奖励模型可以糊弄；不过检查若写得马虎，同样会被糊弄。
+  Lambert 等人的训练用的是 PPO。
+
+所以价值模型可以不要；有程序能检查的地方，奖励模型也可以不要。可是，一封信是否体贴，一份摘要是否公允，一个故事值不值得读呢？
+我们的看法是：在这些地方要用*新的*回复来练习，就得有一个学来的东西给它们打分，要么是奖励模型，要么是请来当评委的语言模型。
+至于让好的回复变得更可能的那一步，PPO 与 GRPO 是一样的。
+"""
+
 # %% summary [markdown]
 r"""
 ## Summary
 
 Five statements of the paper were written down before any run; some fill two rows. An interval above zero: *seen*; below it: *the
 opposite*; else *open*. One run each, so intervals are over prompts, not over seeds.
+"""
+
+# %% summary [markdown] lang="zh" of="3a600430"
+r"""
+## 小结
+
+论文的五个说法，在任何一次运行之前就已写下；有的占两行。区间在零之上，记作*看到*；在零之下，记作*相反*；其余是*未定*。每种只训练了一次，
+所以区间涵盖的是提示，不是随机种子。
 """
 
 # %% differences
@@ -547,12 +855,18 @@ found = [
     gain, 100 * over_prompts(np.array(preferred) - 0.5), by_size,
 ]
 
+# %% differences lang="zh"
+{
+    "# no training learned from them": "# 训练从没用过他们",
+    "# not all ties": "# 不全是并列",
+}
+
 # %% statements folded="yes"
-from minirlhf.paper import cite
+from minirlhf.paper import cite, value
 
 
 def paper(*keys):
-    return " → ".join(str(cite(f"fig1.{key}")) for key in keys)
+    return " → ".join(f"{value(f'fig1.{key}'):.0%}" for key in keys)
 
 
 statements = [
@@ -567,6 +881,18 @@ statements = [
      paper("175b.gpt", "1.3b.ppo-ptx")),
 ]
 
+# %% statements lang="zh"
+{
+    "done: small, trained, minus large": "完成：小而练过的减大的",
+    "step 3 preferred to step 1: minus one half": "第 3 步胜过第 1 步：减一半",
+    "done: step 3 minus step 1": "完成：第 3 步减第 1 步",
+    "pairs in order: minus one half": "对子次序一致：减一半",
+    "pairs in order: after minus before": "对子次序一致：之后减之前",
+    "done: step 1 minus prompted": "完成：第 1 步减带例子",
+    "done: prompted minus base": "完成：带例子减基座",
+    "done: step 1 minus base": "完成：第 1 步减基座",
+}
+
 # %% directions folded="yes"
 def verdict(difference):
     """What an interval says of a difference that the paper has above 0."""
@@ -576,10 +902,21 @@ def verdict(difference):
 
 
 lesson.table(
-    ("statement (live, percentage points)", "the paper", "this page", ""),
+    ("live, in percentage points", "the paper", "this page", ""),
     [(label, theirs, f"{here:.1f}", verdict(here))
      for (label, theirs), here in zip(statements, found, strict=True)],
 )
+
+# %% directions lang="zh"
+{
+    "this page": "本页",
+    "the paper": "论文",
+    "live, in percentage points": "现场，百分点",
+    "the opposite": "相反",
+    "seen": "看到",
+    "open": "未定",
+    "What an interval says of a difference that the paper has above 0.": "论文中大于 0 的差，区间怎么说。",
+}
 
 # %% summary-read [markdown]
 r"""
@@ -638,4 +975,60 @@ Kindness. A program can check the solution.
 
 **A lab of sixty minutes.** The page in pairs (forty). Then change `PASSES` or `BETA`, predict which number moves, and run again from
 there (twenty).
+"""
+
+# %% summary-read [markdown] lang="zh" of="927bb827"
+r"""
+论文一栏的箭头说的是，标注员有多少次更喜欢某个模型的回复，而不是最大的 SFT 模型的（图 1，从图上读出）。各行都是最小的模型；只有末行，从最大的 GPT-3
+到用 PPO 并混入预训练文本的最小模型，我们没有混入。请比较正负，不要比较大小。
+
+示范让模型养成回复的习惯。排序教会另一个模型，人偏好什么。为它的得分练习，可以超出人示范过的东西；但训练用过的得分，不能再当尺子。
+
+## 问题
+
+**哪几步要人出力，做什么？**
+
+<details><summary>答案</summary>
+
+第 1 步写回复，第 2 步给回复排序。到第 3 步，由奖励模型代替人。
+
+</details>
+
+**慢动作里，有个回复的得分低于零，却变得更可能了。出错了吗？**
+
+<details><summary>答案</summary>
+
+没有。算数的是得分减去平均，而平均可能更低。
+
+</details>
+
+**第 3 步结束时，得分更高，完成的要求却更少。发生了什么？**
+
+<details><summary>答案</summary>
+
+策略找到了奖励模型误以为好的东西。提高 $\beta$，或者换一个更好的奖励模型，也许有用。
+
+</details>
+
+**你想要一个会解方程、又对初学者体贴的模型。哪一样离不开学来的奖励？**
+
+<details><summary>答案</summary>
+
+体贴。解得对不对，程序可以检查。
+
+</details>
+
+## 接下来
+
+| 你想 | 就选 |
+|---|---|
+| 用一小时 | [第 04 章](../04_supervised_fine_tuning.ipynb)（英文）：逐行看第 1 步 |
+| 用一周 | [第 04 章](../04_supervised_fine_tuning.ipynb)（英文）、[第 05 章](../05_reward_model.ipynb)（英文）、[第 06 章](../06_reinforcement_learning.ipynb)（英文），每章之后做它的练习，检查会说出你错在哪里：[ex04](../../exercises/ex04_sft.ipynb)、[ex05](../../exercises/ex05_reward_model.ipynb)、[ex06](../../exercises/ex06_ppo.ipynb) |
+| 读代码 | `minirlhf/plain/`，每一步一个短文件；然后是[这张地图](../../course/MAP.md)，从论文通到代码和测试 |
+| 教这门课 | 每章末尾的讲课安排和实验安排；`minirlhf start ex04` 给每个学生一份练习 |
+
+**三十分钟的讲课。** 基座模型和空着的图（八分钟）；第 1、2 步，让全班当场给回复排序（十分钟）；慢动作，公布 PPO 的结果之前先举手表决（七分钟）；
+后来的方法（五分钟）。
+
+**六十分钟的实验。** 两人一组走完本页（四十分钟）。然后改动 `PASSES` 或 `BETA`，先猜哪个数会变，再从那里起重新运行（二十分钟）。
 """
