@@ -14,7 +14,7 @@ Ask a language model that has only read the web for a story about a fox. It may 
 such models become assistants that do what you ask?
 
 In three steps, says the InstructGPT paper (Ouyang et al., 2022): learn from replies that people wrote; learn which replies people
-prefer; practise. Here you take all three, in minutes, with a model small enough for your machine. (What you ask is a *prompt*;
+prefer; practice. Here you take all three, in minutes, with a model small enough for your machine. (What you ask is a *prompt*;
 what the model writes after it is a *completion*, or reply.)
 
 After this chapter you can
@@ -26,7 +26,7 @@ After this chapter you can
 - say which parts later methods dropped, and which they kept.
 """
 
-# %% title [markdown] lang="zh" of="9c345b12"
+# %% title [markdown] lang="zh" of="6767b243"
 r"""
 # 第 00 章 · 一张图看懂三个步骤
 
@@ -132,7 +132,7 @@ def measure(name, policy, prompts=asked, stop=None):
 
 # %% measure lang="zh"
 {
-    "Let a model reply to every prompt: the share of requests done.": "让模型回复每个提示：完成的要求所占的比例。",
+    "Let a model reply to every prompt: the share of requests done.": "模型回复每个提示：完成的要求所占的比例。",
     "# by model: what it says; one where it is done": "# 按模型：它的回复；完成处为一",
 }
 
@@ -183,17 +183,14 @@ ThreeSteps()
 
 # %% one-loop [markdown]
 r"""
-Each step will fill its column with what happened on your machine.
-
-Training is the same in all three. A *loss* says in one number how far a model is from what we want. The loop computes it, finds
-the direction in which it falls fastest, and moves every weight a little that way. Only `loss_of` differs.
+Each step will fill its column with what happens on your machine. Training is the same in all three: a *loss* says in one number how far a
+model is from what we want; the loop finds the direction in which it falls fastest, and moves every weight a little that way. Only
+`loss_of` differs.
 """
 
-# %% one-loop [markdown] lang="zh" of="5368f817"
+# %% one-loop [markdown] lang="zh" of="5d9effb8"
 r"""
-每走一步，就用你机器上发生的事填满一列。
-
-三步的训练是同一回事。*损失*（loss）用一个数说明模型离我们想要的还有多远。循环算出损失，找到它下降最快的方向，把每个权重都朝那边挪一点。
+每走一步，就用你机器上发生的事填满一列。三步的训练是同一回事：*损失*（loss）用一个数说明模型离我们想要的还有多远。循环算出损失，找到它下降最快的方向，把每个权重都朝那边挪一点。
 不同的只有 `loss_of`。
 """
 
@@ -216,7 +213,7 @@ def learn(model, loss_of, steps, rate):
 
 # %% loop lang="zh"
 {
-    "Follow a loss downhill; yields what it was, step by step.": "沿着损失往下走；逐步给出它的值。",
+    "Follow a loss downhill; yields what it was, step by step.": "往损失下降的方向走；逐步给出它的值。",
     "# the gradient: how the loss changes by weight": "# 梯度：损失随每个权重怎样变",
 }
 
@@ -255,7 +252,7 @@ def imitate(policy, step):
 
 # %% imitate lang="zh"
 {
-    "Make the labelers' replies likelier.": "让标注员的回复更可能。",
+    "Make the labelers' replies likelier.": "使标注员的回复更可能。",
     "# batches of 16": "# 每批 16 条",
 }
 
@@ -376,23 +373,23 @@ def prefer(reward, step):
 
 # %% prefer lang="zh"
 {
-    "Score preferred replies above the others.": "让更受偏好的回复得分更高。",
+    "Score preferred replies above the others.": "使更受偏好的回复得分更高。",
     "# zero: no reply": "# 零：没有回复",
 }
 
 # %% predict-2 [markdown]
 r"""
-We test on rankings of unseen users' prompts: how many pairs do the scores put in the labeler's order? The new layer starts at random, and so
-about as well as a coin.
+The new layer starts at random, about as good as a coin.
 
-**Predict.** What percentage is it after one pass over sixteen hundred rankings?
+**Predict.** After one pass over sixteen hundred rankings, what percentage of pairs do the scores put in the labeler's order? (We
+test on prompts by unseen users.)
 """
 
-# %% predict-2 [markdown] lang="zh" of="606fa1d1"
+# %% predict-2 [markdown] lang="zh" of="fab7b117"
 r"""
-我们拿没见过的用户的提示和排序来考它：有多少对回复，得分的先后与标注员一致？新的一层起初是随机的，大约和抛硬币差不多。
+新的一层起初是随机的，大约和抛硬币差不多。
 
-**先猜一猜。** 把一千六百个排序学过一遍之后，是百分之几？
+**先猜一猜。** 把一千六百个排序学过一遍之后，百分之几的对子，得分的先后与标注员一致？（用没见过的用户的提示来考。）
 """
 
 # %% guess-2 folded="yes"
@@ -452,12 +449,12 @@ order_guess.reveal(100 * end)
 
 # %% order-look [markdown]
 r"""
-Follow the curve from its start. The dashed line is what a second labeler reaches: how much room is left?
+Follow the curve from its start. How far is it from the dashed line, what a second labeler reaches?
 """
 
-# %% order-look [markdown] lang="zh" of="c4d519b7"
+# %% order-look [markdown] lang="zh" of="176a70d1"
 r"""
-请从曲线的起点看起。虚线是另一位标注员能做到的：还差多远？
+请从曲线的起点看起。虚线是另一位标注员能做到的，离它还有多远？
 """
 
 # %% order-picture folded="yes"
@@ -496,28 +493,29 @@ board.second(request, four, ranks, score([request] * len(four), four),
 
 # %% step-3 [markdown] defines="policy"
 r"""
-## Step 3: the model practises (§3.1)
+## Step 3: the model practices (§3.1)
 
-Now nobody writes and nobody ranks. A prompt comes, the model replies, the reward model scores the reply. A model seen as one
-that chooses each next token is called a *policy*. What it chose becomes likelier if the reply scored above expectation, less likely if below.
+Now nobody writes and nobody ranks. The model, called a *policy* since it chooses each next token, replies to a prompt, and the reward
+model scores the reply. What scores above expectation becomes likelier, what scores below less likely.
 
-A lesson has no time for all rankings, so from here on the scores are a shipped run's: its reward model had
-{run:counts.rankings:,} rankings and another start (chapter 05).
+A lesson has no time for all rankings, so from here on a shipped run's reward model scores. It had {run:counts.rankings:,} rankings and
+another start (chapter 05).
 
-First in slow motion: sixteen replies to one prompt, and one step of the loop. What is expected? The mean of the sixteen. In the loss,
-the weight of a reply is its score minus that mean.
+First in slow motion: sixteen replies to one prompt, one step of the loop. We expect their mean score, and weigh each reply in
+the loss by its score minus that mean. How many times as likely are the best and the worst afterwards?
 """
 
-# %% step-3 [markdown] lang="zh" of="78e87a5d"
+# %% step-3 [markdown] lang="zh" of="5e9ac2f4"
 r"""
 ## 第 3 步：模型自己练习（§3.1）
 
-现在没有人写，也没有人排。来一个提示，模型作出回复，奖励模型给回复打分。这样看的模型，即逐个选择下一个词元的一方，叫*策略*（policy）。
-得分高于预期，它的选择就变得更可能；低于预期，就变得更不可能。
+现在没有人写，也没有人排。模型逐个选择下一个词元，因此又叫*策略*（policy）：它回复一个提示，奖励模型给回复打分。
+得分高于预期的变得更可能，低于预期的变得更不可能。
 
 一堂课来不及学完所有排序，所以从这里起，得分由随包运行的奖励模型来打：它学过 {run:counts.rankings:,} 个排序，起点也不同（第 05 章）。
 
-先看一个慢动作：同一个提示的十六个回复，循环只走一步。预期是多少？就用十六个得分的平均。在损失里，每个回复的权重是它的得分减去这个平均。
+先看一个慢动作：同一个提示的十六个回复，循环只走一步。预期就取十六个得分的平均；
+在损失里，每个回复的权重是它的得分减去这个平均。走完这一步，最好的和最差的回复各变得多少倍可能？
 """
 
 # %% reinforce
@@ -530,18 +528,18 @@ tries = complete(sft, tokenizer, [request], n=16, seed=3,
                  max_new_tokens=LIMIT)
 scores = score([request] * 16, tries)
 x = encode_prompts(tokenizer, [request])[0]
-practice = as_pairs((x, y) for y in encode_completions(tokenizer, tries))
+tried = as_pairs((x, y) for y in encode_completions(tokenizer, tries))
 
 
 def reinforce(policy, step):
     """Make replies likelier if they score above the mean."""
-    log_pi, mask = logprobs(policy, practice)
+    log_pi, mask = logprobs(policy, tried)
     better = (scores - scores.mean())[:, None]  # than expected
     return policy_loss(log_pi, log_pi.detach(), better, mask)
 
 # %% reinforce lang="zh"
 {
-    "Make replies likelier if they score above the mean.": "得分高于平均的回复，让它更可能。",
+    "Make replies likelier if they score above the mean.": "使得分高于平均的回复更可能。",
     "# than expected": "# 比预期好多少",
 }
 
@@ -551,7 +549,7 @@ import copy
 
 @torch.no_grad()
 def log_likelihood(policy):
-    return logprobs(policy, practice)[0].sum(1)
+    return logprobs(policy, tried)[0].sum(1)
 
 
 policy = copy.deepcopy(sft)
@@ -575,27 +573,26 @@ lesson.table(
 
 # %% price [markdown] defines="reference model; KL divergence; PPO; value model"
 r"""
-A model that practises for a score finds whatever pleases the scorer, mistakes of the scorer included. So a frozen copy of its start, the
-*reference model*, stays beside it, and moving away from it costs. The distance is the *KL divergence*; $\beta$ is its price per
-unit, the *nat*.
+A model that practices for a score finds whatever pleases the scorer, mistakes of the scorer included. So a frozen copy of its start, the
+*reference model*, stays beside it, and moving away costs. The distance is the *KL divergence*, in *nats*; $\beta$ is the price
+of a nat ({paper:ppo.beta} in the paper, whose scores have another scale than ours).
 
-The paper's method for this step is *PPO*, proximal policy optimization: thousands of replies, that price, a *value model* to predict
-the score (above, the mean stood in for it), and a limit on how far one step may go (chapter 06). The package has it; it starts from your SFT
+The paper's method is *PPO*, proximal policy optimization: thousands of replies, that price, a *value model* to predict
+the score (above, the mean stood in for it), and a limit on how far one step may go (chapter 06). The package's PPO starts from your SFT
 model.
 
-**Predict.** The policy is after the score; nobody asks the judge. By how many percentage points does the share of requests done
-change?
+**Predict.** The policy is after the score. By how many percentage points does the share of requests done change?
 """
 
-# %% price [markdown] lang="zh" of="f6105a4a"
+# %% price [markdown] lang="zh" of="78854c52"
 r"""
 为得分而练习的模型，会找到打分者喜欢的一切，包括打分者看走眼的地方。所以旁边留着起点的一个冻结副本，即*参考模型*（reference model），离开它要付出代价。
-离开多远，用 *KL 散度*（KL divergence）来量，单位是 *nat*；$\beta$ 是每个 nat 的价格。
+离开多远，用 *KL 散度*（KL divergence）来量，单位是 *nat*；$\beta$ 是每个 nat 的价格（论文取 {paper:ppo.beta}，它的得分与我们的尺度不同）。
 
 论文这一步用的方法是*近端策略优化*（proximal policy optimization，PPO）：成千上万个回复，上面说的价格，一个预测得分的*价值模型*（value model，
 慢动作里用平均代替了它），再限制一步最多走多远（第 06 章）。程序包里就有；它从你的 SFT 模型出发。
 
-**先猜一猜。** 策略追求的是得分，没有人去问评判者。完成的要求会变化几个百分点？
+**先猜一猜。** 策略追求的是得分。完成的要求会变化几个百分点？
 """
 
 # %% guess-3 folded="yes"
@@ -619,7 +616,7 @@ from minirlhf.widgets import start as start_run
 BETA = 0.2  # price of a nat, in units of the score
 
 
-def practise(size, policy, episodes):
+def run_ppo(size, policy, episodes):
     """Start PPO in a process of its own; an episode is a reply."""
     name = f"{size}-{steps_1}-{BETA}-{episodes}"
     save_model(policy, tokenizer, lesson.workspace("00", f"sft-{name}"))
@@ -637,7 +634,7 @@ def practise(size, policy, episodes):
 }
 
 # %% desk
-job = practise("medium", sft, episodes=lesson.pick(4096, quick=256))
+job = run_ppo("medium", sft, episodes=lesson.pick(4096, quick=256))
 desk = TrainingDesk(job, note="live")
 desk
 
@@ -707,7 +704,7 @@ Tinytown 最小的基座模型也走第 1 步和第 3 步，奖励模型还是�
 # %% small
 small = load_policy(base_folder("small"), tokenizer)
 list(learn(small, imitate, steps_1, 1e-3))
-small_job = practise("small", small, lesson.pick(1536, quick=256))
+small_job = run_ppo("small", small, lesson.pick(1536, quick=256))
 
 # %% guess-size folded="yes"
 size_guess = Prediction(
@@ -775,7 +772,7 @@ lesson.show(figure, f"Requests done, with intervals: {seen}.")
 r"""
 ## Isn't PPO dead?
 
-PPO holds four models in memory and has many settings. Three later methods each remove a part:
+PPO holds four models in memory: the policy and three more. Later methods each remove a part:
 
 | | reference model | value model | reward model | new replies in training |
 |---|---|---|---|---|
@@ -784,23 +781,23 @@ PPO holds four models in memory and has many settings. Three later methods each 
 | GRPO (Shao et al., 2024) | yes | **no** | yes, there | yes |
 | verifiable rewards (Lambert et al., 2024) | yes | yes, there | **no** | yes |
 
-- **DPO** trains the policy itself on comparisons, with the loss of step 2: the log-ratio of policy and reference model, times
-  $\beta$, is the score. In theory the best policy is that of step 3; but it learns from comparisons that exist already.
-- **GRPO** had its start in mathematics. Our slow motion is its main idea: a group's mean in place of a value
+- **DPO** trains the policy itself with the loss of step 2; its score is $\beta$ times the log-ratio of policy and reference model. In theory
+  this ends where step 3 does. But it learns from comparisons that exist already.
+- **GRPO** began with mathematics. Our slow motion is its main idea: a group's mean in place of a value
   model. It also divides by the group's standard deviation, and keeps PPO's limit on a step.
 - **Verifiable rewards** come from a program that checks the reply: a result in mathematics, a constraint. There is no reward model to
   fool, though a careless check can be fooled too. Lambert et al. train with PPO.
 
-So the value model can go, and so can, where a program can check, the reward model. But is a letter kind, a summary fair, a story worth
-reading? Our reading: to practise on *new* replies there, something learned has to grade them, a reward model or a
-language model asked to judge. And the step that makes good replies likelier is the same in PPO and GRPO.
+So the value model can go, and where a program can check, so can the reward model. But is a letter kind, a summary fair, a story worth
+reading? Our answer: to practice there on *new* replies, something learned has to grade them, a reward model or a
+language model asked to judge. And whoever understands PPO's step has understood GRPO's.
 """
 
-# %% after [markdown] lang="zh" of="486e6d8b"
+# %% after [markdown] lang="zh" of="0931c540"
 r"""
 ## PPO 不是过时了吗？
 
-PPO 要在内存里放四个模型，设置又多。后来的三种方法各省去一部分：
+PPO 要在内存里放四个模型：策略，另加三个。后来的方法各省去一部分：
 
 | | 参考模型 | 价值模型 | 奖励模型 | 训练时写新的回复 |
 |---|---|---|---|---|
@@ -809,15 +806,15 @@ PPO 要在内存里放四个模型，设置又多。后来的三种方法各省�
 | GRPO（Shao 等人，2024） | 有 | **无** | 有（该文中） | 是 |
 | 可验证的奖励（Lambert 等人，2024） | 有 | 有（该文中） | **无** | 是 |
 
-- **DPO** 用第 2 步的损失，拿成对比较直接训练策略：策略与参考模型的概率之比取对数，乘以 $\beta$，就当作得分。理论上，最优的策略与第 3 步的相同；
-  但它学的只是已有的成对比较。
+- **DPO** 用第 2 步的损失，拿成对比较直接训练策略：策略与参考模型的概率之比取对数，乘以 $\beta$，就当作得分。理论上，
+  它与第 3 步殊途同归；但它学的只是已有的成对比较。
 - **GRPO** 起于数学题。我们的慢动作就是它的主要想法：用一组回复的平均代替价值模型。它还要除以这组得分的标准差，也保留了 PPO 对步幅的限制。
 - **可验证的奖励**来自一个检查回复的程序：数学题的结果对不对，限制有没有遵守。没有奖励模型可以糊弄；不过检查若写得马虎，同样会被糊弄。
   Lambert 等人的训练用的是 PPO。
 
 所以价值模型可以不要；有程序能检查的地方，奖励模型也可以不要。可是，一封信是否体贴，一份摘要是否公允，一个故事值不值得读呢？
-我们的看法是：在这些地方要用*新的*回复来练习，就得有一个学来的东西给它们打分，要么是奖励模型，要么是请来当评委的语言模型。
-至于让好的回复变得更可能的那一步，PPO 与 GRPO 是一样的。
+我们的回答是：在这些地方要用*新的*回复来练习，就得有一个学来的东西给它们打分，要么是奖励模型，要么是请来当评委的语言模型。
+弄懂了 PPO 的那一步，也就弄懂了 GRPO 的。
 """
 
 # %% summary [markdown]
@@ -832,7 +829,7 @@ opposite*; else *open*. One run each, so intervals are over prompts, not over se
 r"""
 ## 小结
 
-论文的五个说法，在任何一次运行之前就已写下；有的占两行。区间在零之上，记作*看到*；在零之下，记作*相反*；其余是*未定*。每种只训练了一次，
+论文的五个说法，在任何一次运行之前就已写下；有的占两行。区间在零之上，记作*看到*；在零之下，记作*相反*；其余是*看不出*。每种只训练了一次，
 所以区间涵盖的是提示，不是随机种子。
 """
 
@@ -914,7 +911,7 @@ lesson.table(
     "live, in percentage points": "现场，百分点",
     "the opposite": "相反",
     "seen": "看到",
-    "open": "未定",
+    "open": "看不出",
     "What an interval says of a difference that the paper has above 0.": "论文中大于 0 的差，区间怎么说。",
 }
 
