@@ -30,7 +30,7 @@ After this chapter you can
 r"""
 # 第 00 章 · 一张图看懂三个步骤
 
-请一个只读过网络文本的语言模型写个狐狸的故事，它很可能接着写出练习册上的下一道题。这样的模型，后来怎么就成了会照你的要求办事的助手？
+请一个只读过网络文本的语言模型写一个关于狐狸的故事，它很可能接着写出练习册上的下一道题。这样的模型，后来怎么就成了会照你的要求办事的助手？
 
 InstructGPT 论文（Ouyang 等人，2022）的回答是三步：先学人写的回复，再学人更喜欢哪种回复，然后练习。在这里，你用一个自己的机器就跑得动的小模型，
 几分钟把三步都走一遍。（你提的要求叫*提示*（prompt），模型接着写出的文字叫*回复*（completion）。）
@@ -351,7 +351,7 @@ reply of a comparison is the better one (chapter 05).
 # %% reward [markdown] lang="zh" of="aac447d8"
 r"""
 训练要很久，没有哪位标注员读得完所有回复。奖励模型就来学着代替他们：它是换了最后一层的 SFT 模型，新的一层对每个回复只给一个数，即*得分*。
-损失是：在成对比较中更受偏好的那个回复，照得分看有多不像是更好的一个（第 05 章）。
+损失是：按得分来看，成对比较中更受偏好的那个回复，有多不可能是更好的一个（第 05 章）。
 """
 
 # %% prefer
@@ -1020,7 +1020,7 @@ r"""
 | 你想 | 就选 |
 |---|---|
 | 用一小时 | [第 04 章](../04_supervised_fine_tuning.ipynb)（英文）：逐行看第 1 步 |
-| 用一周 | [第 04 章](../04_supervised_fine_tuning.ipynb)（英文）、[第 05 章](../05_reward_model.ipynb)（英文）、[第 06 章](../06_reinforcement_learning.ipynb)（英文），每章之后做它的练习，检查会说出你错在哪里：[ex04](../../exercises/ex04_sft.ipynb)、[ex05](../../exercises/ex05_reward_model.ipynb)、[ex06](../../exercises/ex06_ppo.ipynb) |
+| 用一周 | [第 04 章](../04_supervised_fine_tuning.ipynb)（英文）、[第 05 章](05_reward_model.ipynb)、[第 06 章](../06_reinforcement_learning.ipynb)（英文），每章之后做它的练习，检查会说出你错在哪里：[ex04](../../exercises/ex04_sft.ipynb)、[ex05](../../exercises/ex05_reward_model.ipynb)、[ex06](../../exercises/ex06_ppo.ipynb) |
 | 读代码 | `minirlhf/plain/`，每一步一个短文件；然后是[这张地图](../../course/MAP.md)，从论文通到代码和测试 |
 | 教这门课 | 每章末尾的讲课安排和实验安排；`minirlhf start ex04` 给每个学生一份练习 |
 
