@@ -680,6 +680,30 @@ r"""
 In the last column stand two kinds of numbers. The *score* was trained on: if it rises, the training works. The
 share of requests *done* was not, so it measures. (A kind measure: no step asks the judge, but the labelers start from its grade.)
 
+Now ask all three models for something of your own. Does the reply with the higher score do what you asked?
+"""
+
+# %% two-numbers [markdown] lang="zh" of="79f5bc56"
+r"""
+最后一列里有两种数。*得分*被拿来训练过：它升高，说明训练在起作用。*完成*的比例没有参与训练，所以能用来测量。（这把尺子偏宽：没有哪一步去问评判者，
+但标注员是从它的评分出发的。）
+
+现在请你自己来问这三个模型。得分更高的回复，就是照你的要求做的那个吗？
+"""
+
+# %% playground
+from minirlhf.widgets import Playground
+
+models = {"base": base, "sft": sft, "ppo": ppo}
+playground = Playground(
+    {name: (model, tokenizer) for name, model in models.items()},
+    score=score, judge=judge, prompt=request.strip(),
+)
+playground.answer(playground.prompt)
+playground
+
+# %% large-or-small [markdown]
+r"""
 ## Small and trained, or large and raw? (§1, §4.1)
 
 The paper's boldest finding: people prefer its smallest model after all three steps to the largest GPT-3 as it is, over a hundred times
@@ -688,11 +712,8 @@ its size. Our sizes differ less (the picture says how much). Tinytown's smallest
 **Predict.** Which does more requests, the small model after all steps or the large one as it is?
 """
 
-# %% two-numbers [markdown] lang="zh" of="d0ed0491"
+# %% large-or-small [markdown] lang="zh" of="da5c7134"
 r"""
-最后一列里有两种数。*得分*被拿来训练过：它升高，说明训练在起作用。*完成*的比例没有参与训练，所以能用来测量。（这把尺子偏宽：没有哪一步去问评判者，
-但标注员是从它的评分出发的。）
-
 ## 练过的小模型，还是没练过的大模型？（§1, §4.1）
 
 论文最大胆的发现是：人更喜欢走完三步的最小模型，而不是原样的最大的 GPT-3，后者要大上百倍。我们的大小相差没有那么多（图上写明了多少倍）。现在让
