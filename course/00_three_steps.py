@@ -14,7 +14,7 @@ Ask a language model that has only read the web for a story about a fox. It may 
 such models become assistants that do what you ask?
 
 In three steps, says the InstructGPT paper (Ouyang et al., 2022): learn from replies that people wrote; learn which replies people
-prefer; practice. Here you take all three, in minutes, with a model small enough for your machine. (What you ask is a *prompt*;
+prefer; practice. Here you take all three, in minutes, on your own machine. (What you ask is a *prompt*;
 what the model writes after it is a *completion*, or reply.)
 
 After this chapter you can
@@ -26,14 +26,13 @@ After this chapter you can
 - say which parts later methods dropped, and which they kept.
 """
 
-# %% title [markdown] lang="zh" of="6767b243"
+# %% title [markdown] lang="zh" of="aafdf294"
 r"""
 # 第 00 章 · 一张图看懂三个步骤
 
 请一个只读过网络文本的语言模型写一个关于狐狸的故事，它很可能接着写出练习册上的下一道题。这样的模型，后来怎么就成了会照你的要求办事的助手？
 
-InstructGPT 论文（Ouyang 等人，2022）的回答是三步：先学人写的回复，再学人更喜欢哪种回复，然后练习。在这里，你用一个自己的机器就跑得动的小模型，
-几分钟把三步都走一遍。（你提的要求叫*提示*（prompt），模型接着写出的文字叫*回复*（completion）。）
+InstructGPT 论文（Ouyang 等人，2022）的回答是三步：先学人写的回复，再学人更喜欢哪种回复，然后练习。在这里，你在自己的机器上，几分钟就把三步都走一遍。（你提的要求叫*提示*（prompt），模型接着写出的文字叫*回复*（completion）。）
 
 学完本章，你将能够
 
@@ -645,13 +644,13 @@ desk
 
 # %% desk-says [markdown]
 r"""
-The *training desk* watches the run. Follow *reward*, the mean score of each batch of replies, and *KL*. Under the curves stand some
-of the replies. The next cell waits for the end and asks the prompts of the beginning again.
+The *training desk* watches the run: follow *reward*, the mean score of each batch of replies, and *KL*, and read some replies below the curves. The
+next cell waits for the end.
 """
 
-# %% desk-says [markdown] lang="zh" of="2a92c26f"
+# %% desk-says [markdown] lang="zh" of="bbf254c3"
 r"""
-*训练台*在旁边看着这次训练。请看*奖励*，即每批回复的平均得分，还有 *KL*。曲线下面是其中一些回复。下一格等训练结束，再用开头的那些提示问一遍。
+*训练台*在旁边看着这次训练。请看*奖励*，即每批回复的平均得分，还有 *KL*。再读读曲线下面的回复。下一格等训练结束。
 """
 
 # %% measure-3
@@ -804,7 +803,7 @@ PPO holds four models in memory: the policy and three more. Later methods each r
 
 - **DPO** trains the policy itself with the loss of step 2; its score is $\beta$ times the log-ratio of policy and reference model. In theory
   this ends where step 3 does. But it learns from comparisons that exist already.
-- **GRPO** began with mathematics. Our slow motion is its main idea: a group's mean in place of a value
+- **GRPO**: our slow motion is its main idea: a group's mean in place of a value
   model. It also divides by the group's standard deviation, and keeps PPO's limit on a step.
 - **Verifiable rewards** come from a program that checks the reply: a result in mathematics, a constraint. There is no reward model to
   fool, though a careless check can be fooled too. Lambert et al. train with PPO.
@@ -814,7 +813,7 @@ reading? Our answer: to practice there on *new* replies, something learned has t
 language model asked to judge. And whoever understands PPO's step has understood GRPO's.
 """
 
-# %% after [markdown] lang="zh" of="0931c540"
+# %% after [markdown] lang="zh" of="8b8a4444"
 r"""
 ## PPO 不是过时了吗？
 
@@ -829,7 +828,7 @@ PPO 要在内存里放四个模型：策略，另加三个。后来的方法各�
 
 - **DPO** 用第 2 步的损失，拿成对比较直接训练策略：策略与参考模型的概率之比取对数，乘以 $\beta$，就当作得分。理论上，
   它与第 3 步殊途同归；但它学的只是已有的成对比较。
-- **GRPO** 起于数学题。我们的慢动作就是它的主要想法：用一组回复的平均代替价值模型。它还要除以这组得分的标准差，也保留了 PPO 对步幅的限制。
+- **GRPO** 的主要想法，就是我们的慢动作：用一组回复的平均代替价值模型。它还要除以这组得分的标准差，也保留了 PPO 对步幅的限制。
 - **可验证的奖励**来自一个检查回复的程序：数学题的结果对不对，限制有没有遵守。没有奖励模型可以糊弄；不过检查若写得马虎，同样会被糊弄。
   Lambert 等人的训练用的是 PPO。
 
@@ -938,12 +937,11 @@ lesson.table(
 
 # %% summary-read [markdown]
 r"""
-The paper's arrows say how often labelers prefer a reply to one by its largest SFT model (Fig. 1, read off the plot): of its smallest
-model; in the last row, of the largest GPT-3 and of the smallest model after PPO with pretraining mixed in, which ours leaves out. Compare
-signs: the scales differ.
+The paper's arrows say how often labelers prefer its smallest model's reply to one by its largest SFT model (Fig. 1, read off the plot). The last
+row goes from the largest GPT-3 to the smallest model after PPO with pretraining mixed in, which ours leaves out. Compare signs, not sizes.
 
 Demonstrations make a habit of replying. Rankings teach a second model what people prefer. Practice for its score can go beyond
-what people showed; but a score that was trained on can't be the measure.
+what people showed, but that score can't be the measure.
 
 ## Questions
 
@@ -984,7 +982,7 @@ Kindness. A program can check the solution.
 | you want | take |
 |---|---|
 | an hour | [chapter 04](04_supervised_fine_tuning.ipynb): step 1, line by line |
-| a week | [chapter 04](04_supervised_fine_tuning.ipynb), [chapter 05](05_reward_model.ipynb), [chapter 06](06_reinforcement_learning.ipynb), each followed by its exercises, which name your mistake: [ex04](../exercises/ex04_sft.ipynb), [ex05](../exercises/ex05_reward_model.ipynb), [ex06](../exercises/ex06_ppo.ipynb) |
+| a week | [chapter 04](04_supervised_fine_tuning.ipynb), [chapter 05](05_reward_model.ipynb), [chapter 06](06_reinforcement_learning.ipynb), each with its exercises: [ex04](../exercises/ex04_sft.ipynb), [ex05](../exercises/ex05_reward_model.ipynb), [ex06](../exercises/ex06_ppo.ipynb) |
 | the code | `minirlhf/plain/`, a short file for each step; then [the map](../course/MAP.md) from the paper to code and tests |
 | to teach it | the lecture and lab paths that end each chapter; `minirlhf start ex04` gives each student a copy of the exercise |
 
@@ -995,12 +993,12 @@ Kindness. A program can check the solution.
 there (twenty).
 """
 
-# %% summary-read [markdown] lang="zh" of="927bb827"
+# %% summary-read [markdown] lang="zh" of="64b582a4"
 r"""
-论文一栏的箭头说的是，标注员有多少次更喜欢某个模型的回复，而不是最大的 SFT 模型的（图 1，从图上读出）。各行都是最小的模型；只有末行，从最大的 GPT-3
-到用 PPO 并混入预训练文本的最小模型，我们没有混入。请比较正负，不要比较大小。
+论文一栏的箭头说的是，标注员有多少次更喜欢最小模型的回复，而不是最大的 SFT 模型的（图 1，从图上读出）。只有末行是从最大的 GPT-3
+到用 PPO 并混入预训练文本的最小模型；我们没有混入。请比较正负，不要比较大小。
 
-示范让模型养成回复的习惯。排序教会另一个模型，人偏好什么。为它的得分练习，可以超出人示范过的东西；但训练用过的得分，不能再当尺子。
+示范让模型养成回复的习惯。排序教会另一个模型，人偏好什么。为它的得分练习，可以超出人示范过的东西；但这个得分不能再当尺子。
 
 ## 问题
 
@@ -1041,7 +1039,7 @@ r"""
 | 你想 | 就选 |
 |---|---|
 | 用一小时 | [第 04 章](../04_supervised_fine_tuning.ipynb)（英文）：逐行看第 1 步 |
-| 用一周 | [第 04 章](../04_supervised_fine_tuning.ipynb)（英文）、[第 05 章](05_reward_model.ipynb)、[第 06 章](../06_reinforcement_learning.ipynb)（英文），每章之后做它的练习，检查会说出你错在哪里：[ex04](../../exercises/ex04_sft.ipynb)、[ex05](../../exercises/ex05_reward_model.ipynb)、[ex06](../../exercises/ex06_ppo.ipynb) |
+| 用一周 | [第 04 章](../04_supervised_fine_tuning.ipynb)（英文）、[第 05 章](05_reward_model.ipynb)、[第 06 章](../06_reinforcement_learning.ipynb)（英文），连同各章的练习：[ex04](../../exercises/ex04_sft.ipynb)、[ex05](../../exercises/ex05_reward_model.ipynb)、[ex06](../../exercises/ex06_ppo.ipynb) |
 | 读代码 | `minirlhf/plain/`，每一步一个短文件；然后是[这张地图](../../course/MAP.md)，从论文通到代码和测试 |
 | 教这门课 | 每章末尾的讲课安排和实验安排；`minirlhf start ex04` 给每个学生一份练习 |
 
