@@ -448,12 +448,12 @@ order_guess.reveal(100 * end)
 
 # %% order-look [markdown]
 r"""
-Follow the curve from its start. How far is it from the dashed line, what a second labeler reaches?
+Follow the curve from its start. The dashed line is what a second labeler reaches.
 """
 
-# %% order-look [markdown] lang="zh" of="176a70d1"
+# %% order-look [markdown] lang="zh" of="8e1ff5d9"
 r"""
-请从曲线的起点看起。虚线是另一位标注员能做到的，离它还有多远？
+请从曲线的起点看起。虚线是另一位标注员能做到的。
 """
 
 # %% order-picture folded="yes"
@@ -495,7 +495,7 @@ r"""
 ## Step 3: the model practices (§3.1)
 
 Now nobody writes and nobody ranks. The model, called a *policy* since it chooses each next token, replies to a prompt, and the reward
-model scores the reply. What scores above expectation becomes likelier, what scores below less likely.
+model scores the reply. What scores above expectation becomes likelier, what scores below it, less likely.
 
 A lesson has no time for all rankings, so from here on a shipped run's reward model scores. It had {run:counts.rankings:,} rankings and
 another start (chapter 05).
@@ -504,7 +504,7 @@ First in slow motion: sixteen replies to one prompt, one step of the loop. We ex
 the loss by its score minus that mean. How many times as likely are the best and the worst afterwards?
 """
 
-# %% step-3 [markdown] lang="zh" of="5e9ac2f4"
+# %% step-3 [markdown] lang="zh" of="4460afd8"
 r"""
 ## 第 3 步：模型自己练习（§3.1）
 
