@@ -633,7 +633,7 @@ def run_ppo(size, policy, episodes):
 }
 
 # %% desk
-job = run_ppo("medium", sft, episodes=lesson.pick(4096, quick=256))
+job = run_ppo("medium", sft, episodes=lesson.pick(3584, quick=256))
 desk = TrainingDesk(job, note="live")
 desk
 
@@ -724,7 +724,7 @@ Tinytown 最小的基座模型也走第 1 步和第 3 步，奖励模型还是�
 # %% small
 small = load_policy(base_folder("small"), tokenizer)
 list(learn(small, imitate, steps_1, 1e-3))
-small_job = run_ppo("small", small, lesson.pick(1536, quick=256))
+small_job = run_ppo("small", small, lesson.pick(1024, quick=256))
 
 # %% guess-size folded="yes"
 size_guess = Prediction(
