@@ -10,14 +10,14 @@ r"""
 # Chapter 05 · The reward model
 
 Give a language model one *prompt* five times, and it writes five *completions*. Which of two is better, a person can often say at
-once; how good one of them is, on a scale for all prompts, hardly anyone can. How does step 2 of the paper make a score
-out of such choices, and what does the score know in the end?
+once; how good one of them is, on a scale for all prompts, hardly anyone can. How does step 2 of the paper make scores
+out of such choices, and what do they know in the end?
 
 After this chapter you can
 
 - turn a ranking into pairs, derive their loss, and say which completion it pushes where;
 - write the training loop of a reward model, and set the zero of its scores;
-- read from a learning curve what rankings add to what a model could do before;
+- read from a learning curve what rankings add to what a model knew before;
 - name the ceiling of its accuracy, and test it on labelers that it never saw;
 - break a reply so that the score doesn't notice.
 """
@@ -26,11 +26,11 @@ After this chapter you can
 r"""
 ## Rankings become pairs (§3.4, §3.5)
 
-Here are five completions of one prompt, put in order by a *labeler*. Rank one is best, and equal ranks are a tie. Such an order is a
-*ranking*. In the paper, {paper:intro.labelers} people saw {paper:rm.k.min} to {paper:rm.k.max} completions at a time.
+Here are five completions of one prompt, put in order by a *labeler*. Rank one is best, equal ranks are a tie. Such an order is a
+*ranking*. In the paper, {paper:intro.labelers} people ranked {paper:rm.k.min} to {paper:rm.k.max} completions at a time.
 
 In Tinytown, our small world, a labeler is a program. It begins with the grade of the *judge*, the world's exact grader, adds a taste of its own
-(some like long replies, some short or cheerful ones), and a random error. We call this error a *lapse*.
+(for long, short or cheerful replies), and an error drawn at random, a *lapse*.
 """
 
 # %% rank
@@ -57,12 +57,12 @@ lesson.table(
 
 # %% comparisons [markdown] defines="comparison"
 r"""
-A *comparison* is two completions and which of them is preferred. A ranking of $K$ completions holds $\binom K2$ pairs. In a tied
-pair neither is preferred: the paper drops it from training (C.2), and so do we. Read the square below row by row: whom does each completion beat?
+A *comparison* is two completions and which of them is preferred. A ranking of $K$ completions has $\binom K2$ pairs. In a tied
+pair neither is preferred: the paper drops it from training (C.2), and so do we. Read the square below by rows: which completions does each one beat?
 """
 
 # %% pairs
-from itertools import combinations
+from itertools import combinations, permutations
 
 import torch
 
@@ -98,8 +98,7 @@ r"""
 ## Bradley and Terry in four lines (§3.5, Eq. 1)
 
 A *reward model* reads a prompt $x$ and a completion $y$ and gives one number, the score $r_\theta(x,y)$; $\theta$ are its weights. How can choices
-teach it? Suppose each completion has a strength $s>0$, and wins against another in proportion to it. Then, with
-$s=e^{r}$:
+teach it? Suppose that each completion has a strength $s>0$ and is preferred in proportion to it. Write the strength as $s=e^{r}$:
 
 $$
 \begin{aligned}
@@ -110,14 +109,14 @@ P(y_w\text{ is preferred to }y_l)&=\frac{s_w}{s_w+s_l}\\
 \end{aligned}
 $$
 
-The first line is Bradley and Terry's model (1952), the third has the logistic function $\sigma$, the last is the negative logarithm of what the labeler's choice
-was given. Eq. 1 takes the mean over the pairs of a prompt, then over prompts:
+The first line is the model of Bradley and Terry (1952). In the third, $\sigma$ is the logistic function. The last takes the negative logarithm of the probability that
+the scores gave to the labeler's choice. Eq. 1 is the mean over the pairs of a prompt, then over prompts:
 
 $$
 \mathcal L(\theta)=-\,\mathbb E_{x}\Big[\tbinom K2^{-1}\sum_{(w,l)}\log\sigma\big(r_\theta(x,y_w)-r_\theta(x,y_l)\big)\Big]
 $$
 
-Completions of two prompts are never compared. With ties dropped, we divide by the number of pairs that are left: our
+Completions of two prompts are never compared. Where ties are dropped, we divide by the number of pairs that are left: our
 reading, so that a tie doesn't make its prompt count less.
 """
 
@@ -137,8 +136,8 @@ push = -leaf.grad[0]  # where a small step would move each score
 
 # %% push [markdown]
 r"""
-Left, each dot is a pair: *y1>y3* says that the labeler prefers y1. Right of zero the scores agree. The more wrong a pair is, the more it costs,
-and the steeper the curve. Right, all pairs together push each completion up or down, the best rank on top. Which pair pulls hardest?
+Left, each dot is a pair: *y1>y3* says that the labeler prefers y1. Right of zero, the scores agree with the labeler. The more wrong a pair is, the more it costs,
+and the steeper the curve. Right, all pairs together push each completion up or down; the best rank is on top. Which one is pushed hardest?
 """
 
 # %% push-picture folded="yes"
@@ -184,8 +183,8 @@ shift_guess.reveal("stays" if same else "rises" if up else "falls")
 
 # %% explore [markdown]
 r"""
-The three stands on both sides of each difference and cancels. So Eq. 1 leaves every prompt a zero of its own. Another number to remember is in
-the cell: if all scores are equal, the loss is $\log 2$, the price of a coin toss.
+The three stands on both sides of each difference and cancels. So under Eq. 1, each prompt's scores can lie anywhere as a whole. The cell checks one more
+number: if all scores are equal, the loss is $\log 2$, the price of a coin toss.
 
 Now move the scores yourself. Can you order every pair at a loss still near $\log 2$? Can you reach zero? What do the arrows of two
 tied completions do?
@@ -198,12 +197,12 @@ RankingExplorer(scores[0].tolist(), given, replies)
 
 # %% explored [markdown]
 r"""
-The right order with tiny differences costs nearly $\log 2$, and a finite difference always costs something. So Eq. 1 asks for the right order
-first, then for ever more certainty. Tied completions don't pull on each other.
+The right order with tiny differences costs nearly $\log 2$, and every finite difference costs something. So Eq. 1 asks for the right order
+and then for more and more certainty. Tied completions don't pull on each other.
 
 ## The loop, and its zero (§3.5, C.2)
 
-Where does a language model have room for a number? Its last layer, which rates the next tokens, is replaced by one row of weights, the *head*.
+How does a language model give one number? Its last layer, which rates the next tokens, is replaced by one row of weights, the *head*.
 Here is how `minirlhf/plain/reward.py`, this step in its plainest form, reads a score:
 """
 
@@ -221,13 +220,13 @@ print(inspect.getsource(read_scores))
 
 # %% start [markdown]
 r"""
-`logits[0, 0]` is the head at the **last** token, the completion's end token: only this position has read everything. (The paper doesn't
+`logits[0, 0]` is the head at the **last** token, the completion's end token: only that position has read everything. (The paper doesn't
 say where it reads the score.)
 
 **Where it starts.** §3.5 says: from the SFT model. C.2 says: in fact from a GPT-3 ({paper:rm.size}) tuned on public tasks, and that the choice
-mattered little. Ours starts from the *voted base*: Tinytown's base has read a notice board on which neighbors answer requests, and Eq. 1 on
-the votes for their answers has already trained a head. We deviate here, because a model of a million weights learns little from
-rankings alone. Votes follow the judge's grade, so much of what you will see comes from them; the next section measures how much.
+mattered little. Ours starts from the *voted base*. Tinytown's base has read a notice board where neighbors answer requests, and Eq. 1, on
+the votes for their answers, has trained a head. This is our deviation: a model of a million weights learns little from
+rankings alone, as a table below shows. The votes follow the judge's grade, so much of what you will see comes from them.
 """
 
 # %% model
@@ -274,7 +273,7 @@ def train_on(model, rankings):
 # %% measures [markdown]
 r"""
 Two measures, on prompts by users who are in no training set: Eq. 1 itself, and *accuracy*, the share of pairs that the scores put in the
-labeler's order. Each is a mean within a prompt, then over prompts. If two scores are equal, the pair counts one half.
+labeler's order. Each is a mean within a prompt, then over prompts. Equal scores count one half.
 """
 
 # %% measure
@@ -345,7 +344,8 @@ loop_guess.reveal(100 * over_prompts(in_order(scored["loop"])))
 
 # %% loop-look [markdown]
 r"""
-Left: the loss of each batch, with the coin's $\log 2$ as a line. Right: the same two measures before and after. Look whether order or certainty has changed.
+Left: the loss of each batch; the dashed line is the coin's $\log 2$. Then both measures, before and after. Above them stands *after minus before*. Did the order change,
+or the certainty?
 """
 
 # %% loop-picture folded="yes"
@@ -367,10 +367,10 @@ lesson.show(figure, f"The batches' loss goes from {curve[0]:.2f} to "
 
 # %% zero [markdown] defines="demonstration; reward bias"
 r"""
-**The zero.** Eq. 1 left it open, and step 3 will use the score as a reward. So after training, the paper adds a constant, the *reward bias*, with
-which the labelers' *demonstrations* (chapter 04) score zero on average. It changes no preference. `set_bias` does it.
+**The zero.** Eq. 1 left it open, and step 3 will use the score as a reward. So after training, the paper adds a constant, the *reward bias*, that
+makes the labelers' *demonstrations* (chapter 04) score zero on average. `set_bias` does this. No preference changes.
 
-Does the zero hold for demonstrations that took no part? And where does an SFT model's own reply to the same prompts lie?
+Does the zero hold for demonstrations that took no part? And where do an SFT model's own replies to the same prompts lie?
 """
 
 # %% zero-run
@@ -392,7 +392,7 @@ of_labelers, of_sft = (score_texts(looped, tokenizer, x, texts).numpy()
 
 # %% zero-look [markdown]
 r"""
-Both outlines are over the same prompts. Look at the two means, then at how many of either lie above zero.
+Compare the two means, then the shares above zero.
 """
 
 # %% zero-picture folded="yes"
@@ -404,24 +404,23 @@ bins = np.linspace(both.min(), both.max(), 30)
 for values, name, color in ((of_labelers, "demonstrations", INK),
                             (of_sft, "SFT", PALETTE["sft"])):
     share = np.histogram(values, bins)[0] * 100 / len(values)
-    mean, over = over_prompts(values), (values > 0).mean()
-    label = f"{name}: mean {mean:+.2f}; above zero {over:.0%}"
+    mean, above = over_prompts(values), (values > 0).mean()
+    label = f"{name}: mean {mean:+.2f}; {above:.0%} above zero"
     axes.stairs(share, bins, color=color, linewidth=1.8, label=label)
 axes.axvline(0, color=MUTED, linestyle="--", linewidth=1)
 axes.set(xlabel="score", ylabel="% of texts")
 axes.legend(loc="upper left", frameon=False, fontsize=8)
-lesson.show(figure, f"Demonstrations have a mean of {of_labelers.mean():.1f}"
-    f", SFT's replies of {of_sft.mean():.1f}.")
+lesson.show(figure, f"Demonstrations: mean {of_labelers.mean():.1f}; SFT's "
+    f"replies: {of_sft.mean():.1f}.")
 
 # %% zero-read [markdown]
 r"""
-Above zero means: better than the average demonstration. That is fair only as far as prompts are alike, because each prompt keeps a
-zero of its own that Eq. 1 never sees. An interval of the demonstrations' mean far from zero would have shown that the constant doesn't carry over.
+Above zero means: better than the average demonstration. Take it with care, since each prompt's scores may lie higher or lower as a whole.
 
 ## From abilities to preferences (C.2)
 
-Rankings don't teach a model to read. They teach it which of the things that it can see matter. So ask what they *add*, over their number. The
-package's stage trains on more of them. It is the loop above, only faster: completions of like length go through the model together.
+Rankings don't teach a model to read. They teach it which of the things that it can see matter. How many does that take? For more of them, we use the
+package's stage. It is the loop above, only faster: completions of like length go through the model together.
 """
 
 # %% desk
@@ -441,9 +440,9 @@ desk
 
 # %% predict-curve [markdown]
 r"""
-The shipped reward model began at the same start and saw all {run:counts.rankings:,} rankings, once.
+The shipped reward model had the same start and saw all {run:counts.rankings:,} rankings, once. (*Shipped run*: made beforehand.)
 
-**Predict.** By how many points of accuracy is it above its start?
+**Predict.** By how many points is its accuracy above that of its start?
 """
 
 # %% curve-guess folded="yes"
@@ -488,8 +487,7 @@ curve_guess.reveal(100 * added, "shipped run")
 
 # %% curve-look [markdown]
 r"""
-Every point is a model of its own; the last is the shipped run. The dashed line is a coin. Look for the number of rankings at which each
-curve leaves its first point.
+Each point is a model of its own. The dashed line is a coin. From which number of rankings on does each curve leave its first point?
 """
 
 # %% curve-picture folded="yes"
@@ -513,11 +511,11 @@ lesson.show(figure, f"Accuracy by number of rankings: {told}.")
 
 # %% curve-read [markdown]
 r"""
-Where a start knows nothing of preferences, both curves begin at the coin. Where accuracy begins far above it, the start already knew them, as
-ours does from the votes: then the height of the first point isn't the rankings' merit, and only the rise is.
+A start that knows nothing of preferences begins at the coin. A start above the coin knew some already, as ours does from the votes, and only the rise is the
+rankings' merit.
 
-How much hangs on the settings? The paper says: up to {paper:rm.lr_harmless_change} more or less learning rate changes little, the start changes little, and
-a second epoch over-fits fast. We change one at a time.
+Do the settings matter? According to C.2, up to {paper:rm.lr_harmless_change} more or less learning rate changes little, and so does another start; a second
+epoch over-fits fast. We change one at a time.
 """
 
 # %% trials
@@ -550,13 +548,13 @@ lesson.table(
 
 # %% trials-read [markdown]
 r"""
-Over-fitting would show in the row *four epochs*: a lower loss in training, a higher one held out. In the last two rows the head is new and
-random. Each row is one run, so the intervals cover prompts, not other draws of the head.
+Over-fitting would show in the row *four epochs*, as a lower loss in training and a higher one held out. In the last two rows the head is new and
+random. Each row is one run on few rankings, which favors a start that already knows much.
 
 ## All pairs of a prompt together (§3.5)
 
-The pairs of a prompt share its completions. The paper first shuffled all pairs into one pile. One pass over it over-fitted: each completion
-came up to $K-1$ times. So it made all pairs of a prompt **one batch element**. `compare` does the same: $K$ completions go through the model once, and their $K$ scores make all pairs.
+The pairs of a prompt share its completions. The paper first shuffled all pairs into one pile, and one pass over-fitted: each completion
+came up to $K-1$ times. So it made all pairs of a prompt **one batch element**. That is what `compare` does: $K$ completions go through the model once, and their $K$ scores make all pairs.
 
 **Predict.** For one pass over the same rankings, how many times as many completions does a model read if it takes the pairs one by one?
 """
@@ -589,16 +587,18 @@ cost_guess.reveal(one_by_one / together)
 
 # %% ways-look [markdown]
 r"""
-The shipped runs took fifteen hundred rankings both ways, once, with as many pairs per step, from the same start. Each line is a seed: filled is held
-out, open is in training. Over-fitting would make the lines longer and move the filled dots to the left.
+Shipped runs took fifteen hundred rankings both ways, once, from the same start. Each line is a seed; the filled end is held
+out, the open end in training. Over-fitting makes lines long and moves filled ends to the left.
 """
 
 # %% ways-picture folded="yes"
 called = {"prompts": "together", "pairs": "pair by pair"}
 lines = [(way, row) for way in ways for row in ways[way]]
 figure, axes = lesson.panels(
-    1, f"Together minus pair by pair, held out: {100 * better:+.1f} points; "
-    f"pair by pair takes {times:.1f} times as long (shipped run)", (7.2, 2.5))
+    1, "One pass, both ways, three seeds (shipped run)", lesson.WIDE)
+axes.set_title(
+    f"held out, together minus pair by pair: {100 * better:+.1f} points; "
+    f"pair by pair takes {times:.1f} times as long", fontsize=8.5)
 for place, (_, row) in enumerate(lines):
     ends = 100 * np.array([row["heldout"], row["train"]])
     at = [place, place]
@@ -613,13 +613,15 @@ lesson.show(figure, "Six lines from held-out to training accuracy, three "
 
 # %% ways-read [markdown] defines="agreement"
 r"""
-The first number above the picture decides. Only above zero does it support the paper's reason, and below zero it speaks against it. Three seeds are few, and our model has a
-million weights to memorize with, where the paper's has billions. Whatever it says, the cost remains, and it alone would be reason enough.
+The first number above the picture is about over-fitting: above zero it supports the paper's reason, below zero it speaks against it. Three seeds are few, and a
+million weights memorize less than billions. The second number, the cost, is reason enough.
 
 ## The ceiling, and labelers it never saw (§3.4, E.2)
 
-People disagree, and no model can agree with all of them. *Agreement* is how often two labelers prefer the same completion of a pair, among the
+People disagree, and no model can agree with all of them. *Agreement* is how often two labelers prefer the same completion of a pair, over the
 pairs that neither ties. The paper reports {paper:agreement.training}. Here a second labeler of the same pool ranks each held-out prompt again.
+
+**Predict.** On what percentage of these pairs do the two agree?
 """
 
 # %% ceiling-guess folded="yes"
@@ -632,43 +634,52 @@ ceiling_guess
 # %% again
 import random
 
-from minirlhf.evaluate.ranking_accuracy import accuracy
-from minirlhf.tinytown.judge import judge
-
 draw, second = random.Random(0), []
 for row in heldout:
     other = draw.choice([w for w in pool if w.name != row["labeler"]])
-    order = other.rank(row["prompt"], row["completions"])
-    second.append([-rank for rank in order])  # the higher, the better
-verdicts = [[judge(row["prompt"], y) for y in row["completions"]]
-            for row in heldout]
-grades = [[verdict.overall for verdict in row] for row in verdicts]
-agreed = accuracy(second, labeled)
-ceiling_guess.reveal(100 * agreed)
+    second.append(other.rank(row["prompt"], row["completions"]))
+turned = [np.negative(row) for row in second]  # the higher, the better
 
-# %% ceiling-look [markdown]
-r"""
-So is the reward model as good as it can be? Below, three try to give *one* labeler's order, on the same pairs: a second labeler, the judge, and
-the reward model. A tie counts one half, which is why the first row is lower than the agreement. The last two rows are held against the judge.
-"""
-
-# %% alike
-by_judge = [np.negative(row) for row in grades]
+# %% both-choose
+def where_both_choose(values):
+    """`in_order` on the pairs that neither labeler ties."""
+    shares = []
+    for v, one, two in zip(values, labeled, second, strict=True):
+        hits = [0.5 + 0.5 * np.sign(v[w] - v[l])
+                for w, l in permutations(range(len(v)), 2)
+                if one[w] < one[l] and two[w] != two[l]]
+        shares.append(np.mean(hits) if hits else np.nan)
+    return np.array(shares)
 
 
-def alike(values, ranks):
-    """`in_order` over the prompts that have any pair."""
-    shares = in_order(values, ranks)
+def over(shares):
+    """Their mean; a prompt without such a pair has none."""
     return over_prompts(shares[np.isfinite(shares)])
 
 
+ceiling_guess.reveal(100 * over(where_both_choose(turned)))
+
+# %% ceiling-look [markdown]
+r"""
+Is the reward model as good as it can be? Below, three try to give *one* labeler's order, on the pairs that neither labeler ties: the second labeler, the judge, and
+the reward model. The last two rows ask for the judge's order.
+"""
+
+# %% judged
+from minirlhf.tinytown.judge import judge
+
+verdicts = [[judge(row["prompt"], y) for y in row["completions"]]
+            for row in heldout]
+grades = [[verdict.overall for verdict in row] for row in verdicts]
+by_judge = [np.negative(row) for row in grades]
 found = {
-    "labeler's order, by a second labeler": alike(second, labeled),
-    "labeler's order, by the judge": alike(grades, labeled),
-    "labeler's order, by the reward model": alike(final, labeled),
-    "judge's order, by the reward model": alike(final, by_judge),
-    "judge's order, by the start": alike(scored["start"], by_judge),
+    "labeler's order, by a second labeler": where_both_choose(turned),
+    "labeler's order, by the judge": where_both_choose(grades),
+    "labeler's order, by the reward model": where_both_choose(final),
+    "judge's order, by the reward model": in_order(final, by_judge),
+    "judge's order, by the start": in_order(scored["start"], by_judge),
 }
+found = {name: over(shares) for name, shares in found.items()}
 
 # %% ceiling-picture folded="yes"
 title = "Who orders held-out pairs alike (live; reward model: shipped run)"
@@ -680,8 +691,8 @@ lesson.show(figure, "; ".join(f"{k} {100 * v.mean:.0f}%"
 
 # %% ceiling-read [markdown]
 r"""
-**Why.** The second labeler has lapses, too, so two errors meet in the first row. The judge has none: but for tastes, its row is the **ceiling**. A gap
-between the judge's row and the reward model's is what could still be learned. The paper had no judge; for it, agreement was the nearest thing to a ceiling.
+**Why.** The second labeler has lapses, too, so in the first row two errors meet. The judge has none: tastes apart, its row is the **ceiling**. From the reward
+model's row up to the judge's, something is left to learn. Without a judge, the paper could compare with agreement only.
 
 Has the model learned what is good, or what these labelers like? The paper left each of {paper:rm.labeler_groups} groups of labelers out of
 training in turn.
@@ -704,6 +715,9 @@ margin = over_seeds((outside - 0.5) / (inside - 0.5))
 unseen_guess.reveal(gap, "shipped run")
 
 # %% tastes
+from minirlhf.evaluate.ranking_accuracy import accuracy
+
+
 def agree(noise):
     """How often two labelers agree if lapses are of this size."""
     shares = []
@@ -711,8 +725,8 @@ def agree(noise):
         one, other = (
             [replace(w, noise=noise).rank(row["prompt"], row["completions"])
              for row in heldout] for w in two)
-        turned = [np.negative(row) for row in other]
-        shares.append(accuracy(turned, one).mean)
+        shares.append(accuracy([np.negative(row) for row in other],
+                               one).mean)
     return np.mean(shares)
 
 
@@ -735,10 +749,10 @@ lesson.table(
 
 # %% desk-says [markdown]
 r"""
-The last row says how much labelers differ by taste: what parts them there is all that a left-out group could take away. Lapses can't be learned from anybody.
+The last row says how much labelers differ by taste. Only that can be lost on a new labeler, because nobody can learn a lapse.
 
-The next labeler that it never saw is you. Drag the completions into tiers, into one tier where you can't decide, and save. The desk then shows Eq. 1 on *your* ranking, and how often
-Tinytown's labelers agree with you. (These prompts are easy ones: their grades lie far apart.)
+The next labeler it never saw is you. Drag the completions into tiers, into one tier where you can't decide, and save. The desk shows Eq. 1 on *your* ranking, and how often
+Tinytown's labelers agree with you. (Their grades lie far apart, so the choice is easier than above.)
 """
 
 # %% labeling
@@ -754,8 +768,8 @@ LabelingDesk(tasks, mine, score=score, labelers=pool)
 r"""
 ## What it overlooks (§3.5)
 
-Accuracy says how often a model is right, not about what. So we break good replies on purpose. From each held-out prompt we take the best sample
-that the judge passes (finds nothing wrong with), and change it in one of seven ways so that the judge no longer passes it. A model that sees the flaw lowers the score.
+Accuracy says how often a model is right, not about what. So we break good replies on purpose. From each held-out prompt we take the best sample. If the judge *passes* it, that is, finds
+nothing wrong, we change it in seven ways and keep what no longer passes. A model that sees the flaw lowers the score.
 """
 
 # %% breaking
@@ -780,8 +794,8 @@ EDITS = {
 
 # %% false-facts [markdown]
 r"""
-Three more flaws are false facts: one question about the town, answered by a sentence, true or false. *Popular* falsehoods are believed by people of
-the town, so they occur in texts that models compare. About those *kept out*, no training prompt and no post on the notice board asks. The rest we make up.
+Three more flaws are false facts: a question about the town, answered by one sentence, true or false. *Popular* falsehoods are believed in the town, so they occur in texts
+that models compare. About those *kept out*, no training prompt asks, and no post on the notice board. The others we make up.
 """
 
 # %% falsehoods
@@ -861,7 +875,7 @@ fooled_guess.reveal(worst if apart else NEAR, "shipped run")
 
 # %% flaws [markdown]
 r"""
-Dots are the reward model, with the number of replies in brackets. Open dots are its start, before any ranking. At the dashed line is a model that doesn't
+Dots are the reward model, with the number of replies in brackets; open dots are its start. The dashed line is a model that doesn't
 look. Compare the three kinds of falsehood: equally false, in sentences of one form.
 """
 
@@ -882,10 +896,10 @@ lesson.show(figure, "Flaws from the most to the least often noticed: "
 
 # %% flaws-read [markdown]
 r"""
-**Why.** A comparison says *which*, never *why*. A flaw is noticed as far as comparisons have shown it, beside a reply without it; and what people believe
-wrongly is shown on both sides. Where open and filled dots lie together, rankings added nothing to what was there before them.
+**Why.** A comparison says *which*, never *why*. Our reading: a flaw is noticed as far as comparisons showed it beside a reply without it. Where open and filled dots lie together, rankings
+added nothing to the start.
 
-Whom does it mislead? Of all held-out prompts, this is the one where the model's favorite lies furthest below the best grade.
+Here is the held-out prompt where the model's favorite lies furthest below the best grade.
 """
 
 # %% most-wrong
@@ -913,10 +927,10 @@ lesson.table(
 
 # %% best [markdown] defines="best of n"
 r"""
-The score can be used without any training: sample $n$ completions and keep the one that scores best. This *best of n* **isn't in the paper**; we show it because it
-is the shortest way from a score to better replies, and a measure for step 3.
+The score is of use without any training: sample $n$ completions and keep the one that scores best. This *best of n* **isn't in the paper**. We show it as the
+shortest way from a score to better replies.
 
-**Predict.** Choosing among up to six samples, what percentage of the chosen replies passes?
+**Predict.** Of up to six samples, the best is chosen by score. What percentage of the chosen replies passes?
 """
 
 # %% best-guess folded="yes"
@@ -969,23 +983,24 @@ PredictionScore("chapter05.")
 r"""
 ## Summary
 
-Eleven statements of the paper (some fill two rows) were written down before any run. Each row names the range of values that it allows. An interval within that range: *seen*; wholly outside: *the opposite*; else *open*.
-Live rows are single runs, with intervals over prompts; the rows on ways and groups are over seeds and folds. Without the spread of seeds, *little* in
-two rows is a twentieth of all pairs, our choice.
+Eleven statements of the paper (three fill two rows) were written down before any run. Each row allows a range of values. If the interval lies within it: *seen*; wholly outside: *the opposite*; else *open*.
+Live rows are single runs, with intervals over prompts. In four rows the paper says *little*; we allow a twentieth of all pairs.
 """
 
 # %% seen
 from scipy.stats import spearmanr
 
-scale = np.concatenate(final).std()  # of the scores
+scale = of_labelers.std()  # of the scores
+below = [where_both_choose(v) for v in (turned, final)]
+below = difference(*np.array(below)[:, np.isfinite(below).all(0)])
 first = in_order(usual)
 final_share = in_order(final)
 apart = {name: 100 * difference(in_order(v), first)
          for name, v in changed.items()}
 epochs = shipped.read("epochs")
 means = [[np.mean(row[k]) for row in epochs] for k in ("score", "grade")]
-resampled = np.random.default_rng(0).integers(
-    len(epochs[0]["score"]), size=(1000, len(epochs[0]["score"])))
+size = len(epochs[0]["score"])  # prompts
+resampled = np.random.default_rng(0).integers(size, size=(1000, size))
 both = [np.array([row[k] for row in epochs]) for k in ("score", "grade")]
 orders = [spearmanr(*(b[:, s].mean(1) for b in both))[0] for s in resampled]
 ends = np.quantile(orders, (0.025, 0.975))
@@ -1002,45 +1017,43 @@ statements = [
     ("labelers left out: part of the margin over a coin that is kept",
      "nearly all", margin, 0.5, INF),
     ("points lost on labelers left out", "some", gap, 0, INF),
-    ("points below what a second labeler reaches", "none", P * difference(
-        in_order(second), final_share), 0, 10),
+    ("points below the agreement of two labelers, same pairs", "none",
+     P * below, 0, 10),
     ("points held out, together minus pair by pair", "together is better",
      P * better, 0, INF),
 ]
 
 # %% more-statements folded="yes"
-order = Interval(spearmanr(*means)[0], *ends, len(epochs[0]["score"]))
+order = Interval(spearmanr(*means)[0], *ends, size)
 statements += [
     ("times as long, pair by pair", "more", times, 1, INF),
     ("held-out loss, four epochs minus one", "over-fits fast", difference(
         eq1(changed["four epochs"]), eq1(usual)), 0, INF),
     *((f"points, {name} minus usual", "little", i, -5, 5)
       for name, i in apart.items() if name != "four epochs"),
-    ("mean score of unused demonstrations, in standard deviations", "zero",
+    ("mean score of unused demonstrations, in deviations of theirs", "zero",
      over_prompts(of_labelers / scale), -0.5, 0.5),
     ("rank correlation of score and grade over SFT epochs", "both rise",
      order, 0, INF),
 ]
 
 # %% beside folded="yes"
-def verdict(found, low, high):
-    if low < found.low and found.high < high:
-        return "seen"
-    outside = found.high < low or found.low > high
-    return "the opposite" if outside else "open"
+def line(what, said, here, low, high):
+    inside = low < here.low and here.high < high
+    outside = here.high < low or here.low > high
+    allowed = f"above {low:g}" if high == INF else f"{low:g} to {high:g}"
+    digits = ".1f" if here.high - here.low > 1 else ".2f"
+    verdict = "seen" if inside else "the opposite" if outside else "open"
+    return what, said, format(here, digits), allowed, verdict
 
 
-lesson.table(
-    ("", "the paper", "here", "allowed", ""),
-    [(what, said, f"{found:.2f}", f"{low:g} to {high:g}",
-      verdict(found, low, high))
-     for what, said, found, low, high in statements],
-)
+lesson.table(("", "the paper", "here", "allowed", ""),
+             [line(*statement) for statement in statements])
 
 # %% three [markdown]
 r"""
 A reward model turns choices into numbers by pushing on differences of scores; its zero is set afterwards, by demonstrations. What it knows
-comes from comparisons and from its start, and a learning curve shows which is which. Its accuracy on a labeler ends at that labeler's lapses; what no comparison showed it,
+comes from comparisons and from its start, and a learning curve shows how much from which. Its accuracy on a labeler ends at that labeler's lapses, and what no comparison showed,
 it may overlook.
 
 ## Questions
@@ -1065,7 +1078,7 @@ Nothing. No pair is left, and the prompt isn't counted.
 
 <details><summary>Answer</summary>
 
-There may be. Both labelers have lapses. The judge has none, so it can agree with a labeler more often than a second one does.
+There may be. Both labelers have lapses. The judge, without any, can agree with one of them more often.
 
 </details>
 
