@@ -62,7 +62,7 @@ pair neither is preferred: the paper drops it from training (C.2), and so do we.
 """
 
 # %% pairs
-from itertools import combinations, permutations
+from itertools import combinations
 
 import torch
 
@@ -74,14 +74,14 @@ wins = ranked_pairs(ranks, valid)[0]  # [K, K]: the row beats the column
 pairs = wins.nonzero().tolist()  # (w, l) of each pair
 
 # %% ties
-
 def usable(rankings):
     """Those with any pair."""
     return [row for row in rankings if len(set(row["ranks"])) > 1]
 
 
-rankings = usable(shipped.read("rankings"))
-two = [p for row in rankings for p in combinations(row["ranks"], 2)]
+everything = shipped.read("rankings")
+rankings = usable(everything)
+two = [p for row in everything for p in combinations(row["ranks"], 2)]
 tied = sum(one == other for one, other in two) / len(two)
 
 # %% square folded="yes"
@@ -225,8 +225,8 @@ say where it reads the score.)
 
 **Where it starts.** §3.5 says: from the SFT model. C.2 says: in fact from a GPT-3 ({paper:rm.size}) tuned on public tasks, and that the choice
 mattered little. Ours starts from the *voted base*. Tinytown's base has read a notice board where neighbors answer requests, and Eq. 1, on
-the votes for their answers, has trained a head. This is our deviation: a model of a million weights learns little from
-rankings alone, as a table below shows. The votes follow the judge's grade, so much of what you will see comes from them.
+the votes for their answers, has trained a head. This is our deviation; a table below tries two other starts. The votes follow the judge's
+grade, so this start may know preferences already.
 """
 
 # %% model
@@ -246,12 +246,11 @@ def beginning():
 # %% loop-says [markdown]
 r"""
 The loop has the shape of chapter 04's: a batch of rankings, its loss, the gradient, a step of Adam. `compare` scores each completion of
-the batch once and applies Eq. 1. The learning rate falls along a cosine to {paper:rm.lr_floor} of its peak (C.2). The paper
-doesn't state whether the gradient is clipped; ours is.
+the batch once and applies Eq. 1. The learning rate falls along a cosine. Below the loop, a table compares our settings with the paper's.
 """
 
 # %% loop
-ours = PRESETS["tinytown"].reward  # batches of 32 prompts, peak 2e-4
+ours = PRESETS["tinytown"].reward
 
 
 def train_on(model, rankings):
@@ -269,6 +268,22 @@ def train_on(model, rankings):
         losses.append(loss.item())
     return losses
 
+
+# %% settings folded="yes"
+from minirlhf.paper import cite
+
+theirs = PRESETS["paper"].reward
+fields = {
+    "epochs": "epochs", "batch": "prompts per step",
+    "learning_rate": "peak rate", "floor": "last rate, as a share",
+    "betas": "betas of Adam",
+}
+rows = [(label, getattr(theirs, f), getattr(ours, f))
+        for f, label in fields.items()]
+lesson.table(
+    ("setting of the reward model (C.2)", "the paper", "here"),
+    [*rows, ("gradient clipped at", "not stated", ours.grad_clip)],
+)
 
 # %% measures [markdown]
 r"""
@@ -440,7 +455,8 @@ desk
 
 # %% predict-curve [markdown]
 r"""
-The shipped reward model had the same start and saw all {run:counts.rankings:,} rankings, once. (*Shipped run*: made beforehand.)
+The shipped reward model had the same start and saw all {run:counts.rankings:,} rankings, once; the paper's saw those of {paper:table6.rm.train} prompts.
+(*Shipped run*: made beforehand.)
 
 **Predict.** By how many points is its accuracy above that of its start?
 """
@@ -471,10 +487,10 @@ def trained(name, count, model, **changes):
 
 
 # %% curve
-FEW = lesson.pick(128, quick=8)  # rankings
-sizes = [FEW // 16, FEW // 4, FEW] if FEW > 16 else [FEW]
+SIZES = lesson.pick((8, 32, 128), quick=(8,))  # rankings
+FEW = SIZES[-1]
 by_count = {0: scored["start"]}
-for n in sizes:
+for n in SIZES:
     by_count[n] = trained(f"first-{n}", n, beginning())
 job.wait()
 desk.look()
@@ -640,7 +656,15 @@ for row in heldout:
     second.append(other.rank(row["prompt"], row["completions"]))
 turned = [np.negative(row) for row in second]  # the higher, the better
 
+
+def over(shares):
+    """Their mean; a prompt without any pair has none."""
+    return over_prompts(shares[np.isfinite(shares)])
+
 # %% both-choose
+from itertools import permutations
+
+
 def where_both_choose(values):
     """`in_order` on the pairs that neither labeler ties."""
     shares = []
@@ -650,11 +674,6 @@ def where_both_choose(values):
                 if one[w] < one[l] and two[w] != two[l]]
         shares.append(np.mean(hits) if hits else np.nan)
     return np.array(shares)
-
-
-def over(shares):
-    """Their mean; a prompt without such a pair has none."""
-    return over_prompts(shares[np.isfinite(shares)])
 
 
 ceiling_guess.reveal(100 * over(where_both_choose(turned)))
@@ -733,8 +752,6 @@ def agree(noise):
 with_lapses, without = agree(pool[0].noise), agree(0.0)
 
 # %% tastes-table folded="yes"
-from minirlhf.paper import cite
-
 lesson.table(
     ("", "paper", "here"),
     [("accuracy on labelers of the training groups (shipped run)",
