@@ -203,7 +203,7 @@ and then for more and more certainty. Tied completions don't pull on each other.
 ## The loop, and its zero (§3.5, C.2)
 
 How does a language model give one number? Its last layer, which rates the next tokens, is replaced by one row of weights, the *head*.
-Here is how `minirlhf/plain/reward.py`, this step in its plainest form, reads a score:
+Here is how `minirlhf/plain/reward.py`, this step in its plainest form, reads scores and compares them:
 """
 
 # %% plain-source
@@ -216,7 +216,8 @@ from minirlhf.plain.reward import batch, compare, learning_rate, set_bias
 from minirlhf.plain.reward import scores as read_scores
 from minirlhf.presets import PRESETS
 
-print(inspect.getsource(read_scores))
+for function in (read_scores, compare):
+    print(inspect.getsource(function))
 
 # %% start [markdown]
 r"""
