@@ -22,6 +22,22 @@ After this chapter you can
 - break a reply so that the score doesn't notice.
 """
 
+# %% title [markdown] lang="zh" of="252ad7a6"
+r"""
+# 第 05 章 · 奖励模型
+
+把同一个*提示*（prompt）交给语言模型五次，它会写出五个*回复*（completion）。两个回复哪个更好，人往往一眼就能看出；
+要给其中一个打出对所有提示都适用的分数，却几乎没有人做得到。论文的第 2 步怎样从这样的选择中得到分数？这些分数最后又知道些什么？
+
+学完本章，你将能够
+
+- 把一次排序变成若干对，推导它们的损失，并说出它把哪个回复往哪边推；
+- 写出奖励模型的训练循环，并定出得分的零点；
+- 从学习曲线上读出：在模型原有的知识之外，排序添上了什么；
+- 说出准确率的上限，并用模型从未见过的标注员检验它；
+- 把回复弄坏，而得分毫无察觉。
+"""
+
 # %% rankings [markdown] defines="labeler; judge; ranking"
 r"""
 ## Rankings become pairs (§3.4, §3.5)
@@ -31,6 +47,17 @@ Here are five completions of one prompt, put in order by a *labeler*. Rank one i
 
 In Tinytown, our small world, a labeler is a program. It begins with the grade of the *judge*, the world's exact grader, adds a taste of its own
 (for long, short or cheerful replies), and an error drawn at random, a *lapse*.
+"""
+
+# %% rankings [markdown] lang="zh" of="236c559d"
+r"""
+## 排序变成对（§3.4, §3.5）
+
+下面是同一提示的五个回复，由一位*标注员*（labeler）排出次序。第一名最好，名次相同就是并列。这样的次序叫*排序*（ranking）。
+论文里，人数为 {paper:intro.labelers} 的标注员每次给 {paper:rm.k.min} 到 {paper:rm.k.max} 个回复排序。
+
+在我们的小世界 Tinytown 里，标注员是一个程序。它从*评判者*（judge，这个世界的精确评分器）的评分出发，加上自己的口味
+（喜欢长的、短的或欢快的回复），再加上一个随机的误差，即*疏忽*。
 """
 
 # %% rank
@@ -49,16 +76,39 @@ pool = training_pool()
 given = pool[1].rank(prompt, replies)  # y1 to y5, by one labeler
 best_first = sorted(range(len(given)), key=given.__getitem__)
 
+# %% rank lang="zh"
+{
+    "Name three gifts for Ines.\n": None,
+    "Good gifts for Ines are an empty whistle, a coat, and a basket.": None,
+    "You could give her a yellow cup, a tiny lamp, and a boat.": None,
+    "You could give her a stone and a bottle.": None,
+    "You could give her a key, a wooden stone, and a ring.": None,
+    "You could give her a scarf, a bottle, and a letter.": None,
+    "# y1 to y5, by one labeler": "# 一位标注员给 y1 到 y5 的名次",
+}
+
 # %% rank-table folded="yes"
 lesson.table(
     ("rank", "", "completion"),
     [(given[k], f"y{k + 1}", replies[k]) for k in best_first],
 )
 
+# %% rank-table lang="zh"
+{
+    "rank": "名次",
+    "completion": "回复",
+}
+
 # %% comparisons [markdown] defines="comparison"
 r"""
 A *comparison* is two completions and which of them is preferred. A ranking of $K$ completions has $\binom K2$ pairs. In a tied
 pair neither is preferred: the paper drops it from training (C.2), and so do we. Read the square below by rows: which completions does each one beat?
+"""
+
+# %% comparisons [markdown] lang="zh" of="32fcb29c"
+r"""
+一次*成对比较*（comparison）是两个回复，以及其中哪个更受偏好。对 $K$ 个回复的一次排序有 $\binom K2$ 对。并列的一对不偏好任何一个：
+论文在训练时把它舍去（C.2），我们也照此处理。请逐行读下面的方阵：每个回复胜过哪几个？
 """
 
 # %% pairs
@@ -73,6 +123,14 @@ valid = ranks > 0  # False on padding, where a prompt has fewer
 wins = ranked_pairs(ranks, valid)[0]  # [K, K]: the row beats the column
 pairs = wins.nonzero().tolist()  # (w, l) of each pair
 
+# %% pairs lang="zh"
+{
+    "# one prompt: shape [1, K]": "# 一个提示：形状 [1, K]",
+    "# False on padding, where a prompt has fewer": "# 回复较少的提示，填充处为 False",
+    "# [K, K]: the row beats the column": "# [K, K]：行胜过列",
+    "# (w, l) of each pair": "# 每一对的 (w, l)",
+}
+
 # %% ties
 def usable(rankings):
     """Those with any pair."""
@@ -84,6 +142,11 @@ rankings = usable(everything)
 two = [p for row in everything for p in combinations(row["ranks"], 2)]
 tied = sum(one == other for one, other in two) / len(two)
 
+# %% ties lang="zh"
+{
+    "Those with any pair.": "其中至少有一对的。",
+}
+
 # %% square folded="yes"
 names = [f"y{k + 1}" for k in range(len(given))]
 marks = [["beats" if won else "–" for won in row] for row in wins]
@@ -92,6 +155,12 @@ lesson.table(
      f"{tied:.0%} are ties", *names),
     [[name, *row] for name, row in zip(names, marks, strict=True)],
 )
+
+# %% square lang="zh"
+{
+    "beats": "胜过",
+    "{len(pairs)} pairs; of {len(two):,} in rankings of the shipped run, {tied:.0%} are ties": "{len(pairs)} 对；随包运行的排序中 {len(two):,} 对，并列占 {tied:.0%}",
+}
 
 # %% bradley-terry [markdown] defines="reward model"
 r"""
@@ -120,6 +189,32 @@ Completions of two prompts are never compared. Where ties are dropped, we divide
 reading, so that a tie doesn't make its prompt count less.
 """
 
+# %% bradley-terry [markdown] lang="zh" of="f97c86c9"
+r"""
+## 四行推出布拉德利–特里模型（§3.5，式 1）
+
+*奖励模型*（reward model）读入提示 $x$ 和回复 $y$，给出一个数，即得分 $r_\theta(x,y)$；$\theta$ 是它的权重。选择怎么能教会它？
+假设每个回复有一个实力 $s>0$，受偏好的机会与实力成正比。把实力写成 $s=e^{r}$：
+
+$$
+\begin{aligned}
+P(y_w\text{ 比 }y_l\text{ 更受偏好})&=\frac{s_w}{s_w+s_l}\\
+&=\frac{e^{r_w}}{e^{r_w}+e^{r_l}}\\
+&=\frac{1}{1+e^{-(r_w-r_l)}}=\sigma(r_w-r_l)\\
+\text{这一对的损失}&=-\log\sigma(r_w-r_l)
+\end{aligned}
+$$
+
+第一行是 Bradley 与 Terry (1952) 的模型。第三行里，$\sigma$ 是逻辑函数。最后一行取的是：得分给标注员的选择多大概率，再取负对数。
+式 1 先对一个提示的各对取平均，再对提示取平均：
+
+$$
+\mathcal L(\theta)=-\,\mathbb E_{x}\Big[\tbinom K2^{-1}\sum_{(w,l)}\log\sigma\big(r_\theta(x,y_w)-r_\theta(x,y_l)\big)\Big]
+$$
+
+不同提示的回复之间从不比较。舍去并列之后，我们除以剩下的对数：这是我们的读法，免得并列使一个提示的分量变轻。
+"""
+
 # %% by-hand
 import torch.nn.functional as F
 
@@ -134,10 +229,23 @@ leaf = scores.clone().requires_grad_()
 ranking_loss(leaf, ranks, valid).loss.backward()
 push = -leaf.grad[0]  # where a small step would move each score
 
+# %% by-hand lang="zh"
+{
+    "# r(x, y), by guess": "# r(x, y)，随便猜的",
+    "# its loss, pairs, correct ones": "# 损失、对数、次序正确的对数",
+    "# where a small step would move each score": "# 走一小步，每个得分往哪里动",
+}
+
 # %% push [markdown]
 r"""
 Left, each dot is a pair: *y1>y3* says that the labeler prefers y1. Right of zero, the scores agree with the labeler. The more wrong a pair is, the more it costs,
 and the steeper the curve. Right, all pairs together push each completion up or down; the best rank is on top. Which one is pushed hardest?
+"""
+
+# %% push [markdown] lang="zh" of="943d978a"
+r"""
+左图中每个点是一对：*y1>y3* 表示标注员更喜欢 y1。在零的右边，得分与标注员一致。一对错得越厉害，代价越高，曲线也越陡。
+右图是各对合起来把每个回复往上或往下推多少，名次最好的在最上面。哪一个被推得最重？
 """
 
 # %% push-picture folded="yes"
@@ -160,9 +268,25 @@ right.barh(named, push[worst_first], color=INK, height=0.5)
 right.set(xlabel=f"push on the score (sum {abs(push.sum()):.2f})")
 lesson.show(figure, "Costs fall to the right; good ranks are pushed up.")
 
+# %% push-picture lang="zh"
+{
+    "One ranking under Eq. 1 (live)": "式 1 下的一次排序（现场）",
+    "difference of scores": "得分之差",
+    "loss of the pair": "这一对的损失",
+    "offset points": None,
+    "y{k + 1}, rank {given[k]}, {r[k]:+.1f}": "y{k + 1}，第 {given[k]} 名，{r[k]:+.1f}",
+    "push on the score (sum {abs(push.sum()):.2f})": "对得分的推力（合计 {abs(push.sum()):.2f}）",
+    "Costs fall to the right; good ranks are pushed up.": "越往右代价越低；名次好的被往上推。",
+}
+
 # %% predict-shift [markdown]
 r"""
 **Predict.** Add three to all five scores. What becomes of the loss?
+"""
+
+# %% predict-shift [markdown] lang="zh" of="d2e52fb9"
+r"""
+**先猜一猜。** 给五个得分都加三，损失会怎样？
 """
 
 # %% shift-guess folded="yes"
@@ -174,12 +298,28 @@ shift_guess = Prediction(
 )
 shift_guess
 
+# %% shift-guess lang="zh"
+{
+    "Add three to all five scores. Then the loss …": "给五个得分都加三，损失会……",
+    "rises": "上升",
+    "stays": "不变",
+    "falls": "下降",
+}
+
 # %% shift
 moved = float(ranking_loss(scores + 3.0, ranks, valid).loss - result.loss)
 same, up = abs(moved) < 1e-5, moved > 0
 equal = ranking_loss(torch.zeros_like(scores), ranks, valid).loss
 assert torch.isclose(equal, torch.tensor(2.0).log())  # a coin's price
 shift_guess.reveal("stays" if same else "rises" if up else "falls")
+
+# %% shift lang="zh"
+{
+    "# a coin's price": "# 抛硬币的代价",
+    "rises": "上升",
+    "stays": "不变",
+    "falls": "下降",
+}
 
 # %% explore [markdown]
 r"""
@@ -188,6 +328,14 @@ number: if all scores are equal, the loss is $\log 2$, the price of a coin toss.
 
 Now move the scores yourself. Can you order every pair at a loss still near $\log 2$? Can you reach zero? What do the arrows of two
 tied completions do?
+"""
+
+# %% explore [markdown] lang="zh" of="f4e1fd51"
+r"""
+这个三出现在每个差的两边，于是抵消。所以在式 1 之下，一个提示的得分可以整体处在任何高度。单元格还核对了另一个数：所有得分相等时，损失是
+$\log 2$，即抛硬币的代价。
+
+现在请亲手移动得分。能否让每一对的次序都对，而损失仍接近 $\log 2$？能否把损失压到零？两个并列回复的箭头会怎样？
 """
 
 # %% explorer
@@ -204,6 +352,16 @@ and then for more and more certainty. Tied completions don't pull on each other.
 
 How does a language model give one number? Its last layer, which rates the next tokens, is replaced by one row of weights, the *head*.
 Here is how `minirlhf/plain/reward.py`, this step in its plainest form, reads scores and compares them:
+"""
+
+# %% explored [markdown] lang="zh" of="5e5f5ad3"
+r"""
+次序全对而差极小，损失仍近于 $\log 2$；任何有限的差都还有代价。所以式 1 先要求次序正确，然后要求越来越大的把握。并列的回复互不拉扯。
+
+## 训练循环与零点（§3.5, C.2）
+
+语言模型怎样给出一个数？把它给后续词元打分的最后一层换成一行权重，称为*头*（head）。
+`minirlhf/plain/reward.py` 是这一步最朴素的写法，它这样读出得分并加以比较：
 """
 
 # %% plain-source
@@ -230,6 +388,15 @@ the votes for their answers, has trained a head. This is our deviation; a table 
 grade, so this start may know preferences already.
 """
 
+# %% start [markdown] lang="zh" of="ded00b35"
+r"""
+`logits[0, 0]` 是头在**最后**一个词元（即回复的结束符）处的输出：只有这个位置读过了全部内容。（论文没有说明在哪里读出得分。）
+
+**从哪里开始。** §3.5 说：取自 SFT 模型。C.2 说：实际上取自在公开任务上调过的 GPT-3（{paper:rm.size}），而且选哪个影响不大。
+我们的从*投票基座*开始。Tinytown 的基座读过一块公告栏，邻居们在那里回答请求；式 1 用这些回答得到的投票训练出了一个头。
+这是我们与论文不同的地方；下面有一张表试了另外两个起点。投票依据评判者的评分，所以这个起点可能已经知道一些偏好。
+"""
+
 # %% model
 from minirlhf.models import ScalarModel
 from minirlhf.pretrained import load_tokenizer
@@ -243,11 +410,21 @@ def beginning():
     """A fresh copy of what step 2 starts from."""
     return ScalarModel.load(base_folder(START))
 
+# %% model lang="zh"
+{
+    "A fresh copy of what step 2 starts from.": "第 2 步的起点，一份新的副本。",
+}
 
 # %% loop-says [markdown]
 r"""
 The loop has the shape of chapter 04's: a batch of rankings, its loss, the gradient, a step of Adam. `compare` scores each completion of
 the batch once and applies Eq. 1. The learning rate falls along a cosine. Below the loop, a table compares our settings with the paper's.
+"""
+
+# %% loop-says [markdown] lang="zh" of="50089a3b"
+r"""
+循环的样子与第 04 章的相同：取一批排序，算损失，求梯度，走一步 Adam。`compare` 给这一批的每个回复打一次分，再套用式 1。
+学习率沿余弦曲线下降。循环下面有一张表，把我们的设置与论文的并列。
 """
 
 # %% loop
@@ -269,6 +446,10 @@ def train_on(model, rankings):
         losses.append(loss.item())
     return losses
 
+# %% loop lang="zh"
+{
+    "One pass of Eq. 1 over ``rankings``, in place: each step's loss.": "用式 1 把 ``rankings`` 过一遍，就地训练：每一步的损失。",
+}
 
 # %% settings folded="yes"
 from minirlhf.paper import cite
@@ -286,10 +467,30 @@ lesson.table(
     [*rows, ("gradient clipped at", "not stated", ours.grad_clip)],
 )
 
+# %% settings lang="zh"
+{
+    "epochs": None,
+    "prompts per step": "每步的提示数",
+    "peak rate": "学习率峰值",
+    "last rate, as a share": "末尾学习率，占峰值",
+    "betas of Adam": "Adam 的 β",
+    "setting of the reward model (C.2)": "奖励模型的设置（C.2）",
+    "the paper": "论文",
+    "here": "这里",
+    "gradient clipped at": "梯度裁剪于",
+    "not stated": "未说明",
+}
+
 # %% measures [markdown]
 r"""
 Two measures, on prompts by users who are in no training set: Eq. 1 itself, and *accuracy*, the share of pairs that the scores put in the
 labeler's order. Each is a mean within a prompt, then over prompts. Equal scores count one half.
+"""
+
+# %% measures [markdown] lang="zh" of="fdb7bf60"
+r"""
+衡量的尺度有两个，所用提示的作者不出现在任何训练集中：一是式 1 本身，二是*准确率*，即得分给出的次序与标注员相同的对所占的比例。
+两者都先在一个提示内平均，再对提示平均。得分相等算一半。
 """
 
 # %% measure
@@ -312,6 +513,10 @@ def scored_by(model):
     score = partial(score_texts, model, tokenizer)
     return score_rankings(score, heldout)
 
+# %% measure lang="zh"
+{
+    "The model's score of each held-out completion, by prompt.": "模型给每个留出回复的得分，按提示。",
+}
 
 # %% in-order
 def in_order(values, ranks=labeled):
@@ -331,6 +536,12 @@ def eq1(values):
         losses.append(float(ranking_loss(r, rank, rank > 0).loss))
     return np.array(losses)
 
+# %% in-order lang="zh"
+{
+    "Of each prompt's pairs, the share that the values put in order.": "每个提示的对中，这些值排对次序的比例。",
+    "# ties go one way, then the other: one half": "# 并列先算这边，再算那边：一半",
+    "The loss of each held-out prompt by itself.": "每个留出提示各自的损失。",
+}
 
 # %% predict-loop [markdown]
 r"""
@@ -339,12 +550,25 @@ The loop goes once over a few hundred rankings.
 **Predict.** After that, what percentage of the held-out pairs is in the labeler's order?
 """
 
+# %% predict-loop [markdown] lang="zh" of="5ce9dbad"
+r"""
+循环把几百个排序过一遍。
+
+**先猜一猜。** 之后，留出的对有百分之几与标注员次序一致？
+"""
+
 # %% loop-guess folded="yes"
 loop_guess = Prediction(
     "One pass of the loop: what percentage of pairs is in order?",
     "chapter05.loop", unit="% of pairs in the labeler's order",
 )
 loop_guess
+
+# %% loop-guess lang="zh"
+{
+    "One pass of the loop: what percentage of pairs is in order?": "循环过一遍：百分之几的对次序一致？",
+    "% of pairs in the labeler's order": "% 的对与标注员次序一致",
+}
 
 # %% loop-run
 from minirlhf.evaluate.statistics import over_prompts
@@ -358,10 +582,20 @@ curve = train_on(looped.classifier, as_rankings(tokenizer, rankings[:SOME]))
 scored["loop"] = scored_by(looped)
 loop_guess.reveal(100 * over_prompts(in_order(scored["loop"])))
 
+# %% loop-run lang="zh"
+{
+    "# rankings": "# 排序数",
+}
+
 # %% loop-look [markdown]
 r"""
 Left: the loss of each batch; the dashed line is the coin's $\log 2$. Then both measures, before and after. Above them stands *after minus before*. Did the order change,
 or the certainty?
+"""
+
+# %% loop-look [markdown] lang="zh" of="7ddda38a"
+r"""
+左图是每一批的损失，虚线是抛硬币的 $\log 2$。另外两图是两个尺度在训练前后的值，上方写着*训练后减训练前*。变的是次序，还是把握？
 """
 
 # %% loop-picture folded="yes"
@@ -374,12 +608,27 @@ figure, (left, middle, right) = lesson.panels(3, title, titles=parts)
 left.plot(range(1, len(curve) + 1), curve, color=INK, marker=".")
 left.axhline(math.log(2), color=MUTED, linestyle="--", linewidth=1)
 left.set(xlabel="step")
-found = {name: over_prompts(in_order(v)) for name, v in scored.items()}
+both = {"before": scored["start"], "after": scored["loop"]}
+found = {name: over_prompts(in_order(v)) for name, v in both.items()}
 lesson.intervals(middle, found, "% of held-out pairs in order")
-found = {name: over_prompts(eq1(v)) for name, v in scored.items()}
+found = {name: over_prompts(eq1(v)) for name, v in both.items()}
 lesson.intervals(right, found, "held-out loss", percent=False)
 lesson.show(figure, f"The batches' loss goes from {curve[0]:.2f} to "
     f"{curve[-1]:.2f}; accuracy and held-out loss before and after.")
+
+# %% loop-picture lang="zh"
+{
+    "loss of each batch": "每一批的损失",
+    "accuracy: {100 * ordered:+.1f} points": "准确率：{100 * ordered:+.1f} 点",
+    "Eq. 1: {surer:+.2f}": "式 1：{surer:+.2f}",
+    "What one pass of the loop does (live)": "循环过一遍有什么作用（现场）",
+    "step": "步",
+    "before": "训练前",
+    "after": "训练后",
+    "% of held-out pairs in order": "% 的留出对次序一致",
+    "held-out loss": "留出的损失",
+    "The batches' loss goes from {curve[0]:.2f} to {curve[-1]:.2f}; accuracy and held-out loss before and after.": "各批的损失从 {curve[0]:.2f} 到 {curve[-1]:.2f}；训练前后的准确率和留出的损失。",
+}
 
 # %% zero [markdown] defines="demonstration; reward bias"
 r"""
@@ -387,6 +636,14 @@ r"""
 makes the labelers' *demonstrations* (chapter 04) score zero on average. `set_bias` does this. No preference changes.
 
 Does the zero hold for demonstrations that took no part? And where do an SFT model's own replies to the same prompts lie?
+"""
+
+# %% zero [markdown] lang="zh" of="bdde904a"
+r"""
+**零点。** 式 1 没有规定零点，而第 3 步要把得分当作奖励。所以论文在训练之后加上一个常数，即*奖励偏置*（reward bias），
+使标注员的*示范*（demonstration，第 04 章）平均得分为零。这由 `set_bias` 完成。偏好并不改变。
+
+对没有参与的示范，这个零点还成立吗？SFT 模型对同样的提示写出的回复又落在哪里？
 """
 
 # %% zero-run
@@ -411,6 +668,11 @@ r"""
 Compare the two means, then the shares above zero.
 """
 
+# %% zero-look [markdown] lang="zh" of="2a85a022"
+r"""
+请比较两个平均值，再比较大于零的比例。
+"""
+
 # %% zero-picture folded="yes"
 figure, axes = lesson.panels(
     1, "Scores of unused demonstrations and of SFT's replies to the same "
@@ -429,6 +691,17 @@ axes.legend(loc="upper left", frameon=False, fontsize=8)
 lesson.show(figure, f"Demonstrations: mean {of_labelers.mean():.1f}; SFT's "
     f"replies: {of_sft.mean():.1f}.")
 
+# %% zero-picture lang="zh"
+{
+    "Scores of unused demonstrations and of SFT's replies to the same prompts (live)": "未参与的示范与 SFT 对同样提示的回复的得分（现场）",
+    "demonstrations": "示范",
+    "{name}: mean {mean:+.2f}; {above:.0%} above zero": "{name}：平均 {mean:+.2f}；{above:.0%} 大于零",
+    "score": "得分",
+    "% of texts": "% 的文本",
+    "upper left": None,
+    "Demonstrations: mean {of_labelers.mean():.1f}; SFT's replies: {of_sft.mean():.1f}.": "示范：平均 {of_labelers.mean():.1f}；SFT 的回复：{of_sft.mean():.1f}。",
+}
+
 # %% zero-read [markdown]
 r"""
 Above zero means: better than the average demonstration. Take it with care, since each prompt's scores may lie higher or lower as a whole.
@@ -437,6 +710,16 @@ Above zero means: better than the average demonstration. Take it with care, sinc
 
 Rankings don't teach a model to read. They teach it which of the things that it can see matter. How many does that take? For more of them, we use the
 package's stage. It is the loop above, only faster: completions of like length go through the model together.
+"""
+
+# %% zero-read [markdown] lang="zh" of="9a9417f1"
+r"""
+得分大于零的意思是：比平均的示范好。用时要小心，因为每个提示的得分可能整体偏高或偏低。
+
+## 从能力到偏好（C.2）
+
+排序并不教模型阅读，而是教它：在它看得出的东西里，哪些要紧。这需要多少个排序？排序更多时，我们用程序包的训练步骤。
+它就是上面的循环，只是更快：长度相近的回复一起通过模型。
 """
 
 # %% desk
@@ -454,6 +737,11 @@ job = start(
 desk = TrainingDesk(job, note="live")
 desk
 
+# %% desk lang="zh"
+{
+    "# rankings": "# 排序数",
+}
+
 # %% predict-curve [markdown]
 r"""
 The shipped reward model had the same start and saw all {run:counts.rankings:,} rankings, once; the paper's saw those of {paper:table6.rm.train} prompts.
@@ -462,12 +750,26 @@ The shipped reward model had the same start and saw all {run:counts.rankings:,} 
 **Predict.** By how many points is its accuracy above that of its start?
 """
 
+# %% predict-curve [markdown] lang="zh" of="3c3e8894"
+r"""
+随包的奖励模型起点相同，把全部 {run:counts.rankings:,} 个排序过了一遍；论文的用了 {paper:table6.rm.train} 个提示的排序。
+（*随包运行*：事先做好的。）
+
+**先猜一猜。** 它的准确率比起点高几个百分点？
+"""
+
 # %% curve-guess folded="yes"
 curve_guess = Prediction(
     "All rankings minus none: how many points of accuracy?",
     "chapter05.curve", unit="points", reach=(-10, 50),
 )
 curve_guess
+
+# %% curve-guess lang="zh"
+{
+    "All rankings minus none: how many points of accuracy?": "全部排序减没有排序：准确率差几个百分点？",
+    "points": "个百分点",
+}
 
 # %% trained
 from dataclasses import replace
@@ -486,6 +788,11 @@ def trained(name, count, model, **changes):
     fitted[name] = result.metrics["loss"]
     return scored_by(result.model)
 
+# %% trained lang="zh"
+{
+    "# Eq. 1 on the last batches of training": "# 训练最后几批的式 1",
+    "Held-out scores after the package's stage on some rankings.": "用程序包在一些排序上训练之后，留出回复的得分。",
+}
 
 # %% curve
 SIZES = lesson.pick((8, 32, 128), quick=(8,))  # rankings
@@ -502,9 +809,21 @@ final = by_count["all"] = scored_by(reward)
 added = difference(in_order(final), in_order(scored["start"]))
 curve_guess.reveal(100 * added, "shipped run")
 
+# %% curve lang="zh"
+{
+    "# rankings": "# 排序数",
+    "all": "全部",
+    "shipped run": "随包运行",
+}
+
 # %% curve-look [markdown]
 r"""
 Each point is a model of its own. The dashed line is a coin. From which number of rankings on does each curve leave its first point?
+"""
+
+# %% curve-look [markdown] lang="zh" of="9e84552c"
+r"""
+每个点是一个单独的模型。虚线是抛硬币。从多少个排序起，每条曲线离开它的第一个点？
 """
 
 # %% curve-picture folded="yes"
@@ -526,6 +845,15 @@ told = ", ".join(f"{n}: {100 * np.mean(in_order(v)):.0f}%"
                  for n, v in by_count.items())
 lesson.show(figure, f"Accuracy by number of rankings: {told}.")
 
+# %% curve-picture lang="zh"
+{
+    "% of held-out pairs in order": "% 的留出对次序一致",
+    "Eq. 1, held out": "式 1，留出",
+    "What rankings add (live; last point: shipped run)": "排序添上了什么（现场；末点：随包运行）",
+    "rankings in training": "训练用的排序数",
+    "Accuracy by number of rankings: {told}.": "准确率随排序数：{told}。",
+}
+
 # %% curve-read [markdown]
 r"""
 A start that knows nothing of preferences begins at the coin. A start above the coin knew some already, as ours does from the votes, and only the rise is the
@@ -533,6 +861,13 @@ rankings' merit.
 
 Do the settings matter? According to C.2, up to {paper:rm.lr_harmless_change} more or less learning rate changes little, and so does another start; a second
 epoch over-fits fast. We change one at a time.
+"""
+
+# %% curve-read [markdown] lang="zh" of="ce8d13ed"
+r"""
+对偏好一无所知的起点，与抛硬币相当。高于抛硬币的起点已经知道一些，我们的就是从投票中得知的；只有上升的部分才是排序的功劳。
+
+设置要紧吗？按 C.2 的说法，学习率上下改动不超过 {paper:rm.lr_harmless_change}，影响不大，换一个起点也是；第二轮则很快过拟合。我们每次改动一项。
 """
 
 # %% trials
@@ -550,6 +885,15 @@ changed = {
         BASE, tokenizer)),
 }
 
+# %% trials lang="zh"
+{
+    "half the rate": "学习率减半",
+    "half as much again": "学习率加半",
+    "four epochs": "四轮",
+    "start: SFT": "起点：SFT",
+    "start: base": "起点：基座",
+}
+
 # %% trials-table folded="yes"
 usual = by_count[FEW]
 names = ("half", "more", "epochs", "sft", "base")
@@ -563,6 +907,15 @@ lesson.table(
        for short, (name, v) in zip(names, changed.items(), strict=True))],
 )
 
+# %% trials-table lang="zh"
+{
+    "{FEW} rankings (live)": "{FEW} 个排序（现场）",
+    "loss in training": "训练中的损失",
+    "points of accuracy, minus the usual": "准确率减通常的，百分点",
+    "held-out loss, minus the usual": "留出的损失减通常的",
+    "as usual": "通常",
+}
+
 # %% trials-read [markdown]
 r"""
 Over-fitting would show in the row *four epochs*, as a lower loss in training and a higher one held out. In the last two rows the head is new and
@@ -570,10 +923,23 @@ random. Each row is one run on few rankings, which favors a start that already k
 
 ## All pairs of a prompt together (§3.5)
 
-The pairs of a prompt share its completions. The paper first shuffled all pairs into one pile, and one pass over-fitted: each completion
+The pairs of a prompt share its completions. The paper first shuffled all pairs into one pile, and a single pass over-fitted: each completion
 came up to $K-1$ times. So it made all pairs of a prompt **one batch element**. That is what `compare` does: $K$ completions go through the model once, and their $K$ scores make all pairs.
 
 **Predict.** For one pass over the same rankings, how many times as many completions does a model read if it takes the pairs one by one?
+"""
+
+# %% trials-read [markdown] lang="zh" of="95ff15e7"
+r"""
+过拟合会出现在*四轮*这一行：训练中的损失更低，留出的损失更高。最后两行的头是新的，随机抽取。每一行都只训练了一次，而且排序很少，
+这有利于原本就知道得多的起点。
+
+## 一个提示的所有对放在一起（§3.5）
+
+同一提示的各对共用那几个回复。论文起初把所有的对打乱成一堆，过一遍就已过拟合：每个回复最多出现 $K-1$ 次。
+于是论文让一个提示的所有对成为**一个批次元素**。`compare` 正是这样做的：$K$ 个回复只通过模型一次，由 $K$ 个得分得到所有的对。
+
+**先猜一猜。** 同样的排序过一遍，逐对训练时，模型要读的回复是几倍？
 """
 
 # %% cost-guess folded="yes"
@@ -582,6 +948,12 @@ cost_guess = Prediction(
     "chapter05.cost", unit="times", low=0,
 )
 cost_guess
+
+# %% cost-guess lang="zh"
+{
+    "Pair by pair: how many times as many completions are read?": "逐对训练：要读的回复是几倍？",
+    "times": "倍",
+}
 
 # %% cost
 from minirlhf.evaluate.statistics import over_seeds
@@ -602,10 +974,23 @@ times = over_seeds([p["seconds"] / w["seconds"] for p, w in every])
 better = over_seeds([w["heldout"] - p["heldout"] for p, w in every])
 cost_guess.reveal(one_by_one / together)
 
+# %% cost lang="zh"
+{
+    "How many pairs of a ranking are no ties.": "一次排序中不并列的对数。",
+    "# w and l of each": "# 每一对的 w 和 l",
+    "# both ways, three seeds": "# 两种做法，三个种子",
+}
+
 # %% ways-look [markdown]
 r"""
 Shipped runs took fifteen hundred rankings both ways, once, from the same start. Each line is a seed; the filled end is held
 out, the open end in training. Over-fitting makes lines long and moves filled ends to the left.
+"""
+
+# %% ways-look [markdown] lang="zh" of="3be9ffea"
+r"""
+随包运行从同一起点出发，用两种做法各把一千五百个排序过了一遍。每条线是一个种子；实心的一端是留出的，空心的一端是训练中的。
+过拟合会使线变长，并使实心端向左移。
 """
 
 # %% ways-picture folded="yes"
@@ -628,6 +1013,17 @@ axes.set_xlabel("% of pairs in order; filled: held out, open: in training")
 lesson.show(figure, "Six lines from held-out to training accuracy, three "
     "for each way.")
 
+# %% ways-picture lang="zh"
+{
+    "together": "放在一起",
+    "pair by pair": "逐对",
+    "One pass, both ways, three seeds (shipped run)": "过一遍，两种做法，三个种子（随包运行）",
+    "held out, together minus pair by pair: {100 * better:+.1f} points; pair by pair takes {times:.1f} times as long": "留出，放在一起减逐对：{100 * better:+.1f} 个百分点；逐对用时 {times:.1f} 倍",
+    "{called[way]}, seed {row['seed']}": "{called[way]}，种子 {row['seed']}",
+    "% of pairs in order; filled: held out, open: in training": "% 的对次序一致；实心：留出，空心：训练中",
+    "Six lines from held-out to training accuracy, three for each way.": "六条从留出准确率到训练准确率的线，每种做法三条。",
+}
+
 # %% ways-read [markdown] defines="agreement"
 r"""
 The first number above the picture is about over-fitting: above zero it supports the paper's reason, below zero it speaks against it. Three seeds are few, and a
@@ -641,12 +1037,31 @@ pairs that neither ties. The paper reports {paper:agreement.training}. Here a se
 **Predict.** On what percentage of these pairs do the two agree?
 """
 
+# %% ways-read [markdown] lang="zh" of="31b47dc2"
+r"""
+图上方的第一个数关系到过拟合：大于零则支持论文的理由，小于零则与之相反。三个种子很少，而且一百万个权重能死记的比几十亿个少。
+第二个数是代价，单凭它也足够成为理由。
+
+## 上限，以及它从未见过的标注员（§3.4, E.2）
+
+人与人意见不一，没有模型能同时赞同所有人。*一致率*（agreement）是两位标注员偏好同一个回复的比例，在两人都不判并列的对中计算。
+论文报告的是 {paper:agreement.training}。这里由标注员池中的另一位把每个留出的提示再排一次。
+
+**先猜一猜。** 在这些对中，两人在百分之几的对上一致？
+"""
+
 # %% ceiling-guess folded="yes"
 ceiling_guess = Prediction(
     "On what percentage of pairs do two labelers agree?",
     "chapter05.ceiling", unit="% of pairs",
 )
 ceiling_guess
+
+# %% ceiling-guess lang="zh"
+{
+    "On what percentage of pairs do two labelers agree?": "两位标注员在百分之几的对上一致？",
+    "% of pairs": "% 的对",
+}
 
 # %% again
 import random
@@ -661,6 +1076,12 @@ turned = [np.negative(row) for row in second]  # the higher, the better
 def over(shares):
     """Their mean; a prompt without any pair has none."""
     return over_prompts(shares[np.isfinite(shares)])
+
+# %% again lang="zh"
+{
+    "# the higher, the better": "# 越高越好",
+    "Their mean; a prompt without any pair has none.": "它们的平均；一对也没有的提示不计。",
+}
 
 # %% both-choose
 from itertools import permutations
@@ -679,10 +1100,21 @@ def where_both_choose(values):
 
 ceiling_guess.reveal(100 * over(where_both_choose(turned)))
 
+# %% both-choose lang="zh"
+{
+    "`in_order` on the pairs that neither labeler ties.": "两位标注员都不判并列的对上的 `in_order`。",
+}
+
 # %% ceiling-look [markdown]
 r"""
 Is the reward model as good as it can be? Below, three try to give *one* labeler's order, on the pairs that neither labeler ties: the second labeler, the judge, and
 the reward model. The last two rows ask for the judge's order.
+"""
+
+# %% ceiling-look [markdown] lang="zh" of="71b4784b"
+r"""
+奖励模型已经好到头了吗？下图中，三者都试着给出*一位*标注员的次序，用的是两位标注员都不判并列的对：第二位标注员、评判者和奖励模型。
+最后两行问的是评判者的次序。
 """
 
 # %% judged
@@ -701,6 +1133,15 @@ found = {
 }
 found = {name: over(shares) for name, shares in found.items()}
 
+# %% judged lang="zh"
+{
+    "labeler's order, by a second labeler": "标注员的次序，由第二位标注员",
+    "labeler's order, by the judge": "标注员的次序，由评判者",
+    "labeler's order, by the reward model": "标注员的次序，由奖励模型",
+    "judge's order, by the reward model": "评判者的次序，由奖励模型",
+    "judge's order, by the start": "评判者的次序，由起点",
+}
+
 # %% ceiling-picture folded="yes"
 title = "Who orders held-out pairs alike (live; reward model: shipped run)"
 figure, axes = lesson.panels(1, title, (7.2, 2.9))
@@ -708,6 +1149,12 @@ lesson.intervals(axes, found, "% of pairs")
 axes.axvline(50, color=MUTED, linestyle="--", linewidth=1)
 lesson.show(figure, "; ".join(f"{k} {100 * v.mean:.0f}%"
                               for k, v in found.items()))
+
+# %% ceiling-picture lang="zh"
+{
+    "Who orders held-out pairs alike (live; reward model: shipped run)": "谁给留出的对排出相同的次序（现场；奖励模型：随包运行）",
+    "% of pairs": "% 的对",
+}
 
 # %% ceiling-read [markdown]
 r"""
@@ -720,6 +1167,16 @@ training in turn.
 **Predict.** How many points of accuracy are lost on the labelers that were left out?
 """
 
+# %% ceiling-read [markdown] lang="zh" of="c2a9f91b"
+r"""
+**为什么。** 第二位标注员也有疏忽，所以第一行里是两份误差相遇。评判者没有疏忽：口味除外，它那一行就是**上限**。
+从奖励模型那一行到评判者那一行之间，还有可学的东西。论文没有评判者，只能与一致率相比。
+
+模型学到的是什么算好，还是这些标注员喜欢什么？论文把标注员分成 {paper:rm.labeler_groups} 组，轮流留出一组不参加训练。
+
+**先猜一猜。** 对留出的标注员，准确率会损失几个百分点？
+"""
+
 # %% unseen-guess folded="yes"
 unseen_guess = Prediction(
     "Accuracy on labelers left out: how many points lower?",
@@ -727,12 +1184,25 @@ unseen_guess = Prediction(
 )
 unseen_guess
 
+# %% unseen-guess lang="zh"
+{
+    "Accuracy on labelers left out: how many points lower?": "对留出的标注员，准确率低几个百分点？",
+    "points": "个百分点",
+}
+
 # %% unseen
 (groups,) = shipped.read("groups")  # accuracy, a number for each group
 inside, outside = (np.array(groups[k]) for k in ("inside", "outside"))
 gap = over_seeds(100 * (inside - outside))  # folds overlap: approximate
 margin = over_seeds((outside - 0.5) / (inside - 0.5))
 unseen_guess.reveal(gap, "shipped run")
+
+# %% unseen lang="zh"
+{
+    "# accuracy, a number for each group": "# 准确率，每组一个数",
+    "# folds overlap: approximate": "# 各折有重叠：近似",
+    "shipped run": "随包运行",
+}
 
 # %% tastes
 from minirlhf.evaluate.ranking_accuracy import accuracy
@@ -752,6 +1222,11 @@ def agree(noise):
 
 with_lapses, without = agree(pool[0].noise), agree(0.0)
 
+# %% tastes lang="zh"
+{
+    "How often two labelers agree if lapses are of this size.": "疏忽有这么大时，两位标注员多常一致。",
+}
+
 # %% tastes-table folded="yes"
 lesson.table(
     ("", "paper", "here"),
@@ -765,12 +1240,31 @@ lesson.table(
      ("the same without lapses", "–", f"{without:.1%}")],
 )
 
+# %% tastes-table lang="zh"
+{
+    "paper": "论文",
+    "here": "这里",
+    "accuracy on labelers of the training groups (shipped run)": "对训练组标注员的准确率（随包运行）",
+    "on those left out": "对留出的标注员",
+    "difference, points": "差，百分点",
+    "two labelers agree (live)": "两位标注员一致（现场）",
+    "the same without lapses": "同上，没有疏忽",
+}
+
 # %% desk-says [markdown]
 r"""
 The last row says how much labelers differ by taste. Only that can be lost on a new labeler, because nobody can learn a lapse.
 
 The next labeler it never saw is you. Drag the completions into tiers, into one tier where you can't decide, and save. The desk shows Eq. 1 on *your* ranking, and how often
 Tinytown's labelers agree with you. (Their grades lie far apart, so the choice is easier than above.)
+"""
+
+# %% desk-says [markdown] lang="zh" of="c5baf1a6"
+r"""
+最后一行说的是标注员的口味相差多少。换了新的标注员，能损失的只有这一部分，因为疏忽谁也学不会。
+
+下一位它从未见过的标注员就是你。把回复拖进各个档次，分不出高下就放进同一档，然后保存。标注台会显示式 1 在*你的*排序上的值，
+以及 Tinytown 的标注员有多常与你一致。（这些回复的评分相差很大，所以比上面的容易选。）
 """
 
 # %% labeling
@@ -788,6 +1282,14 @@ r"""
 
 Accuracy says how often a model is right, not about what. So we break good replies on purpose. From each held-out prompt we take the best sample. If the judge *passes* it, that is, finds
 nothing wrong, we change it in seven ways and keep what no longer passes. A model that sees the flaw lowers the score.
+"""
+
+# %% edits [markdown] lang="zh" of="d88688ba"
+r"""
+## 它看漏了什么（§3.5）
+
+准确率说明模型有多常答对，却没说是在哪方面答对。因此我们故意弄坏好的回复。每个留出提示取最好的样本。如果评判者判它*合格*，也就是挑不出毛病，
+我们就用七种办法改动它，并留下那些不再合格的。看得出毛病的模型会压低得分。
 """
 
 # %% breaking
@@ -810,10 +1312,27 @@ EDITS = {
     "everything said twice": lambda x, y: " ".join([y, y]),
 }
 
+# %% breaking lang="zh"
+{
+    "another prompt's reply": "别的提示的回复",
+    "another task done": "做了别的任务",
+    "a word misread": "看错一个词",
+    "constraints forgotten": "忘了限制",
+    "last sentence cut": "删去最后一句",
+    "insult at the end": "末尾骂人",
+    "everything said twice": "一切说两遍",
+}
+
 # %% false-facts [markdown]
 r"""
 Three more flaws are false facts: a question about the town, answered by one sentence, true or false. *Popular* falsehoods are believed in the town, so they occur in texts
 that models compare. About those *kept out*, no training prompt asks, and no post on the notice board. The others we make up.
+"""
+
+# %% false-facts [markdown] lang="zh" of="43602492"
+r"""
+另有三种毛病是错误的事实：一个关于小镇的问题，用一句话回答，或真或假。*流行的*错误说法，镇上有人信以为真，所以会出现在供模型比较的文本里。
+*被排除的*那些，没有训练提示问到，公告栏上也没有。其余的由我们编造。
 """
 
 # %% falsehoods
@@ -835,6 +1354,13 @@ def told(key):
     return asked, *(TOWN.statement(key, random.Random(seed), value)
                     for value in (true, false))
 
+# %% falsehoods lang="zh"
+{
+    "popular falsehood": "流行的错误说法",
+    "popular falsehood, kept out": "流行的错误说法，被排除",
+    "made-up falsehood": "编造的错误说法",
+    "A question about the town, its true answer, and a false one.": "小镇的一个问题，它的真答案和一个假答案。",
+}
 
 # %% broken
 from minirlhf.tinytown.prompts import completion
@@ -850,6 +1376,11 @@ for name, triples in broken.items():
             if z and not judge(x, z).passes]
     broken[name] = kept[:COUNT]
 
+# %% broken lang="zh"
+{
+    "# of each flaw": "# 每种毛病",
+}
+
 # %% broken-table folded="yes"
 rows = []
 for name, triples in broken.items():
@@ -858,9 +1389,21 @@ for name, triples in broken.items():
     rows.append((name, x.strip(), z.strip()))
 lesson.table(("flaw", "prompt", "the reply, broken"), rows)
 
+# %% broken-table lang="zh"
+{
+    "flaw": "毛病",
+    "prompt": "提示",
+    "the reply, broken": "弄坏的回复",
+}
+
 # %% predict-fooled [markdown]
 r"""
 **Predict.** Which flaw does the reward model overlook most often?
+"""
+
+# %% predict-fooled [markdown] lang="zh" of="7e357d91"
+r"""
+**先猜一猜。** 奖励模型最常看漏哪种毛病？
 """
 
 # %% fooled-guess folded="yes"
@@ -870,6 +1413,12 @@ fooled_guess = Prediction(
     "chapter05.fooled", choices=(*EDITS, *FALSE, NEAR),
 )
 fooled_guess
+
+# %% fooled-guess lang="zh"
+{
+    "two, too near to say": "有两种，分不出",
+    "Which flaw does the reward model overlook most often?": "奖励模型最常看漏哪种毛病？",
+}
 
 # %% noticed
 from minirlhf.evaluate.statistics import proportion
@@ -891,10 +1440,22 @@ reach = np.hypot(up.mean - up.low, low.high - low.mean)  # Newcombe's
 apart = up.mean - low.mean > reach
 fooled_guess.reveal(worst if apart else NEAR, "shipped run")
 
+# %% noticed lang="zh"
+{
+    "The share of flaws that lower the model's score.": "压低模型得分的毛病所占的比例。",
+    "# Newcombe's": "# Newcombe 的方法",
+    "shipped run": "随包运行",
+}
+
 # %% flaws [markdown]
 r"""
 Dots are the reward model, with the number of replies in brackets; open dots are its start. The dashed line is a model that doesn't
 look. Compare the three kinds of falsehood: equally false, in sentences of one form.
+"""
+
+# %% flaws [markdown] lang="zh" of="99db9948"
+r"""
+实心点是奖励模型，括号中是回复的个数；空心点是它的起点。虚线是不看内容的模型。请比较三种错误说法：同样是错的，句式也相同。
 """
 
 # %% flaw-picture folded="yes"
@@ -912,12 +1473,27 @@ axes.axvline(50, color=MUTED, linestyle="--", linewidth=1, zorder=0)
 lesson.show(figure, "Flaws from the most to the least often noticed: "
     + ", ".join(f"{k} {100 * noticed[k].mean:.0f}%" for k in by_share))
 
+# %% flaw-picture lang="zh"
+{
+    "How often a flaw lowers the score (shipped run; open: its start)": "毛病有多常压低得分（随包运行；空心：它的起点）",
+    "% of broken replies scored lower": "% 的弄坏的回复得分更低",
+    "Flaws from the most to the least often noticed: ": "毛病从最常看出到最少看出：",
+}
+
 # %% flaws-read [markdown]
 r"""
 **Why.** A comparison says *which*, never *why*. Our reading: a flaw is noticed as far as comparisons showed it beside a reply without it. Where open and filled dots lie together, rankings
 added nothing to the start.
 
 Here is the held-out prompt where the model's favorite lies furthest below the best grade.
+"""
+
+# %% flaws-read [markdown] lang="zh" of="c3648913"
+r"""
+**为什么。** 一次比较只说*哪个*，从不说*为什么*。我们的解读：有多少比较把带毛病的回复放在没有毛病的旁边，毛病才被看出多少。
+空心点与实心点在一处的地方，排序没有给起点添上什么。
+
+下面这个留出的提示，模型最喜欢的回复离最高评分最远。
 """
 
 # %% most-wrong
@@ -931,6 +1507,13 @@ row = heldout[n]
 favorites = {"the reward model's": int(np.argmax(final[n])),
              "the judge's": int(np.argmax(grades[n]))}
 
+# %% most-wrong lang="zh"
+{
+    "How much the favorite's grade falls short of the best one.": "最喜欢的回复比最高评分低多少。",
+    "the reward model's": "奖励模型的",
+    "the judge's": "评判者的",
+}
+
 # %% most-wrong-table folded="yes"
 from minirlhf.widgets.objections import criterion, missed
 
@@ -943,12 +1526,29 @@ lesson.table(
      for who, k in favorites.items()],
 )
 
+# %% most-wrong-table lang="zh"
+{
+    "favorite": "最喜欢的",
+    "score (shipped run)": "得分（随包运行）",
+    "grade": "评分",
+    "the judge objects to": "评判者不满的",
+    ", ": "、",
+    "nothing": "无",
+}
+
 # %% best [markdown] defines="best of n"
 r"""
 The score is of use without any training: sample $n$ completions and keep the one that scores best. This *best of n* **isn't in the paper**. We show it as the
 shortest way from a score to better replies.
 
 **Predict.** Of up to six samples, the best is chosen by score. What percentage of the chosen replies passes?
+"""
+
+# %% best [markdown] lang="zh" of="7b0a2be4"
+r"""
+得分不经训练也有用处：采样 $n$ 个回复，留下得分最高的一个。这叫 *n 选一*（best of n），**论文里没有**。我们介绍它，因为这是从得分到更好的回复最短的路。
+
+**先猜一猜。** 在至多六个样本中按得分选最好的。选出的回复有百分之几合格？
 """
 
 # %% best-guess folded="yes"
@@ -959,6 +1559,12 @@ best_guess = Prediction(
     "six?", "chapter05.best", unit="% of replies that pass",
 )
 best_guess
+
+# %% best-guess lang="zh"
+{
+    "{single:.0%} of single samples pass. What percentage of the best of six?": "单个样本有 {single:.0%} 合格。六个中选出的最好一个，百分之几合格？",
+    "% of replies that pass": "% 的回复合格",
+}
 
 # %% best-of
 from minirlhf.objectives import best_of_n
@@ -975,9 +1581,20 @@ best_by_n = [chosen(n) for n in range(1, 7)]
 any_by_n = [np.mean([max(row[:n]) for row in passes]) for n in range(1, 7)]
 best_guess.reveal(100 * best_by_n[-1], "shipped run")
 
+# %% best-of lang="zh"
+{
+    "Whether the best of each prompt's first n samples passes.": "每个提示前 n 个样本中最好的一个是否合格。",
+    "shipped run": "随包运行",
+}
+
 # %% best-look [markdown]
 r"""
 On the dashed line, *any* of the n samples passes. Below it, such a reply was there, and the reward model chose another.
+"""
+
+# %% best-look [markdown] lang="zh" of="6147ab2e"
+r"""
+虚线是 n 个样本中*任何一个*合格的比例。在虚线之下，合格的回复本来就在那里，而奖励模型选了别的。
 """
 
 # %% best-picture folded="yes"
@@ -992,6 +1609,14 @@ lesson.show(figure, f"Best of n rises from {100 * best_by_n[0].mean:.0f}% "
     f"to {100 * best_by_n[-1].mean:.0f}%, any of six is "
     f"{100 * any_by_n[-1]:.0f}%.")
 
+# %% best-picture lang="zh"
+{
+    "Best of n samples (shipped run)": "n 个样本选一（随包运行）",
+    "n, samples to choose from": "n，供挑选的样本数",
+    "% that pass": "% 合格",
+    "Best of n rises from {100 * best_by_n[0].mean:.0f}% to {100 * best_by_n[-1].mean:.0f}%, any of six is {100 * any_by_n[-1]:.0f}%.": "n 选一从 {100 * best_by_n[0].mean:.0f}% 到 {100 * best_by_n[-1].mean:.0f}%，六个中任何一个合格的占 {100 * any_by_n[-1]:.0f}%。",
+}
+
 # %% predictions
 from minirlhf.widgets import PredictionScore
 
@@ -1003,6 +1628,14 @@ r"""
 
 Eleven statements of the paper (three fill two rows) were written down before any run. Each row allows a range of values. If the interval lies within it: *seen*; wholly outside: *the opposite*; else *open*.
 Live rows are single runs, with intervals over prompts. In four rows the paper says *little*; we allow a twentieth of all pairs.
+"""
+
+# %% summary [markdown] lang="zh" of="67f205bc"
+r"""
+## 小结
+
+论文的十一个说法（其中三个各占两行）在任何运行之前就已写下。每一行允许一个取值范围。区间全在其中，记作*看到*；全在其外，记作*相反*；其余是*未定*。
+现场的各行都只训练了一次，区间是对提示而言的。有四行论文说*影响不大*，我们以全部对的二十分之一为限。
 """
 
 # %% seen
@@ -1023,6 +1656,12 @@ both = [np.array([row[k] for row in epochs]) for k in ("score", "grade")]
 orders = [spearmanr(*(b[:, s].mean(1) for b in both))[0] for s in resampled]
 ends = np.quantile(orders, (0.025, 0.975))
 
+# %% seen lang="zh"
+{
+    "# of the scores": "# 得分的标准差",
+    "# prompts": "# 提示数",
+}
+
 # %% statements folded="yes"
 from minirlhf.evaluate.statistics import Interval
 
@@ -1041,6 +1680,21 @@ statements = [
      P * better, 0, INF),
 ]
 
+# %% statements lang="zh"
+{
+    "% of pairs in order, all rankings minus none": "% 的对次序一致，全部排序减没有",
+    "rises": "上升",
+    "% of pairs in order, all rankings": "% 的对次序一致，全部排序",
+    "labelers left out: part of the margin over a coin that is kept": "留出的标注员：高出抛硬币的部分保住多少",
+    "nearly all": "几乎全部",
+    "points lost on labelers left out": "对留出的标注员损失的百分点",
+    "some": "一些",
+    "points below the agreement of two labelers, same pairs": "低于两位标注员一致率的百分点，同样的对",
+    "none": "没有",
+    "points held out, together minus pair by pair": "留出的百分点，放在一起减逐对",
+    "together is better": "放在一起更好",
+}
+
 # %% more-statements folded="yes"
 order = Interval(spearmanr(*means)[0], *ends, size)
 statements += [
@@ -1055,6 +1709,21 @@ statements += [
      order, 0, INF),
 ]
 
+# %% more-statements lang="zh"
+{
+    "times as long, pair by pair": "逐对用时的倍数",
+    "more": "更多",
+    "held-out loss, four epochs minus one": "留出的损失，四轮减一轮",
+    "over-fits fast": "很快过拟合",
+    "four epochs": "四轮",
+    "points, {name} minus usual": "百分点，{name}减通常",
+    "little": "影响不大",
+    "mean score of unused demonstrations, in deviations of theirs": "未参与示范的平均得分，以其标准差计",
+    "zero": "零",
+    "rank correlation of score and grade over SFT epochs": "SFT 各轮得分与评分的秩相关",
+    "both rise": "两者都上升",
+}
+
 # %% beside folded="yes"
 def line(what, said, here, low, high):
     inside = low < here.low and here.high < high
@@ -1067,6 +1736,18 @@ def line(what, said, here, low, high):
 
 lesson.table(("", "the paper", "here", "allowed", ""),
              [line(*statement) for statement in statements])
+
+# %% beside lang="zh"
+{
+    "above {low:g}": "大于 {low:g}",
+    "{low:g} to {high:g}": "{low:g} 到 {high:g}",
+    "seen": "看到",
+    "the opposite": "相反",
+    "open": "未定",
+    "the paper": "论文",
+    "here": "这里",
+    "allowed": "允许",
+}
 
 # %% three [markdown]
 r"""
@@ -1125,4 +1806,62 @@ Those that raise the score, and those that it doesn't see. What may hold the pol
 
 **Lab, sixty minutes.** All cells up to the curve, twenty; five prompts at the labeling desk, fifteen; a flaw of your own in `EDITS`, fifteen;
 the first two exercises, ten.
+"""
+
+# %% three [markdown] lang="zh" of="75a27ddf"
+r"""
+奖励模型通过推动得分之差，把选择变成数；它的零点是事后由示范定下的。它知道的东西来自比较，也来自起点，学习曲线显示各占多少。
+它对照一位标注员的准确率到那位标注员的疏忽为止；没有比较展示过的，它可能看漏。
+
+## 思考题
+
+1. 两个不同提示的回复，一个得零分，一个得四分。哪个更好？
+
+<details><summary>答案</summary>
+
+式 1 从未比较过它们，所以说不出。偏置为所有提示共同定下一个零点，而不是为每个提示各定一个。
+
+</details>
+
+2. 一位标注员把一个提示的所有回复都判为并列。这给损失添了什么？
+
+<details><summary>答案</summary>
+
+什么也没有。没有剩下任何一对，这个提示不计入。
+
+</details>
+
+3. 一个奖励模型的准确率达到了两位标注员的一致率。是不是没有什么可学了？
+
+<details><summary>答案</summary>
+
+未必。两位标注员都有疏忽。评判者没有疏忽，可以更常与其中一位一致。
+
+</details>
+
+4. 你把训练时间加倍。准确率不变，留出的损失却上升了。发生了什么？
+
+<details><summary>答案</summary>
+
+得分之差变大了，对的和错的都是。错的一对，代价大约等于它的差，所以次序不变，损失上升。
+
+</details>
+
+5. 用这个奖励训练一个策略。你预计会在它的回复中看到哪些毛病？
+
+<details><summary>答案</summary>
+
+那些会抬高得分的毛病，以及它看不见的那些。能拦住策略的，也许是第 3 步为离开起点所定的价格（第 06 章）。
+
+</details>
+
+## 接下来
+
+- [本章的练习](../../exercises/ex05_reward_model.ipynb)：亲手写出式 1、偏置和 n 选一，找出一个错误，预测上限。
+- [第 06 章](../06_reinforcement_learning.ipynb)：第 3 步用这些得分训练策略。
+
+**讲课，三十分钟。** 四行推导与探索器，十分钟；循环，六分钟；学习曲线，五分钟；上限，五分钟；毛病一图，四分钟。
+
+**实验课，六十分钟。** 从开头到学习曲线的所有单元格，二十分钟；在标注台排五个提示，十五分钟；在 `EDITS` 中加一个你自己的毛病，十五分钟；
+前两道练习，十分钟。
 """
