@@ -412,7 +412,7 @@ def beginning():
 
 # %% model lang="zh"
 {
-    "A fresh copy of what step 2 starts from.": "第 2 步的起点，一份新的副本。",
+    "A fresh copy of what step 2 starts from.": "第 2 步的起点，重新读入。",
 }
 
 # %% loop-says [markdown]
@@ -471,14 +471,14 @@ lesson.table(
 {
     "epochs": None,
     "prompts per step": "每步的提示数",
-    "peak rate": "学习率峰值",
-    "last rate, as a share": "末尾学习率，占峰值",
+    "peak rate": "最高学习率",
+    "last rate, as a share": "末尾学习率，占最高的",
     "betas of Adam": "Adam 的 β",
     "setting of the reward model (C.2)": "奖励模型的设置（C.2）",
     "the paper": "论文",
     "here": "这里",
     "gradient clipped at": "梯度裁剪于",
-    "not stated": "未说明",
+    "not stated": "没有说",
 }
 
 # %% measures [markdown]
@@ -566,7 +566,7 @@ loop_guess
 
 # %% loop-guess lang="zh"
 {
-    "One pass of the loop: what percentage of pairs is in order?": "循环过一遍：百分之几的对次序一致？",
+    "One pass of the loop: what percentage of pairs is in order?": "过一遍：百分之几的对次序一致？",
     "% of pairs in the labeler's order": "% 的对与标注员次序一致",
 }
 
@@ -621,7 +621,7 @@ lesson.show(figure, f"The batches' loss goes from {curve[0]:.2f} to "
     "loss of each batch": "每一批的损失",
     "accuracy: {100 * ordered:+.1f} points": "准确率：{100 * ordered:+.1f} 点",
     "Eq. 1: {surer:+.2f}": "式 1：{surer:+.2f}",
-    "What one pass of the loop does (live)": "循环过一遍有什么作用（现场）",
+    "What one pass of the loop does (live)": "过一遍有什么作用（现场）",
     "step": "步",
     "before": "训练前",
     "after": "训练后",
@@ -849,7 +849,7 @@ lesson.show(figure, f"Accuracy by number of rankings: {told}.")
 {
     "% of held-out pairs in order": "% 的留出对次序一致",
     "Eq. 1, held out": "式 1，留出",
-    "What rankings add (live; last point: shipped run)": "排序添上了什么（现场；末点：随包运行）",
+    "What rankings add (live; last point: shipped run)": "排序带来什么（现场；末点：随包运行）",
     "rankings in training": "训练用的排序数",
     "Accuracy by number of rankings: {told}.": "准确率随排序数：{told}。",
 }
@@ -867,7 +867,7 @@ epoch over-fits fast. We change one at a time.
 r"""
 对偏好一无所知的起点，与抛硬币相当。高于抛硬币的起点已经知道一些，我们的就是从投票中得知的；只有上升的部分才是排序的功劳。
 
-设置要紧吗？按 C.2 的说法，学习率上下改动不超过 {paper:rm.lr_harmless_change}，影响不大，换一个起点也是；第二轮则很快过拟合。我们每次改动一项。
+设置要紧吗？按 C.2 的说法，学习率上下改动不超过 {paper:rm.lr_harmless_change}，差别不大，换一个起点也是；第二轮则随即过拟合。我们每次改动一项。
 """
 
 # %% trials
@@ -1583,7 +1583,7 @@ best_guess.reveal(100 * best_by_n[-1], "shipped run")
 
 # %% best-of lang="zh"
 {
-    "Whether the best of each prompt's first n samples passes.": "每个提示前 n 个样本中最好的一个是否合格。",
+    "Whether the best of each prompt's first n samples passes.": "每个提示前 n 个样本中最好的一个合不合格。",
     "shipped run": "随包运行",
 }
 
@@ -1634,8 +1634,8 @@ Live rows are single runs, with intervals over prompts. In four rows the paper s
 r"""
 ## 小结
 
-论文的十一个说法（其中三个各占两行）在任何运行之前就已写下。每一行允许一个取值范围。区间全在其中，记作*看到*；全在其外，记作*相反*；其余是*未定*。
-现场的各行都只训练了一次，区间是对提示而言的。有四行论文说*影响不大*，我们以全部对的二十分之一为限。
+论文的十一个说法（其中三个各占两行）在任何运行之前就已写下。每一行允许一个取值范围。区间全在其中，记作*看到*；全在其外，记作*相反*；其余是*看不出*。
+现场的各行都只训练了一次，区间是对提示而言的。有四行论文说*差别不大*，我们以全部对的二十分之一为限。
 """
 
 # %% seen
@@ -1685,7 +1685,7 @@ statements = [
     "% of pairs in order, all rankings minus none": "% 的对次序一致，全部排序减没有",
     "rises": "上升",
     "% of pairs in order, all rankings": "% 的对次序一致，全部排序",
-    "labelers left out: part of the margin over a coin that is kept": "留出的标注员：高出抛硬币的部分保住多少",
+    "labelers left out: part of the margin over a coin that is kept": "留出的标注员：高出抛硬币的部分留下多少",
     "nearly all": "几乎全部",
     "points lost on labelers left out": "对留出的标注员损失的百分点",
     "some": "一些",
@@ -1714,13 +1714,13 @@ statements += [
     "times as long, pair by pair": "逐对用时的倍数",
     "more": "更多",
     "held-out loss, four epochs minus one": "留出的损失，四轮减一轮",
-    "over-fits fast": "很快过拟合",
+    "over-fits fast": "随即过拟合",
     "four epochs": "四轮",
     "points, {name} minus usual": "百分点，{name}减通常",
-    "little": "影响不大",
+    "little": "差别不大",
     "mean score of unused demonstrations, in deviations of theirs": "未参与示范的平均得分，以其标准差计",
     "zero": "零",
-    "rank correlation of score and grade over SFT epochs": "SFT 各轮得分与评分的秩相关",
+    "rank correlation of score and grade over SFT epochs": "SFT 各轮得分与评分的次序相关",
     "both rise": "两者都上升",
 }
 
@@ -1743,10 +1743,10 @@ lesson.table(("", "the paper", "here", "allowed", ""),
     "{low:g} to {high:g}": "{low:g} 到 {high:g}",
     "seen": "看到",
     "the opposite": "相反",
-    "open": "未定",
+    "open": "看不出",
     "the paper": "论文",
     "here": "这里",
-    "allowed": "允许",
+    "allowed": "范围",
 }
 
 # %% three [markdown]
