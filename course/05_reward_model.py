@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   minirlhf:
-#     paper: §3.4, §3.5, C.1, C.2, E.2, Eq. 1
+#     paper: §3.4, §3.5, C.2, E.2, Eq. 1
 #     doing_minutes: 30
 # ---
 
@@ -483,11 +483,11 @@ lesson.table(
 
 # %% measures [markdown]
 r"""
-Two measures, on prompts by users who are in no training set: Eq. 1 itself, and *accuracy*, the share of pairs that the scores put in the
+Two measures, on prompts by users outside all training sets: Eq. 1 itself, and *accuracy*, the share of pairs that the scores put in the
 labeler's order. Each is a mean within a prompt, then over prompts. Equal scores count one half.
 """
 
-# %% measures [markdown] lang="zh" of="fdb7bf60"
+# %% measures [markdown] lang="zh" of="359e9bbc"
 r"""
 衡量的尺度有两个，所用提示的作者不出现在任何训练集中：一是式 1 本身，二是*准确率*，即得分给出的次序与标注员相同的对所占的比例。
 两者都先在一个提示内平均，再对提示平均。得分相等算一半。
@@ -704,7 +704,7 @@ lesson.show(figure, f"Demonstrations: mean {of_labelers.mean():.1f}; SFT's "
 
 # %% zero-read [markdown]
 r"""
-Above zero means: better than the average demonstration. Take it with care, since each prompt's scores may lie higher or lower as a whole.
+Above zero means: better than the average demonstration. But each prompt's scores may lie higher or lower as a whole.
 
 ## From abilities to preferences (C.2)
 
@@ -712,9 +712,9 @@ Rankings don't teach a model to read. They teach it which of the things that it 
 package's stage. It is the loop above, only faster: completions of like length go through the model together.
 """
 
-# %% zero-read [markdown] lang="zh" of="9a9417f1"
+# %% zero-read [markdown] lang="zh" of="fc237a88"
 r"""
-得分大于零的意思是：比平均的示范好。用时要小心，因为每个提示的得分可能整体偏高或偏低。
+得分大于零的意思是：比平均的示范好。但每个提示的得分可能整体偏高或偏低。
 
 ## 从能力到偏好（C.2）
 
@@ -919,7 +919,7 @@ lesson.table(
 # %% trials-read [markdown]
 r"""
 Over-fitting would show in the row *four epochs*, as a lower loss in training and a higher one held out. In the last two rows the head is new and
-random. Each row is one run on few rankings, which favors a start that already knows much.
+random. Each row is one run on few rankings, which favors starts that know much.
 
 ## All pairs of a prompt together (§3.5)
 
@@ -929,7 +929,7 @@ came up to $K-1$ times. So it made all pairs of a prompt **one batch element**. 
 **Predict.** For one pass over the same rankings, how many times as many completions does a model read if it takes the pairs one by one?
 """
 
-# %% trials-read [markdown] lang="zh" of="95ff15e7"
+# %% trials-read [markdown] lang="zh" of="b033158e"
 r"""
 过拟合会出现在*四轮*这一行：训练中的损失更低，留出的损失更高。最后两行的头是新的，随机抽取。每一行都只训练了一次，而且排序很少，
 这有利于原本就知道得多的起点。
@@ -999,7 +999,7 @@ lines = [(way, row) for way in ways for row in ways[way]]
 figure, axes = lesson.panels(
     1, "One pass, both ways, three seeds (shipped run)", lesson.WIDE)
 axes.set_title(
-    f"held out, together minus pair by pair: {100 * better:+.1f} points; "
+    f"held out, together minus pair by pair: {100 * better:+.1f} points\n"
     f"pair by pair takes {times:.1f} times as long", fontsize=8.5)
 for place, (_, row) in enumerate(lines):
     ends = 100 * np.array([row["heldout"], row["train"]])
@@ -1018,7 +1018,7 @@ lesson.show(figure, "Six lines from held-out to training accuracy, three "
     "together": "放在一起",
     "pair by pair": "逐对",
     "One pass, both ways, three seeds (shipped run)": "过一遍，两种做法，三个种子（随包运行）",
-    "held out, together minus pair by pair: {100 * better:+.1f} points; pair by pair takes {times:.1f} times as long": "留出，放在一起减逐对：{100 * better:+.1f} 个百分点；逐对用时 {times:.1f} 倍",
+    "held out, together minus pair by pair: {100 * better:+.1f} points\npair by pair takes {times:.1f} times as long": "留出，放在一起减逐对：{100 * better:+.1f} 个百分点\n逐对用时 {times:.1f} 倍",
     "{called[way]}, seed {row['seed']}": "{called[way]}，种子 {row['seed']}",
     "% of pairs in order; filled: held out, open: in training": "% 的对次序一致；实心：留出，空心：训练中",
     "Six lines from held-out to training accuracy, three for each way.": "六条从留出准确率到训练准确率的线，每种做法三条。",
@@ -1158,8 +1158,8 @@ lesson.show(figure, "; ".join(f"{k} {100 * v.mean:.0f}%"
 
 # %% ceiling-read [markdown]
 r"""
-**Why.** The second labeler has lapses, too, so in the first row two errors meet. The judge has none: tastes apart, its row is the **ceiling**. From the reward
-model's row up to the judge's, something is left to learn. Without a judge, the paper could compare with agreement only.
+**Why.** The second labeler has lapses, too, so in the first row two errors meet. The judge has none: tastes apart, its row is the **ceiling**. What lies between the reward
+model's row and the judge's can still be learned. Without a judge, the paper could compare with agreement only.
 
 Has the model learned what is good, or what these labelers like? The paper left each of {paper:rm.labeler_groups} groups of labelers out of
 training in turn.
@@ -1167,10 +1167,10 @@ training in turn.
 **Predict.** How many points of accuracy are lost on the labelers that were left out?
 """
 
-# %% ceiling-read [markdown] lang="zh" of="c2a9f91b"
+# %% ceiling-read [markdown] lang="zh" of="f9cf4333"
 r"""
 **为什么。** 第二位标注员也有疏忽，所以第一行里是两份误差相遇。评判者没有疏忽：口味除外，它那一行就是**上限**。
-从奖励模型那一行到评判者那一行之间，还有可学的东西。论文没有评判者，只能与一致率相比。
+奖励模型那一行与评判者那一行之间的部分，还可以学。论文没有评判者，只能与一致率相比。
 
 模型学到的是什么算好，还是这些标注员喜欢什么？论文把标注员分成 {paper:rm.labeler_groups} 组，轮流留出一组不参加训练。
 
@@ -1538,15 +1538,15 @@ lesson.table(
 
 # %% best [markdown] defines="best of n"
 r"""
-The score is of use without any training: sample $n$ completions and keep the one that scores best. This *best of n* **isn't in the paper**. We show it as the
+The score is of use without training: sample $n$ completions and keep the one that scores best. This *best of n* **isn't in the paper**. It is the
 shortest way from a score to better replies.
 
 **Predict.** Of up to six samples, the best is chosen by score. What percentage of the chosen replies passes?
 """
 
-# %% best [markdown] lang="zh" of="7b0a2be4"
+# %% best [markdown] lang="zh" of="85f5e25a"
 r"""
-得分不经训练也有用处：采样 $n$ 个回复，留下得分最高的一个。这叫 *n 选一*（best of n），**论文里没有**。我们介绍它，因为这是从得分到更好的回复最短的路。
+得分不经训练也有用处：采样 $n$ 个回复，留下得分最高的一个。这叫 *n 选一*（best of n），**论文里没有**。这是从得分到更好的回复最短的路。
 
 **先猜一猜。** 在至多六个样本中按得分选最好的。选出的回复有百分之几合格？
 """
@@ -1627,15 +1627,17 @@ r"""
 ## Summary
 
 Eleven statements of the paper (three fill two rows) were written down before any run. Each row allows a range of values. If the interval lies within it: *seen*; wholly outside: *the opposite*; else *open*.
-Live rows are single runs, with intervals over prompts. In four rows the paper says *little*; we allow a twentieth of all pairs.
+Live rows are single runs, with intervals over prompts. In four rows the paper says *little*; we allow a twentieth of all pairs. The last row asks whether
+the score puts the epochs of chapter 04 in the judge's order.
 """
 
-# %% summary [markdown] lang="zh" of="67f205bc"
+# %% summary [markdown] lang="zh" of="f06ccd0f"
 r"""
 ## 小结
 
 论文的十一个说法（其中三个各占两行）在任何运行之前就已写下。每一行允许一个取值范围。区间全在其中，记作*看到*；全在其外，记作*相反*；其余是*看不出*。
 现场的各行都只训练了一次，区间是对提示而言的。有四行论文说*差别不大*，我们以全部对的二十分之一为限。
+最后一行问的是：得分给第 04 章的各轮排出的次序，与评判者的是否相同。
 """
 
 # %% seen
