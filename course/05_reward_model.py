@@ -102,10 +102,10 @@ lesson.table(
 # %% comparisons [markdown] defines="comparison"
 r"""
 A *comparison* is two completions and which of them is preferred. A ranking of $K$ completions has $\binom K2$ pairs. In a tied
-pair neither is preferred: the paper drops it from training (C.2), and so do we. Read the square below by rows: which completions does each one beat?
+pair neither is preferred: the paper drops it from training (C.2), and so do we. Read the square by rows: which completions does each one beat?
 """
 
-# %% comparisons [markdown] lang="zh" of="32fcb29c"
+# %% comparisons [markdown] lang="zh" of="301752fa"
 r"""
 一次*成对比较*（comparison）是两个回复，以及其中哪个更受偏好。对 $K$ 个回复的一次排序有 $\binom K2$ 对。并列的一对不偏好任何一个：
 论文在训练时把它舍去（C.2），我们也照此处理。请逐行读下面的方阵：每个回复胜过哪几个？
@@ -239,13 +239,13 @@ push = -leaf.grad[0]  # where a small step would move each score
 # %% push [markdown]
 r"""
 Left, each dot is a pair: *y1>y3* says that the labeler prefers y1. Right of zero, the scores agree with the labeler. The more wrong a pair is, the more it costs,
-and the steeper the curve. Right, all pairs together push each completion up or down; the best rank is on top. Which one is pushed hardest?
+and the steeper the curve. Right, all pairs together push each completion up or down. Which one is pushed hardest?
 """
 
-# %% push [markdown] lang="zh" of="943d978a"
+# %% push [markdown] lang="zh" of="62e5f13a"
 r"""
 左图中每个点是一对：*y1>y3* 表示标注员更喜欢 y1。在零的右边，得分与标注员一致。一对错得越厉害，代价越高，曲线也越陡。
-右图是各对合起来把每个回复往上或往下推多少，名次最好的在最上面。哪一个被推得最重？
+右图是各对合起来把每个回复往上或往下推多少。哪一个被推得最重？
 """
 
 # %% push-picture folded="yes"
@@ -418,13 +418,13 @@ def beginning():
 # %% loop-says [markdown]
 r"""
 The loop has the shape of chapter 04's: a batch of rankings, its loss, the gradient, a step of Adam. `compare` scores each completion of
-the batch once and applies Eq. 1. The learning rate falls along a cosine. Below the loop, a table compares our settings with the paper's.
+the batch once and applies Eq. 1. The learning rate falls along a cosine. A table compares our settings with the paper's.
 """
 
-# %% loop-says [markdown] lang="zh" of="50089a3b"
+# %% loop-says [markdown] lang="zh" of="3fa4d54a"
 r"""
 循环的样子与第 04 章的相同：取一批排序，算损失，求梯度，走一步 Adam。`compare` 给这一批的每个回复打一次分，再套用式 1。
-学习率沿余弦曲线下降。循环下面有一张表，把我们的设置与论文的并列。
+学习率沿余弦曲线下降。下面的表把我们的设置与论文的并列。
 """
 
 # %% loop
@@ -545,16 +545,12 @@ def eq1(values):
 
 # %% predict-loop [markdown]
 r"""
-The loop goes once over a few hundred rankings.
-
-**Predict.** After that, what percentage of the held-out pairs is in the labeler's order?
+**Predict.** After one pass of the loop over a few hundred rankings, what percentage of the held-out pairs is in the labeler's order?
 """
 
-# %% predict-loop [markdown] lang="zh" of="5ce9dbad"
+# %% predict-loop [markdown] lang="zh" of="3acb3d48"
 r"""
-循环把几百个排序过一遍。
-
-**先猜一猜。** 之后，留出的对有百分之几与标注员次序一致？
+**先猜一猜。** 循环把几百个排序过一遍之后，留出的对有百分之几与标注员次序一致？
 """
 
 # %% loop-guess folded="yes"
@@ -1026,8 +1022,8 @@ lesson.show(figure, "Six lines from held-out to training accuracy, three "
 
 # %% ways-read [markdown] defines="agreement"
 r"""
-The first number above the picture is about over-fitting: above zero it supports the paper's reason, below zero it speaks against it. Three seeds are few, and a
-million weights memorize less than billions. The second number, the cost, is reason enough.
+The first number above the picture is about over-fitting: above zero it supports the paper's reason, below zero it speaks against it. Three seeds are few, long rankings weigh
+more pair by pair, and a million weights memorize less than billions. The second number, the cost, is reason enough.
 
 ## The ceiling, and labelers it never saw (§3.4, E.2)
 
@@ -1037,9 +1033,9 @@ pairs that neither ties. The paper reports {paper:agreement.training}. Here a se
 **Predict.** On what percentage of these pairs do the two agree?
 """
 
-# %% ways-read [markdown] lang="zh" of="31b47dc2"
+# %% ways-read [markdown] lang="zh" of="a815891d"
 r"""
-图上方的第一个数关系到过拟合：大于零则支持论文的理由，小于零则与之相反。三个种子很少，而且一百万个权重能死记的比几十亿个少。
+图上方的第一个数关系到过拟合：大于零则支持论文的理由，小于零则与之相反。三个种子很少；逐对训练时，长的排序分量更重；而且一百万个权重能死记的比几十亿个少。
 第二个数是代价，单凭它也足够成为理由。
 
 ## 上限，以及它从未见过的标注员（§3.4, E.2）
@@ -1107,13 +1103,13 @@ ceiling_guess.reveal(100 * over(where_both_choose(turned)))
 
 # %% ceiling-look [markdown]
 r"""
-Is the reward model as good as it can be? Below, three try to give *one* labeler's order, on the pairs that neither labeler ties: the second labeler, the judge, and
+Is the reward model as good as it can be? Below, three try to give *one* labeler's order, on the same pairs: the second labeler, the judge, and
 the reward model. The last two rows ask for the judge's order.
 """
 
-# %% ceiling-look [markdown] lang="zh" of="71b4784b"
+# %% ceiling-look [markdown] lang="zh" of="f1d6533c"
 r"""
-奖励模型已经好到头了吗？下图中，三者都试着给出*一位*标注员的次序，用的是两位标注员都不判并列的对：第二位标注员、评判者和奖励模型。
+奖励模型已经好到头了吗？下图中，三者都试着给出*一位*标注员的次序，用的是同样的对：第二位标注员、评判者和奖励模型。
 最后两行问的是评判者的次序。
 """
 
@@ -1256,10 +1252,10 @@ r"""
 The last row says how much labelers differ by taste. Only that can be lost on a new labeler, because nobody can learn a lapse.
 
 The next labeler it never saw is you. Drag the completions into tiers, into one tier where you can't decide, and save. The desk shows Eq. 1 on *your* ranking, and how often
-Tinytown's labelers agree with you. (Their grades lie far apart, so the choice is easier than above.)
+Tinytown's labelers agree with you. (The grades of these replies lie far apart, so the choice is easier than above.)
 """
 
-# %% desk-says [markdown] lang="zh" of="c5baf1a6"
+# %% desk-says [markdown] lang="zh" of="a0593eb8"
 r"""
 最后一行说的是标注员的口味相差多少。换了新的标注员，能损失的只有这一部分，因为疏忽谁也学不会。
 
@@ -1627,16 +1623,16 @@ r"""
 ## Summary
 
 Eleven statements of the paper (three fill two rows) were written down before any run. Each row allows a range of values. If the interval lies within it: *seen*; wholly outside: *the opposite*; else *open*.
-Live rows are single runs, with intervals over prompts. In four rows the paper says *little*; we allow a twentieth of all pairs. The last row asks whether
+Intervals are over prompts in single runs, those of the two ways over seeds, those of the groups over folds. In four rows the paper says *little*; we allow a twentieth of all pairs. The last row asks whether
 the score puts the epochs of chapter 04 in the judge's order.
 """
 
-# %% summary [markdown] lang="zh" of="f06ccd0f"
+# %% summary [markdown] lang="zh" of="4b4d01a0"
 r"""
 ## 小结
 
 论文的十一个说法（其中三个各占两行）在任何运行之前就已写下。每一行允许一个取值范围。区间全在其中，记作*看到*；全在其外，记作*相反*；其余是*看不出*。
-现场的各行都只训练了一次，区间是对提示而言的。有四行论文说*差别不大*，我们以全部对的二十分之一为限。
+单次运行的区间是对提示而言的，两种做法的是对种子，标注员各组的是对各折。有四行论文说*差别不大*，我们以全部对的二十分之一为限。
 最后一行问的是：得分给第 04 章的各轮排出的次序，与评判者的是否相同。
 """
 
