@@ -1028,12 +1028,12 @@ more pair by pair, and a million weights memorize less than billions. The second
 ## The ceiling, and labelers it never saw (§3.4, E.2)
 
 People disagree, and no model can agree with all of them. *Agreement* is how often two labelers prefer the same completion of a pair, over the
-pairs that neither ties. The paper reports {paper:agreement.training}. Here a second labeler of the same pool ranks each held-out prompt again.
+pairs that neither ties. The paper reports {paper:agreement.training}. Here a second labeler ranks each held-out prompt again.
 
 **Predict.** On what percentage of these pairs do the two agree?
 """
 
-# %% ways-read [markdown] lang="zh" of="a815891d"
+# %% ways-read [markdown] lang="zh" of="e0342f80"
 r"""
 图上方的第一个数关系到过拟合：大于零则支持论文的理由，小于零则与之相反。三个种子很少；逐对训练时，长的排序分量更重；而且一百万个权重能死记的比几十亿个少。
 第二个数是代价，单凭它也足够成为理由。
@@ -1252,10 +1252,10 @@ r"""
 The last row says how much labelers differ by taste. Only that can be lost on a new labeler, because nobody can learn a lapse.
 
 The next labeler it never saw is you. Drag the completions into tiers, into one tier where you can't decide, and save. The desk shows Eq. 1 on *your* ranking, and how often
-Tinytown's labelers agree with you. (The grades of these replies lie far apart, so the choice is easier than above.)
+Tinytown's labelers agree with you. (These replies are easy to order: their grades lie far apart.)
 """
 
-# %% desk-says [markdown] lang="zh" of="a0593eb8"
+# %% desk-says [markdown] lang="zh" of="3ceca43d"
 r"""
 最后一行说的是标注员的口味相差多少。换了新的标注员，能损失的只有这一部分，因为疏忽谁也学不会。
 
