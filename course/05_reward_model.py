@@ -1428,8 +1428,9 @@ def lowered(model, triples):
     return proportion(int((after < before).sum()), len(triples))
 
 
-noticed = {name: lowered(reward, t) for name, t in broken.items()}
-at_start = {name: lowered(beginning(), t) for name, t in broken.items()}
+models = reward, beginning()
+noticed, at_start = ({name: lowered(model, t) for name, t in broken.items()}
+                     for model in models)
 worst, next_worst = sorted(noticed, key=lambda n: noticed[n].mean)[:2]
 low, up = noticed[worst], noticed[next_worst]
 reach = np.hypot(up.mean - up.low, low.high - low.mean)  # Newcombe's
