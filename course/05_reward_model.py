@@ -567,7 +567,7 @@ loop_guess
 }
 
 # %% loop-run
-from minirlhf.evaluate.statistics import over_prompts
+from minirlhf.evaluate.statistics import over_prompts, proportion
 from minirlhf.evaluate.statistics import paired_difference as difference
 from minirlhf.plain.demo import as_rankings
 
@@ -1417,20 +1417,17 @@ fooled_guess
 }
 
 # %% noticed
-from minirlhf.evaluate.statistics import proportion
-
-
 def lowered(model, triples):
     """The share of flaws that lower the model's score."""
     asked, whole, flawed = map(list, zip(*triples, strict=True))
     before, after = (score_texts(model, tokenizer, asked, texts)
                      for texts in (whole, flawed))
-    return proportion(int((after < before).sum()), len(triples))
+    lower = (1 + (before - after).sign()).sum() / 2  # a tie: one half
+    return proportion(int(lower), len(triples))
 
 
-models = reward, beginning()
 noticed, at_start = ({name: lowered(model, t) for name, t in broken.items()}
-                     for model in models)
+                     for model in (reward, beginning()))
 worst, next_worst = sorted(noticed, key=lambda n: noticed[n].mean)[:2]
 low, up = noticed[worst], noticed[next_worst]
 reach = np.hypot(up.mean - up.low, low.high - low.mean)  # Newcombe's
@@ -1441,6 +1438,7 @@ fooled_guess.reveal(worst if apart else NEAR, "shipped run")
 {
     "The share of flaws that lower the model's score.": "压低模型得分的毛病所占的比例。",
     "# Newcombe's": "# Newcombe 的方法",
+    "# a tie: one half": "# 相等：一半",
     "shipped run": "随包运行",
 }
 
