@@ -1660,21 +1660,20 @@ ends = np.quantile(orders, (0.025, 0.975))
 }
 
 # %% statements folded="yes"
-from minirlhf.evaluate.statistics import Interval
-
 INF, P = math.inf, 100
+on_theirs, on_others, agreeing = map(cite, (
+    "rm.accuracy.training", "rm.accuracy.held_out", "agreement.training"))
 statements = [
     ("% of pairs in order, all rankings minus none", "rises",
      P * added, 0, INF),
-    ("% of pairs in order, all rankings", cite("rm.accuracy.training"),
+    ("% of pairs in order, all rankings", on_theirs,
      P * over_prompts(final_share), 50, INF),
     ("labelers left out: part of the margin over a coin that is kept",
      "nearly all", margin, 0.5, INF),
-    ("points lost on labelers left out", "some", gap, 0, INF),
-    ("points below the agreement of two labelers, same pairs", "none",
-     P * below, 0, 10),
-    ("points held out, together minus pair by pair", "together is better",
-     P * better, 0, INF),
+    ("points lost on labelers left out", f"{on_theirs} → {on_others}",
+     gap, 0, INF),
+    ("points below the agreement of two labelers, same pairs",
+     f"{agreeing}, {on_theirs}", P * below, 0, 10),
 ]
 
 # %% statements lang="zh"
@@ -1685,16 +1684,16 @@ statements = [
     "labelers left out: part of the margin over a coin that is kept": "留出的标注员：高出抛硬币的部分留下多少",
     "nearly all": "几乎全部",
     "points lost on labelers left out": "对留出的标注员损失的百分点",
-    "some": "一些",
     "points below the agreement of two labelers, same pairs": "低于两位标注员一致率的百分点，同样的对",
-    "none": "没有",
-    "points held out, together minus pair by pair": "留出的百分点，放在一起减逐对",
-    "together is better": "放在一起更好",
 }
 
 # %% more-statements folded="yes"
+from minirlhf.evaluate.statistics import Interval
+
 order = Interval(spearmanr(*means)[0], *ends, size)
 statements += [
+    ("points held out, together minus pair by pair", "together is better",
+     P * better, 0, INF),
     ("times as long, pair by pair", "more", times, 1, INF),
     ("held-out loss, four epochs minus one", "over-fits fast", difference(
         eq1(changed["four epochs"]), eq1(usual)), 0, INF),
@@ -1708,6 +1707,8 @@ statements += [
 
 # %% more-statements lang="zh"
 {
+    "points held out, together minus pair by pair": "留出的百分点，放在一起减逐对",
+    "together is better": "放在一起更好",
     "times as long, pair by pair": "逐对用时的倍数",
     "more": "更多",
     "held-out loss, four epochs minus one": "留出的损失，四轮减一轮",
