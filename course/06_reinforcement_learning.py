@@ -9,14 +9,14 @@
 r"""
 # Chapter 06 · Reinforcement learning
 
-A reward model says how good a whole reply is. It doesn't say which word made it good, and nothing can be differentiated through
-the dice that chose the words. How, then, does one number at the end of a reply move the weights that wrote it?
+A reward model says how good a whole reply is. It doesn't say which word made it good, and the dice that chose the words have no
+derivative. How, then, does one number at the end of a reply move the weights that wrote it?
 
 After this chapter you can
 
 - work out a policy gradient by hand, and say what a baseline changes and what it leaves alone;
 - write the loop that improves a language model's replies from nothing but their scores;
-- split Eq. 2 into a reward for each token, and the rewards into advantages;
+- split Eq. 2 into a reward for each token, and say how much each token deserves;
 - read every line of a PPO loop, and say what would happen without it;
 - train a policy with the package, and find out whether it became better.
 """
@@ -25,18 +25,18 @@ After this chapter you can
 r"""
 ## A bandit with three arms (§3.5)
 
-*Name a gift for Ines.* Suppose that a policy knows three replies only: *a scarf*, *a ring*, *a stone*. It gives the scarf with
-probability one fifth, the ring with one half, the stone with three tenths. The reward model scores them five, four and three.
-One question, one reply, one score, and the game is over. The paper calls this a *bandit*, after the slot machine; each reply
-is an arm.
+*Name a gift for Ines.* Suppose that a policy knows three replies only: *a scarf*, *a ring*, *a stone*. It says *scarf* with
+probability one fifth, *ring* with one half, *stone* with three tenths. The reward model scores them five, four and three. One
+question, one reply, one score, and the game is over. The paper calls this a *bandit*, after the slot machine; each reply is an
+arm.
 
-The policy is a softmax over three numbers $\phi$, the logits. What should grow is the mean reward $J$. A softmax has the derivative
-$\partial\pi_b/\partial\phi_a=\pi_b\,(\mathbf 1[a=b]-\pi_a)$, so
+The policy is a softmax over three logits $\phi$. What should grow is $J$, the mean reward. The derivative of a softmax is
+$\partial\pi_b/\partial\phi_a=\pi_b\,(\mathbf 1[a=b]-\pi_a)$, and so
 
 $$J=\sum_a\pi_a\,r_a,\qquad \frac{\partial J}{\partial\phi_a}=\pi_a\,(r_a-J).$$
 
-An arm rises if it pays more than the policy gets on average, and it moves faster the more often it is chosen. Work out the three
-numbers on paper first. Which arms rise, and which falls?
+An arm rises if it pays more than the policy gets on average, and moves faster the more often it is chosen. Work out the three
+numbers on paper before you run the cells. Which arms rise, and which one falls?
 """
 
 # %% by-hand
@@ -65,21 +65,21 @@ lesson.table(("arm", "π", "r", f"r − J, with J = {J:.1f}", "by hand",
 r"""
 ### From a sum to a draw
 
-The sum runs over all arms. A language model has more replies than anyone can list; we can only draw some. One identity helps,
-$\nabla\pi=\pi\,\nabla\log\pi$:
+The sum runs over all arms. A language model has more replies than anyone can list; we can only draw some. One identity helps:
+a derivative is the thing itself times the derivative of its logarithm, so
 
 $$\nabla J=\sum_a r_a\,\nabla\pi_a=\sum_a\pi_a\;r_a\nabla\log\pi_a=\mathbb E_{a\sim\pi}\big[\,r_a\,\nabla\log\pi_a\,\big]$$
 
-So draw an arm, and multiply the gradient of its log-probability by its score. On average that is $\nabla J$. The dice need no
-derivative, and neither does the reward model.
+Draw an arm, and multiply the gradient of its log-probability by its score: on average that is the gradient of $J$. The dice need
+no derivative, and neither does the reward model.
 
-A single draw is noisy, though. All three scores are positive, so *whatever* is drawn becomes likelier, the stone too. Only
-over many draws does the scarf gain most. The remedy is to subtract a number $b$, the *baseline*, from the score. It
-may be any number that doesn't depend on the draw. The mean of the estimate stays where it was, since
+A single draw is noisy, though. All three scores are positive, so *whichever* arm is drawn becomes likelier, the stone too. Only
+over many draws does the scarf gain most. The remedy is to subtract a number $b$ from the score, the *baseline*. It may be any
+number that doesn't depend on the draw, since then the mean of the estimate stays where it was:
 
 $$\mathbb E_{a\sim\pi}\big[\,b\,\nabla\log\pi_a\,\big]=b\sum_a\nabla\pi_a=b\,\nabla 1=0.$$
 
-What is left, $r_a-b$, is the *advantage* of the arm: how much better it turned out than expected.
+What is left, the score minus the baseline, is the *advantage* of the arm: how much better it turned out than expected.
 """
 
 # %% estimates
@@ -113,9 +113,8 @@ guess_variance.reveal(plain / centred)
 
 # %% learn-text [markdown]
 r"""
-Does it matter for learning? The next cell trains two hundred copies of this policy, one draw for each step, with and without a
-baseline; the baseline is a running mean of the scores so far. If the baseline were of no use, the two bands would lie on top
-of each other.
+Does that help anyone to learn? The next cell trains two hundred copies of this policy, with and without a baseline; every step draws one
+arm. The baseline is a running mean of the scores so far. If it were of no use, both bands in the picture would be equally wide.
 """
 
 # %% learn
@@ -140,8 +139,8 @@ runs = {"no baseline": learn(False), "baseline": learn(True)}
 
 # %% variance-look [markdown]
 r"""
-Left, the variance for every $b$: look where it is smallest. Right, the mean reward of the copies while they learn, with the band
-in which nine in ten of them lie. The best that a policy can reach is five.
+Left, the variance for every baseline: look where it is smallest. Right, the mean reward of the copies while they learn; nine in ten
+of them lie in the band, the lighter one without a baseline. The best that a policy can reach is five.
 """
 
 # %% variance-picture folded="yes"
@@ -179,9 +178,9 @@ reply's probability is the product of its tokens' probabilities, so its logarith
 
 $$\log\pi(y\mid x)=\sum_t\log\pi(y_t\mid x,y_{<t})$$
 
-We load two models of the package's *shipped run*, a long one made beforehand: the policy that step 3 starts from (C.3: a base model
-after demonstrations, with some pretraining text mixed in) and the reward model of step 2. In
-`minirlhf/plain/ppo.py`, step 3 as one would write it on a blackboard, the next cell opens two functions.
+We load two models of the package's *shipped run*, a long one made beforehand: the policy from which step 3 starts (C.3: a base model
+after demonstrations, with some pretraining text mixed in) and the reward model of step 2. Then we open two functions of
+`minirlhf/plain/ppo.py`, which is step 3 as one would write it on a blackboard.
 """
 
 # %% load
@@ -204,13 +203,13 @@ print(inspect.getsource(respond), inspect.getsource(logprobs), sep="\n")
 # %% opened-text [markdown]
 r"""
 - `respond` draws. `u` is a uniform number between zero and one; the token drawn is the first whose cumulative probability
-  exceeds it. It ends with the end token.
-- `logprobs` reads off what was drawn. The model's output at one position predicts the *next* token, hence the slice that begins
-  one before the reply and ends one before its end.
+  exceeds it. The reply is over with the end token.
+- `logprobs` says how likely the drawn tokens were. The model's output at one position predicts the *next* token; hence the slice,
+  which begins one before the reply and ends one before its end.
 
 `respond` reads the whole text again for each token. The package's `sample` draws the same tokens from the same `u`, but keeps what
-it has read in a cache, so we take that. The loop below is *REINFORCE* of Williams (1992). It is the bandit's estimate, line by
-line: draw replies, score them, subtract their mean, and step along $A\,\nabla\log\pi(y\mid x)$.
+it has read in a cache, so we take that. The loop below is the *REINFORCE* of Williams (1992), and it is the bandit's estimate line
+by line: draw replies, score them, subtract their mean, step.
 """
 
 # %% answer
@@ -288,8 +287,8 @@ guess_different.reveal(float(courses[:, -1, 1].mean()))
 
 # %% reinforce-look [markdown]
 r"""
-Left, does the score rise in each of the runs? Right, what became of the variety? Each line is a run with dice of its own; the runs
-start from the same policy. The table shows one run's commonest replies, before and after.
+Left, does the score rise in each of the runs? Right, what becomes of the variety? A line is a run with dice of its own; all start
+from the same policy. The table shows the commonest replies of one run, before and after.
 """
 
 # %% reinforce-picture folded="yes"
@@ -322,9 +321,9 @@ lesson.table(("live", "said", "reply", "score"), rows)
 # %% reinforce-why [markdown]
 r"""
 **Why the mean of the batch is a fair baseline.** It contains the reply's own score, so it isn't quite independent of the draw.
-The effect is harmless: each push shrinks by one part in `n`, and none changes its direction.
+That does no harm: on average each push shrinks by one part in `n`, and keeps its direction.
 
-**Why nobody plots this loss.** It has the right gradient and no meaning. With a baseline it hovers around zero
+**Why nobody plots this loss.** Its gradient is right, its value means nothing: with the mean as baseline it stays near zero,
 whether the policy is good or bad. Watch the score.
 """
 
@@ -332,30 +331,31 @@ whether the policy is good or bad. Watch the score.
 r"""
 ## The price of leaving (Eq. 2)
 
-A policy that says one thing only has found what *this* reward model likes best about *this* prompt. The reward model was trained
-on replies such as step 1 writes; far from those its scores are guesses, some of them too high. So Eq. 2 charges for going away.
-With $\phi$ for the policy's weights and $\theta$ for the reward model's, it is
+A policy that gives one answer only has found what *this* reward model likes best about *this* prompt. But the reward model was
+trained on replies such as step 1 writes. Far from those its scores are guesses, some of them too high. So Eq. 2 charges for going
+away:
 
 $$
 J(\phi)=\mathbb E_{x,\,y\sim\pi}\Big[\,r_\theta(x,y)-\beta\,\log\frac{\pi(y\mid x)}{\pi^{\rm SFT}(y\mid x)}\Big]
 +\gamma\,\mathbb E_{x\sim D_{\rm pretrain}}\big[\log\pi(x)\big]
 $$
 
-- The first term is the **score**, as before.
+- The first term is the **score**, as before; $\theta$ are the reward model's weights.
 - The second is the **price**. The reference $\pi^{\rm SFT}$ is a frozen copy of the policy's start, here `initial`.
   The mean of the log-ratio is the *KL divergence* of the policy from the reference, in nats per reply, and $\beta$ is the price
-  of a nat in units of the score: {paper:ppo.beta} in the paper, {run:counts.ppo_beta} in our shipped run. Reward models spread their scores
-  differently, so the number doesn't carry over from one to another.
-- The third **rehearses** pretraining text. With it the paper says *PPO-ptx*, without it ($\gamma=0$) PPO. Most books
-  call the discount $\gamma$; the paper has no discount. This page trains without the third term.
+  of a nat in units of the score: {paper:ppo.beta} in the paper, {run:counts.ppo_beta} in our shipped run. How far scores
+  spread differs between reward models, so the number doesn't carry over from one to another.
+- The third **rehearses** pretraining text. With it the paper says *PPO-ptx*, without it PPO. Its weight is called $\gamma$, which is the
+  discount in most books; the paper has no discount. This page trains without the third term.
 
-Where does the price lead? On three arms one can solve for the best policy:
+Where does the price lead? At the best policy no arm may be worth more than another once its price is paid, or it would still pay to
+shift probability there. So $r_a-\beta\log(\pi_a/\pi^{\rm SFT}_a)$ is the same number for all arms, which means
 
 $$\pi^*_a\;\propto\;\pi^{\rm SFT}_a\,\exp(r_a/\beta)$$
 
-The start remains, tilted by the scores. A large $\beta$ leaves it nearly as it was; as $\beta$ goes to zero, the best arm takes all.
-The cell compares the formula with plain gradient ascent on Eq. 2, then puts the price into the loop above: only `reward_of`
-changes.
+The best policy is the start, tilted by the scores. A large price leaves it nearly as it was; as the price goes to zero, the best
+arm takes all. The next cell compares the formula with gradient ascent. The one after it puts the price into the loop above: only
+`reward_of` changes.
 """
 
 # %% tilt
@@ -410,9 +410,9 @@ paths = {name: torch.stack([
 
 # %% frontier-text [markdown]
 r"""
-For whole replies the formula is the same, and it can be drawn without any training: sample replies from the reference, and weight
-each by $\exp(r/\beta)$. That gives the score and the KL of the best policy for every $\beta$. No policy can lie above this line,
-except by the luck of its few samples.
+The formula holds for whole replies too, and so the best policy can be known without any training: sample replies from the reference, and
+weight each by $\exp(r/\beta)$. That gives its score and its KL for every price. No policy can lie above that line, except by the luck
+of the samples.
 """
 
 # %% frontier
@@ -426,8 +426,8 @@ best_kl = (weights * (weights * len(s)).clamp(min=1e-9).log()).sum(-1)
 
 # %% price-look [markdown]
 r"""
-Left, the three arms at their best for each $\beta$: read it from right, where the start is, to left. Right, the real policy. Each dot is a step
-of a run, larger when later. Do the runs with a price stay left of those without, and how far below the line do both end?
+Left, the best policy on three arms: read it from the right, where it is the start. Right, the real policies on the one prompt. A
+dot is a step of a run, larger when later. Do the runs with a price stay left of those without? How far below the line do both end?
 """
 
 # %% price-picture folded="yes"
@@ -467,27 +467,27 @@ lesson.table(("live, mean of the last three steps", "KL, nats", "score",
 r"""
 ### Token by token
 
-The logarithm of a product is a sum, so the price need not wait for the end: every token can pay its own part,
+The logarithm of a product is a sum, so the price need not wait for the end. Every token can pay its own part:
 
-$$R_t=-\beta\,\big(\log\pi(y_t)-\log\pi^{\rm SFT}(y_t)\big)+\mathbf 1[t\text{ is the last token}]\;r_\theta(x,y).$$
+$$R_t=-\beta\,\big(\log\pi(y_t)-\log\pi^{\rm SFT}(y_t)\big)+\mathbf 1[t\text{ is the last token}]\;r_\theta(x,y)$$
 
-The log-ratio of a sampled token is called `k1`. A single one may be negative: then the policy likes the token less
-than its reference does. Only the mean, the KL, can't be. Below are the package's lines, and one reply of the trained policy with
-what each token pays. As a check, the rewards of a reply add up to the bracket of Eq. 2.
+The log-ratio of a single token is called `k1`. It may be negative: then the policy likes the token less than its reference does.
+Only the mean, the KL, can't be. Below are the package's lines, then one reply of a trained policy with what each token pays. As a
+check, the rewards of a reply must add up, on average, to the bracket of Eq. 2.
 """
 
 # %% shaped
-from minirlhf.objectives import shaped_rewards
+from minirlhf.objectives import rlhf_objective, shaped_rewards
 
 pairs = answer(trained[0][0], [x] * 12, "shaped")
 with torch.no_grad():
     new, mask = logprobs(trained[0][0], pairs, banned)  # mask: True on y
     reference, _ = logprobs(initial, pairs, banned)
-    R = shaped_rewards(scores(reward, pairs), new, reference, mask, beta)
-    bracket = priced(pairs, new)
-gap = (R.sum(-1) - bracket).abs().max()
+    given = (scores(reward, pairs), new, reference, mask, beta)
+R = shaped_rewards(*given)  # [12, tokens]
+gap = R.sum(-1).mean() - rlhf_objective(*given)
 print(inspect.getsource(shaped_rewards).split('"""')[-1].strip("\n"))
-print(f"largest difference to the bracket of Eq. 2: {gap:.0e}")
+print(f"mean sum of rewards, minus the bracket of Eq. 2: {abs(gap):.0e}")
 
 # %% shaped-table folded="yes"
 row = int(mask.sum(-1).sub(9).abs().argmin())
@@ -502,17 +502,17 @@ lesson.table(("live", *named), [
 r"""
 ## Which token earned it? (C.2, C.4)
 
-A reply is polite for six words and then says *donkey*. REINFORCE pushes all seven words down alike. It would be better to know,
-at each word, what was to be expected *before* it was chosen: if the expectation falls at a word, that word is to blame.
+A reply begins kindly and ends with an insult. REINFORCE pushes all its words down alike, the kind ones too. It would be better to
+know, before each word, what score was to be expected: where the expectation falls, there stands the word to blame.
 
-The *value model* $V_t$ predicts exactly this: from the prompt and the tokens before $t$, the reward that is still to come. It is a
-reward model's network with the number read at every position instead of the last, and it learns by regression: what came in the
-end is the target for every token of the reply. In the paper it starts as a copy of the {paper:value.size} reward model. As a reason against
-larger reward models the paper names, among others, that they would make worse value models (C.2).
+The *value model* predicts that: $V_t$ is the reward still to come, judged from the prompt and the tokens before $t$. It is a network like
+the reward model, read at every position instead of the last, and it learns by regression: what came in the end is the target for
+every token of the reply. The paper's starts as a copy of the reward model. One of its reasons against larger reward models is that
+their training was less stable, which made them a worse start for the value model (C.2).
 
-**Why from the reward model?** It has learned what makes a reply good, which a fresh head on a language model has yet to find out. Yet
-it was only ever read at the last token: on an unfinished reply its number means nothing so far. Which of the two weighs more? We
-train both starts on the same replies of `initial` to guests, in the same order, and measure each batch *before* learning from it.
+**Why from the reward model?** It knows what makes a reply good, and a fresh head on the policy has yet to find out. But it was only ever
+read at the last token; its number for an unfinished reply has meant nothing so far. Which weighs more? We train both starts on the
+same replies in the same order, and measure the squared error on each batch *before* learning from it.
 """
 
 # %% value-guess
@@ -589,12 +589,12 @@ lesson.table((f"squared error ({len(copied)} seeds, live)",
 
 # %% truth-text [markdown]
 r"""
-A positive difference favours the copy of the reward model; *better* in the answer above asks that the whole interval be
+A positive difference favours the copy of the reward model. *Better* in the answer above asks that the whole interval, over seeds, be
 positive.
 
-Is the trained $V$ any good at a single token? We can ask the policy itself. Take a reply that ended badly, cut it before each
-of its tokens, and let the policy end it anew, many times. The mean score of those endings is what $V_t$ ought to say. Where the
-two curves fall together, the value model has found the word.
+Is the trained value model right about a single token? We can ask the policy itself. Take a reply that went badly, cut it before each of
+its tokens, and let the policy finish it many times. The mean score of these endings is what the value should be. Where both curves
+fall together, the value model has found the word.
 """
 
 # %% truth
@@ -615,15 +615,15 @@ error = ends.std(1) / n**0.5
 r"""
 ### From surprise to advantage
 
-With $V$, the *surprise* at a token is what it brought, plus what is expected after it, minus what was expected before:
+The *surprise* at a token is what it brought, plus what is expected after it, minus what was expected before:
 
 $$\delta_t=R_t+V_{t+1}-V_t,\qquad \hat A_t=\delta_t+\lambda\,\delta_{t+1}+\lambda^2\,\delta_{t+2}+\dots$$
 
-After the last token nothing is to come, so $V$ is zero there. The token's advantage $\hat A_t$ is its own surprise and, fading by
-$\lambda$, the later ones. This is *GAE*, generalised advantage estimation. At $\lambda=0$ a token answers for its own surprise
-alone: little noise, but every error of $V$ counts. At $\lambda=1$ the sum telescopes to what really came minus $V_t$: no error of
-$V$ can favour a token on average, but all the noise of the later tokens is in it. The paper names neither GAE's $\lambda$ nor
-a value clip; its ancestors, the works whose recipe it follows, take {paper:unstated.gae_lambda}. Our runs take one.
+After the last token nothing is to come, and the next value is zero. A token's advantage is its own surprise and, fading by
+$\lambda$, the later ones. This is *GAE*, generalised advantage estimation. With a $\lambda$ of zero a token answers for its own
+surprise alone: little noise, but every error of the value model counts. With one, the sum collapses to what really came minus
+$V_t$: no error of the value model favours a token on average, but the luck of all later tokens is in it. The paper doesn't
+state $\lambda$. Its ancestors, the works whose recipe it follows, take {paper:unstated.gae_lambda}; our runs take one.
 
 By hand: four tokens, a score of one at the end, no price.
 """
@@ -663,8 +663,8 @@ credit = {lam: gae(R1, V, whole, lam=lam).advantages[0]
 
 # %% credit-look [markdown]
 r"""
-Left, $V$ and the truth before each token; the last bar is the score that came. Find the word at which they drop. Right,
-the advantages of the same tokens under three values of $\lambda$. Which $\lambda$ puts the blame on one word, and which spreads it?
+Left, before each token, the trained value and the mean of new endings; the bar is the score that came. Find the word at which they
+drop. Right, the advantages of the same tokens. Which $\lambda$ blames one word, and which blames them all?
 """
 
 # %% credit-picture folded="yes"
@@ -696,18 +696,19 @@ lesson.show(figure, "Left, the value of each prefix of a reply beside the "
 r"""
 ## Ratio and clip (C.4)
 
-A batch of fresh replies is a *rollout*. It is expensive, so one would like to take several steps on it. But after the first step
-the policy is no longer the one that sampled, and the estimate above holds only for its own samples. The remedy is to weight
-each token by the *ratio* $\rho_t=\pi(y_t)/\pi_{\rm old}(y_t)$, its probability now over its probability when it was drawn. At
-$\rho_t=1$ the gradient of $\rho_t\hat A_t$ is the very $\hat A_t\,\nabla\log\pi(y_t)$ of the bandit.
+A batch of fresh replies, a *rollout*, is expensive, so one would like to take several steps on it. But after the first step the
+policy is no longer the one that sampled, and the estimate above is right for its own samples only. The remedy is to weight each
+token by a *ratio*: its probability now, over its probability when it was drawn, $\rho_t=\pi(y_t)/\pi_{\rm old}(y_t)$. At a ratio
+of one, $\rho_t\hat A_t$ has the gradient $\hat A_t\,\nabla\log\pi(y_t)$, which is the bandit's.
 
-Far from one the weights run wild. *PPO*, proximal policy optimization, therefore stops the push on a token once its ratio has
-gone $\epsilon$ beyond one in the direction that pays; $\epsilon$ is {paper:ppo.clip}. The bar is a mean over tokens:
+Far from one the weights get out of hand. *PPO*, proximal policy optimization, therefore ends the push on a token once its ratio is
+more than $\epsilon$ away from one, in the direction that pays. The paper's $\epsilon$ is {paper:ppo.clip}. With a bar for the
+mean over tokens:
 
 $$\mathcal L=-\,\overline{\min\big(\rho_t\hat A_t,\ \mathrm{clip}(\rho_t,1-\epsilon,1+\epsilon)\,\hat A_t\big)}$$
 
-Before that, advantages are *whitened*: shifted to mean zero and scaled to variance one over the rollout's tokens. The unit of the
-reward then no longer sets the size of a step. The paper states no whitening; it is the ancestors'.
+Before that, advantages are *whitened*: shifted to mean zero and scaled to variance one over the rollout's tokens, so that the unit
+of the reward doesn't set the size of a step. The paper doesn't state this; it is the ancestors'.
 """
 
 # %% push-guess
@@ -734,7 +735,7 @@ guess_push.reveal("; ".join(still))
 
 # %% reuse-text [markdown]
 r"""
-What does the clip prevent? We use one rollout again and again, with the clip and without, and measure how far the policy has moved
+What does the clip prevent? We take step after step on one rollout, with the clip and without, and measure how far the policy has moved
 from the one that sampled. If the clip did nothing, the curves would coincide.
 """
 
@@ -765,8 +766,8 @@ without = [reuse(1e9, seed, often) for seed in seeds]
 
 # %% clip-look [markdown]
 r"""
-The first two panels are what a step maximises for one token: where the line is flat there is no push. The dots are the four tokens of the
-guess. On the right, one rollout used repeatedly: look when the runs without a clip leave the others.
+In the first two panels, look for the flat part: there the loss has no gradient, and the token gets no push. The dots are the four
+tokens of the guess. In the third, one rollout is used repeatedly: look when the runs without a clip leave the others.
 """
 
 # %% clip-picture folded="yes"
@@ -807,17 +808,17 @@ Four models are at work:
 
 | model | starts as | learns here |
 |---|---|---|
-| policy $\pi$ | the initial model of C.3 | yes |
-| reference $\pi^{\rm SFT}$ | the same, whatever its name suggests | no |
+| policy | the initial model of C.3 | yes |
+| reference | the same, although Eq. 2 calls it SFT | no |
 | reward model | the model of step 2 | no |
-| value model $V$ | the reward model | yes |
+| value model | the reward model | yes |
 
-Here is step 3 of the paper, whole. Each line has been met above: draw, read what the four models say, shape the rewards, make
-advantages, and take a step on each minibatch. What the policy is to learn from is computed once, before the first step; only
-`new` and the second `values` carry a gradient. The first loss moves the policy, the second the value model, and one optimizer steps both.
+And here is step 3 of the paper, whole. You have met every line: draw, read what the four models say, shape the rewards, make
+advantages, then step on one minibatch after another. What is to be learned from is computed once, before the first step; only
+`new` and the second call of `values` carry a gradient. The first loss moves the policy, the second the value model. `G` are the
+*returns*, advantage plus value, from which the value model learns.
 
-It trains on the guests' prompts, all different. Before it runs, read it line by line. What would happen if `old` were read again
-for each minibatch? If the reference were not frozen?
+Read it before it runs. What would change if `old` were read again for each minibatch? And if the reference learned along?
 """
 
 # %% loop
@@ -895,9 +896,8 @@ guess_loop.reveal(judged_by(gain))
 
 # %% loop-look [markdown]
 r"""
-The first three panels follow the training, a dot for each rollout: the score, the price in nats, and how much of the returns the value
-model predicts (one is all of it, zero is what a constant would do). The last shows the scores of guests that the policy never met, before
-and after.
+Three panels follow the training, a dot for each rollout: the score, the price in nats, and the value fit (one where every return is
+predicted, zero where a constant would do as well). The fourth shows the scores of guests that the policy never met, before and after.
 """
 
 # %% loop-picture folded="yes"
@@ -923,7 +923,7 @@ print(f"{gain.n} guests never met, score after minus before: {gain:+.2f}")
 
 # %% lens-text [markdown]
 r"""
-Now look into one reply of the policy that you trained, with its own value model. With a running kernel, choose a step and a token:
+Now look into a reply of the policy that you trained, with its own value model. With a running kernel, choose a step and a token:
 its numbers stand in the equation. In the third step, run the recursion from right to left; in the last, drag the dot across the
 clip. Then write to the guide yourself.
 """
@@ -944,14 +944,14 @@ TokenLens(models=models, prompt=text, config=config)
 r"""
 ## The same, faster (C.4)
 
-The package's stage `ppo` computes what your loop does; a test holds the two together. It adds speed (whole batches through
+The package's stage `ppo` computes what your loop does, and a test holds the two together. It adds speed (whole batches through
 each model), a warm-up of the learning rate, a limit on the gradient, an average of the weights, checkpoints, and the third term of
-Eq. 2. The paper's run has {paper:ppo.iterations} iterations of {paper:ppo.batch} episodes (an *episode* is a prompt, a
-reply and its score); the shipped run has {run:counts.episodes:,} episodes in iterations of {run:counts.ppo_batch}. The next cell trains
-on prompts of every kind, for about a tenth of that, in a process of its own whose folder the desk reads.
+Eq. 2. A prompt with its reply and score is an *episode*. The paper trains on {paper:ppo.episodes} of them, {paper:ppo.batch} in each
+iteration; our shipped run on {run:counts.episodes:,}, {run:counts.ppo_batch} in each. The next cell trains on about a tenth of that,
+with prompts of every kind, in a process of its own whose folder the desk reads.
 
-First, a guess at what the *judge* will say. It is Tinytown's exact grader, and took no part in this training. A reply *passes* if
-nothing in it is wrong or missing.
+First, a guess at what the *judge* will say. It is Tinytown's exact grader, and no model here was trained on what it says. A reply
+*passes* if nothing in it is wrong or missing.
 """
 
 # %% run-guess
@@ -980,11 +980,11 @@ TrainingDesk(job, note="live", ghost=shipped.run("ppo"))
 # %% desk-look [markdown]
 r"""
 *Reward* is the score, *KL* the price in nats. *Entropy* says how undecided the policy still is, *clip fraction* is the share of
-tokens beyond the clip. Dashed grey is the shipped run. The $\beta$ slider acts on the run in progress: raise it and see how soon the
+tokens beyond the clip. Dashed grey is the shipped run. The slider of $\beta$ acts on the run in progress: raise it, and see how soon the
 KL answers. The next cell waits for the end.
 
-The score proves little, for it is what was trained on. So the judge reads one reply to each of some hundred prompts whose writers
-no training set has met, before and after.
+The score proves little, because it is what was trained on. So the judge reads a reply to each of some hundred prompts whose writers
+are in no training set, before and after.
 """
 
 # %% wait
@@ -1032,10 +1032,10 @@ lesson.table(("live", "episodes", "seconds", "episodes per second"), [
 r"""
 ### What the paper found, looked for here (§4.1)
 
-Step 3 is measured by what people prefer. The next cell lets five shipped models answer the same held-out prompts, and asks two groups
-of labelers which of two replies they prefer: one group whose rankings trained the reward model, one that wrote no training data.
-Above one half is a win. Two further lines count the replies that the judge finds to be of the kind asked for, and those that add to
-a text that they were to keep to.
+The paper measures step 3 by what people prefer. The next cells let five shipped models answer the same held-out prompts, and ask
+labelers which of two replies they prefer; more than one half is a win. One group of labelers ranked for the reward model, the other
+wrote no training data. Then the judge counts replies that are of the kind asked for, and replies that add something to a text that
+they were to keep to.
 """
 
 # %% five folded="yes"
@@ -1123,9 +1123,9 @@ lesson.table(("a reply …", "paper: GPT-3, SFT, PPO-ptx",
 
 # %% cost-text [markdown]
 r"""
-What does it cost? A pass through a model takes about two operations for each weight and token, a pass with gradient six. In PPO
-each token is sampled, read by three more models, and learned by two. The paper counts {paper:compute.sft.175b} petaflop/s-days for
-SFT, {paper:compute.ppo-ptx.175b} for PPO-ptx and {paper:compute.gpt3.175b} for pretraining.
+What does it cost? For each weight and token, a pass through a model takes about two operations, with the gradient six. PPO samples each
+token, reads it with three more models, and learns it in two. The paper's counts are {paper:compute.sft.175b} petaflop/s-days for SFT,
+{paper:compute.ppo-ptx.175b} for PPO-ptx and {paper:compute.gpt3.175b} for pretraining.
 """
 
 # %% cost folded="yes"
@@ -1165,13 +1165,14 @@ paper_of = [cite(f"compute.{key}.175b").value
 ours_of = list(operations.values())
 lesson.table(("cost, as a share of pretraining", "paper", "shipped run"), [
     (name, f"{theirs / paper_of[-1]:.2%}", f"{own / ours_of[-1]:.2%}")
-    for name, theirs, own in zip(operations, paper_of, ours_of, strict=True)])
+    for name, theirs, own in zip(
+        operations, paper_of, ours_of, strict=True)])
 
 # %% open-text [markdown]
 r"""
 ### What the paper leaves open (C.4)
 
-The ancestors filled these gaps; so do we, or say where not.
+The ancestors filled these gaps. So do we, or say where not.
 """
 
 # %% open folded="yes"
@@ -1206,27 +1207,27 @@ r"""
 | | paper | shipped run |
 |---|---|---|
 | episodes | {paper:ppo.episodes} | {run:counts.episodes:,} |
-| $\beta$, score per nat | {paper:ppo.beta} | {run:counts.ppo_beta} |
+| price of a nat | {paper:ppo.beta} | {run:counts.ppo_beta} |
 | wins of PPO against SFT of its size | {paper:fig1.175b.ppo} | {run:models.ppo.wins_labelers:.2f} [{run:models.ppo.wins_labelers.low:.2f}, {run:models.ppo.wins_labelers.high:.2f}] |
 | the same for PPO-ptx | {paper:fig1.175b.ppo-ptx} | {run:models.ppo-ptx.wins_labelers:.2f} [{run:models.ppo-ptx.wins_labelers.low:.2f}, {run:models.ppo-ptx.wins_labelers.high:.2f}] |
-| replies that pass: SFT, PPO, PPO-ptx | – | {run:models.sft.passes:.0%}, {run:models.ppo.passes:.0%}, {run:models.ppo-ptx.passes:.0%} |
+| replies that pass, PPO minus SFT | – | {run:models.ppo.gain:+.0%} [{run:models.ppo.gain.low:+.0%}, {run:models.ppo.gain.high:+.0%}] |
 
-The paper's win rates are those of its largest models, read off Fig. 1; ours are the verdict of labelers, programs here, who took no part in
-training. Two of the paper's findings take longer runs than a page allows and are not looked for here: that learning rates above
-{paper:ppo.lr.diverges_above} diverge without the third term (E.9), and that the smallest model gains nothing from more episodes (C.4).
+The paper's win rates are those of its largest models, read off Fig. 1; ours are the verdict of labelers, programs here, who wrote no
+training data. Two of the paper's findings need more runs than a page has time for, and are not looked for here: that without the
+third term learning rates above {paper:ppo.lr.diverges_above} diverge (E.9), and that more episodes don't help the smallest model (C.4).
 
-The score needs no derivative: its product with $\nabla\log\pi$ is the gradient, on average. Baseline, value model and
-GAE change the noise and the credit, ratio and clip let one rollout serve several steps, and $\beta$ prices the distance from the start.
-Whether the policy became better, only someone outside its training can say.
+The score needs no derivative: times the gradient of the log-probability, it is the gradient on average. Baseline, value model and
+GAE say how much of it each token deserves, ratio and clip let one rollout serve several steps, and the price keeps the policy
+where the reward model can be trusted. Whether the policy became better, only somebody outside its training can say.
 
 ## Questions
 
-1. All scores of a prompt rise by ten. What changes in REINFORCE with a baseline, and without?
+1. All scores of a prompt rise by ten. What changes in REINFORCE with the mean as baseline, and without a baseline?
 
 <details><summary>Answer</summary>
 
-With the mean as baseline, nothing: each advantage stays. Without, every drawn reply is pushed up, good or bad; on average the
-gradient is the same, but its variance is far larger. Chapter 05 says why the zero of scores is arbitrary in the first place.
+With it, nothing: every advantage stays. Without, every drawn reply is pushed up, good or bad; on average the gradient is the same,
+but its variance is far larger.
 
 </details>
 
@@ -1234,42 +1235,39 @@ gradient is the same, but its variance is far larger. Chapter 05 says why the ze
 
 <details><summary>Answer</summary>
 
-No. The derivative of the log-ratio itself has the mean $\mathbb E[\nabla\log\pi]=0$. It is the baseline's argument again.
+No. The missing part would be the mean of $\nabla\log\pi$ under the policy, which is zero: the argument of the baseline again.
 
 </details>
 
-3. In the loop, `old` is read again for each minibatch. What does the clip do then, and what does the loss become?
+3. In the loop, `old` is read again for each minibatch. What does the clip do then?
 
 <details><summary>Answer</summary>
 
-Every ratio is one, so nothing is ever clipped. The gradient is $\hat A_t\nabla\log\pi$ at each step: REINFORCE that reuses a rollout
-as if it were its own. Nothing stops a token from being pushed on and on.
+Nothing: every ratio is one. Each step is REINFORCE on a rollout that is treated as the policy's own, and no token's push ever ends.
 
 </details>
 
-4. A reply has three tokens, rewards zero, zero and two, values one, one and one. What are the advantages at $\lambda=0$ and at $\lambda=1$?
+4. A reply has three tokens, with rewards zero, zero and two, and values one, one and one. What are the advantages at both ends of $\lambda$?
 
 <details><summary>Answer</summary>
 
-At zero: $0,\,0,\,1$, each token's own surprise. At one: $1,\,1,\,1$, what came minus what was expected.
+At zero each token has its own surprise: zero, zero, one. At one it has what came minus what was expected: one, one, one.
 
 </details>
 
-5. Two runs reach the same score on held-out prompts, one at two nats, one at twelve. Which would you ship, and what would you look at first?
+5. Two runs reach the same score on held-out prompts, one at two nats of KL, the other at twelve. Which would you ship?
 
 <details><summary>Answer</summary>
 
-The nearer one, unless the judge or people say otherwise: it had less room for the reward model's mistakes. First let someone outside
-the training compare their replies.
+The nearer one, until somebody outside the training has compared their replies: it had less room to find the reward model's mistakes.
 
 </details>
 
-6. A colleague adds the score to the *first* token of the reply. What happens at $\lambda=1$ with a value model that has learned?
+6. A colleague adds the score to the *first* token of the reply. What do the other tokens learn, with a $\lambda$ of one?
 
 <details><summary>Answer</summary>
 
-From the second token on, nothing is to come but the price. Their advantages no longer depend on how good the reply was: only
-the first token is taught by the score.
+After the first token nothing but the price is still to come. The advantages of the others no longer say how good the reply was.
 
 </details>
 
@@ -1277,11 +1275,11 @@ the first token is taught by the score.
 
 - [Exercise 06](../exercises/ex06_ppo.ipynb): KL, reward, advantage, both losses, one step of PPO-ptx, and a run that never clips.
 - Back to [the three steps in one picture](00_three_steps.ipynb), or to
-  [the reward model](05_reward_model.ipynb), to see what a policy may exploit.
+  [the reward model](05_reward_model.ipynb), whose mistakes a policy may find.
 
-**A lecture of forty-five minutes:** three arms on the blackboard (ten), the loop on one prompt (ten), price and picture of KL
-and score (ten), value and clip in the lens (ten), the desk's run, started before (five).
+**A lecture of forty-five minutes:** three arms on the blackboard (ten), the loop on one prompt (ten), the price and its picture
+(ten), value and clip in the lens (ten), the desk's run, started before (five).
 
-**A lab of ninety minutes:** the page with its guesses (sixty), a second run of the loop with another $\beta$ or $\lambda$ (fifteen),
-advantages and clipped loss in exercise 06 (fifteen).
+**A lab of ninety minutes:** the page with its guesses (sixty), the loop of PPO with another price or $\lambda$ (fifteen), advantages
+and clipped loss in exercise 06 (fifteen).
 """
