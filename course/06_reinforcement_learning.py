@@ -900,7 +900,8 @@ guess_loop.reveal(judged_by(gain))
 # %% loop-look [markdown]
 r"""
 Three panels follow the training, a dot for each rollout: the score, the price in nats, and the value fit (one where every return is
-predicted, zero where a constant would do as well). The fourth shows the scores of guests that the policy never met, before and after.
+predicted, zero where a constant would do as well). The fourth shows the scores of guests that the policy never met, before and after. Ours, not
+the paper's, are the learning rates, and they were chosen with such curves in sight.
 """
 
 # %% loop-picture folded="yes"
@@ -975,9 +976,9 @@ print(f"{len(some)} replies, largest difference of a log-probability: "
 
 # %% stage-run [markdown]
 r"""
-First, a guess at what the *judge* will say of a run with prompts of every kind. It is Tinytown's exact grader, and no model here was
-trained on what it says. A reply *passes* if nothing in it is wrong or missing. The run is a process of its own, whose folder the
-desk reads.
+First, a guess at what the *judge*, Tinytown's exact grader, will say of a run with prompts of every kind. A reply *passes* if nothing in
+it is wrong or missing. The run never asks the judge; but its grade lies beneath the labelers' rankings, so this is a kinder test
+than people would be. The run is a process of its own, whose folder the desk reads.
 """
 
 # %% run-guess
