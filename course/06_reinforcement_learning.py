@@ -1191,7 +1191,8 @@ lesson.table(("cost, as a share of pretraining", "paper", "shipped run"), [
 r"""
 ### What the paper leaves open (C.4)
 
-The ancestors filled these gaps. So do we, or say where not.
+The ancestors filled these gaps. So do we, or say where not. The second table has every setting of PPO in which Tinytown differs from
+our preset `paper`, and why; reasons that name an effect are of trials not shown here.
 """
 
 # %% open folded="yes"
@@ -1213,6 +1214,15 @@ rows = [(words, cite(f"unstated.{key}"), own)
 lesson.table(("not stated", "ancestors", "whose", "here"), [
     (words, number.value, number.where.partition("; ")[2], own)
     for words, number, own in rows])
+
+# %% departures folded="yes"
+from minirlhf.presets import DIFFERENCES
+
+both = PRESETS["paper"].ppo, PRESETS["tinytown"].ppo
+lesson.table(("setting", "preset paper", "Tinytown", "why"), [
+    (d.field, *(getattr(preset, d.field) for preset in both), d.reason)
+    for d in DIFFERENCES
+    if d.stage in ("*", "ppo") and hasattr(both[0], d.field)])
 
 # %% predictions
 from minirlhf.widgets import PredictionScore
