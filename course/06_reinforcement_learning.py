@@ -331,9 +331,8 @@ whether the policy is good or bad. Watch the score.
 r"""
 ## The price of leaving (Eq. 2)
 
-A policy that ends with one answer only has found what *this* reward model likes best about *this* prompt. But the reward model was
-trained on replies such as step 1 writes. Far from those its scores are guesses, some of them too high. So Eq. 2 charges for going
-away:
+A policy that follows scores alone goes wherever *this* reward model sends it. But the reward model was trained on replies such as
+step 1 writes. Far from those its scores are guesses, some of them too high. So Eq. 2 charges for going away:
 
 $$
 J(\phi)=\mathbb E_{x,\,y\sim\pi}\Big[\,r_\theta(x,y)-\beta\,\log\frac{\pi(y\mid x)}{\pi^{\rm SFT}(y\mid x)}\Big]
