@@ -152,7 +152,7 @@ figure, (left, right) = lesson.panels(
 left.plot(bs, curve, color=INK)
 for b, size, word in ((0, plain, "b = 0"), (float(J), centred, "b = J")):
     left.plot(b, size, "o", color=INK)
-    left.text(b + 0.7 - b / 2, size + b / 2, f"{word}: {size:.2g}")
+    left.text(b + 0.7 - b / 2, size + b / 2, f"{word}: {size:.2g}", size=8)
 left.set(xlabel="baseline b", ylim=(0, None))
 for (name, found), style in zip(runs.items(), ("--", "-"), strict=True):
     low, mid, high = found.quantile(torch.tensor([0.05, 0.5, 0.95]), dim=1)
