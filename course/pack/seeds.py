@@ -35,5 +35,5 @@ def seeds(proof: Path = PROOF) -> list[dict[str, Any]]:
 def _means(model: dict[str, Any]) -> dict[str, Any]:
     means: dict[str, Any] = {name: model[name]["mean"] for name in MEASURES}
     if "tax" in model:
-        means["tax"] = {task: -paired["mean"] for task, paired in model["tax"].items()}
+        means["tax"] = {task: 0.0 - paired["mean"] for task, paired in model["tax"].items()}
     return means

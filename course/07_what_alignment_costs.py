@@ -1,0 +1,879 @@
+# ---
+# jupyter:
+#   minirlhf:
+#     paper: §4.1, §4.2, Eq. 2, C.4, E.6, E.7
+#     doing_minutes: 25
+# ---
+
+# %% title [markdown]
+r"""
+# Chapter 07 · What alignment costs
+
+PPO finds what the reward model likes. What if the reward model is wrong, and what becomes of the skills that nobody asks for while
+it trains?
+
+After this chapter you can
+
+- choose a price for leaving the start, and say what goes wrong on either side of it;
+- recognise over-optimisation from a run's log and a handful of its replies, before anyone has graded it;
+- say how much of a loss is PPO's and how much the reward model's;
+- measure what a policy has unlearned;
+- write the third term of Eq. 2, and say why it does what no price can.
+"""
+
+# %% beta [markdown]
+r"""
+## Too little β, and too much (E.7)
+
+The same request, three times: a story about a book. One policy writes that a rabbit opened its bag and found cheap cheese. Another
+writes it twice, a third until its space runs out, and the reward model is content with all three. They are one model, trained at
+different prices.
+
+In Eq. 2 each nat of KL costs $\beta$ units of the score. The paper tried a range of $\beta$ (E.7, Fig. 36, with the third term of
+Eq. 2). For a $\beta$ of zero, labelers rated the replies {paper:fig36.likert.0} of seven; for {paper:ppo.beta.best.low},
+{paper:fig36.likert.0.01}; for {paper:ppo.beta.best.high}, {paper:fig36.likert.0.02}; for two, {paper:fig36.likert.2}.
+
+**Why nobody can take over these numbers.** $\beta$ is score per nat. A difference of scores is the log-odds of a preference
+(Eq. 1), but how far scores spread depends on how sure of itself a reward model is. Another reward model needs another price; ours
+is {run:counts.ppo_beta}.
+
+The package ships runs that differ in $\beta$ alone. The *proxy* is the reward model's score, which the policy was trained for. The
+*judge*, Tinytown's exact grader, was never asked; but its grade lies beneath the labelers' rankings, so it is kinder than people
+would be. If a small $\beta$ did no harm, proxy and judge would put the runs in the same order.
+"""
+
+# %% sweep
+import json
+
+import numpy as np
+
+from minirlhf import lesson, shipped
+from minirlhf.evaluate.statistics import over_prompts, paired_difference
+
+sweep = {row["factor"]: row for row in shipped.read("sweep")}
+none, most = min(sweep), max(sweep)  # a factor of 1 is our usual β
+
+
+def half(factor, measure, first):
+    """Every other prompt, from the first or from the second on."""
+    return np.array(sweep[factor][measure])[first::2]
+
+
+# chosen on one half of the prompts, compared on the other
+best = max(sweep, key=lambda f: half(f, "grade", 0).mean())
+no_beta = paired_difference(half(best, "grade", 1), half(none, "grade", 1))
+too_much = paired_difference(half(best, "grade", 1), half(most, "grade", 1))
+price = paired_difference(sweep[none]["score"], sweep[most]["score"])
+
+# %% beta-guess
+from minirlhf.widgets import Prediction
+
+beta_of = {f: f"β = {row['beta']:g}" for f, row in sweep.items()}
+places = (beta_of[none], "one in between", beta_of[most], "no clear best")
+guess_beta = Prediction(
+    "Which β does the judge grade highest on held-out prompts?",
+    "07.beta", choices=places)
+guess_beta
+
+# %% beta-answer
+inside = best not in (none, most)
+if inside and no_beta.low > 0 and too_much.low > 0:
+    answer = places[1]
+elif best == none and too_much.low > 0:
+    answer = places[0]
+elif best == most and no_beta.low > 0:
+    answer = places[2]
+else:
+    answer = places[3]
+guess_beta.reveal(answer, "shipped run")
+
+# %% sweep-look [markdown]
+r"""
+Left the proxy, then the judge twice: its grade, from one to seven, also counts how rich a reply is; whether a reply *passes*
+doesn't. In the shipped run, the start of all runs has a score of {run:models.initial.score:.2f}, a grade of
+{run:models.initial.grade:.2f}, and {run:models.initial.passes:.1%} pass. Follow one row from left to right: where does it change
+its place?
+"""
+
+# %% sweep-picture folded="yes"
+figure, panels = lesson.panels(
+    3, "Five values of β, held-out prompts (shipped run)", size=(7.2, 3.0),
+    titles=("Proxy: score", "Judge: grade", "Judge: passes"))
+kinds = {"score": "score", "grade": "of seven", "passes": "% of replies"}
+for axes, (kind, unit) in zip(panels, kinds.items(), strict=True):
+    lesson.intervals(axes, {
+        name: over_prompts(sweep[f][kind]) for f, name in beta_of.items()
+    }, unit, percent=kind == "passes")
+    axes.tick_params(axis="y", labelleft=axes is panels[0])
+lesson.show(figure, "For each β a dot with its interval: the reward "
+    "model's score, the judge's grade, the share that passes.")
+
+# %% logs
+def log(name):
+    """A shipped run's log: of each metric its values, in order."""
+    lines = (shipped.run(name) / "metrics.jsonl").read_text().splitlines()
+    rows = [json.loads(line) for line in lines]
+    known = set.intersection(*map(set, rows))
+    return {metric: np.array([r[metric] for r in rows]) for metric in known}
+
+
+logs = {f: log(f"beta-{f:g}") for f in sweep}
+kl = {f: logs[f]["objective/kl"][-10:].mean() for f in sweep}
+bracket = {f: logs[f]["objective/rlhf_reward"] for f in sweep}
+usual = {f: {kind: paired_difference(sweep[f][kind], sweep[1][kind])
+             for kind in ("score", "grade", "passes")} for f in sweep}
+
+# %% sweep-table folded="yes"
+ours = beta_of[1]
+lesson.table((
+    "shipped run", "KL, nats per reply", "score − β KL, start → end",
+    f"score, minus {ours}", f"grade, minus {ours}", f"passes, minus {ours}",
+), [(beta_of[f], f"{kl[f]:.1f}",
+     f"{bracket[f][:5].mean():.1f} → {bracket[f][-10:].mean():.1f}",
+     f"{d['score']:+.2f}", f"{d['grade']:+.2f}", f"{d['passes']:+.0%}")
+    for f, d in usual.items()])
+
+# %% floor [markdown]
+r"""
+Look at the third column: it is what each run maximises. Where it *falls*, the policy isn't held, it is shaken. **Why**, we
+believe: whitening makes all steps equally large, and at a high price most of an advantage is the chance of single tokens. No
+interval here knows another seed, and our own $\beta$ was chosen with such tables in sight.
+"""
+
+# %% over [markdown] defines="over-optimisation"
+r"""
+## Over-optimisation, and seeing it without a judge (E.7)
+
+*Over-optimisation* is when the proxy still rises while what it stands for falls. The policy needs no malice for that. Wherever it
+moves, the reward model has read little; some of what it likes there is a mistake, and finding what it likes is the policy's task.
+
+A course has a judge; a product has none, or one that costs a dollar a reply. These need none:
+
+- the **KL**, from the log. By itself it is no proof, but all the room for mistakes is there;
+- the **replies as texts**: how long they are, how much of a reply repeats its own words, how many different words all replies
+  have together. Nothing in the score forbids the same sentence three times;
+- **a few people**. Show them pairs, replies of a run and of a more careful one to the same prompts. A hundred pairs are an
+  afternoon.
+
+Below are the last replies of each run, on the same prompts. Five labelers who ranked nothing for the reward model say which of two
+they prefer.
+"""
+
+# %% said
+def said(factor, last=32):
+    """Replies of a run's last iterations, by iteration and prompt."""
+    path = shipped.run(f"beta-{factor:g}") / "samples.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    end = rows[-1]["step"]
+    return {(r["step"], r["prompt"]): r for r in rows if r["step"] > end - last}
+
+
+replies = {f: said(f) for f in sweep}
+shared = sorted(set.intersection(*map(set, replies.values())))
+texts = {f: [replies[f][key]["response"] for key in shared] for f in sweep}
+
+
+def repeated(text):
+    """The share of a reply's words that it has said before."""
+    words = text.lower().split()
+    return 1 - len(set(words)) / max(1, len(words))
+
+
+# %% alarms
+from minirlhf.evaluate.preference import preferred_by_panel
+from minirlhf.tinytown.labelers import heldout_pool
+
+panel = [labeler.prefers for labeler in heldout_pool()[:5]]
+prompts = [prompt for _, prompt in shared]
+alarms = {}
+for f, of_run in texts.items():
+    alarms[f] = (
+        np.mean([len(text.split()) for text in of_run]),
+        over_prompts([repeated(text) for text in of_run]),
+        len(set(" ".join(of_run).lower().split())),
+        preferred_by_panel(panel, prompts, of_run, texts[1]).win_rate,
+    )
+
+# %% alarm-guess
+guess_panel = Prediction(
+    f"Five labelers compare the run with {beta_of[none]} to our usual one, "
+    f"on {len(shared)} pairs. How many of them does it win?", "07.panel",
+    unit="% of pairs", low=0, high=100)
+guess_panel
+
+# %% alarm-answer
+guess_panel.reveal(100 * alarms[none][3].mean, "shipped run")
+
+# %% alarm-table folded="yes"
+lesson.table((
+    f"{len(shared)} replies (shipped run)", "KL, nats", "words per reply",
+    "said before, of its words", "different words in all",
+    f"preferred to {ours}"),
+    [(beta_of[f], f"{kl[f]:.1f}", f"{words:.1f}", f"{again:.0%}", found,
+      "–" if f == 1 else f"{won:.2f}")
+     for f, (words, again, found, won) in alarms.items()])
+
+# %% cheese [markdown]
+r"""
+And this is how it reads. The next cell looks for the prompt on which the run without a price repeats itself most, and shows what
+the others wrote there. The score is the reward model's.
+"""
+
+# %% cheese-look
+worst = max(shared, key=lambda key: repeated(replies[none][key]["response"]))
+there = {f: replies[f][worst] for f in sweep}
+
+# %% cheese-table folded="yes"
+lesson.table((worst[1].strip(), "reply (shipped run)", "score"), [
+    (beta_of[f], row["response"].strip(), f"{row['score']:+.2f}")
+    for f, row in there.items()])
+
+# %% smooth
+def smooth(x, window=15):
+    """The running mean, and how far its 95% interval reaches."""
+    n = np.minimum(np.arange(1, len(x) + 1), window)
+    total = np.cumsum(x)
+    before = np.concatenate([np.zeros(window), total])[: len(x)]
+    noise = np.diff(x).std() / 2**0.5  # of a single iteration
+    return (total - before) / n, 1.96 * noise / n**0.5
+
+
+curves = {(f, name): smooth(logs[f][name]) for f in (none, 1, most)
+          for name in ("objective/score", "judge/grade")}
+
+# %% time-look [markdown]
+r"""
+Now with the judge, to check the alarms: score and grade over the training of three runs, with bands for their noise. While both
+rise, the proxy is worth following. Where the left goes on and the right falls by more than its band, and stays down, that is
+over-optimisation. A dip that all runs share is due to the prompts of that iteration.
+"""
+
+# %% time-picture folded="yes"
+from minirlhf.report.charts import INK, MUTED, PALETTE
+
+figure, panels = lesson.panels(
+    2, "Three runs, running means (shipped run)", size=(7.2, 3.1),
+    titles=("Proxy: reward model's score", "Judge's grade"))
+styles = dict(zip((none, 1, most), ("-", "--", ":"), strict=True))
+for (f, name), (line, reach) in curves.items():
+    axes, at = panels[name == "judge/grade"], np.arange(len(line))[4:]
+    axes.plot(at, line[4:], styles[f], color=INK, label=beta_of[f])
+    axes.fill_between(at, (line - reach)[4:], (line + reach)[4:],
+                      color=INK, alpha=0.12, linewidth=0)
+    axes.set_xlabel("iterations")
+panels[0].legend(fontsize=8, loc="lower right")
+lesson.show(figure, "Score and grade of three runs over time, with bands.")
+
+# %% frontier-text [markdown]
+r"""
+Choose a run and drag its ring back along its way: beneath stands what the policy said then, the judge's objections underlined.
+Where does the first one appear?
+"""
+
+# %% frontier
+from minirlhf.widgets import Frontier
+
+Frontier([shipped.run(f"beta-{f:g}") for f in sweep], source="shipped run")
+
+# %% control [markdown]
+r"""
+## Whose fault is it? A control
+
+A policy stops short of what it could be. Is that PPO, which didn't find better replies, or the reward model, which didn't ask for
+them? The paper can't know; a closed world can. Let PPO train on the *judge itself*, with the same start, prompts, steps and price. What it gains is
+what PPO can do with a perfect reward. The learned reward model gets part of that:
+
+$$\text{kept}=\frac{\text{gain with the learned reward}}{\text{gain with the judge as reward}}$$
+
+If the control gained nothing, PPO would be at fault, and no reward model could help. A third run has the learned reward and no
+price. All three were trained from scratch, all three steps, for several seeds, so the intervals below are over seeds and know the luck of training.
+The *gain* is the share of held-out replies that pass, minus that of SFT on the same prompts.
+"""
+
+# %% seeds
+from minirlhf.evaluate.statistics import over_seeds
+
+seeds = shipped.read("seeds")  # a row each
+
+
+def each(model, *path):
+    """One figure of a model, for each seed."""
+    found = [row["models"][model] for row in seeds]
+    for key in path:
+        found = [one[key] for one in found]
+    return np.array(found)
+
+
+control, learned = each("ppo-judge", "gain"), each("ppo", "gain")
+kept = over_seeds(learned / control)
+missing = over_seeds(control - learned)
+free = over_seeds(each("ppo-beta-0", "score") - each("ppo", "score"))
+
+# %% control-guess
+guess_kept = Prediction(
+    "How much of the control's gain does the learned reward model keep?",
+    "07.kept", unit="% of the gain", low=0, high=130)
+guess_kept
+
+# %% control-answer
+guess_kept.reveal(100 * kept.mean, "shipped run")
+
+# %% control-look [markdown]
+r"""
+Left what the judge says, right what the reward model says of the same replies. Read both panels for the run without a price, then
+for the one on the judge. Which panel would you have had in a product?
+"""
+
+# %% control-picture folded="yes"
+named = {"PPO, β = 0": "ppo-beta-0", "ppo": "ppo",
+         "PPO on the judge": "ppo-judge"}
+figure, (gains, scores_of) = lesson.panels(
+    2, f"The control, {len(seeds)} seeds (shipped run)", size=(7.2, 2.3),
+    titles=("Judge: passes, minus SFT", "Proxy: score"))
+lesson.intervals(gains, {label: over_seeds(each(model, "gain"))
+                         for label, model in named.items()}, "points")
+lesson.intervals(scores_of, {label: over_seeds(each(model, "score"))
+                             for label, model in named.items()},
+                 "score", percent=False)
+scores_of.tick_params(axis="y", labelleft=False)
+gains.axvline(0, color=MUTED, linewidth=0.8)
+lesson.show(figure, "Left, gains in passes of three kinds of run over "
+    "seeds, right, the reward model's scores of the same.")
+
+# %% control-table folded="yes"
+lesson.table((f"{len(seeds)} seeds (shipped run)", "mean, 95% interval"), [
+    ("kept of the control's gain", f"{kept:.0%}"),
+    ("passes that the learned reward costs", f"{missing:+.0%}"),
+    ("score without a price, minus usual", f"{free:+.2f}")])
+
+# %% tax [markdown] defines="alignment tax"
+r"""
+## The tax (§4.2)
+
+What a policy gains on instructions it may lose elsewhere. Fine-tuned on requests alone, a model has no reason to keep what
+requests don't need. The paper calls the loss on other tasks the *alignment tax*. Largest models, with examples in the prompt (Table 14):
+
+| | GPT-3 | PPO | PPO-ptx |
+|---|---|---|---|
+| SQuADv2, questions on a text | {paper:table14.squadv2.few.175b.gpt} | {paper:table14.squadv2.few.175b.ppo} | {paper:table14.squadv2.few.175b.ppo-ptx} |
+| DROP, questions that need counting | {paper:table14.drop.few.175b.gpt} | {paper:table14.drop.few.175b.ppo} | {paper:table14.drop.few.175b.ppo-ptx} |
+| French to English | {paper:table14.fr-en.few.175b.gpt} | {paper:table14.fr-en.few.175b.ppo} | {paper:table14.fr-en.few.175b.ppo-ptx} |
+
+Tinytown has *task probes*: texts in the form in which the pretraining corpus has them, to be continued. No request looks like
+them. One asks about a short text, one quizzes, one translates into the town's old language. We ask the shipped models about
+texts, and look at items that the base has right and PPO has wrong.
+"""
+
+# %% probes
+from minirlhf.evaluate.probing import run_probe
+from minirlhf.pretrained import load_policy, load_tokenizer
+from minirlhf.tinytown.bases import base_folder
+from minirlhf.tinytown.probes import TAX
+
+folders = {name: shipped.run(name) / "model"
+           for name in ("initial", "ppo", "ppo-ptx")}
+tokenizer = load_tokenizer(folders["initial"])
+policies = {"base": load_policy(base_folder("medium"), tokenizer)}
+policies |= {m: load_policy(path, tokenizer) for m, path in folders.items()}
+
+items = TAX["reading"](lesson.pick(200, quick=20))
+right = {name: run_probe(policy, tokenizer, items)
+         for name, policy in policies.items()}
+unlearned = np.flatnonzero(right["base"] > right["ppo"])
+
+# %% unlearned
+from minirlhf.sampling import complete
+
+some = [items[i].prompt for i in unlearned[:3]] or [items[0].prompt]
+told = {name: complete(policies[name], tokenizer, some, max_new_tokens=24,
+                       temperature=0.0) for name in ("base", "ppo")}
+
+# %% unlearned-table folded="yes"
+lesson.table(("a text and a question", "base (live)", "PPO (live)"), [
+    (prompt, *(told[name][i].strip().split("\n")[0] for name in told))
+    for i, prompt in enumerate(some)])
+
+# %% tax-guess
+tasks = list(seeds[0]["models"]["ppo"]["tax"])
+guess_tax = Prediction(
+    "On which task does PPO lose most?", "07.tax", choices=tasks)
+guess_tax
+
+# %% tax-seeds
+tax = {name: {task: over_seeds(each(name, "tax", task)) for task in tasks}
+       for name in ("initial", "ppo", "ppo-ptx")}
+hardest = max(tasks, key=lambda task: tax["ppo"][task].mean)
+
+
+def mean_tax(model):
+    """The loss of a model, mean over the tasks, for each seed."""
+    return np.mean([each(model, "tax", task) for task in tasks], axis=0)
+
+# %% tax-answer
+guess_tax.reveal(hardest, "shipped run")
+
+# %% tax-look [markdown]
+r"""
+How much does each model lose to the base, item by item, over seeds? Zero is the base. Look first at the *initial* model: it has
+seen demonstrations and no reward yet.
+"""
+
+# %% tax-picture folded="yes"
+figure, panels = lesson.panels(
+    len(tasks), f"The tax: points lost to the base, {len(seeds)} seeds "
+    "(shipped run)", size=(7.2, 2.3), titles=tasks)
+for axes, task in zip(panels, tasks, strict=True):
+    lesson.intervals(axes, {name: tax[name][task] for name in tax},
+                     "points lost")
+    axes.axvline(0, color=MUTED, linewidth=0.8)
+    axes.tick_params(axis="y", labelleft=axes is panels[0])
+lesson.show(figure, "For each task, what initial model, PPO and PPO-ptx "
+    "lose to the base, with intervals over seeds.")
+
+# %% playground-text [markdown]
+r"""
+Ask the models something yourself: a request, or a text for which they have to find the answer. The same question in two forms can
+have two answers.
+"""
+
+# %% playground
+from minirlhf.tinytown.judge import judge
+from minirlhf.widgets import Playground
+
+playground = Playground(
+    {name: (policy, tokenizer) for name, policy in policies.items()},
+    judge=judge, newline=False, suggestions=some, max_response=24)
+playground.answer(some[0])
+playground
+
+# %% third [markdown]
+r"""
+## The third term (Eq. 2, C.4)
+
+Whoever practises one piece for a week loses the others, unless a page of them is played now and then. That is the third term of
+Eq. 2, which PPO-ptx adds:
+
+$$\gamma\,\mathbb E_{x\sim D_{\rm pretrain}}\big[\log\pi(x)\big]$$
+
+Each minibatch brings some pretraining documents with it, and $\gamma$ times the gradient of their log-likelihood is added to PPO's.
+In the paper $\gamma$ is {paper:ptx.gamma}, with {paper:ptx.ratio} documents for an episode; the normalisation of the likelihood isn't
+stated. Ours is a mean over tokens, so the numbers don't compare: {run:counts.ptx_gamma}, and one document to four episodes.
+
+You know the loop from chapter 06; `roll_out` and `minibatches` of `minirlhf/plain/ppo.py` now do its first half. Three lines are new. What would happen
+if the documents were read without a gradient? And if they were put into the reward?
+"""
+
+# %% loop
+from minirlhf.objectives import policy_loss, ptx_loss, value_loss
+from minirlhf.plain.ppo import logprobs, minibatches, roll_out, start, values
+
+
+def ppo_ptx(config, models, prompts, documents):
+    adam, _ = start(config, models)
+    for i in range(config.episodes // config.rollout_batch):
+        episodes = roll_out(config, models, prompts, i)
+        for rows, drawn in minibatches(config, documents, i):
+            part = [episodes.pairs[j] for j in rows]
+            new, m = logprobs(models.policy, part, models.banned)
+            old, V, A, G = (t[rows, : m.shape[1]] for t in episodes[3:])
+            loss = policy_loss(new, old, A, m)
+            loss = loss + value_loss(values(models.value, part), V, G, m)
+            if drawn:  # the third term of Eq. 2
+                ptx = ptx_loss(*logprobs(models.policy, drawn))
+                loss = loss + config.ptx_gamma * ptx
+            loss.backward()
+            adam.step()
+            adam.zero_grad()
+
+# %% material
+from itertools import islice
+
+import torch
+
+from minirlhf.data.tokenization import encode_documents, encode_prompts
+from minirlhf.tinytown.corpus import documents
+
+pages = [row["text"] for row in islice(documents(7), 460)]
+pages = [torch.tensor([*ids])
+         for ids in encode_documents(tokenizer, pages, 256)]
+pages = [(ids[:1], ids[1:]) for ids in pages]  # first token, the rest
+never_drawn, pool = pages[:60], pages[60:]
+
+texts_asked = [row["prompt"] for row in shipped.read("prompts-ppo")]
+encoded = encode_prompts(tokenizer, texts_asked)
+guests = [torch.tensor(ids)
+          for ids, t in zip(encoded, texts_asked, strict=True)
+          if t.count("Guest:") == 1 and t.endswith("Guide:")]
+
+# %% train
+import copy
+
+from minirlhf.config import PPOConfig
+from minirlhf.models import ScalarModel, never_sampled
+from minirlhf.plain.ppo import Models
+
+initial = policies["initial"]
+reward = ScalarModel.load(shipped.run("reward") / "model")
+never = never_sampled(tokenizer, initial)
+banned = torch.zeros(len(never)).masked_fill(never, -torch.inf)
+settings = {"episodes": lesson.pick(192, quick=16), "minibatch": 8,
+            "rollout_batch": lesson.pick(24, quick=8), "beta": 0.2,
+            "lam": 1.0, "learning_rate": 3e-4, "max_response": 48,
+            "value_learning_rate": 1e-3, "ema": None}
+
+
+# %% train-run
+def trained(gamma, documents_per_episode=0.25):
+    """The initial model after the loop, on guests' prompts."""
+    config = PPOConfig(**settings, ptx_gamma=gamma,
+                       ptx_examples_per_episode=documents_per_episode)
+    models = Models(copy.deepcopy(initial), initial, reward.classifier,
+                    copy.deepcopy(reward.classifier), banned,
+                    tokenizer.eos_token_id)
+    ppo_ptx(config, models, guests, pool)
+    return models.policy
+
+
+gammas = (0.0, 1.0)
+after = {gamma: trained(gamma) for gamma in gammas}
+
+# %% document-guess
+outcomes = "it falls", "no clear change", "it rises"
+guess_pages = Prediction(
+    "Documents that were never drawn: what becomes of their loss under PPO "
+    "without the third term?", "07.pages", choices=outcomes)
+guess_pages
+
+# %% document-loss
+@torch.no_grad()
+def loss_of(policy):
+    """The loss per token of each document that is never drawn."""
+    new, mask = logprobs(policy, never_drawn)
+    return (-(new * mask).sum(1) / mask.sum(1)).numpy()
+
+
+losses = {"initial": loss_of(initial), "ppo": loss_of(after[0.0]),
+          "ppo-ptx": loss_of(after[1.0])}
+drift = paired_difference(losses["ppo"], losses["initial"])
+rescue = paired_difference(losses["ppo"], losses["ppo-ptx"])
+
+# %% document-answer
+guess_pages.reveal(
+    outcomes[2 if drift.low > 0 else 0 if drift.high < 0 else 1])
+
+# %% met
+from minirlhf.reward import score_texts
+
+unmet = [row["prompt"] for row in shipped.read("prompts")]
+unmet = [t for t in unmet
+         if t.count("Guest:") == 1 and t.endswith("Guide:")]
+
+
+def scored(policy):
+    """The score of a reply to each guest that was never met."""
+    said = complete(policy, tokenizer, unmet, max_new_tokens=48, seed=7)
+    return score_texts(reward, tokenizer, unmet, said).numpy()
+
+
+scored_of = {"initial": scored(initial), "ppo": scored(after[0.0]),
+             "ppo-ptx": scored(after[1.0])}
+gives_up = paired_difference(scored_of["ppo"], scored_of["ppo-ptx"])
+
+# %% document-look [markdown]
+r"""
+Left, the loss on documents that no run has drawn: how far apart are the two losses? Right, the score on guests that neither has
+met: is there a price? The loss on documents is what the third term trains, so the left panel shows only that it works; whether
+*skills* come back is the next section's question.
+"""
+
+# %% document-picture folded="yes"
+figure, (left, right_panel) = lesson.panels(
+    2, "The loop with the third term and without (live)", size=(7.2, 2.2),
+    titles=("Documents never drawn", "Guests never met"))
+lesson.intervals(left, {name: over_prompts(x) for name, x in losses.items()},
+                 "loss, nats per token", percent=False)
+lesson.intervals(
+    right_panel, {name: over_prompts(x) for name, x in scored_of.items()},
+    "score", percent=False)
+right_panel.tick_params(axis="y", labelleft=False)
+lesson.show(figure, "Left, the loss on documents for the initial model, "
+    "PPO and PPO-ptx, right, their scores on guests never met.")
+
+# %% document-table folded="yes"
+lesson.table(("live, same documents or guests", "mean, 95% interval"), [
+    ("loss: PPO minus initial", f"{drift:+.3f}"),
+    ("loss: PPO minus PPO-ptx", f"{rescue:+.3f}"),
+    ("score: PPO minus PPO-ptx", f"{gives_up:+.2f}")])
+
+# %% back [markdown]
+r"""
+## What wins it back (E.6)
+
+The paper asked whether a higher price would do instead of a third term. It trained its smallest model without the term, held to
+GPT-3 itself, with $\beta$ up to {paper:fig34.beta.max} (Fig. 34), and then with the term at several $\gamma$ (Fig. 33). From a $\gamma$ of
+about {paper:fig33.gamma.recovers} on, it reports, the tasks are won back.
+
+**Why no $\beta$ can do it.** The price is paid on replies to requests. Of the texts that nobody asks for it knows nothing, and a
+policy may change there for free. At the highest price the policy stays where it started, and then nothing is learned; for
+us that start is the initial model, which has paid part of the tax already.
+
+**Why $\gamma$ can.** Its gradient is taken on those very texts.
+"""
+
+# %% paper-curves
+from minirlhf.paper import value
+
+gammas_of_paper = np.array([1, 10, 30, 100])
+exams = ("drop", "squadv2")
+over_gamma = {exam: [value(f"fig33.{exam}.{g}") for g in gammas_of_paper]
+              for exam in exams}
+best_beta = {exam: value(f"fig34.{exam}.peak") for exam in exams}
+gpt = {exam: value(f"fig34.{exam}.gpt") for exam in exams}
+
+# %% back-guess
+guess_back = Prediction(
+    "In our shipped runs, which share of PPO's tax does PPO-ptx win back?",
+    "07.back", unit="% of the tax", low=0, high=150)
+guess_back
+
+# %% back-seeds
+won = over_seeds(1 - mean_tax("ppo-ptx") / mean_tax("ppo"))
+mitigates = over_seeds(mean_tax("ppo") - mean_tax("ppo-ptx"))
+remains = over_seeds(mean_tax("ppo-ptx"))
+half_tax = mean_tax("ppo").mean() / 2
+keeps = over_seeds(each("ppo-ptx", "passes") - each("ppo", "passes"))
+costs = over_seeds(each("ppo", "score") - each("ppo-ptx", "score"))
+
+# %% back-answer
+guess_back.reveal(100 * won.mean, "shipped run")
+
+# %% back-look [markdown]
+r"""
+The first two panels are the paper's, Fig. 33 and 34 in one: the curve is $\gamma$, the dotted line the best that any $\beta$ reached,
+the dashed one GPT-3. Where does the curve meet each line? The third is ours: the mean loss over the tasks, for the start, for PPO
+and for PPO-ptx.
+"""
+
+# %% back-picture folded="yes"
+figure, (*theirs, last) = lesson.panels(
+    3, "β and γ: two of the paper, read off; ours, shipped run",
+    size=(7.2, 2.7), titles=("DROP (paper)", "SQuADv2 (paper)",
+                             f"Tinytown, {len(seeds)} seeds"))
+for axes, exam in zip(theirs, exams, strict=True):
+    axes.plot(gammas_of_paper, over_gamma[exam], "o-", color=INK, label="γ")
+    axes.axhline(best_beta[exam], color=INK, ls=":", label="best β, no γ")
+    axes.axhline(gpt[exam], color=PALETTE["base"], ls="--", label="GPT-3")
+    axes.set(xscale="log", xlabel="γ (log axis)", ylabel="F1")
+theirs[0].legend(fontsize=7)
+lesson.intervals(last, {name: over_seeds(mean_tax(name)) for name in tax},
+                 "points lost to the base")
+lesson.show(figure, "Two panels with the paper's scores over γ, rising past "
+    "the best β to GPT-3's; right, what three models here lose.")
+
+# %% back-table folded="yes"
+lesson.table((f"{len(seeds)} seeds (shipped run)", "mean, 95% interval"), [
+    ("tax that the third term saves", f"{mitigates:+.1%}"),
+    ("tax that remains", f"{remains:+.1%}"),
+    ("won back, of PPO's tax", f"{won:.0%}"),
+    ("passes: PPO-ptx minus PPO", f"{keeps:+.1%}"),
+    ("score given up", f"{costs:+.2f}")])
+
+# %% moved [markdown]
+r"""
+## γ on a running job (E.6, C.4)
+
+The third term needs no new run. The next cell starts one, a process of its own, with a $\gamma$ of nearly nothing; half way, the
+page raises it, as you could with the desk's slider. The package's stage computes what your loop does, in whole batches.
+
+The log has the loss of the documents that were drawn, and the size of each gradient: *policy* is PPO's, *ptx* the third
+term's. If the term did nothing, the loss would go on as before.
+"""
+
+# %% moved-guess
+guess_moved = Prediction(
+    "γ rises a thousandfold half way. What does the loss of the drawn "
+    "documents do?", "07.moved", choices=outcomes)
+guess_moved
+
+# %% desk
+from minirlhf.widgets import TrainingDesk
+from minirlhf.widgets import start as start_stage
+
+text_file = lesson.workspace("07", "documents.jsonl")
+text_file.write_text("".join(
+    json.dumps(row) + "\n" for row in islice(documents(5), 800)))
+job = start_stage(
+    "ppo", lesson.workspace("07", "ptx"),
+    model=folders["initial"], reward=shipped.run("reward") / "model",
+    prompts=shipped.file("prompts-ppo"), pretraining=text_file,
+    episodes=lesson.pick(1536, quick=128),
+    rollout_batch=lesson.pick(64, quick=32), minibatch=16, warmup=2,
+    ptx_gamma=0.001, ptx_examples_per_episode=1.0, ema=0.9,
+    max_response=72, drop_long=True)
+TrainingDesk(job, note="live", ghost=shipped.run("ppo-ptx"))
+
+# %% steer
+turn = lesson.pick(12, quick=2)  # iterations before γ is moved
+while job.is_live and len(job.reader.rows) < turn:
+    job.wait(0.5)
+    job.reader.look()
+if job.is_live:
+    job.reader.steer(ptx_gamma=1.0)
+job.wait()
+job.reader.look()
+
+gamma_at = np.array(job.reader.series("ptx/gamma")[1])
+ptx_at = np.array(job.reader.series("ptx/loss")[1])
+low, high = ptx_at[gamma_at < 0.5], ptx_at[gamma_at >= 0.5]
+k = max(2, min(len(low), len(high)) // 2)  # iterations at each end
+moved = paired_difference(high[-k:], low[-k:]) if len(high) >= k else None
+
+# %% moved-answer
+guess_moved.reveal(outcomes[
+    1 if moved is None else 0 if moved.high < 0 else
+    2 if moved.low > 0 else 1])
+
+# %% moved-look [markdown]
+r"""
+The grey line marks the iteration from which the new $\gamma$ was obeyed. Left, the loss of the drawn documents. Right, both gradients:
+the third term's has $\gamma$ in it. How large must it be, beside PPO's, before the loss answers?
+"""
+
+# %% moved-picture folded="yes"
+figure, (left, sizes) = lesson.panels(
+    2, "γ raised on a running job (live)", size=(7.2, 2.5),
+    titles=("Loss of drawn documents", "Size of the gradients"))
+at = np.arange(1, len(ptx_at) + 1)
+left.plot(at, ptx_at, color=PALETTE["ppo-ptx"])
+left.set(xlabel="iterations", ylabel="nats per token")
+for name, color in (("policy", "ppo"), ("ptx", "ppo-ptx")):
+    norms = job.reader.series(f"ppo/gradient_norm/{name}")[1]
+    sizes.plot(at, norms, color=PALETTE[color], label=name)
+for axes in (left, sizes):
+    axes.axvline(len(low) + 0.5, color=MUTED, linewidth=1)
+sizes.set(xlabel="iterations", yscale="log", ylabel="norm (log axis)")
+sizes.legend(fontsize=8)
+lesson.show(figure, "Left, the documents' loss over iterations with the "
+    "turn marked, right, two gradient norms, one jumping at the turn.")
+
+# %% predictions
+from minirlhf.widgets import PredictionScore
+
+PredictionScore("07.")
+
+# %% summary [markdown]
+r"""
+## Summary
+
+| | paper | shipped run |
+|---|---|---|
+| weight of the third term | {paper:ptx.gamma} | {run:counts.ptx_gamma} |
+| reading: base, PPO, PPO-ptx | {paper:table14.squadv2.few.175b.gpt}, {paper:table14.squadv2.few.175b.ppo}, {paper:table14.squadv2.few.175b.ppo-ptx} (F1) | {run:models.base.probes.reading:.0%}, {run:models.ppo.probes.reading:.0%}, {run:models.ppo-ptx.probes.reading:.0%} |
+| passes: PPO, PPO-ptx | – | {run:models.ppo.passes:.0%}, {run:models.ppo-ptx.passes:.0%} |
+| preferred to SFT: PPO, PPO-ptx | {paper:fig1.175b.ppo}, {paper:fig1.175b.ppo-ptx} | {run:models.ppo.wins_labelers:.2f}, {run:models.ppo-ptx.wins_labelers:.2f} |
+
+The next table lists all that this chapter set out to see, before its runs. *Seen* asks that the whole interval lie on the paper's
+side, *open* that it includes zero; *not looked for* needs runs that aren't shipped.
+"""
+
+# %% directions
+def verdict(found):
+    """What an interval says of a difference that the paper has above 0."""
+    if found is None:
+        return "not looked for"
+    if found.low > 0:
+        return "seen"
+    return "the opposite" if found.high < 0 else "open"
+
+
+seen = "seen" if keeps.high > -0.05 else "the opposite"  # a twentieth
+recovered = ("the opposite" if remains.low > half_tax
+             else verdict(mitigates))
+
+# %% directions-table folded="yes"
+one, many = "prompts, one run", f"{len(seeds)} seeds"
+taken_up = [
+    ("tax on reading, points", tax["ppo"]["reading"], many, "%"),
+    ("tax on translation, points", tax["ppo"]["translation"], many, "%"),
+    ("PPO-ptx loses less, points", mitigates, many, "%"),
+    ("PPO-ptx keeps the preference (passes)", keeps, many, "%"),
+    ("the usual γ wins the tasks back, from none", mitigates, many, "%"),
+    ("the score falls as γ grows, none minus usual", costs, many, ""),
+    ("no β wins the tasks back", None, "", ""),
+    ("the score falls as β grows", price, one, ""),
+    ("no price: a worse grade", no_beta, one, ""),
+    ("too high a price: a worse grade", too_much, one, ""),
+    ("training on, PPO-ptx slides back", None, "", ""),
+    ("too few documents: their loss rises", None, "", "")]
+
+# %% directions-shown folded="yes"
+special = {"PPO-ptx keeps the preference (passes)": seen,
+           "the usual γ wins the tasks back, from none": recovered}
+lesson.table(("the paper says (shipped run)", "here", "interval over", ""), [
+    (text, "–" if found is None else
+     f"{found:+.1%}" if unit else f"{found:+.2f}", over,
+     special.get(text, verdict(found)))
+    for text, found, over, unit in taken_up])
+
+# %% summary-read [markdown]
+r"""
+A price keeps the policy where the reward model can be trusted; too small, and the policy runs after its mistakes, too large, and it
+learns little. What it unlearns elsewhere no price can see, and a third term, on the texts in question, can. How far the proxy
+may be followed, only somebody outside the training can say.
+
+## Questions
+
+1. The score of a run still rises on held-out prompts. Why doesn't that rule out over-optimisation?
+
+<details><summary>Answer</summary>
+
+The reward model's mistakes hold on held-out prompts, too. It takes somebody who doesn't share them.
+
+</details>
+
+2. All scores of a reward model are doubled. Which $\beta$ gives the same best policy as before?
+
+<details><summary>Answer</summary>
+
+Twice the old one: the best policy depends on the score divided by $\beta$ alone.
+
+</details>
+
+3. PPO on the judge gains ten points, PPO on the learned reward four. A colleague wants to tune PPO. What do you say?
+
+<details><summary>Answer</summary>
+
+With a perfect reward the same PPO gains more than twice as much. Better rankings, or more of them, come first.
+
+</details>
+
+4. In the loop, the documents' loss is taken under `torch.no_grad()`. What does the run become?
+
+<details><summary>Answer</summary>
+
+Plain PPO. A constant is added to the loss, and its gradient is zero.
+
+</details>
+
+5. A friend holds the policy to the *base* instead of the initial model, to save the tax. What does the price then charge for?
+
+<details><summary>Answer</summary>
+
+For following instructions: the base doesn't, so each reply that does is far from it. And it still says nothing of texts that no
+request brings up.
+
+</details>
+
+## The way on
+
+- [Exercise 07](../exercises/ex07_ppo_ptx.ipynb): PPO-ptx from an empty file, up to one whole iteration; then six runs with one bug
+  each, to be told from curves and samples.
+- Back to [reinforcement learning](06_reinforcement_learning.ipynb), or to [the reward model](05_reward_model.ipynb), whose
+  mistakes the policy found.
+
+**A lecture of thirty minutes:** the panels over $\beta$ and one reply in five versions (ten), the alarms and the frontier (eight), the
+control (four), the tax and what wins it back (eight).
+
+**A lab of sixty minutes:** the page with its guesses (thirty-five), the loop with another $\gamma$ (ten), a run at the desk whose $\beta$
+and $\gamma$ you move yourself (fifteen).
+"""
