@@ -25,9 +25,9 @@ After this chapter you can
 r"""
 ## Too little β, and too much (E.7)
 
-The same request, three times: a story about a book. One policy writes that a rabbit opened its bag and found cheap cheese. Another
-writes it twice, a third until its space runs out, and the reward model is content with all three. They are one model, trained at
-different prices.
+Asked for a story about a book, a policy writes that a rabbit opened its bag and found cheese. Then it writes the sentence again, and
+once more. Does the reward model mind? If it doesn't, PPO will find out, and the next policy's stories are full of cheese. What
+stands against that is the price of leaving the start.
 
 In Eq. 2 each nat of KL costs $\beta$ units of the score. The paper tried a range of $\beta$ (E.7, Fig. 36, with the third term of
 Eq. 2). For a $\beta$ of zero, labelers rated the replies {paper:fig36.likert.0} of seven; for {paper:ppo.beta.best.low},
@@ -42,14 +42,13 @@ The package ships runs that differ in $\beta$ alone. The *proxy* is the reward m
 would be. If a small $\beta$ did no harm, proxy and judge would put the runs in the same order.
 """
 
-# %% sweep
-import json
-
+# %% tools
 import numpy as np
 
 from minirlhf import lesson, shipped
 from minirlhf.evaluate.statistics import over_prompts, paired_difference
 
+# %% best
 sweep = {row["factor"]: row for row in shipped.read("sweep")}
 none, most = min(sweep), max(sweep)  # a factor of 1 is our usual β
 
@@ -61,8 +60,9 @@ def half(factor, measure, first):
 
 # chosen on one half of the prompts, compared on the other
 best = max(sweep, key=lambda f: half(f, "grade", 0).mean())
-no_beta = paired_difference(half(best, "grade", 1), half(none, "grade", 1))
-too_much = paired_difference(half(best, "grade", 1), half(most, "grade", 1))
+no_beta, too_much = (
+    paired_difference(half(best, "grade", 1), half(end, "grade", 1))
+    for end in (none, most))
 price = paired_difference(sweep[none]["score"], sweep[most]["score"])
 
 # %% beta-guess
@@ -109,6 +109,9 @@ lesson.show(figure, "For each β a dot with its interval: the reward "
     "model's score, the judge's grade, the share that passes.")
 
 # %% logs
+import json
+
+
 def log(name):
     """A shipped run's log: of each metric its values, in order."""
     lines = (shipped.run(name) / "metrics.jsonl").read_text().splitlines()
@@ -135,9 +138,9 @@ lesson.table((
 
 # %% floor [markdown]
 r"""
-Look at the third column: it is what each run maximises. Where it *falls*, the policy isn't held, it is shaken. **Why**, we
-believe: whitening makes all steps equally large, and at a high price most of an advantage is the chance of single tokens. No
-interval here knows another seed, and our own $\beta$ was chosen with such tables in sight.
+Look at the third column: it is what each run maximises. Where it *falls*, the price doesn't hold the policy back; chance carries it
+away. **Why**, we believe: whitening makes all steps equally large, and at a high price most of an advantage is the luck of single
+tokens. No interval here knows another seed, and our own $\beta$ was chosen with such tables in sight.
 """
 
 # %% over [markdown] defines="over-optimisation"
@@ -147,13 +150,13 @@ r"""
 *Over-optimisation* is when the proxy still rises while what it stands for falls. The policy needs no malice for that. Wherever it
 moves, the reward model has read little; some of what it likes there is a mistake, and finding what it likes is the policy's task.
 
-A course has a judge; a product has none, or one that costs a dollar a reply. These need none:
+A course has a judge; a product has none, or one too slow to ask during training. These signs need none:
 
-- the **KL**, from the log. By itself it is no proof, but all the room for mistakes is there;
+- the **KL**, from the log. By itself it proves nothing, but a policy that stays near its start has little room for mistakes;
 - the **replies as texts**: how long they are, how much of a reply repeats its own words, how many different words all replies
   have together. Nothing in the score forbids the same sentence three times;
-- **a few people**. Show them pairs, replies of a run and of a more careful one to the same prompts. A hundred pairs are an
-  afternoon.
+- **a few people**. Show them pairs of replies to the same prompts, one of this run and one of a more careful run. A hundred
+  pairs take an afternoon.
 
 Below are the last replies of each run, on the same prompts. Five labelers who ranked nothing for the reward model say which of two
 they prefer.
@@ -165,7 +168,8 @@ def said(factor, last=32):
     path = shipped.run(f"beta-{factor:g}") / "samples.jsonl"
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     end = rows[-1]["step"]
-    return {(r["step"], r["prompt"]): r for r in rows if r["step"] > end - last}
+    return {(r["step"], r["prompt"]): r
+            for r in rows if r["step"] > end - last}
 
 
 replies = {f: said(f) for f in sweep}
@@ -220,7 +224,11 @@ the others wrote there. The score is the reward model's.
 """
 
 # %% cheese-look
-worst = max(shared, key=lambda key: repeated(replies[none][key]["response"]))
+def again(key):
+    return repeated(replies[none][key]["response"])
+
+
+worst = max(shared, key=again)
 there = {f: replies[f][worst] for f in sweep}
 
 # %% cheese-table folded="yes"
@@ -264,6 +272,37 @@ for (f, name), (line, reach) in curves.items():
 panels[0].legend(fontsize=8, loc="lower right")
 lesson.show(figure, "Score and grade of three runs over time, with bands.")
 
+# %% mistakes-text [markdown]
+r"""
+Which mistakes did the policy find where nothing held it? The next table compares the last replies of two runs, in the five of the
+judge's criteria that differ most; chosen so, some may differ by luck. *Coherence*: nothing is said twice, and all makes sense.
+*Source*: nothing is added to the text asked about. *Constraint*: what the prompt demands of words or form. *Truth*: nothing said of
+the town is false. *Instruction*: the reply is of the kind asked for.
+"""
+
+# %% mistakes
+from minirlhf.tinytown.judge import judge
+
+
+def missed(factor):
+    """Of a run's last replies, which miss each of the judge's criteria."""
+    met = [judge(prompt, text).criteria
+           for prompt, text in zip(prompts, texts[factor], strict=True)]
+    return {name: np.array([of.get(name, 1) < 1 for of in met])
+            for name in sorted(set().union(*met))}
+
+
+freed, held = missed(none), missed(1)
+more = {name: paired_difference(freed[name], held[name])
+        for name in freed.keys() & held.keys()}
+widest = sorted(more, key=lambda name: (-abs(more[name].mean), name))[:5]
+
+# %% mistakes-table folded="yes"
+lesson.table((f"missed, of {len(shared)} replies (shipped run)",
+              beta_of[none], beta_of[1], "more, points"), [
+    (name, f"{freed[name].mean():.0%}", f"{held[name].mean():.0%}",
+     f"{100 * more[name]:+.1f}") for name in widest])
+
 # %% frontier-text [markdown]
 r"""
 Choose a run and drag its ring back along its way: beneath stands what the policy said then, the judge's objections underlined.
@@ -279,15 +318,14 @@ Frontier([shipped.run(f"beta-{f:g}") for f in sweep], source="shipped run")
 r"""
 ## Whose fault is it? A control
 
-A policy stops short of what it could be. Is that PPO, which didn't find better replies, or the reward model, which didn't ask for
-them? The paper can't know; a closed world can. Let PPO train on the *judge itself*, with the same start, prompts, steps and price. What it gains is
-what PPO can do with a perfect reward. The learned reward model gets part of that:
+Some replies still fail after training. Is that PPO, which didn't find better ones, or the reward model, which didn't ask for them?
+The paper can't know; a closed world can. Let PPO train on the *judge itself*, with the same start, prompts, steps and price. What it
+gains is the ceiling for any reward model. The learned one gets part of that:
 
 $$\text{kept}=\frac{\text{gain with the learned reward}}{\text{gain with the judge as reward}}$$
 
 If the control gained nothing, PPO would be at fault, and no reward model could help. A third run has the learned reward and no
-price. All three were trained from scratch, all three steps, for several seeds, so the intervals below are over seeds and know the luck of training.
-The *gain* is the share of held-out replies that pass, minus that of SFT on the same prompts.
+price. Each seed repeats all three steps of the paper, so the intervals below know the luck of training, too. The *gain* is the share of held-out replies that pass, minus that of SFT on the same prompts.
 """
 
 # %% seeds
@@ -308,6 +346,7 @@ control, learned = each("ppo-judge", "gain"), each("ppo", "gain")
 kept = over_seeds(learned / control)
 missing = over_seeds(control - learned)
 free = over_seeds(each("ppo-beta-0", "score") - each("ppo", "score"))
+worse = over_seeds(each("ppo", "grade") - each("ppo-beta-0", "grade"))
 
 # %% control-guess
 guess_kept = Prediction(
@@ -344,7 +383,8 @@ lesson.show(figure, "Left, gains in passes of three kinds of run over "
 lesson.table((f"{len(seeds)} seeds (shipped run)", "mean, 95% interval"), [
     ("kept of the control's gain", f"{kept:.0%}"),
     ("passes that the learned reward costs", f"{missing:+.0%}"),
-    ("score without a price, minus usual", f"{free:+.2f}")])
+    ("score: no price minus usual", f"{free:+.2f}"),
+    ("grade: usual minus no price", f"{worse:+.2f}")])
 
 # %% tax [markdown] defines="alignment tax"
 r"""
@@ -414,8 +454,8 @@ guess_tax.reveal(hardest, "shipped run")
 
 # %% tax-look [markdown]
 r"""
-How much does each model lose to the base, item by item, over seeds? Zero is the base. Look first at the *initial* model: it has
-seen demonstrations and no reward yet.
+How much does each model lose to the base, over seeds? Zero is the base; without a tax, all intervals would include it. Look first at
+the *initial* model, which has seen demonstrations and no reward yet.
 """
 
 # %% tax-picture folded="yes"
@@ -437,7 +477,6 @@ have two answers.
 """
 
 # %% playground
-from minirlhf.tinytown.judge import judge
 from minirlhf.widgets import Playground
 
 playground = Playground(
@@ -450,8 +489,8 @@ playground
 r"""
 ## The third term (Eq. 2, C.4)
 
-Whoever practises one piece for a week loses the others, unless a page of them is played now and then. That is the third term of
-Eq. 2, which PPO-ptx adds:
+A pianist who practises one piece for a month forgets the others, unless she plays a page of them now and then. That is the third
+term of Eq. 2, which PPO-ptx adds:
 
 $$\gamma\,\mathbb E_{x\sim D_{\rm pretrain}}\big[\log\pi(x)\big]$$
 
@@ -459,8 +498,8 @@ Each minibatch brings some pretraining documents with it, and $\gamma$ times the
 In the paper $\gamma$ is {paper:ptx.gamma}, with {paper:ptx.ratio} documents for an episode; the normalisation of the likelihood isn't
 stated. Ours is a mean over tokens, so the numbers don't compare: {run:counts.ptx_gamma}, and one document to four episodes.
 
-You know the loop from chapter 06; `roll_out` and `minibatches` of `minirlhf/plain/ppo.py` now do its first half. Three lines are new. What would happen
-if the documents were read without a gradient? And if they were put into the reward?
+You know the loop from chapter 06; `roll_out` and `minibatches` of `minirlhf/plain/ppo.py` now do its first half. Three lines are new.
+What would happen if the documents were read without a gradient? And if their likelihood were added to the reward?
 """
 
 # %% loop
@@ -477,7 +516,8 @@ def ppo_ptx(config, models, prompts, documents):
             new, m = logprobs(models.policy, part, models.banned)
             old, V, A, G = (t[rows, : m.shape[1]] for t in episodes[3:])
             loss = policy_loss(new, old, A, m)
-            loss = loss + value_loss(values(models.value, part), V, G, m)
+            new_V = values(models.value, part)
+            loss = loss + value_loss(new_V, V, G, m)
             if drawn:  # the third term of Eq. 2
                 ptx = ptx_loss(*logprobs(models.policy, drawn))
                 loss = loss + config.ptx_gamma * ptx
@@ -518,7 +558,7 @@ never = never_sampled(tokenizer, initial)
 banned = torch.zeros(len(never)).masked_fill(never, -torch.inf)
 settings = {"episodes": lesson.pick(192, quick=16), "minibatch": 8,
             "rollout_batch": lesson.pick(24, quick=8), "beta": 0.2,
-            "lam": 1.0, "learning_rate": 3e-4, "max_response": 48,
+            "lam": 1.0, "learning_rate": 1e-4, "max_response": 48,
             "value_learning_rate": 1e-3, "ema": None}
 
 
@@ -575,49 +615,65 @@ def scored(policy):
     return score_texts(reward, tokenizer, unmet, said).numpy()
 
 
-scored_of = {"initial": scored(initial), "ppo": scored(after[0.0]),
-             "ppo-ptx": scored(after[1.0])}
+three = {"initial": initial, "ppo": after[0.0], "ppo-ptx": after[1.0]}
+scored_of = {name: scored(policy) for name, policy in three.items()}
 gives_up = paired_difference(scored_of["ppo"], scored_of["ppo-ptx"])
+
+# %% skills
+exam = [item for task in TAX.values()
+        for item in task(lesson.pick(60, quick=5), seed=1)]
+skills = {name: run_probe(policy, tokenizer, exam)
+          for name, policy in three.items()}
+forgotten = paired_difference(skills["initial"], skills["ppo"])
+saved = paired_difference(skills["ppo-ptx"], skills["ppo"])
 
 # %% document-look [markdown]
 r"""
-Left, the loss on documents that no run has drawn: how far apart are the two losses? Right, the score on guests that neither has
-met: is there a price? The loss on documents is what the third term trains, so the left panel shows only that it works; whether
-*skills* come back is the next section's question.
+First, the loss on documents that no run has drawn: if the term did nothing, both runs would have the same. But likelihood is what the
+term trains, so this shows only that it works. Second, the task probes: does it save skills as well? Third, the score on guests whom
+nobody has met: what does it give up?
 """
 
 # %% document-picture folded="yes"
-figure, (left, right_panel) = lesson.panels(
-    2, "The loop with the third term and without (live)", size=(7.2, 2.2),
-    titles=("Documents never drawn", "Guests never met"))
-lesson.intervals(left, {name: over_prompts(x) for name, x in losses.items()},
-                 "loss, nats per token", percent=False)
+figure, (loss_panel, exam_panel, score_panel) = lesson.panels(
+    3, "The loop without the third term and with it (live)",
+    size=(7.2, 2.2), titles=("Documents never drawn", "All task probes",
+                             "Guests never met"))
 lesson.intervals(
-    right_panel, {name: over_prompts(x) for name, x in scored_of.items()},
+    loss_panel, {name: over_prompts(x) for name, x in losses.items()},
+    "loss, nats per token", percent=False)
+lesson.intervals(exam_panel, {name: over_prompts(x)
+                              for name, x in skills.items()}, "% right")
+lesson.intervals(
+    score_panel, {name: over_prompts(x) for name, x in scored_of.items()},
     "score", percent=False)
-right_panel.tick_params(axis="y", labelleft=False)
-lesson.show(figure, "Left, the loss on documents for the initial model, "
-    "PPO and PPO-ptx, right, their scores on guests never met.")
+for axes in (exam_panel, score_panel):
+    axes.tick_params(axis="y", labelleft=False)
+lesson.show(figure, "Loss on documents, share of probes right and score "
+    "for the initial model, PPO and PPO-ptx, with intervals.")
 
 # %% document-table folded="yes"
-lesson.table(("live, same documents or guests", "mean, 95% interval"), [
+lesson.table(("live, on the same documents, items, guests",
+              "mean, 95% interval"), [
     ("loss: PPO minus initial", f"{drift:+.3f}"),
     ("loss: PPO minus PPO-ptx", f"{rescue:+.3f}"),
+    ("probes: initial minus PPO, points", f"{100 * forgotten:+.1f}"),
+    ("probes: PPO-ptx minus PPO, points", f"{100 * saved:+.1f}"),
     ("score: PPO minus PPO-ptx", f"{gives_up:+.2f}")])
 
 # %% back [markdown]
 r"""
 ## What wins it back (E.6)
 
-The paper asked whether a higher price would do instead of a third term. It trained its smallest model without the term, held to
-GPT-3 itself, with $\beta$ up to {paper:fig34.beta.max} (Fig. 34), and then with the term at several $\gamma$ (Fig. 33). From a $\gamma$ of
-about {paper:fig33.gamma.recovers} on, it reports, the tasks are won back.
+Would a higher price do instead of a third term? The paper trained its smallest model without the term, held to GPT-3 itself, with
+$\beta$ up to {paper:fig34.beta.max} (Fig. 34), and with the term at several $\gamma$ (Fig. 33). From a $\gamma$ of about
+{paper:fig33.gamma.recovers} on, it reports, the tasks are won back.
 
-**Why no $\beta$ can do it.** The price is paid on replies to requests. Of the texts that nobody asks for it knows nothing, and a
-policy may change there for free. At the highest price the policy stays where it started, and then nothing is learned; for
-us that start is the initial model, which has paid part of the tax already.
+**Why no $\beta$ does it.** The price is paid on replies to requests. On texts that nobody asks for the policy may change for free. And
+at the highest price it stays where it started, so it learns nothing; our start is the initial model, which has seen demonstrations
+and may have paid part of the tax.
 
-**Why $\gamma$ can.** Its gradient is taken on those very texts.
+**Why $\gamma$ can.** Its gradient is taken on those very texts, on every step.
 """
 
 # %% paper-curves
@@ -625,10 +681,10 @@ from minirlhf.paper import value
 
 gammas_of_paper = np.array([1, 10, 30, 100])
 exams = ("drop", "squadv2")
-over_gamma = {exam: [value(f"fig33.{exam}.{g}") for g in gammas_of_paper]
-              for exam in exams}
-best_beta = {exam: value(f"fig34.{exam}.peak") for exam in exams}
-gpt = {exam: value(f"fig34.{exam}.gpt") for exam in exams}
+over_gamma = {of: [value(f"fig33.{of}.{g}") for g in gammas_of_paper]
+              for of in exams}
+best_beta = {of: value(f"fig34.{of}.peak") for of in exams}
+gpt = {of: value(f"fig34.{of}.gpt") for of in exams}
 
 # %% back-guess
 guess_back = Prediction(
@@ -650,8 +706,8 @@ guess_back.reveal(100 * won.mean, "shipped run")
 # %% back-look [markdown]
 r"""
 The first two panels are the paper's, Fig. 33 and 34 in one: the curve is $\gamma$, the dotted line the best that any $\beta$ reached,
-the dashed one GPT-3. Where does the curve meet each line? The third is ours: the mean loss over the tasks, for the start, for PPO
-and for PPO-ptx.
+the dashed one GPT-3. Where does the curve meet each line? If a price were enough, the dotted line would reach the dashed one. The third is
+ours: the mean loss over the tasks, for the start, for PPO and for PPO-ptx.
 """
 
 # %% back-picture folded="yes"
@@ -659,10 +715,10 @@ figure, (*theirs, last) = lesson.panels(
     3, "β and γ: two of the paper, read off; ours, shipped run",
     size=(7.2, 2.7), titles=("DROP (paper)", "SQuADv2 (paper)",
                              f"Tinytown, {len(seeds)} seeds"))
-for axes, exam in zip(theirs, exams, strict=True):
-    axes.plot(gammas_of_paper, over_gamma[exam], "o-", color=INK, label="γ")
-    axes.axhline(best_beta[exam], color=INK, ls=":", label="best β, no γ")
-    axes.axhline(gpt[exam], color=PALETTE["base"], ls="--", label="GPT-3")
+for axes, of in zip(theirs, exams, strict=True):
+    axes.plot(gammas_of_paper, over_gamma[of], "o-", color=INK, label="γ")
+    axes.axhline(best_beta[of], color=INK, ls=":", label="best β, no γ")
+    axes.axhline(gpt[of], color=PALETTE["base"], ls="--", label="GPT-3")
     axes.set(xscale="log", xlabel="γ (log axis)", ylabel="F1")
 theirs[0].legend(fontsize=7)
 lesson.intervals(last, {name: over_seeds(mean_tax(name)) for name in tax},
@@ -685,8 +741,8 @@ r"""
 The third term needs no new run. The next cell starts one, a process of its own, with a $\gamma$ of nearly nothing; half way, the
 page raises it, as you could with the desk's slider. The package's stage computes what your loop does, in whole batches.
 
-The log has the loss of the documents that were drawn, and the size of each gradient: *policy* is PPO's, *ptx* the third
-term's. If the term did nothing, the loss would go on as before.
+The log has the loss of the documents that were drawn, and how hard each part pushes on the weights, the norm of its gradient: *policy*
+is PPO's, *ptx* the third term's. If the term did nothing, the loss would go on as before.
 """
 
 # %% moved-guess
@@ -701,7 +757,10 @@ from minirlhf.widgets import start as start_stage
 
 text_file = lesson.workspace("07", "documents.jsonl")
 text_file.write_text("".join(
-    json.dumps(row) + "\n" for row in islice(documents(5), 800)))
+    json.dumps({"text": row["text"]}) + "\n"
+    for row in islice(documents(5), 800)))
+
+# %% desk-run
 job = start_stage(
     "ppo", lesson.workspace("07", "ptx"),
     model=folders["initial"], reward=shipped.run("reward") / "model",
@@ -722,11 +781,12 @@ if job.is_live:
 job.wait()
 job.reader.look()
 
+# %% turned
 gamma_at = np.array(job.reader.series("ptx/gamma")[1])
 ptx_at = np.array(job.reader.series("ptx/loss")[1])
 low, high = ptx_at[gamma_at < 0.5], ptx_at[gamma_at >= 0.5]
-k = max(2, min(len(low), len(high)) // 2)  # iterations at each end
-moved = paired_difference(high[-k:], low[-k:]) if len(high) >= k else None
+k = min(len(low), len(high)) // 2 or 1  # late iterations of each part
+moved = over_seeds(high[-k:] - low[-k:]) if k > 1 else None  # Student's t
 
 # %% moved-answer
 guess_moved.reveal(outcomes[
@@ -735,14 +795,15 @@ guess_moved.reveal(outcomes[
 
 # %% moved-look [markdown]
 r"""
-The grey line marks the iteration from which the new $\gamma$ was obeyed. Left, the loss of the drawn documents. Right, both gradients:
-the third term's has $\gamma$ in it. How large must it be, beside PPO's, before the loss answers?
+The grey line marks where the new $\gamma$ was first obeyed. Left, the loss of the drawn documents. Right, both pushes; that of the
+third term has $\gamma$ in it. How strong must it be, beside PPO's, before the loss answers? The guess compares the late iterations
+after the line with the late ones before it.
 """
 
 # %% moved-picture folded="yes"
 figure, (left, sizes) = lesson.panels(
     2, "γ raised on a running job (live)", size=(7.2, 2.5),
-    titles=("Loss of drawn documents", "Size of the gradients"))
+    titles=("Loss of drawn documents", "The two pushes"))
 at = np.arange(1, len(ptx_at) + 1)
 left.plot(at, ptx_at, color=PALETTE["ppo-ptx"])
 left.set(xlabel="iterations", ylabel="nats per token")
@@ -786,9 +847,12 @@ def verdict(found):
     return "the opposite" if found.high < 0 else "open"
 
 
-seen = "seen" if keeps.high > -0.05 else "the opposite"  # a twentieth
+least = -0.05  # of passes, a twentieth: what PPO-ptx may give up
+same = ("seen" if keeps.low > least else
+        "the opposite" if keeps.high < least else "open")
 recovered = ("the opposite" if remains.low > half_tax
              else verdict(mitigates))
+fooled = "open" if verdict(free) == "open" else verdict(worse)
 
 # %% directions-table folded="yes"
 one, many = "prompts, one run", f"{len(seeds)} seeds"
@@ -801,15 +865,16 @@ taken_up = [
     ("the score falls as γ grows, none minus usual", costs, many, ""),
     ("no β wins the tasks back", None, "", ""),
     ("the score falls as β grows", price, one, ""),
-    ("no price: a worse grade", no_beta, one, ""),
+    ("no price: a worse grade, a higher score", worse, many, ""),
     ("too high a price: a worse grade", too_much, one, ""),
     ("training on, PPO-ptx slides back", None, "", ""),
     ("too few documents: their loss rises", None, "", "")]
 
 # %% directions-shown folded="yes"
-special = {"PPO-ptx keeps the preference (passes)": seen,
-           "the usual γ wins the tasks back, from none": recovered}
-lesson.table(("the paper says (shipped run)", "here", "interval over", ""), [
+special = {"PPO-ptx keeps the preference (passes)": same,
+           "the usual γ wins the tasks back, from none": recovered,
+           "no price: a worse grade, a higher score": fooled}
+lesson.table(("the paper (shipped run)", "here", "interval over", ""), [
     (text, "–" if found is None else
      f"{found:+.1%}" if unit else f"{found:+.2f}", over,
      special.get(text, verdict(found)))
