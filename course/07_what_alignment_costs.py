@@ -502,13 +502,16 @@ You know the loop from chapter 06; `roll_out` and `minibatches` of `minirlhf/pla
 What would happen if the documents were read without a gradient? And if their likelihood were added to the reward?
 """
 
-# %% loop
+# %% parts
+import inspect
+
 from minirlhf.objectives import policy_loss, ptx_loss, value_loss
-from minirlhf.plain.ppo import logprobs, minibatches, roll_out, start, values
+from minirlhf.plain.ppo import logprobs, minibatches, roll_out, values
 
+print(inspect.getsource(minibatches), inspect.getsource(ptx_loss), sep="\n")
 
-def ppo_ptx(config, models, prompts, documents):
-    adam, _ = start(config, models)
+# %% loop
+def ppo_ptx(config, models, adam, prompts, documents):
     for i in range(config.episodes // config.rollout_batch):
         episodes = roll_out(config, models, prompts, i)
         for rows, drawn in minibatches(config, documents, i):
@@ -550,7 +553,7 @@ import copy
 
 from minirlhf.config import PPOConfig
 from minirlhf.models import ScalarModel, never_sampled
-from minirlhf.plain.ppo import Models
+from minirlhf.plain.ppo import Models, start
 
 initial = policies["initial"]
 reward = ScalarModel.load(shipped.run("reward") / "model")
@@ -570,7 +573,8 @@ def trained(gamma, documents_per_episode=0.25):
     models = Models(copy.deepcopy(initial), initial, reward.classifier,
                     copy.deepcopy(reward.classifier), banned,
                     tokenizer.eos_token_id)
-    ppo_ptx(config, models, guests, pool)
+    adam, _ = start(config, models)  # for policy and value model
+    ppo_ptx(config, models, adam, guests, pool)
     return models.policy
 
 
@@ -716,7 +720,8 @@ figure, (*theirs, last) = lesson.panels(
     size=(7.2, 2.7), titles=("DROP (paper)", "SQuADv2 (paper)",
                              f"Tinytown, {len(seeds)} seeds"))
 for axes, of in zip(theirs, exams, strict=True):
-    axes.plot(gammas_of_paper, over_gamma[of], "o-", color=INK, label="γ")
+    axes.plot(gammas_of_paper, over_gamma[of], "o-", color=INK,
+              label="γ")
     axes.axhline(best_beta[of], color=INK, ls=":", label="best β, no γ")
     axes.axhline(gpt[of], color=PALETTE["base"], ls="--", label="GPT-3")
     axes.set(xscale="log", xlabel="γ (log axis)", ylabel="F1")
