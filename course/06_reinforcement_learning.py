@@ -1302,6 +1302,7 @@ After the first token nothing but the price is still to come. The advantages of 
 ## The way on
 
 - [Exercise 06](../exercises/ex06_ppo.ipynb): KL, reward, advantage, both losses, one step of PPO-ptx, and a run that never clips.
+- [Chapter 07](07_what_alignment_costs.ipynb): too small a price and too large a one, what a policy unlearns, and the third term.
 - Back to [the three steps in one picture](00_three_steps.ipynb), or to
   [the reward model](05_reward_model.ipynb), whose mistakes a policy may find.
 

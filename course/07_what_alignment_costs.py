@@ -15,7 +15,7 @@ it trains?
 After this chapter you can
 
 - choose a price for leaving the start, and say what goes wrong on either side of it;
-- recognise over-optimisation from a run's log and a handful of its replies, before anyone has graded it;
+- see from a run's log and some of its replies that it follows the reward model's mistakes, before anyone has graded it;
 - say how much of a loss is PPO's and how much the reward model's;
 - measure what a policy has unlearned;
 - write the third term of Eq. 2, and say why it does what no price can.
@@ -224,11 +224,13 @@ the others wrote there. The score is the reward model's.
 """
 
 # %% cheese-look
-def again(key):
-    return repeated(replies[none][key]["response"])
+def said_again(key):
+    """How many words of the reply without a price it has said before."""
+    words = replies[none][key]["response"].lower().split()
+    return len(words) - len(set(words))
 
 
-worst = max(shared, key=again)
+worst = max(shared, key=said_again)
 there = {f: replies[f][worst] for f in sweep}
 
 # %% cheese-table folded="yes"
