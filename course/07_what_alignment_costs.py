@@ -730,8 +730,8 @@ for axes, of in zip(theirs, exams, strict=True):
 theirs[0].legend(fontsize=7)
 lesson.intervals(last, {name: over_seeds(mean_tax(name)) for name in tax},
                  "points lost to the base")
-lesson.show(figure, "Two panels with the paper's scores over γ, rising past "
-    "the best β to GPT-3's; right, what three models here lose.")
+lesson.show(figure, "Two panels with the paper's scores over γ, rising "
+    "past the best β to GPT-3's; right, what three models here lose.")
 
 # %% back-table folded="yes"
 lesson.table((f"{len(seeds)} seeds (shipped run)", "mean, 95% interval"), [
