@@ -133,7 +133,9 @@ lesson.table((
     f"score, minus {ours}", f"grade, minus {ours}", f"passes, minus {ours}",
 ), [(beta_of[f], f"{kl[f]:.1f}",
      f"{bracket[f][:5].mean():.1f} → {bracket[f][-10:].mean():.1f}",
-     f"{d['score']:+.2f}", f"{d['grade']:+.2f}", f"{d['passes']:+.0%}")
+     *(("–",) * 3 if f == 1 else (f"{d['score']:+.2f}",
+                                  f"{d['grade']:+.2f}",
+                                  f"{d['passes']:+.0%}")))
     for f, d in usual.items()])
 
 # %% floor [markdown]
@@ -266,7 +268,8 @@ figure, panels = lesson.panels(
     titles=("Proxy: reward model's score", "Judge's grade"))
 styles = dict(zip((none, 1, most), ("-", "--", ":"), strict=True))
 for (f, name), (line, reach) in curves.items():
-    axes, at = panels[name == "judge/grade"], np.arange(len(line))[4:]
+    axes = panels[int(name == "judge/grade")]
+    at = np.arange(len(line))[4:]
     axes.plot(at, line[4:], styles[f], color=INK, label=beta_of[f])
     axes.fill_between(at, (line - reach)[4:], (line + reach)[4:],
                       color=INK, alpha=0.12, linewidth=0)
@@ -321,7 +324,7 @@ r"""
 ## Whose fault is it? A control
 
 Some replies still fail after training. Is that PPO, which didn't find better ones, or the reward model, which didn't ask for them?
-The paper can't know; a closed world can. (Gao et al. (2022) put a large reward model in the judge's place.) Let PPO train on the
+The paper can't know; a closed world can. Gao et al. (2022) put a large reward model in the judge's place. Here PPO trains on the
 *judge itself*: the grade minus five takes the place of the score, and all else stays, $\beta$ too, though a unit of grade needn't weigh as
 much as one of score. What this run gains is about what PPO can reach here, the ceiling. The learned reward gets part of it:
 
@@ -887,7 +890,8 @@ taken_up = [
 # %% directions-more folded="yes"
 taken_up += [
     ("γ wins the tasks back", two("fig33.squadv2", 1, 30), mitigates, many),
-    ("the score falls as γ grows", two("fig33.reward", 1, 100), costs, many),
+    ("the score falls as γ grows", two("fig33.reward", 1, 100),
+     costs, many),
     ("no β wins them back", two("fig34.squadv2", "gpt", "peak"), None, ""),
     ("the score falls as β grows", two("fig34.reward", "start", "end"),
      price, one),
@@ -895,7 +899,8 @@ taken_up += [
      worse, many),
     ("too high a price: worse grade", two("fig36.likert", 0.01, 2),
      too_much, one),
-    ("training on, PPO-ptx slides back", "below GPT-3", None, ""),
+    ("training on, PPO-ptx slides back",
+     f"{value('fig35.episodes'):,} episodes", None, ""),
     ("too few documents: their loss rises",
      f"{value('ptx.ratio')} → {value('ptx.ratio.too_few')}", None, "")]
 
