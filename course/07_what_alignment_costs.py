@@ -567,7 +567,7 @@ initial = policies["initial"]
 reward = ScalarModel.load(shipped.run("reward") / "model")
 never = never_sampled(tokenizer, initial)
 banned = torch.zeros(len(never)).masked_fill(never, -torch.inf)
-settings = {"episodes": lesson.pick(192, quick=16), "minibatch": 8,
+settings = {"episodes": lesson.pick(192, quick=16), "minibatch": 12,
             "rollout_batch": lesson.pick(24, quick=8), "beta": 0.2,
             "lam": 1.0, "learning_rate": 1e-4, "max_response": 48,
             "value_learning_rate": 1e-3, "ema": None}
