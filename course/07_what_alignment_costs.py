@@ -516,7 +516,7 @@ import inspect
 from minirlhf.objectives import policy_loss, ptx_loss, value_loss
 from minirlhf.plain.ppo import logprobs, minibatches, roll_out, values
 
-print(inspect.getsource(minibatches), inspect.getsource(ptx_loss), sep="\n")
+print(inspect.getsource(minibatches))
 
 # %% loop
 def ppo_ptx(config, models, adam, prompts, documents):
