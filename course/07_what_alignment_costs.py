@@ -780,14 +780,14 @@ job = start_stage(
     "ppo", lesson.workspace("07", "ptx"),
     model=folders["initial"], reward=shipped.run("reward") / "model",
     prompts=shipped.file("prompts-ppo"), pretraining=text_file,
-    episodes=lesson.pick(1536, quick=128),
+    episodes=lesson.pick(1280, quick=128),
     rollout_batch=lesson.pick(64, quick=32), minibatch=16, warmup=2,
     ptx_gamma=0.001, ptx_examples_per_episode=1.0, ema=0.9,
     max_response=72, drop_long=True)
 TrainingDesk(job, note="live", ghost=shipped.run("ppo-ptx"))
 
 # %% steer
-turn = lesson.pick(12, quick=2)  # iterations before γ is moved
+turn = lesson.pick(10, quick=2)  # iterations before γ is moved
 while job.is_live and len(job.reader.rows) < turn:
     job.wait(0.5)
     job.reader.look()
