@@ -13,7 +13,7 @@ from PIL import Image
 from course.build import __main__ as build
 from course.build import assemble, code_words, font, staleness, translations
 from course.build.masters import masters, read
-from course.build.settings import PACKAGE, ROOT, WIDEST, BuildError
+from course.build.settings import PACKAGE, ROOT, WIDTH, BuildError
 from minirlhf import lesson
 from minirlhf.cli import checks
 from minirlhf.evaluate.statistics import Interval
@@ -100,7 +100,7 @@ def test_saying_the_same_changes_no_code():
 def test_what_is_too_long_for_a_line_goes_on_in_the_next():
     long = "毛病有多常压低得分，" * 5
     found = spoken({"How often a flaw lowers the score (live)": long})
-    assert max(map(code_words.width, found.splitlines())) <= WIDEST
+    assert max(map(code_words.width, found.splitlines())) <= WIDTH
     text = found[found.index('"') : found.index(", size")]
     assert ast.literal_eval(f"({text})") == long
     with pytest.raises(BuildError, match="here: wider than 76 columns"):

@@ -26,7 +26,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from course.build.settings import WIDEST, BuildError
+from course.build.settings import WIDTH, BuildError
 
 Words = Mapping[str, str | None]
 _SENTENCE = re.compile(r"[A-Za-z]{2,},? +[A-Za-z]")
@@ -104,8 +104,8 @@ def translated(source: str, words: Words, where: str = "") -> str:
             before, after = source[: one.start], source[one.end :]
             source = before + _written(one, said, before, source, after, where) + after
     for line in source.splitlines():
-        if line not in english and width(line) > WIDEST:
-            raise BuildError(f"{where}: wider than {WIDEST} columns in Chinese: {line.strip()!r}.")
+        if line not in english and width(line) > WIDTH:
+            raise BuildError(f"{where}: wider than {WIDTH} columns in Chinese: {line.strip()!r}.")
     return source
 
 
@@ -124,7 +124,7 @@ def _written(one: Literal, said: str, before: str, source: str, after: str, wher
     rows, left = [""], width(begun)
     for piece, right in [*((piece, 0) for piece in pieces), (last, width(ended))]:
         taken = left + len(prefix) + 2 + width(rows[-1] + piece) + right
-        if indent and rows[-1] and taken > WIDEST:
+        if indent and rows[-1] and taken > WIDTH:
             rows, left = [*rows, ""], len(indent[0]) - 1
         rows[-1] += piece
     quoted = (f'{prefix if "{" in row else ""}"{row}"' for row in rows)

@@ -14,8 +14,6 @@ MEASURED = COURSE / "measured.json"
 RUN = COURSE / "run.json"
 LARGEST = 1_500_000
 """Bytes of a notebook: beyond, GitHub shows none."""
-WIDEST = 76
-"""Columns of a code cell."""
 MOST_SECONDS, MOST_BYTES = 240, 2 * 2**30
 """What a chapter may take on two cores."""
 LINES, LOOP, WIDTH = 18, 20, 76
