@@ -100,7 +100,7 @@ def test_saying_the_same_changes_no_code():
 def test_what_is_too_long_for_a_line_goes_on_in_the_next():
     long = "毛病有多常压低得分，" * 5
     found = spoken({"How often a flaw lowers the score (live)": long})
-    assert max(map(code_words.width, found.splitlines())) <= WIDTH
+    assert max(map(languages.columns, found.splitlines())) <= WIDTH
     text = found[found.index('"') : found.index(", size")]
     assert ast.literal_eval(f"({text})") == long
     with pytest.raises(BuildError, match="here: wider than 76 columns"):

@@ -22,11 +22,11 @@ import ast
 import io
 import re
 import tokenize
-import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from course.build.settings import WIDTH, BuildError
+from minirlhf.lesson.languages import columns
 
 Words = Mapping[str, str | None]
 _SENTENCE = re.compile(r"[A-Za-z]{2,},? +[A-Za-z]")
@@ -104,7 +104,7 @@ def translated(source: str, words: Words, where: str = "") -> str:
             before, after = source[: one.start], source[one.end :]
             source = before + _written(one, said, before, source, after, where) + after
     for line in source.splitlines():
-        if line not in english and width(line) > WIDTH:
+        if line not in english and columns(line) > WIDTH:
             raise BuildError(f"{where}: wider than {WIDTH} columns in Chinese: {line.strip()!r}.")
     return source
 
@@ -121,9 +121,9 @@ def _written(one: Literal, said: str, before: str, source: str, after: str, wher
     *pieces, last = map(_escaped, _PIECE.findall(said))
     begun, ended = before.rpartition("\n")[2], after.partition("\n")[0]
     indent = re.search(r"\n *", old)  # it stands in brackets, then
-    rows, left = [""], width(begun)
-    for piece, right in [*((piece, 0) for piece in pieces), (last, width(ended))]:
-        taken = left + len(prefix) + 2 + width(rows[-1] + piece) + right
+    rows, left = [""], columns(begun)
+    for piece, right in [*((piece, 0) for piece in pieces), (last, columns(ended))]:
+        taken = left + len(prefix) + 2 + columns(rows[-1] + piece) + right
         if indent and rows[-1] and taken > WIDTH:
             rows, left = [*rows, ""], len(indent[0]) - 1
         rows[-1] += piece
@@ -133,8 +133,3 @@ def _written(one: Literal, said: str, before: str, source: str, after: str, wher
 
 def _escaped(piece: str) -> str:
     return piece.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-
-
-def width(line: str) -> int:
-    """Columns of a line: Chinese letters have two."""
-    return sum(1 + (unicodedata.east_asian_width(letter) in "WF") for letter in line)

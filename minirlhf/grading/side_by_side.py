@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+
+from minirlhf.lesson.languages import columns as columns_of
 
 LONGEST, WIDEST = 7, 84
 """Lines between the heads and the foot; characters of a line."""
@@ -88,22 +89,18 @@ def _grid(columns: Sequence[tuple[str, list[str]]], length: int, marked: int | N
     begin = max(0, min((marked or 0) - LONGEST // 2, length - LONGEST))
     shown = range(begin, min(length, begin + LONGEST))
     columns = [("t", [str(t) for t in range(length)]), *columns]
-    widths = [max(map(_width, [head, *(cells[t] for t in shown)])) for head, cells in columns]
+    widths = [max(map(columns_of, [head, *(cells[t] for t in shown)])) for head, cells in columns]
     lines = [[head for head, _ in columns], *([cells[t] for _, cells in columns] for t in shown)]
     made = [
         "  ".join(
-            " " * (width - _width(cell)) + cell for cell, width in zip(line, widths, strict=True)
+            " " * (width - columns_of(cell)) + cell
+            for cell, width in zip(line, widths, strict=True)
         )
         for line in lines
     ]
     if marked is not None:
         made[1 + marked - begin] += f"  {MARK}"
     return made
-
-
-def _width(text: str) -> int:
-    """Columns of a terminal: a Chinese character takes two."""
-    return sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text)
 
 
 def _cut(line: str) -> str:

@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
+from unicodedata import east_asian_width
 
 from minirlhf.errors import MinirlhfError
 
@@ -35,6 +36,11 @@ def language() -> str:
 def fingerprint(text: str) -> str:
     """Eight hex digits that change with the words of a text, and not with its line breaks."""
     return hashlib.sha256(" ".join(text.split()).encode()).hexdigest()[:8]
+
+
+def columns(line: str) -> int:
+    """How wide a line is in letters of one width: a Chinese one takes two."""
+    return sum(1 + (east_asian_width(letter) in "WF") for letter in line)
 
 
 class Texts:

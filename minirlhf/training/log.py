@@ -66,11 +66,13 @@ class JsonlLog:
         now = round(time.monotonic() - self.start, 3)
         self.metrics.write(json.dumps({"step": event.step, "time": now, **event.metrics}) + "\n")
         self.metrics.flush()
+        lines: dict[str, list[str]] = {}
         for sample in event.samples:
-            place = self.folder / (WATCHED if sample.get("watched") else SAMPLES)
-            with place.open("a", encoding="utf-8") as file:
-                line = json.dumps({"step": event.step, **sample}, ensure_ascii=False)
-                file.write(line + "\n")
+            line = json.dumps({"step": event.step, **sample}, ensure_ascii=False) + "\n"
+            lines.setdefault(WATCHED if sample.get("watched") else SAMPLES, []).append(line)
+        for name, said in lines.items():
+            with (self.folder / name).open("a", encoding="utf-8") as file:
+                file.writelines(said)
 
     def close(self) -> None:
         self.metrics.close()

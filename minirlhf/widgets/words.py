@@ -3,9 +3,8 @@
 import re
 from pathlib import Path
 from textwrap import wrap
-from unicodedata import east_asian_width
 
-from minirlhf.lesson.languages import Texts
+from minirlhf.lesson.languages import Texts, columns
 
 say = Texts(Path(__file__).parent / "labels.toml")
 """A label in the language chosen in `minirlhf.lesson.languages`."""
@@ -31,10 +30,6 @@ _WORD = re.compile(
 
 def wrapped(text: str, width: int) -> list[str]:
     """A text in lines of so many columns, of which a Chinese letter takes two."""
-
-    def columns(line: str) -> int:
-        return sum(1 + (east_asian_width(letter) in "WF") for letter in line)
-
     if columns(text) == len(text):
         return wrap(text, width)
     lines = [""]
