@@ -169,6 +169,7 @@ class ScalarModel(nn.Module):
         config = copy.deepcopy(policy.config)
         config.num_labels, config.pad_token_id = 1, tokenizer.pad_token_id
         config.architectures, config.vocabulary = None, of_vocabulary(tokenizer)
+        config.reward_bias = 0.0  # where `save` stores it and `plain` reads it
         with torch.random.fork_rng(devices=[]):  # its random weights are all replaced
             try:
                 classifier = AutoModelForSequenceClassification.from_config(config)

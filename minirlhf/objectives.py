@@ -70,9 +70,10 @@ def sft_loss(logprobs: Tensor, mask: Tensor, count: Tensor | float | None = None
 
 
 def ptx_loss(logprobs: Tensor, mask: Tensor, count: Tensor | float | None = None) -> Tensor:
-    """-E_{x~D_pretrain} log π(x), the second term of Eq. 2 before its γ, per pretraining token.
+    """-E_{x~D_pretrain} log π(x), the third term of Eq. 2 before its γ, per pretraining token.
 
     The paper doesn't say how its log-likelihood is normalised; the mean per token is our choice.
+    E.6 sweeps γ.
     """
     return -masked_mean(logprobs, mask, count)
 

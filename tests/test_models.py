@@ -41,6 +41,7 @@ from minirlhf.models import (
     response_logprobs,
 )
 from minirlhf.objectives import token_logprobs
+from minirlhf.plain import ppo as plain
 from minirlhf.pretrained import check_model, load_policy, load_tokenizer, load_weights, save_model
 from minirlhf.reward import score_ids
 
@@ -146,6 +147,16 @@ def test_stock_transformers_differs_by_exactly_the_bias(architecture, tmp_path):
             assert float(reward.score(batch)[0]) == pytest.approx(float(theirs) + 1.5, abs=1e-5)
             assert torch.equal(ours.score(batch), reward.score(batch))
     assert float(ours.bias) == 1.5
+
+
+def test_a_fresh_head_scores_from_zero_in_the_plain_files_too():
+    fresh = ScalarModel.from_policy(policy(), tokenizer())
+    assert fresh.classifier.config.reward_bias == float(fresh.bias) == 0.0
+    pairs = [(torch.tensor(x), torch.tensor(y)) for x, y in zip(PROMPTS, RESPONSES, strict=True)]
+    with torch.no_grad():
+        batch = collate(PROMPTS, RESPONSES, PAD)
+        for ours, theirs in ((plain.scores, fresh.score), (plain.values, fresh.values)):
+            torch.testing.assert_close(ours(fresh.classifier, pairs), theirs(batch))
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)

@@ -270,7 +270,7 @@ r"""
 
 {question:ppo.ptx_step}
 
-PPO-ptx adds the second term of Eq. 2, $\gamma$ times the mean log-probability of pretraining tokens. In each step the
+PPO-ptx adds the third term of Eq. 2, $\gamma$ times the mean log-probability of pretraining tokens. In each step the
 gradients of both terms are added up **before** the weights move.
 
 You get `weights`, float `[V]`; two functions of the weights, `ppo_loss`, which returns PPO's loss, and
