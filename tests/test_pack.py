@@ -7,8 +7,10 @@ import torch
 from tiny import policy, tokenizer
 
 from course.build.settings import RUN
+from course.pack import __main__ as pack
 from course.pack import publish
 from course.pack.make import as_pairs, trial
+from course.pack.seeds import MODELS, PROOF, seeds
 from minirlhf import shipped
 from minirlhf.errors import MinirlhfError
 from minirlhf.experiment.experiment_config import ExperimentConfig
@@ -113,3 +115,26 @@ def test_the_figures_that_text_cites_are_those_of_the_preset_as_it_is():
     assert counts["ppo_beta"] == config.stages.ppo.beta
     assert counts["epochs"] == config.stages.reward.epochs
     assert counts["ptx_gamma"] == config.stages.ppo_ptx.ptx_gamma
+
+
+def test_the_seeds_that_ship_are_those_of_the_proof(tmp_path):
+    """Read a second way: each mean stands in its seed's own file; a tax is a loss."""
+    rows = shipped.read("seeds")
+    assert len(rows) == len(list(PROOF.iterdir())) and publish._short(seeds()) == rows
+    for row in rows:
+        proof = json.loads((PROOF / f"seed-{row['seed']}" / "proof.json").read_text())["models"]
+        assert set(row["models"]) == set(MODELS)
+        for name, found in row["models"].items():
+            tax = found.pop("tax", {})
+            assert found == {key: pytest.approx(proof[name][key]["mean"], 1e-3) for key in found}
+            for task, lost in tax.items():
+                right = [proof[who]["probes"][task]["mean"] for who in ("base", name)]
+                assert lost == pytest.approx(right[0] - right[1], abs=1e-4)
+    with pytest.raises(MinirlhfError, match=r"no seed.*make proof"):
+        seeds(tmp_path)
+
+
+def test_the_seeds_alone_are_written_by_one_command(tmp_path):
+    (tmp_path / "data").mkdir()
+    assert pack.main(["--seeds", "--target", str(tmp_path)]) == 0
+    assert (tmp_path / "data" / "seeds.jsonl").read_text() == shipped.file("seeds").read_text()

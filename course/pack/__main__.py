@@ -2,6 +2,7 @@
 
     python -m course.pack             all of it; takes hours on two cores
     python -m course.pack --trial     a few steps of each run: to see that the chapters work
+    python -m course.pack --seeds     only what the seeds of docs/proof measured; a second
 
 An interrupted pack goes on where it was.
 """
@@ -28,10 +29,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--target", type=Path, default=shipped.FOLDER, help="of the pack")
     parser.add_argument("--figures", type=Path, default=RUN, help="of the text's figures")
     parser.add_argument("--trial", action="store_true", help="a few steps of each run")
+    parser.add_argument("--seeds", action="store_true", help="only the figures of the proof")
     options = parser.parse_args(arguments)
     config = ExperimentConfig(folder=options.folder / "run")
     pack = Pack(trial(config) if options.trial else config, seeds=1 if options.trial else 3)
     try:
+        if options.seeds:
+            publish.publish_seeds(options.target)
+            return 0
         for name, part in pack.parts():
             started = time.monotonic()
             part()

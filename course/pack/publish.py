@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from course.pack.make import BETAS, LESSON, Pack
+from course.pack.seeds import seeds
 from minirlhf.errors import MinirlhfError
 from minirlhf.models import ScalarModel
 from minirlhf.pretrained import load_policy, save_model
@@ -46,9 +47,15 @@ def publish(pack: Pack, target: Path) -> None:
         "ways": pack.ways,
         "groups": pack.groups,
         "sweep": [{"factor": factor, **pack.swept(factor)} for factor in BETAS],
+        "seeds": seeds(),
     }
     replace_folder(target / "data", lambda to: _files(files, to))
     check_size(target)
+
+
+def publish_seeds(target: Path) -> None:
+    """Make that one file anew, as after a new proof."""
+    _write(target / "data" / "seeds.jsonl", seeds())
 
 
 def size(target: Path) -> int:

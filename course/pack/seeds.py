@@ -1,0 +1,39 @@
+"""What the seeds of the proof measured, few enough figures to ship."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from course.build.settings import ROOT
+from minirlhf.data.files import read_json
+from minirlhf.errors import MinirlhfError
+
+PROOF = ROOT / "docs" / "proof"
+MODELS = ("sft", "initial", "ppo", "ppo-ptx", "ppo-judge", "ppo-beta-0", "ppo-long")
+MEASURES = ("passes", "gain", "grade", "score", "wins_labelers")
+
+
+def seeds(proof: Path = PROOF) -> list[dict[str, Any]]:
+    """A line a seed: of each model its means, and what it lost on each task beside the base.
+
+    Raises:
+        MinirlhfError: if ``proof`` has no seed.
+    """
+    found = sorted(proof.glob("seed-*/proof.json"))
+    if not found:
+        raise MinirlhfError(f"{proof} has no seed-*/proof.json: `make proof` makes them.")
+    return [
+        {
+            "seed": measured["settings"]["seed"],
+            "models": {name: _means(measured["models"][name]) for name in MODELS},
+        }
+        for measured in map(read_json, found)
+    ]
+
+
+def _means(model: dict[str, Any]) -> dict[str, Any]:
+    means: dict[str, Any] = {name: model[name]["mean"] for name in MEASURES}
+    if "tax" in model:
+        means["tax"] = {task: 0.0 - paired["mean"] for task, paired in model["tax"].items()}
+    return means
