@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   minirlhf:
-#     paper: §3.5, Eq. 2, C.3, C.4, E.7
+#     paper: §3.5, §4.1, Eq. 2, C.2, C.3, C.4
 #     doing_minutes: 30
 # ---
 
@@ -9,369 +9,984 @@
 r"""
 # Chapter 06 · Reinforcement learning
 
-Step 3 of the paper: the policy writes, the reward model scores, and what scored well becomes likelier. How does one
-number at the end of a reply reach each of its tokens? And what if the policy learns the reward model's weaknesses?
+A reward model says how good a whole reply is. It doesn't say which word made it good, and the dice that chose the words have no
+derivative. How, then, does one number at the end of a reply move the weights that wrote it?
 
 After this chapter you can
 
-- write Eq. 2, and say what each of its three terms is for;
-- follow a response from sampled token to clipped loss;
-- train a policy, and say from held-out prompts whether it became better;
-- recognise from two curves a policy that fools its reward model;
-- name what the paper leaves open, and who fills it.
+- work out a policy gradient by hand, and say what a baseline changes and what it leaves alone;
+- write the loop that improves a language model's replies from nothing but their scores;
+- split Eq. 2 into a reward for each token, and say how much each token deserves;
+- read every line of a PPO loop, and say what would happen without it;
+- train a policy with the package, and find out whether it became better.
 """
 
-# %% bandit [markdown] defines="PPO-ptx"
+# %% arms [markdown]
 r"""
-## A bandit with one turn (§3.5, Eq. 2)
+## A bandit with three arms (§3.5)
 
-A prompt comes in, the policy answers, the reward model scores the answer, and the episode is over. The paper calls this
-a *bandit*: the prompt $x$ is the state, one whole response $y$ is the action. With $\phi$ for the policy's weights and $\theta$ for the
-reward model's, what is to grow is Eq. 2:
+*Name a gift for Ines.* Suppose that a policy knows three replies only: *a scarf*, *a ring*, *a stone*. It says *scarf* with
+probability one fifth, *ring* with one half, *stone* with three tenths. The reward model scores them five, four and three. One
+question, one reply, one score, and the game is over. The paper calls this a *bandit*, after the slot machine; each reply is an
+arm.
+
+The policy is a softmax over three logits $\phi$. What should grow is $J$, the mean reward. The derivative of a softmax is
+$\partial\pi_b/\partial\phi_a=\pi_b\,(\mathbf 1[a=b]-\pi_a)$, and so
+
+$$J=\sum_a\pi_a\,r_a,\qquad \frac{\partial J}{\partial\phi_a}=\pi_a\,(r_a-J).$$
+
+An arm rises if it pays more than the policy gets on average, and moves faster the more often it is chosen. Work out the three
+numbers on paper before you run the cells. Which arms rise, and which one falls?
+"""
+
+# %% by-hand
+import torch
+import torch.nn.functional as F
+
+r = torch.tensor([5.0, 4.0, 3.0])  # scores of scarf, ring, stone
+phi = torch.tensor([0.2, 0.5, 0.3]).log().requires_grad_()
+pi = phi.softmax(0)
+J = (pi * r).sum()
+J.backward()
+by_hand = pi * (r - J)
+
+# %% by-hand-table folded="yes"
+from minirlhf import lesson
+
+arm_names = "scarf", "ring", "stone"
+pi, J = pi.detach(), J.detach()
+lesson.table(("arm", "π", "r", f"r − J, with J = {J:.1f}", "by hand",
+              "by autograd"), [
+    (name, f"{pi[a]:.1f}", f"{r[a]:.0f}", f"{r[a] - J:+.1f}",
+     f"{by_hand[a]:+.3f}", f"{phi.grad[a]:+.3f}")
+    for a, name in enumerate(arm_names)])
+
+# %% sampled [markdown] defines="advantage"
+r"""
+### From a sum to a draw
+
+The sum runs over all arms. A language model has more replies than anyone can list; we can only draw some. One identity helps:
+a derivative is the thing itself times the derivative of its logarithm, so
+
+$$\nabla J=\sum_a r_a\,\nabla\pi_a=\sum_a\pi_a\;r_a\nabla\log\pi_a=\mathbb E_{a\sim\pi}\big[\,r_a\,\nabla\log\pi_a\,\big]$$
+
+Draw an arm, and multiply the gradient of its log-probability by its score: on average that is the gradient of $J$. The dice need
+no derivative, and neither does the reward model.
+
+A single draw is noisy, though. All three scores are positive, so *whichever* arm is drawn becomes likelier, the stone too. Only
+over many draws does the scarf gain most. The remedy is to subtract a number $b$ from the score, the *baseline*. It may be any
+number that doesn't depend on the draw, since then the mean of the estimate stays where it was:
+
+$$\mathbb E_{a\sim\pi}\big[\,b\,\nabla\log\pi_a\,\big]=b\sum_a\nabla\pi_a=b\,\nabla 1=0.$$
+
+What is left, the score minus the baseline, is the *advantage* of the arm: how much better it turned out than expected.
+"""
+
+# %% estimates
+def estimates(b, n, seed=0):
+    """n estimates of the gradient, each from one drawn arm: [n, 3]."""
+    dice = torch.Generator().manual_seed(seed)
+    arm = torch.multinomial(pi, n, replacement=True, generator=dice)
+    slope = F.one_hot(arm, 3) - pi  # gradient of log π of that arm
+    return (r[arm] - b)[:, None] * slope
+
+
+def variance(b):
+    """Mean squared distance of a single estimate from the gradient."""
+    return (estimates(b, 20_000) - phi.grad).square().sum(-1).mean()
+
+
+bs = torch.linspace(0, 8, 33)
+curve = [float(variance(b)) for b in bs]
+plain, centred = float(variance(0)), float(variance(J))
+
+# %% variance-guess
+from minirlhf.widgets import Prediction
+
+guess_variance = Prediction(
+    "Subtract b = J, the mean score. By which factor does the variance "
+    "of an estimate shrink?", "06.variance", unit="times smaller")
+guess_variance
+
+# %% variance-answer
+guess_variance.reveal(plain / centred)
+
+# %% learn-text [markdown]
+r"""
+Does that help learning? The next cell trains two hundred copies of this policy, with and without a baseline; every step draws one
+arm. The baseline is a running mean of the scores so far. If it were of no use, both bands in the picture would be equally wide.
+"""
+
+# %% learn
+
+
+def learn(with_baseline, steps=200, copies=200, rate=0.1):
+    """The mean reward J of each copy after each step: [steps, copies]."""
+    phi = pi.log().repeat(copies, 1)
+    dice, b = torch.Generator().manual_seed(1), torch.zeros(copies)
+    found = []
+    for _ in range(steps):
+        p = phi.softmax(-1)
+        arm = torch.multinomial(p, 1, generator=dice)[:, 0]
+        A = r[arm] - b if with_baseline else r[arm]
+        phi = phi + rate * A[:, None] * (F.one_hot(arm, 3) - p)
+        b = b + 0.1 * (r[arm] - b)  # known before the next draw
+        found.append(phi.softmax(-1) @ r)
+    return torch.stack(found)
+
+
+runs = {"no baseline": learn(False), "baseline": learn(True)}
+
+# %% variance-look [markdown]
+r"""
+Left, the variance for every baseline: look where it is smallest. Right, the mean reward of the copies while they learn; nine in ten
+of them lie in the band, the lighter one without a baseline. The best that a policy can reach is five.
+"""
+
+# %% variance-picture folded="yes"
+from minirlhf.report.charts import INK, MUTED, PALETTE
+
+figure, (left, right) = lesson.panels(
+    2, "What a baseline changes (live)",
+    titles=("Variance of one estimate", "Mean reward while learning"))
+left.plot(bs, curve, color=INK)
+for b, size, word in ((0, plain, "b = 0"), (float(J), centred, "b = J")):
+    left.plot(b, size, "o", color=INK)
+    left.text(b + 0.7 - b / 2, size + b / 2, f"{word}: {size:.2g}", size=8)
+left.set(xlabel="baseline b", ylim=(0, None))
+for (name, found), style in zip(runs.items(), ("--", "-"), strict=True):
+    low, mid, high = found.quantile(torch.tensor([0.05, 0.5, 0.95]), dim=1)
+    right.plot(mid, style, color=INK, label=f"{name}, median")
+    right.fill_between(range(len(mid)), low, high, color=INK, alpha=0.13)
+right.set(xlabel="steps", ylabel="J")
+right.legend(fontsize=7.5, loc="lower right")
+lesson.show(figure, "Left, a parabola of the variance over the baseline, "
+            "right, bands of the mean reward with and without a baseline.")
+
+# %% learn-table folded="yes"
+lesson.table(("live", "mean reward at the end, mean of all copies",
+              "copies that end below 4.5"), [
+    (name, f"{last.mean():.2f}", f"{(last < 4.5).float().mean():.0%}")
+    for name, last in ((name, found[-1]) for name, found in runs.items())])
+
+# %% replies [markdown]
+r"""
+## One prompt, whole replies
+
+Now the arms are the replies of a real model to a guest who says *You are a lazy fool.* Nothing changes but the size. A
+reply's probability is the product of its tokens' probabilities, so its logarithm is a sum:
+
+$$\log\pi(y\mid x)=\sum_t\log\pi(y_t\mid x,y_{<t})$$
+
+We load two models of the package's *shipped run*, a long one made beforehand: the policy from which step 3 starts (C.3: a base model
+after demonstrations, with some pretraining text mixed in) and the reward model of step 2. Then we open two functions of
+`minirlhf/plain/ppo.py`, which is step 3 as one would write it on a blackboard.
+"""
+
+# %% load
+from minirlhf import shipped
+from minirlhf.models import ScalarModel, never_sampled
+from minirlhf.plain.ppo import logprobs, respond, scores, values
+from minirlhf.pretrained import load_policy, load_tokenizer
+
+tokenizer = load_tokenizer(shipped.run("initial") / "model")
+initial = load_policy(shipped.run("initial") / "model", tokenizer)
+reward = ScalarModel.load(shipped.run("reward") / "model").classifier
+never = never_sampled(tokenizer, initial)  # padding and its like
+banned = torch.zeros(len(never)).masked_fill(never, -torch.inf)
+
+# %% opened
+import inspect
+
+print(inspect.getsource(respond), inspect.getsource(logprobs), sep="\n")
+
+# %% opened-text [markdown]
+r"""
+- `respond` draws. `u` is a uniform number between zero and one; the token drawn is the first whose cumulative probability
+  exceeds it. The reply is over with the end token.
+- `logprobs` says how likely the drawn tokens were. The model's output at one position predicts the *next* token; hence the slice,
+  which begins one before the reply and ends one before its end.
+
+`respond` reads the whole text again for each token. The package's `sample` draws the same tokens from the same `u`, but keeps what
+it has read in a cache, so we take that. The loop below is the *REINFORCE* of Williams (1992), and it is the bandit's estimate line
+by line: draw replies, score them, subtract their mean, step.
+"""
+
+# %% answer
+from minirlhf.data.tokenization import encode_prompts
+from minirlhf.randomness import generator
+from minirlhf.sampling import sample
+
+
+def answer(policy, xs, *draw, longest=48):
+    """A reply to each prompt, end token included: pairs (x, y) of ids."""
+    u = torch.rand(len(xs), longest, generator=generator(0, *draw))
+    drawn = sample(policy, [x.tolist() for x in xs], u, suppress=never,
+                   eos_token_id=tokenizer.eos_token_id,
+                   pad_token_id=tokenizer.pad_token_id)
+    return list(zip(xs, map(torch.tensor, drawn.ids()), strict=True))
+
+
+text = "Talk to the guest.\nGuest: You are a lazy fool.\nGuide:"
+x = torch.tensor(encode_prompts(tokenizer, [text])[0])
+
+# %% reinforce
+import copy
+
+
+def reinforce(reward_of, seed, steps=12, n=12, rate=3e-4):
+    """Improve the replies to x; the policy, and what each step drew."""
+    policy, log = copy.deepcopy(initial), []
+    adam = torch.optim.Adam(policy.parameters(), lr=rate)
+    for step in range(steps):
+        pairs = answer(policy, [x] * n, "reinforce", seed, step)
+        new, _ = logprobs(policy, pairs, banned)  # [n, tokens]
+        with torch.no_grad():
+            R = reward_of(pairs, new)  # [n], one for each reply
+        A = R - R.mean()
+        loss = -(A * new.sum(-1)).mean()
+        loss.backward()
+        adam.step()
+        adam.zero_grad()
+        log.append((pairs, new.detach()))
+    return policy, log
+
+# %% different-guess
+
+
+guess_different = Prediction(
+    "After its last step the policy answers this guest twelve times. How "
+    "many of the twelve replies differ?", "06.different", unit="replies",
+    low=1, high=12)
+guess_different
+
+# %% run-reinforce
+def by_score(pairs, new):
+    return scores(reward, pairs)
+
+
+seeds = range(lesson.pick(3, quick=2))
+steps = lesson.pick(15, quick=3)
+free = [reinforce(by_score, seed, steps) for seed in seeds]
+
+# %% courses
+
+
+@torch.no_grad()
+def course(log):
+    """Mean score and number of different replies of each step."""
+    return torch.tensor([
+        (scores(reward, pairs).mean(),
+         len({tuple(y.tolist()) for _, y in pairs})) for pairs, _ in log])
+
+
+courses = torch.stack([course(log) for _, log in free])  # [seeds, steps, 2]
+
+# %% different-answer
+guess_different.reveal(float(courses[:, -1, 1].mean()))
+
+# %% reinforce-look [markdown]
+r"""
+Left, does the score rise in each of the runs? Right, what becomes of the variety? A line is a run with dice of its own; all start
+from the same policy. The table shows the commonest replies of one run, before and after.
+"""
+
+# %% reinforce-picture folded="yes"
+figure, (left, right) = lesson.panels(
+    2, "REINFORCE on one prompt (live)",
+    titles=("Mean score of twelve replies", "Different ones among them"))
+for style, run in zip(("-", "--", ":"), courses, strict=False):
+    for axes, line in ((left, run[:, 0]), (right, run[:, 1])):
+        axes.plot(range(1, len(line) + 1), line, style, color=INK)
+        axes.set_xlabel("step")
+left.set_ylabel("score")
+right.set(ylabel="replies", ylim=(0, 12.5))
+lesson.show(figure, "Left, the mean score over the steps, a line for each "
+    "run. Right, how many of the twelve replies differ, over the steps.")
+
+# %% reinforce-replies folded="yes"
+from collections import Counter
+
+rows = []
+for when, (pairs, _) in (
+        ("first step", free[0][1][0]), ("last step", free[0][1][-1])):
+    said = [tokenizer.decode(y, skip_special_tokens=True) for _, y in pairs]
+    with torch.no_grad():
+        of = dict(zip(said, scores(reward, pairs).tolist(), strict=True))
+    rows += [(when, f"{count} of {len(said)}", reply.strip(),
+              f"{of[reply]:+.2f}")
+             for reply, count in Counter(said).most_common(3)]
+lesson.table(("live", "said", "reply", "score"), rows)
+
+# %% reinforce-why [markdown]
+r"""
+**Why the mean of the batch is a fair baseline.** It contains the reply's own score, so it isn't quite independent of the draw.
+That does no harm: on average each push shrinks by one part in `n`, and keeps its direction.
+
+**Why nobody plots this loss.** Its gradient is right, its value means nothing: with the mean as baseline it stays near zero,
+whether the policy is good or bad. Watch the score.
+"""
+
+# %% price [markdown] defines="KL divergence; PPO-ptx"
+r"""
+## The price of leaving (Eq. 2)
+
+A policy that follows scores alone goes wherever *this* reward model sends it. But the reward model was trained on replies such as
+step 1 writes. Far from those its scores are guesses, some of them too high. So Eq. 2 charges for going away:
 
 $$
 J(\phi)=\mathbb E_{x,\,y\sim\pi}\Big[\,r_\theta(x,y)-\beta\,\log\frac{\pi(y\mid x)}{\pi^{\rm SFT}(y\mid x)}\Big]
 +\gamma\,\mathbb E_{x\sim D_{\rm pretrain}}\big[\log\pi(x)\big]
 $$
 
-- $r_\theta(x,y)$, the **score**, pulls the policy towards what the reward model likes. Zero is what demonstrations score on
-  average (chapter 05).
-- $\beta$ times the log-ratio is the **price** of leaving the reference model $\pi^{\rm SFT}$: $\beta$ for each nat of KL (logarithms
-  are natural). A reward model can be trusted near the texts it was trained on, hardly further.
-- The last term **rehearses** pretraining text, weighted by $\gamma$. Without it ($\gamma=0$) the paper says PPO, with it
-  *PPO-ptx*. In most books $\gamma$ is a discount; the paper has none.
+- The first term is the **score**, as before; $\theta$ are the reward model's weights.
+- The second is the **price**. The reference $\pi^{\rm SFT}$ is a frozen copy of the policy's start, here `initial`.
+  The mean of the log-ratio is the *KL divergence* of the policy from the reference, in nats per reply, and $\beta$ is the price
+  of a nat in units of the score: {paper:ppo.beta} in the paper, {run:counts.ppo_beta} in our shipped run. How far scores
+  spread differs between reward models, so the number doesn't carry over from one to another.
+- The third **rehearses** pretraining text. With it the paper says *PPO-ptx*, without it PPO. Its weight is called $\gamma$, which is the
+  discount in most books; the paper has no discount. This page trains without the third term.
 
-The logarithm of a product is a sum. So the price can be charged token by token, while the score comes once, at
-the end. For learning, each token is an action, the text so far its state. A prompt with its response and score is an *episode*.
+Where does the price lead? At the best policy no arm may be worth more than another once its price is paid, or it would still pay to
+shift probability there. So $r_a-\beta\log(\pi_a/\pi^{\rm SFT}_a)$ is the same number for all arms, which means
+
+$$\pi^*_a\;\propto\;\pi^{\rm SFT}_a\,\exp(r_a/\beta)$$
+
+The best policy is the start, tilted by the scores. A large price leaves it nearly as it was; as the price goes to zero, the best
+arm takes all. The next cell compares the formula with gradient ascent. The one after it puts the price into the loop above: only
+`reward_of` changes.
 """
 
-# %% four-models [markdown] defines="value model"
+# %% tilt
+
+
+def tilted(beta):
+    return (pi.log() + r / beta).softmax(0)
+
+
+def ascended(beta, steps=400):
+    """Gradient ascent on Eq. 2 for the three arms."""
+    phi = pi.log().requires_grad_()
+    adam = torch.optim.Adam([phi], lr=0.05)
+    for _ in range(steps):
+        p = phi.softmax(0)
+        loss = -(p * (r - beta * (p.log() - pi.log()))).sum()
+        loss.backward()
+        adam.step()
+        adam.zero_grad()
+    return phi.softmax(0).detach()
+
+
+gap = max((tilted(b) - ascended(b)).abs().max() for b in (0.5, 1.0, 4.0))
+print(f"largest difference to the formula: {gap:.3f}")
+
+# %% priced
+beta = 1.0  # score per nat
+
+
+def priced(pairs, new):
+    """The bracket of Eq. 2, a number for each reply."""
+    reference, _ = logprobs(initial, pairs, banned)
+    return scores(reward, pairs) - beta * (new - reference).sum(-1)
+
+
+held = [reinforce(priced, seed, steps) for seed in seeds]
+
+# %% landed
+n = lesson.pick(64, quick=8)
+
+
+@torch.no_grad()
+def landed(policy):
+    """KL, score and share of different ones, of n fresh replies to x."""
+    pairs = answer(policy, [x] * n, "landed")
+    new, _ = logprobs(policy, pairs, banned)
+    reference, _ = logprobs(initial, pairs, banned)
+    kinds = {tuple(y.tolist()) for _, y in pairs}
+    return [(new - reference).sum(-1).mean(),
+            scores(reward, pairs).mean(), len(kinds) / n]
+
+
+groups_of = {"start": [initial], "β = 0": [run[0] for run in free],
+             f"β = {beta:g}": [run[0] for run in held]}
+places = {name: torch.tensor([landed(policy) for policy in them])
+          for name, them in groups_of.items()}
+
+# %% frontier-text [markdown]
 r"""
-## Four models at work (C.3, C.4)
-
-- The **policy** starts as the initial model of C.3: in the paper, the base model after {paper:init.epochs} epochs of
-  demonstrations, mixed with {paper:init.pretrain_mix:.0%} pretraining text. The paper's SFT baseline, after {paper:sft.epochs}, is another model.
-- The **reference model** is a frozen copy of the same initial model, whatever the name $\pi^{\rm SFT}$ suggests.
-- The **reward model** of step 2 is frozen, too.
-- The **value model** predicts, at each token, the reward that is still to come. It starts as a copy of the reward
-  model and learns beside the policy.
-
-In the paper reward and value model have {paper:value.size} parameters, whatever the policy has; in Tinytown, our small world, all
-four are alike.
-
-We load them from the *shipped run*, a long one in the package. As policy we take its finished one, averaged over
-steps; before training it equals its reference, and each log-ratio would be zero.
+The formula holds for whole replies too, and so the best policy can be known without any training: sample replies from the reference, and
+weight each by $\exp(r/\beta)$. That gives its score and its KL for every price. No policy can lie above that line, except by the luck
+of the samples.
 """
 
-# %% load
-from minirlhf import lesson, shipped
-from minirlhf.episodes import Models
-from minirlhf.models import ScalarModel
-from minirlhf.pretrained import load_policy, load_tokenizer
+# %% frontier
+pairs = answer(initial, [x] * lesson.pick(320, quick=48), "frontier")
+with torch.no_grad():
+    s = scores(reward, pairs)
+betas = torch.logspace(1.0, -1.0, 40)
+weights = (s / betas[:, None]).softmax(-1)  # π* over these replies
+best_score = weights @ s
+best_kl = (weights * (weights * len(s)).clamp(min=1e-9).log()).sum(-1)
 
-tokenizer = load_tokenizer(shipped.run("ppo") / "model")
-policy = load_policy(shipped.run("ppo") / "model")
-initial = load_policy(shipped.run("initial") / "model")
-reward = ScalarModel.load(shipped.run("reward") / "model")
-models = Models(policy, initial, reward, reward.value_model(), tokenizer)
-
-# %% four
-said = (
-    ("policy", "the initial model of C.3", "yes", models.policy),
-    ("reference", "the initial model of C.3", "no", models.reference),
-    ("reward model", "the model of step 2", "no", models.reward),
-    ("value model", "the reward model", "yes", models.value),
-)
-lesson.table(("model", "starts as", "learns in step 3", "weights"), [
-    (name, start, learns, f"{sum(w.numel() for w in model.parameters()):,}")
-    for name, start, learns, model in said])
-
-# %% rollout-text [markdown] defines="rollout"
+# %% price-look [markdown]
 r"""
-## One response, token by token (§3.5, C.4)
-
-### Sampling
-
-An iteration begins with a *rollout*: one response to each of {paper:ppo.batch} prompts (here, {run:counts.ppo_batch}), sampled
-at temperature {paper:ppo.temperature:.0f}, with each token's log-probability. Then reference, value and reward model read
-what was written. The next cells do that for sixty-four short prompts, with training's own functions.
+Left, the best policy on three arms: read it from the right, where it is the start. Right, where the real policies ended on the one
+prompt, a mark for each run: do those with a price stay left of those without, and how far below the line do both lie? The table adds
+how varied the replies are.
 """
 
-# %% rollout
-import torch
+# %% price-picture folded="yes"
+figure, (left, right) = lesson.panels(
+    2, "What the price does (live)", size=(7.2, 3.0),
+    titles=("Best policy on three arms", "Score and KL on one prompt"))
+grid = torch.logspace(-1, 1.5, 60)
+best = torch.stack([tilted(b) for b in grid])
+for a, style in enumerate(("-", "--", ":")):
+    left.plot(grid, best[:, a], style, color=INK, label=arm_names[a])
+left.set(xscale="log", xlabel="β (log axis)", ylabel="probability")
+right.plot(best_kl, best_score, color=MUTED, label="best possible")
+right.set(xlabel="KL, nats per reply", ylabel="score")
+for (name, found), mark in zip(places.items(), "so^", strict=True):
+    color = PALETTE["initial"] if name == "start" else INK
+    right.plot(found[:, 0], found[:, 1], mark, color=color, label=name,
+               fillstyle="none" if mark == "^" else "full")
 
-from minirlhf.episodes import encode, roll_out, score
-from minirlhf.presets import PRESETS
-from minirlhf.randomness import generator
-from minirlhf.training.compute import Compute
+# %% price-shown folded="yes"
+for axes in (left, right):
+    axes.legend(fontsize=7.5)
+lesson.show(figure, "Left, probabilities of three arms over β. Right, "
+    "score over KL for runs with and without a price, under the line of "
+    "the best possible policies.")
 
-ppo, compute = PRESETS["tinytown"].ppo, Compute()
+# %% price-table folded="yes"
+lesson.table(("live, mean over the runs", "KL, nats", "score",
+              f"score − {beta:g} × KL", "different ones of 64 replies"), [
+    (name, f"{kl:.2f}", f"{score:.2f}", f"{score - beta * kl:.2f}",
+     f"{kinds:.0%}")
+    for name, found in places.items()
+    for kl, score, kinds in [found.mean(0).tolist()]])
 
-
-def rollout(models, rows):
-    """A response to each prompt, with what all four models say of it."""
-    prompts = encode(tokenizer, rows, ppo.max_prompt)
-    draw = generator(ppo.seed, "rollout", 0)
-    uniforms = torch.rand(len(prompts), ppo.max_response, generator=draw)
-    models = models.to(compute.device)
-    episodes = roll_out(compute, models, prompts, uniforms)
-    return score(compute, models, episodes)
-
-
-# %% episodes
-rows = [r for r in shipped.read("prompts-ppo") if len(r["prompt"]) < 120]
-episodes = rollout(models, rows[:64])
-lesson.table(("prompt", "response (live)", "score"), [
-    (episodes.prompts[i].text.strip(), episodes.responses[i].strip(),
-     f"{episodes.scores[i]:+.2f}") for i in range(4)])
-
-# %% k1-text [markdown]
+# %% tokens [markdown]
 r"""
-### The price of a token
+### Token by token
 
-How far has the policy moved? For the token that was sampled, the log-ratio answers:
-
-$$k_1=\log\pi(y_t\mid x,y_{<t})-\log\pi^{\rm SFT}(y_t\mid x,y_{<t})$$
-
-Summed over a response it is the log-ratio of Eq. 2. Its *mean* under the policy is the KL divergence, which is never
-negative. A single value may be: then the policy likes the token less than its reference does.
-"""
-
-# %% k1-guess
-from minirlhf.widgets import Prediction
-
-guess_sign = Prediction(
-    "On what share of the tokens is the log-ratio below zero?",
-    "chapter06.sign", unit="% of tokens")
-guess_sign
-
-# %% k1
-from minirlhf.objectives import kl_k1
-
-mask = episodes.mask  # true on response tokens, false on padding
-k1 = kl_k1(episodes.logprobs, episodes.reference)
-guess_sign.reveal(100 * float((k1[mask] < 0).float().mean()))
-
-# %% k1-look [markdown]
-r"""
-Left, the log-ratios of all tokens: look how many lie near zero. Right, their sums, a dot for each
-response; the line is their mean, an estimate of the KL.
-"""
-
-# %% k1-picture
-import numpy as np
-
-from minirlhf.report.charts import INK, MUTED, PALETTE, running_mean
-
-of_response = (k1 * mask).sum(-1)
-figure, (tokens, sums) = lesson.panels(
-    2, "Log-ratios of one rollout (live)")
-edges = np.linspace(-1, 1, 41) * float(k1[mask].abs().max())  # one at 0
-tokens.hist(k1[mask], bins=edges, color=PALETTE["ppo"], log=True)
-tokens.axvline(0, color=INK, linewidth=1)
-tokens.set(xlabel="log-ratio of a token, nats", ylabel="tokens (log axis)")
-sums.plot(of_response.sort().values, ".", color=PALETTE["ppo"])
-sums.axhline(of_response.mean(), color=INK, linewidth=1)
-sums.set(xlabel="responses, sorted", ylabel="nats a reply")
-sums.annotate(f"KL {of_response.mean():.2f}", (1, of_response.mean()),
-    xytext=(0, 4), textcoords="offset points", color=INK)
-lesson.show(figure, "Left, a histogram of the tokens' log-ratios. Right, "
-    "their sums, a dot a response, and the mean as a line.")
-
-# %% reward-text [markdown]
-r"""
-### The shaped reward
-
-Spread over the tokens, the bracket of Eq. 2 is
+The logarithm of a product is a sum, so the price need not wait for the end. Every token can pay its own part:
 
 $$R_t=-\beta\,\big(\log\pi(y_t)-\log\pi^{\rm SFT}(y_t)\big)+\mathbf 1[t\text{ is the last token}]\;r_\theta(x,y)$$
 
-After the package's lines, a check: a response's rewards add up to its score minus $\beta$ times its log-ratio.
+The log-ratio of a single token is called `k1`. It may be negative: then the policy likes the token less than its reference does.
+Only the mean, the KL, can't be. Below are the package's lines, then one reply of a trained policy with what each token pays. As a
+check, the rewards of a reply must add up, on average, to the bracket of Eq. 2.
 """
 
 # %% shaped
-import ast
-import inspect
-import textwrap
-
 from minirlhf.objectives import rlhf_objective, shaped_rewards
 
+pairs = answer(held[0][0], [x] * 12, "shaped")
+with torch.no_grad():
+    new, mask = logprobs(held[0][0], pairs, banned)  # mask: True on y
+    reference, _ = logprobs(initial, pairs, banned)
+    given = (scores(reward, pairs), new, reference, mask, beta)
+R = shaped_rewards(*given)  # [12, tokens]
+gap = R.sum(-1).mean() - rlhf_objective(*given)
+print(inspect.getsource(shaped_rewards).split('"""')[-1].strip("\n"))
+print(f"mean sum of rewards, minus the bracket of Eq. 2: {abs(gap):.0e}")
 
-def lines(function):
-    """The lines of a function, below its docstring."""
-    source = inspect.getsource(function)
-    first = ast.parse(source).body[0].body[1].lineno - 1
-    return textwrap.dedent("\n".join(source.splitlines()[first:]))
+# %% shaped-table folded="yes"
+row = int(mask.sum(-1).sub(9).abs().argmin())
+T = int(mask[row].sum())
+named = [tokenizer.decode([t]).strip() or "⏎" for t in pairs[row][1]]
+named[-1] = "END"
+k1 = new - reference
+lesson.table(("live", *named), [
+    ("log-ratio k1", *(f"{v:+.2f}" for v in k1[row, :T])),
+    ("reward R", *(f"{v:+.2f}" for v in R[row, :T]))])
 
-
-print(lines(shaped_rewards))
-
-# %% shaped-check
-given = (episodes.scores, episodes.logprobs, episodes.reference, mask,
-         ppo.beta)
-rewards = shaped_rewards(*given)
-gap = rewards.sum(-1) - (episodes.scores - ppo.beta * of_response)
-print(f"largest difference in a response: {gap.abs().max():.0e}")
-print(f"mean over the rollout: {rewards.sum(-1).mean():.3f}")
-print(f"the bracket of Eq. 2:  {rlhf_objective(*given):.3f}")
-
-# %% gae-text [markdown] defines="advantage; GAE"
+# %% value [markdown] defines="value model"
 r"""
-### Which token deserves it?
+## Which token earned it? (C.2, C.4)
 
-The score arrives at the end; the choice that earned it may lie twenty tokens earlier. Let $V_t$ be what the value model
-expects before token $t$ is chosen. If the expectation jumps after a token, that token is the likely reason:
+A reply begins kindly and ends with an insult. REINFORCE pushes all its words down alike, the kind ones too. It would be better to
+know, before each word, what score was to be expected: where the expectation falls, there stands the word to blame.
 
-$$\delta_t=R_t+V_{t+1}-V_t,\qquad \hat A_t=\sum_{k\ge0}\lambda^k\,\delta_{t+k}$$
+The *value model* predicts that: $V_t$ is the reward still to come, judged from the prompt and the tokens before $t$. It is a network like
+the reward model, read at every position instead of the last, and it learns by regression: what came in the end is the target for
+every token of the reply. The paper's starts as a copy of the reward model. One of its reasons against larger reward models is that
+their training was less stable, which made them a worse start for the value model (C.2).
 
-$\delta_t$ is the surprise at token $t$; after the last one $V$ is zero. $\hat A_t$ is its *advantage*: how much better the token
-turned out than expected, its own surprise and, fading with $\lambda$, the later ones. This is *GAE*, generalised advantage
-estimation. The paper cites it, states that there is no discount, and doesn't state $\lambda$. It is {paper:unstated.gae_lambda} in
-the paper's *ancestors*, the work whose recipe it follows.
-
-Two ends of one scale: $\lambda=0$ trusts the value model, so little noise and all its errors. $\lambda=1$ takes what came, so
-no such errors and much noise; $\hat A_t+V_t$ is then the sum of the rewards from $t$ on.
+**Why from the reward model?** It knows what makes a reply good, and a fresh head on the policy has yet to find out. But it was only ever
+read at the last token; its number for an unfinished reply has meant nothing so far. Which weighs more? We train both starts on the
+same replies in the same order, and measure the squared error on each batch *before* learning from it.
 """
 
-# %% gae
+# %% value-guess
+answers = "at first and later", "later only", "at first only", "never"
+guess_start = Prediction(
+    "When does the value model that starts from the reward model predict "
+    "better than one that starts from the policy, with a fresh head?",
+    "06.start", choices=answers)
+guess_start
 
+# %% told
+texts = [row["prompt"] for row in shipped.read("prompts-ppo")]
+encoded = map(torch.tensor, encode_prompts(tokenizer, texts))
+guests = [ids for ids, t in zip(encoded, texts, strict=True)
+          if t.count("Guest:") == 1 and t.endswith("Guide:")]
+many = (guests * 2)[: lesson.pick(288, quick=48)]
+told = answer(initial, many, "told")
+with torch.no_grad():
+    came = scores(reward, told)  # what each reply brought, at its end
+
+# %% learn-value
+from minirlhf.objectives import value_loss
+from minirlhf.randomness import permutation
+
+
+def learn_value(value, seed, batch=16, rate=1e-3):
+    """Regress V on what came; the error on each batch, measured before."""
+    adam, errors = torch.optim.Adam(value.parameters(), lr=rate), []
+    for rows in permutation(len(told), seed, "value").split(batch):
+        pairs = [told[i] for i in rows]
+        V = values(value, pairs)  # [batch, tokens]
+        lengths = torch.tensor([len(y) for _, y in pairs])
+        mask = torch.arange(V.shape[1]) < lengths[:, None]
+        target = came[rows, None].expand_as(V)
+        loss = value_loss(V, V, target, mask, clip=None)  # half the square
+        loss.backward()
+        adam.step()
+        adam.zero_grad()
+        errors.append(2 * loss.item())
+    return value, errors
+
+# %% starts
+def from_policy(seed):
+    """The policy's network with a new head."""
+    return ScalarModel.from_policy(initial, tokenizer, seed).classifier
+
+
+copied = [learn_value(copy.deepcopy(reward), seed) for seed in seeds]
+fresh = [learn_value(from_policy(seed), seed) for seed in seeds]
+value = copied[0][0]  # used from here on, after two more passes:
+for seed in (1, 2):
+    learn_value(value, seed)
+errors = torch.tensor([[e for _, e in runs] for runs in (copied, fresh)])
+third = max(1, errors.shape[-1] // 3)  # [starts, seeds, batches]
+
+# %% value-answer
+from minirlhf.evaluate.statistics import over_seeds
+
+gap = errors[1] - errors[0]  # fresh minus copied
+parts = {"first third": gap[:, :third], "last third": gap[:, -third:]}
+better_by = {name: over_seeds(part.mean(1)) for name, part in parts.items()}
+first, late = (d.low > 0 for d in better_by.values())
+guess_start.reveal(
+    answers[0 if first and late else 1 if late else 2 if first else 3])
+
+# %% start-table folded="yes"
+lesson.table((f"squared error ({len(copied)} seeds, live)",
+              "from the reward model", "fresh head", "difference"), [
+    (name, *(f"{e[:, cut].mean():.1f}" for e in errors),
+     f"{better_by[name]:+.2f}")
+    for name, cut in (("first third", slice(third)),
+                      ("last third", slice(-third, None)))]
+    + [("a constant", f"{came.var():.1f}", f"{came.var():.1f}", "")])
+
+# %% truth-text [markdown]
+r"""
+A positive difference favours the copy of the reward model. *Better* in the answer above asks that the whole interval, over seeds, be
+positive.
+
+Is the trained value model right about a single token? We can ask the policy itself. Take a reply that went badly, cut it before each of
+its tokens, and let the policy finish it many times. The mean score of these endings is what the value should be. Where both curves
+fall together, the value model has found the word.
+"""
+
+# %% truth
+n = lesson.pick(24, quick=4)  # endings from each token on
+tries = answer(initial, [x] * 32, "tries")
+with torch.no_grad():
+    s = scores(reward, tries)
+tokens = torch.tensor([len(y) for _, y in tries])
+worst = int(torch.where(tokens <= 16, s, torch.inf).argmin())
+y = tries[worst][1]
+cuts = [torch.cat([x, y[:t]]) for t in range(len(y)) for _ in range(n)]
+with torch.no_grad():
+    ends = scores(reward, answer(initial, cuts, "truth")).view(len(y), n)
+    V = values(value, [(x, y)])
+error = ends.std(1) / n**0.5
+
+# %% gae-text [markdown] defines="GAE"
+r"""
+### From surprise to advantage
+
+The *surprise* at a token is what it brought, plus what is expected after it, minus what was expected before:
+
+$$\delta_t=R_t+V_{t+1}-V_t,\qquad \hat A_t=\delta_t+\lambda\,\delta_{t+1}+\lambda^2\,\delta_{t+2}+\dots$$
+
+After the last token nothing is to come, and the next value is zero. A token's advantage is its own surprise and, fading by
+$\lambda$, the later ones. This is *GAE*, generalised advantage estimation. With a $\lambda$ of zero a token answers for its own
+surprise alone: little noise, but every error of the value model counts. With one, the sum collapses to what really came minus
+$V_t$. Errors of the value model then don't mislead it on average, but the luck of all later tokens is in it. The paper doesn't
+state $\lambda$. Its ancestors, the works whose recipe it follows, take {paper:unstated.gae_lambda}; our runs take one.
+
+By hand: four tokens, a score of one at the end, no price.
+"""
+
+# %% gae-guess
+R4 = torch.tensor([[0.0, 0.0, 0.0, 1.0]])
+V4 = torch.tensor([[0.2, 0.5, 0.4, 0.9]])
+guess_gae = Prediction(
+    "R = 0, 0, 0, 1 and V = 0.2, 0.5, 0.4, 0.9. What is the advantage of "
+    "the second token at λ = ½?", "06.gae", unit="advantage",
+    low=-1, high=1)
+guess_gae
+
+# %% gae-answer
 from minirlhf.objectives import gae
 
-lengths = mask.sum(-1)
-row = int((lengths - 12).abs().argmin())  # a response that fits a picture
-T = int(lengths[row])
-R, V = rewards[row, :T], episodes.values[row, :T]
-surprise = R + torch.cat([V[1:], torch.zeros(1)]) - V
-fading = 0.95 ** torch.arange(T)
-by_hand = [float((fading[: T - t] * surprise[t:]).sum()) for t in range(T)]
-package = gae(rewards, episodes.values, mask, lam=0.95).advantages[row, :T]
-print(lines(gae))
-apart = (package - torch.tensor(by_hand)).abs().max()
-print(f"\nlargest difference to the sum by hand: {apart:.0e}")
+four = torch.ones(1, 4, dtype=torch.bool)
+half = gae(R4, V4, four, lam=0.5).advantages[0]
+guess_gae.reveal(float(half[1]))
 
-# %% lambda-look [markdown]
+# %% gae-toy folded="yes"
+def of_four(lam):
+    return gae(R4, V4, four, lam=lam).advantages[0]
+
+
+lesson.table(("token", "1", "2", "3", "4"), [
+    ("surprise δ, or λ = 0", *(f"{a:+.3f}" for a in of_four(0.0))),
+    ("λ = ½", *(f"{a:+.3f}" for a in half)),
+    ("λ = 1, what came minus V", *(f"{a:+.3f}" for a in of_four(1.0)))])
+
+# %% credit
+whole = torch.ones(1, len(y), dtype=torch.bool)
+R1 = torch.zeros(1, len(y))
+R1[0, -1] = s[worst]  # no price: the policy is its own reference
+credit = {lam: gae(R1, V, whole, lam=lam).advantages[0]
+          for lam in (0.0, 0.95, 1.0)}
+
+# %% credit-look [markdown]
 r"""
-One response, twice: left its values and rewards, right advantages under three values of $\lambda$. $V_t$ stands before token $t$ is
-known, so a jump shows one token after its cause. Look at the first tokens: the larger $\lambda$, the more of what comes at the end
-has reached them.
-
-Our value model is a copy of the reward model here, as at the start of training, and was never trained on unfinished replies; the
-policy is a finished one. No iteration has such a pair, but it shows the mechanism: for $\lambda$ below one, a token is credited
-with the jump of $V$ after it, be that jump right or wrong. With $\lambda=1$ a wrong $V$ makes noise, as this one reply shows, and
-on average over replies favours no token. So our runs take $\lambda=1$.
+Left, before each token, the trained value and the mean of new endings; the bar is the score that came. Find the word at which they
+drop. Right, the advantages of the same tokens. Which $\lambda$ blames one word, and which blames them all?
 """
 
-# %% lambda-picture
-from minirlhf.widgets.trace import from_episodes
+# %% credit-picture folded="yes"
+figure, (left, right) = lesson.panels(
+    2, "One reply that ended badly (live)", size=(7.2, 3.2),
+    titles=("Expected score before each token", "Advantage of each token"))
+at = range(len(y))
+said = [tokenizer.decode([t]).strip() or "⏎" for t in y]
+said[-1] = "END"
+left.errorbar(at, ends.mean(1), 1.96 * error, color=MUTED, fmt="s", ms=3,
+              linewidth=1, label="mean of new endings")
+left.plot(at, V[0], "o-", color=INK, ms=3, label="V")
+left.bar([len(y)], [float(s[worst])], color=MUTED, width=0.5)
+left.set_xticks(range(len(y) + 1), [*said, "score"])
+right.set_xticks(at, said)
+for (lam, A), style in zip(credit.items(), (":", "--", "-"), strict=True):
+    right.plot(at, A, style, color=INK, label=f"λ = {lam:g}")
 
-one = from_episodes(episodes, row, tokenizer, ppo)
-title = "Credit for the tokens of one response (live)"
-figure, (left, right) = lesson.panels(2, title, size=(7.2, 3.1))
-left.bar(range(T), R, color=MUTED, width=0.6, label="reward R")
-left.plot(range(T), V, "o-", color=INK, ms=3, label="value V")
-for lam, style in ((0.0, ":"), (0.95, "--"), (1.0, "-")):
-    credit = gae(rewards, episodes.values, mask, lam=lam).advantages[row]
-    right.plot(range(T), credit[:T], style, color=INK, label=f"λ = {lam:g}")
-for axes, what in ((left, "reward R, value V"), (right, "advantage A")):
-    axes.set_title(what, fontsize=8.5, fontweight="normal")
-    axes.set_xticks(range(T), one.tokens, rotation=70, fontsize=7)
-    axes.margins(y=0.3)
-    axes.legend(fontsize=7, ncols=3, loc="upper center", frameon=False)
-left.set_ylabel("units of the reward")
-lesson.show(figure, "Left, rewards as bars and values as a line over the "
-    "tokens. Right, advantages under three λ.")
+# %% credit-shown folded="yes"
+for axes in (left, right):
+    axes.tick_params(axis="x", rotation=75, labelsize=7)
+    axes.legend(fontsize=7.5)
+    axes.margins(y=0.25)
+left.set_ylabel("score")
+lesson.show(figure, "Left, the value of each prefix of a reply beside the "
+    "mean score of new endings with intervals. Right, advantages of its "
+    "tokens under three values of λ.")
 
-# %% whiten-text [markdown] defines="whitening"
+# %% ratio [markdown] defines="PPO; rollout; whitening"
 r"""
-### From advantage to loss
+## Ratio and clip (C.4)
 
-First, *whitening*: over all response tokens of the rollout, advantages are shifted to mean zero and scaled to variance
-one. The unit of the reward then no longer sets the size of a step.
+A batch of fresh replies, a *rollout*, is expensive, so one would like to take several steps on it. But after the first step the
+policy is no longer the one that sampled, and the estimate above is right for its own samples only. The remedy is to weight each
+token by a *ratio*: its probability now, over its probability when it was drawn, $\rho_t=\pi(y_t)/\pi_{\rm old}(y_t)$. At a ratio
+of one, $\rho_t\hat A_t$ has the gradient $\hat A_t\,\nabla\log\pi(y_t)$, which is the bandit's.
 
-Sampling has no derivative; its probability has one. With $R$ for all that a response brings and $\nabla$ by the policy's weights
-$\phi$,
-
-$$\nabla\,\mathbb E_{y\sim\pi}[R]=\sum_y R\,\nabla\pi(y)=\mathbb E_{y\sim\pi}\big[R\,\nabla\log\pi(y)\big],
-\qquad\text{since }\nabla\pi=\pi\,\nabla\log\pi.$$
-
-A constant in place of $R$ gives zero, for probabilities add up to one whatever $\phi$ is. Hence one may subtract what was known
-before a token was drawn: the rewards so far, and $V_t$. That changes only the noise. What is left for token $t$, at $\lambda=1$, is
-$\hat A_t$: each token is to become likelier by its advantage, $\sum_t\hat A_t\nabla\log\pi(y_t)$.
-
-Then PPO, *proximal policy optimization*. Let $\rho_t$ be the ratio of the token's probability now to that when it was sampled. At
-one, $\rho_t\hat A_t$ has that very gradient. Beyond the clip range $\epsilon$, {paper:ppo.clip}, in the direction that pays, it
-ends (the bar is a mean over tokens):
+Far from one such a weight gets out of hand. *PPO*, proximal policy optimization, therefore ends the push on a token once its ratio is
+more than $\epsilon$ away from one, in the direction that pays. The paper's $\epsilon$ is {paper:ppo.clip}. With a bar for the
+mean over tokens:
 
 $$\mathcal L=-\,\overline{\min\big(\rho_t\hat A_t,\ \mathrm{clip}(\rho_t,1-\epsilon,1+\epsilon)\,\hat A_t\big)}$$
 
-The value model learns the returns $\hat A_t+V_t$ by half the squared error; in the ancestors' code, by the larger of that and the
-same with the value held within `value_clip` of what it was at sampling.
+Before that, advantages are *whitened*: shifted to mean zero and scaled to variance one over the rollout's tokens, so that the unit
+of the reward doesn't set the size of a step. The paper doesn't state this; it is the ancestors'.
 """
 
-# %% losses
-from minirlhf.objectives import policy_loss, value_loss, whiten
-
-raw = gae(rewards, episodes.values, mask, lam=ppo.lam).advantages
-white = whiten(raw, mask)
-for name, x in (("advantages", raw[mask]), ("whitened", white[mask])):
-    print(f"{name:10} mean {x.mean():+.2f}, deviation {x.std():.2f}, "
-          f"above zero {(x > 0).float().mean():.0%}")
-for function in (whiten, policy_loss, value_loss):
-    print(f"\n# {function.__name__}\n{lines(function)}")
-
-# %% push-text [markdown]
-r"""
-What does the minimum do? Take four tokens, good or bad, already made likelier or less likely. The last column says where
-the loss pushes them. Before you look: which two get no push?
-"""
+# %% push-guess
+cases = ("good, ratio 1.3", "good, ratio 0.7", "bad, ratio 1.3",
+         "bad, ratio 0.7")
+pairs_of = [f"{a}; {b}" for i, a in enumerate(cases) for b in cases[i + 1:]]
+guess_push = Prediction(
+    "Four tokens, two with advantage +1 (good), two with −1 (bad). Which "
+    "two get no push any more?", "06.push", choices=pairs_of)
+guess_push
 
 # %% push
+from minirlhf.objectives import policy_loss
+
 A = torch.tensor([[1.0, 1.0, -1.0, -1.0]])
-ratios = torch.tensor([[1.3, 0.7, 1.3, 0.7]])
-new = ratios.log().requires_grad_()
-counted = torch.ones(1, 4, dtype=torch.bool)  # the mask: all four
-policy_loss(new, torch.zeros(1, 4), A, counted, clip=ppo.clip).backward()
-words = {0: "none: clipped", 1: "up", -1: "down"}
-lesson.table(("advantage", "ratio now", "push"), [
-    (f"{a:+.0f}", f"{rho:.1f}", words[int(torch.sign(-g))])
-    for a, rho, g in zip(A[0], ratios[0], new.grad[0], strict=True)
-])
+new = torch.tensor([[1.3, 0.7, 1.3, 0.7]]).log().requires_grad_()
+old = torch.zeros(1, 4)  # log-probabilities: the ratio is exp(new − old)
+policy_loss(new, old, A, four, clip=0.2).backward()
+push = -new.grad[0]  # where a step moves each log-probability
+still = [cases[i] for i in range(4) if push[i] == 0]
+
+# %% push-answer
+guess_push.reveal("; ".join(still))
+
+# %% reuse-text [markdown]
+r"""
+What does the clip prevent? We take step after step on one rollout, with the clip and without, and measure how far the policy has moved
+from the one that sampled. If the clip did nothing, the curves would coincide.
+"""
+
+# %% reuse
+from minirlhf.objectives import approx_kl, whiten
+
+
+def reuse(clip, seed, steps, rate=1e-4):
+    """How far the policy moves while one rollout is used repeatedly."""
+    policy, moved = copy.deepcopy(initial), []
+    adam = torch.optim.Adam(policy.parameters(), lr=rate)
+    pairs = answer(policy, guests[:16], "reuse", seed)
+    with torch.no_grad():
+        old, mask = logprobs(policy, pairs, banned)
+        A = scores(reward, pairs)[:, None] - values(value, pairs)  # λ = 1
+    for _ in range(steps):
+        new, _ = logprobs(policy, pairs, banned)
+        policy_loss(new, old, whiten(A, mask), mask, clip).backward()
+        adam.step()
+        adam.zero_grad()
+        moved.append(float(approx_kl(new.detach(), old, mask)))
+    return moved
+
+# %% again
+often = lesson.pick(6, quick=2)  # steps on the same rollout
+with_clip = [reuse(0.2, seed, often) for seed in seeds]
+without = [reuse(1e9, seed, often) for seed in seeds]
+
+# %% clip-look [markdown]
+r"""
+In the first two panels, look for the flat part: there the loss has no gradient, and the token gets no push. The dots are the four
+tokens of the guess. In the third, one rollout is used repeatedly: look when the runs without a clip leave the others.
+"""
+
+# %% clip-picture folded="yes"
+figure, (good, bad, moved) = lesson.panels(
+    3, "Ratio and clip (two exact, one live)", size=(7.2, 2.9),
+    titles=("Good token, A = +1", "Bad token, A = −1",
+            "One rollout, used again"))
+ratio = torch.linspace(0.5, 1.5, 101)
+for axes, a in ((good, 1.0), (bad, -1.0)):
+    axes.plot(ratio, a * ratio, ":", color=MUTED)
+    axes.plot(ratio, torch.minimum(a * ratio, a * ratio.clamp(0.8, 1.2)),
+              color=INK)
+    axes.set(xlabel="ratio ρ", ylim=(a - 0.6, a + 0.6))
+for i, rho in enumerate((1.3, 0.7, 1.3, 0.7)):
+    axes, a = (good, bad)[i // 2], (1, -1)[i // 2]
+    level = min(a * rho, a * min(max(rho, 0.8), 1.2))
+    axes.plot(rho, level, "o", color=INK)
+    word = ("no push", "up", "down")[int(push[i].sign())]
+    offset = {"no push": (-14, -14), "up": (-18, 5), "down": (6, 3)}[word]
+    axes.annotate(word, (rho, level), offset, fontsize=8,
+                  textcoords="offset points")
+
+# %% clip-shown folded="yes"
+for lines, style, name in ((with_clip, "-", "ε = 0.2"),
+                           (without, "--", "no clip")):
+    for line in lines:
+        moved.plot(range(len(line)), line, style, color=INK, linewidth=1)
+    moved.plot([], [], style, color=INK, label=name)
+moved.set(xlabel="steps taken before", ylabel="distance, nats per token")
+moved.legend(fontsize=7.5)
+lesson.show(figure, "Two panels with the clipped objective over the ratio, "
+    "flat above 1.2 for a good token and below 0.8 for a bad one. Right, "
+    "distance from the sampling policy over steps, with and without clip.")
+
+# %% loop-text [markdown]
+r"""
+## The loop of PPO (C.3, C.4)
+
+Four models are at work:
+
+| model | starts as | learns here |
+|---|---|---|
+| policy | the initial model of C.3 | yes |
+| reference | the same, although Eq. 2 calls it SFT | no |
+| reward model | the model of step 2 | no |
+| value model | the reward model | yes |
+
+And here is step 3 of the paper, whole. You have met every line: draw, read what the four models say, shape the rewards, make
+advantages, then step on one minibatch after another. What is to be learned from is computed once, before the first step; only
+`new` and the second call of `values` carry a gradient. The first loss moves the policy, the second the value model. `G` are the
+*returns*, advantage plus value, from which the value model learns.
+
+Read it before it runs. What would change if `old` were read again for each minibatch? (Question 3.) And if the reference learned too?
+"""
+
+# %% loop
+def ppo(policy, value, adam, batches, beta=0.2, lam=1.0, mini=16):
+    for i, xs in enumerate(batches):
+        pairs = answer(policy, xs, "loop", i)
+        with torch.no_grad():
+            old, mask = logprobs(policy, pairs, banned)
+            reference, _ = logprobs(initial, pairs, banned)
+            r, V = scores(reward, pairs), values(value, pairs)
+            R = shaped_rewards(r, old, reference, mask, beta)
+            A, G = gae(R, V, mask, lam=lam)
+            A = whiten(A, mask)
+        for rows in torch.arange(len(xs)).split(mini):
+            part = [pairs[j] for j in rows]
+            new, m = logprobs(policy, part, banned)
+            o, a, v, g = (t[rows, : m.shape[1]] for t in (old, A, V, G))
+            loss = policy_loss(new, o, a, m)
+            loss = loss + value_loss(values(value, part), v, g, m)
+            loss.backward()
+            adam.step()
+            adam.zero_grad()
+        yield r, (old - reference).sum(-1), explained_variance(V, G, mask)
+
+# %% loop-guess
+outcomes = "it has risen", "no clear change", "it has fallen"
+guess_loop = Prediction(
+    "The loop trains on a dozen batches of guests' prompts. What becomes "
+    "of the score of replies to guests it has never met?",
+    "06.loop", choices=outcomes)
+guess_loop
+
+# %% run-loop
+from minirlhf.objectives import explained_variance
+
+B = 32  # replies in a rollout
+iterations = lesson.pick(12, quick=2)
+order = torch.cat([permutation(len(guests), seed, "guests")
+                   for seed in range(iterations * B // len(guests) + 1)])
+batches = [[guests[j] for j in part] for part in order.split(B)]
+policy, value = copy.deepcopy(initial), copy.deepcopy(reward)
+adam = torch.optim.Adam([{"params": policy.parameters(), "lr": 3e-4},
+                         {"params": value.parameters(), "lr": 1e-3}])
+seen = list(ppo(policy, value, adam, batches[:iterations]))
+
+# %% loop-test
+from minirlhf.evaluate.statistics import paired_difference
+
+asked = [row["prompt"] for row in shipped.read("prompts")]
+unmet = [t for t in asked
+         if t.count("Guest:") == 1 and t.endswith("Guide:")]
+others = list(map(torch.tensor, encode_prompts(tokenizer, unmet)))
+n = lesson.pick(3, quick=1)
+
+
+def mean_scores(policy):
+    """The mean score of n replies to each guest that was never met."""
+    with torch.no_grad():
+        s = scores(reward, answer(policy, others * n, "unmet"))
+    return s.view(n, -1).mean(0)
+
+
+before, after = mean_scores(initial), mean_scores(policy)
+gain = paired_difference(after, before)
+
+# %% loop-answer
+def judged_by(gain):
+    return outcomes[0 if gain.low > 0 else 2 if gain.high < 0 else 1]
+
+
+guess_loop.reveal(judged_by(gain))
+
+# %% loop-look [markdown]
+r"""
+Three panels follow the training, a dot for each rollout: the score, the price in nats, and the value fit (one where every return is
+predicted, zero where a constant would do as well). The fourth shows the scores of guests that the policy never met, before and after. Ours, not
+the paper's, are the learning rates, and they were chosen with such curves in sight.
+"""
+
+# %% loop-picture folded="yes"
+from minirlhf.evaluate.statistics import over_prompts
+
+figure, panels = lesson.panels(
+    4, "The loop on this page (live)", size=(7.2, 2.5),
+    titles=("Score", "KL, nats per reply", "Value fit", "Guests never met"))
+r_of, kl_of, fit = (torch.stack(part) for part in zip(*seen, strict=True))
+at = range(1, len(seen) + 1)
+for axes, line in zip(panels, (r_of.mean(1), kl_of.mean(1), fit),
+                      strict=False):
+    axes.plot(at, line, "o-", color=PALETTE["ppo"], ms=3)
+    axes.set_xlabel("rollout")
+lesson.intervals(panels[3], {"initial": over_prompts(before),
+                             "ppo": over_prompts(after)},
+                 "score", percent=False)
+lesson.show(figure, "Score, KL and value fit over the rollouts, and the "
+    "scores of unmet guests before and after with intervals.")
+
+# %% loop-says folded="yes"
+print(f"{gain.n} guests never met, score after minus before: {gain:+.2f}")
 
 # %% lens-text [markdown]
 r"""
-A token that has moved far enough in the direction that pays gets no further push; one that moved the wrong way
-is pulled back.
-
-With a running kernel, choose a step and a token: its numbers stand in the equation. In the third step, run the recursion from
-right to left; in the last, drag the dot across the clip. Then sample a response to your own prompt.
+Now look into a reply of the policy that you trained, with its own value model. With a running kernel, choose a step and a token:
+its numbers stand in the equation. In the third step, run the recursion from right to left; in the last, drag the dot across the
+clip. Then write to the guide yourself.
 """
 
 # %% lens
+from dataclasses import replace
+
+from minirlhf.episodes import Models
+from minirlhf.presets import PRESETS
 from minirlhf.widgets import TokenLens
 
-TokenLens(one, models=models, config=ppo)
+models = Models(policy, initial, ScalarModel(reward), ScalarModel(value),
+                tokenizer)
+ours = PRESETS["tinytown"].ppo
+config = replace(ours, max_response=48)
+TokenLens(models=models, prompt=text, config=config)
 
-# %% run-text [markdown]
+# %% stage [markdown]
 r"""
-## A run of your own (C.4)
+## The same, faster (C.4)
 
-The paper's run has {paper:ppo.iterations} iterations of {paper:ppo.batch} episodes, {paper:ppo.updates} steps in all. Learning
-rates rise over {paper:ppo.warmup} iterations and then stay. The finished policy is a moving average of the weights
-(rate {paper:ppo.ema}).
+The package's stage `ppo` computes what your loop does, and a test holds the two together. It adds speed (whole batches through
+each model), a warm-up of the learning rate, a limit on the gradient, an average of the weights, checkpoints, and the third term of
+Eq. 2. A prompt with its reply and score is an *episode*. The paper trains on {paper:ppo.episodes} of them, {paper:ppo.batch} in each
+iteration; our shipped run on {run:counts.episodes:,}, {run:counts.ppo_batch} in each; the run below on a small part of those. The next
+cell compares the two ways of reading the same replies.
+"""
 
-Our shipped run has {run:counts.episodes:,} episodes in iterations of {run:counts.ppo_batch}. The next one, live, has a quarter
-of them and draws from a third of the prompts. It warms up for three iterations only and averages over fewer steps; all else
-is alike. It trains in a process of its own, whose folder the desk reads.
+# %% same
+import time
 
-First, guess what the *judge*, Tinytown's exact grader, will say afterwards. A reply *passes* if nothing in it is wrong or
-missing; *no clear change* means that the interval of the difference holds zero.
+from minirlhf.data.batching import collate
+from minirlhf.models import response_logprobs
+
+some = told[:64]
+with torch.no_grad():
+    began = time.perf_counter()
+    one_by_one, mask = logprobs(initial, some, banned)
+    between = time.perf_counter()
+    batch = collate([x.tolist() for x, _ in some],
+                    [y.tolist() for _, y in some], tokenizer.pad_token_id)
+    at_once = response_logprobs(initial, batch, suppress=never)
+    faster = (between - began) / (time.perf_counter() - between)
+gap = (one_by_one - at_once)[mask].abs().max()
+print(f"{len(some)} replies, largest difference of a log-probability: "
+      f"{gap:.0e}; the whole batch is {faster:.1f} times as fast")
+
+# %% stage-run [markdown]
+r"""
+First, a guess at what the *judge*, Tinytown's exact grader, will say of a run with prompts of every kind. A reply *passes* if nothing in
+it is wrong or missing. The run never asks the judge. Still, the labelers behind the reward model roughly follow its grade, so it is
+a kinder test than people would be. The run is a process of its own, whose folder the desk reads.
 """
 
 # %% run-guess
-outcomes = "it has risen", "no clear change", "it has fallen"
 guess_run = Prediction(
-    "The judge's pass rate on held-out prompts: what becomes of it?",
-    "chapter06.run", choices=outcomes)
+    "On held-out prompts of every kind, what becomes of the share of "
+    "replies that pass?", "06.run", choices=outcomes)
 guess_run
 
 # %% desk
@@ -383,9 +998,9 @@ job = start(
     model=shipped.run("initial") / "model",
     reward=shipped.run("reward") / "model",
     prompts=shipped.file("prompts-ppo"),
-    episodes=lesson.pick(4096, quick=256),
-    warmup=3,
-    ema=0.96,  # the preset's 0.992 suits four times the steps
+    episodes=lesson.pick(2304, quick=256),
+    warmup=3,  # iterations
+    ema=0.9,  # the paper's average suits far more steps
     max_response=72,
     drop_long=True,  # prompts that are too long, as the shipped run did
 )
@@ -393,540 +1008,355 @@ TrainingDesk(job, note="live", ghost=shipped.run("ppo"))
 
 # %% desk-look [markdown]
 r"""
-Watch the reward, that is the score, and the KL, which begins at zero. *Entropy* is how undecided the policy still is, *clip
-fraction* the share of tokens beyond the clip; *value fit* is one where every return is predicted, zero where a constant would do
-as well; dashed grey is the shipped run. The $\beta$ slider acts on the run in progress; the next cell waits for its end.
+*Reward* is the score, *KL* the price in nats. *Entropy* says how undecided the policy still is, *clip fraction* is the share of
+tokens beyond the clip. Dashed grey is the shipped run. The slider of $\beta$ acts on the run in progress: raise it, and see how soon the
+KL answers. The next cell waits for the end.
+
+The score proves little, because it is what was trained on. So the judge reads a reply to each of some hundred prompts whose writers
+are in no training set, before and after.
 """
 
 # %% wait
-job.wait()
-job.reader.look()
-score_of = job.reader.series("objective/score")[1]
-kl_of = job.reader.series("objective/kl")[1]
-k = min(5, len(score_of) // 2)
-print(f"{len(score_of)} iterations; mean over the first and the last {k}:")
-for name, values in (("reward model", score_of), ("KL, nats", kl_of)):
-    begin, end = sum(values[:k]) / k, sum(values[-k:]) / k
-    print(f"  {name}: {begin:+.2f} to {end:+.2f}")
-
-# %% heldout-text [markdown]
-r"""
-The reward model's score proves little: it is what was trained on. What does the judge say, on prompts of users that no
-training set has seen? Both models answer each prompt, so we compare in pairs: what makes a prompt hard is hard for
-both, and drops out.
-"""
-
-# %% heldout
-from minirlhf.evaluate.statistics import over_prompts, paired_difference
 from minirlhf.sampling import complete
 from minirlhf.tinytown.judge import judge
 
-asked = [r["prompt"] for r in shipped.read("prompts")]
-asked = asked[: lesson.pick(800, quick=60)]
+job.wait()
+job.reader.look()
+some = asked[: lesson.pick(800, quick=40)]
 
 
-def passed(model):
-    """What the judge says of one reply to each prompt: 1 or 0."""
-    said = complete(model, tokenizer, asked, max_new_tokens=72, seed=6)
-    return [float(v.passes) for v in map(judge, asked, said)]
+def passed(policy):
+    """Whether the judge passes one reply to each prompt: 1 or 0."""
+    said = complete(policy, tokenizer, some, max_new_tokens=72, seed=6)
+    return [float(v.passes) for v in map(judge, some, said)]
 
 
-before, after = passed(initial), passed(load_policy(job.folder / "model"))
-gain = paired_difference(after, before)
-ends = [f"{100 * end:+.1f}" for end in (gain.mean, gain.low, gain.high)]
-print(f"{gain.n} prompts:", "{} points, 95% {} to {}".format(*ends))
-
-# %% heldout-picture
-figure, (shares, difference) = lesson.panels(
-    2, "Held-out prompts, by the judge (live)", size=(7.2, 1.9)
-)
-both = {"initial": over_prompts(before), "ppo": over_prompts(after)}
-lesson.intervals(shares, both, "% of replies that pass")
-lesson.intervals(difference, {"difference": gain}, "points")
-difference.axvline(0, color=MUTED, linewidth=0.8)
-lesson.show(figure, "Left, pass rates of the initial model and of this "
-    "run's policy with intervals; right, their difference.")
+old_passes = passed(initial)
+new_passes = passed(load_policy(job.folder / "model", tokenizer))
+better = paired_difference(new_passes, old_passes)
 
 # %% run-answer
-guess_run.reveal(outcomes[0 if gain.low > 0 else 2 if gain.high < 0 else 1])
+guess_run.reveal(judged_by(better))
 
-# %% beta-text [markdown] defines="over-optimisation"
-r"""
-## Too little β, and too much (§3.5, E.7)
-
-Where the policy moves, the reward model has never been. Some of what it likes there is a mistake, and the policy will
-find it: that is its task. *Over-optimisation* is when the reward model's score still rises
-while what it stands for falls. A small $\beta$ lets the policy go far.
-
-The paper tried it (E.7, with the third term of Eq. 2; read off a plot). With a $\beta$ of zero, replies got {paper:fig36.likert.0} of seven points from labelers; with
-{paper:ppo.beta.best.low}, {paper:fig36.likert.0.01}; with {paper:ppo.beta.best.high}, {paper:fig36.likert.0.02}; with two,
-{paper:fig36.likert.2}.
-
-$\beta$ is reward per nat. A difference of scores is the log-odds of a preference (Eq. 1), so there is a unit; but how far scores
-spread depends on how sure of itself a reward model is, and no value of $\beta$ carries over to another. Ours is
-{run:counts.ppo_beta}. Five shipped runs differ in nothing but $\beta$; one repeats ours. Their KL is that of training, unaveraged, on prompts of all lengths; above it
-was the finished policy's, on short ones. First, a guess on what it costs to be held.
-"""
-
-# %% sweep
-from minirlhf.widgets.run_reader import Reader
-
-KL, SCORE, GRADE = "objective/kl", "objective/score", "judge/grade"
-sweep = {row["factor"]: row for row in shipped.read("sweep")}
-# A factor is β in units of the preset's: "beta-1" repeats its run.
-runs = {f: Reader(shipped.run(f"beta-{f:g}")) for f in sweep}
-
-
-def late(factor, name):
-    """A metric's mean over a run's last ten iterations."""
-    runs[factor].look()
-    return np.mean(runs[factor].series(name)[1][-10:])
-
-
-# %% kl-guess
-guess_kl = Prediction(
-    f"The preset's run ends at a KL of {late(1, KL):.1f} nats. "
-    "Where with five times the β?", "chapter06.kl",
-    unit="nats a reply", low=0, reach=(0, 2 * late(1, KL)))
-guess_kl
-
-# %% kl-answer
-guess_kl.reveal(late(5, KL), "shipped run")
-
-# %% beta-guess
-names_by_factor = {f: f"β = {row['beta']:g}" for f, row in sweep.items()}
-smallest, *between, largest = sweep
-places = (names_by_factor[smallest], "one in between",
-          names_by_factor[largest], "can't be told")
-guess_beta = Prediction(
-    "Which β does the judge grade highest on held-out prompts?",
-    "chapter06.beta", choices=places)
-guess_beta
-
-# %% beta-answer
-grades = {f: np.array(row["grade"]) for f, row in sweep.items()}
-middle = max(between, key=lambda f: grades[f].mean())
-
-
-def beats(factor, *others):
-    """Whether a run's grades lie clearly above those of the others."""
-    return all(paired_difference(grades[factor], grades[o]).low > 0
-               for o in others)
-
-
-best = [beats(smallest, middle, largest), beats(middle, smallest, largest),
-        beats(largest, smallest, middle), True]
-guess_beta.reveal(places[best.index(True)], "shipped run")
-
-# %% sweep-look [markdown]
-r"""
-Here are all five. The grade, from one to seven, also counts how rich a reply is; passing doesn't. In the
-shipped run, the initial model has a score of {run:models.initial.score:.2f}, a grade of {run:models.initial.grade:.2f}, and
-{run:models.initial.passes:.1%} pass. Do reward model and judge agree on the order? The cell after the picture says; ~ stands
-between what isn't told apart.
-"""
-
-# %% sweep-picture
-figure, panels = lesson.panels(
-    3, "Five values of β, held-out prompts (shipped run)", size=(7.2, 3.0),
-    titles=("Reward model", "Judge: grade", "Judge: passes"))
-kinds = {"score": "score", "grade": "of seven", "passes": "% of replies"}
-for axes, (kind, unit) in zip(panels, kinds.items(), strict=True):
-    lesson.intervals(axes, {
-        name: over_prompts(sweep[f][kind])
-        for f, name in names_by_factor.items()
-    }, unit, percent=kind == "passes")
-    axes.tick_params(axis="y", labelleft=axes is panels[0])
-lesson.show(figure, "For each β a dot with its interval: the reward "
-    "model's score, the judge's grade, the share that passes.")
-
-# %% sweep-order
-def ordered(kind):
-    """From high to low; ~ where prompt by prompt nothing is clear."""
-    order = sorted(sweep, key=lambda f: -np.mean(sweep[f][kind]))
-    said = names_by_factor[order[0]]
-    for above, below in zip(order, order[1:], strict=False):
-        d = paired_difference(sweep[above][kind], sweep[below][kind])
-        said += f" {'>' if d.low > 0 else '~'} {names_by_factor[below]}"
-    return said
-
-
-for kind in kinds:
-    print(f"by {kind:7}", ordered(kind))
-
-# %% order-text [markdown]
-r"""
-Whether $\beta=0$ did harm depends on the measure: by passes it ends below the initial model, by grade it doesn't.
-
-The table compares each run with our usual one, prompt by prompt; where an interval holds zero, these prompts don't tell the two
-apart. No interval knows another seed, and our $\beta$ was chosen with such results in sight.
-"""
-
-# %% sweep-table
-OBJECTIVE = "objective/rlhf_reward"  # score - beta * KL
-
-
-def against_preset(factor, name):
-    d = paired_difference(sweep[factor][name], sweep[1][name])
-    return f"{d.mean:+.2f} ({d.low:+.2f} to {d.high:+.2f})"
-
-
-ours = names_by_factor[1]
-head = ("shipped run", "KL, nats", "score − β KL, start to end",
-        f"score, less that of {ours}", "grade, likewise")
-lesson.table(head, [
-    (names_by_factor[f], f"{late(f, KL):.1f}",
-     f"{np.mean(runs[f].series(OBJECTIVE)[1][:5]):.1f} to "
-     f"{late(f, OBJECTIVE):.1f}",
-     against_preset(f, "score"), against_preset(f, "grade"))
-    for f in sweep])
-
-# %% floor-text [markdown]
-r"""
-Look at the third column: with a large $\beta$ the bracket of Eq. 2 *falls* while it is being maximised, below that of a policy that
-never moved. So the two largest $\beta$ don't show a policy that is held; they show steps that don't suit them. Our guess: whitening
-makes all steps alike in size, and with a large $\beta$ most of an advantage is chance, which costs KL at any price. Averaging over
-steps should help: the next cell shows the averaged policy at our $\beta$, on short training prompts. It is no test: that would need
-the last weights, and a larger $\beta$.
-"""
-
-# %% floor
-initial_models = Models(initial, initial, reward, models.value, tokenizer)
-two = (("initial model", initial_models), ("PPO, averaged", models))
-brackets = []
-for name, which in two:
-    said = rollout(which, rows[: lesson.pick(256, quick=32)])
-    nats = (kl_k1(said.logprobs, said.reference) * said.mask).sum(-1).mean()
-    r = said.scores.mean()
-    bracket = r - ppo.beta * nats
-    brackets.append((name, f"{r:.2f}", f"{nats:.2f}", f"{bracket:.2f}"))
-lesson.table(("live", "score", "KL, nats", "score − β KL"), brackets)
-
-# %% frontier-text [markdown]
-r"""
-Choose one of the five runs. Left is the reward model, the *proxy*, right the judge; arrows point to smaller $\beta$, blue is the
-chosen run's way. Drag its ring back: beneath stands what the policy said then, the judge's objections underlined. All are samples
-in training, unlike the picture above.
-
-Which mistakes did the policy find where nothing held it? The table compares two runs' last samples, on the same prompts, in the
-five criteria that differ most; picked so, some differ by luck. *Coherence*: nothing is said twice, and all makes sense.
-*Source*: nothing is added to the text asked about. *Constraint*: what the prompt demands of words or form. *Truth*: nothing said of
-the town is false. *Instruction*: it is the kind of text that was asked for.
-"""
-
-# %% frontier
-from minirlhf.widgets import Frontier
-
-Frontier([shipped.run(f"beta-{f:g}") for f in sweep], source="shipped run")
-
-
-# %% points
-def points(d):
-    """A difference of shares with its interval, and what it says."""
-    mean, low, high = (100 * end for end in (d.mean, d.low, d.high))
-    verdict = "no clear difference" if low <= 0 <= high else "clear"
-    return f"{mean:+.1f} ({low:+.1f} to {high:+.1f}), {verdict}"
-
-
-# %% complaints
-def missed(factor):
-    """Of the run's last samples, which miss each criterion."""
-    run = runs[factor]
-    texts = [s for row in run.rows[-32:] for s in run.samples(row["step"])]
-    met = [judge(s["prompt"], s["response"]).criteria for s in texts]
-    return {name: np.array([of.get(name, 1) < 1 for of in met])
-            for name in sorted(set().union(*met))}
-
-
-zero, preset = missed(0), missed(1)
-more = {name: paired_difference(zero[name], preset[name]) for name in zero}
-most = sorted(more, key=lambda name: -abs(more[name].mean))[:5]
-head = (f"missed, of {more[most[0]].n} replies (shipped run)",
-        names_by_factor[0], names_by_factor[1], "more, points")
-lesson.table(head, [
-    (c, f"{zero[c].mean():.0%}", f"{preset[c].mean():.0%}", points(more[c]))
-    for c in most])
-
-# %% time-look [markdown]
-r"""
-Now over time, as means over fifteen iterations, with bands for their noise: left the score, right the grade of half the same
-samples. While both rise, the proxy is worth following. Where the left goes on and the right falls by more than its band and stays
-down, that is over-optimisation. All runs have the same prompts in the same iteration: a dip that they share is the prompts'.
-"""
-
-# %% time-picture
-ends = (smallest, 1, largest)
-figure, panels = lesson.panels(
-    2, "Three runs, running means (shipped run)", size=(7.2, 3.1),
-    titles=("Reward model's score", "Judge's grade"))
-for axes, metric in zip(panels, (SCORE, GRADE), strict=True):
-    for factor, style in zip(ends, ("-", "--", ":"), strict=True):
-        each = np.array(runs[factor].series(metric)[1])
-        at = np.arange(1, len(each) + 1)
-        noise = np.diff(each).std() / 2**0.5  # of one iteration
-        reach = 1.96 * noise / np.minimum(at, 15) ** 0.5
-        y, name = running_mean(each, 15), names_by_factor[factor]
-        axes.plot(at[4:], y[4:], style, color=INK, label=name)
-        axes.fill_between(at[4:], (y - reach)[4:], (y + reach)[4:],
-                          color=INK, alpha=0.12, linewidth=0)
-    axes.set_xlabel("iterations")
-panels[0].legend(fontsize=8, loc="lower right")
-lesson.show(figure, "Score and grade of three runs over time, with bands.")
-
-# %% ptx-text [markdown] defines="alignment tax"
-r"""
-## PPO-ptx, a first look (§3.5, Eq. 2, C.4)
-
-What a policy gains on instructions it may lose elsewhere. The paper's PPO models fell behind the base model at answering
-questions, reading and translation (§4.2): the *alignment tax*. A larger $\beta$ didn't win it back (E.6).
-
-The third term of Eq. 2 lessened it. For each minibatch, $\gamma$ times the gradient of the pretraining loss is added to PPO's. In
-the paper $\gamma$ is {paper:ptx.gamma}, with {paper:ptx.ratio} documents an episode; here it is {run:counts.ptx_gamma}, with one
-document to four episodes.
-
-The next cells give three models *task probes*: texts to continue, in the form in which the pretraining corpus has them.
-Look above all at reading: the other two are easy for all.
-"""
-
-# %% probes
-from minirlhf.evaluate.probing import run_probe
-from minirlhf.evaluate.statistics import proportion
-from minirlhf.tinytown.bases import base_folder
-from minirlhf.tinytown.probes import TAX
-
-folders = {"base": base_folder("medium")}
-folders |= {m: shipped.run(m) / "model" for m in ("ppo", "ppo-ptx")}
-compared = {name: load_policy(path) for name, path in folders.items()}
-
-
-def right(task):
-    """Which items of a task each model has right: 1 or 0."""
-    items = task(lesson.pick(200, quick=20))
-    return {name: run_probe(model, tokenizer, items)
-            for name, model in compared.items()}
-
-
-answers = {task: right(TAX[task]) for task in TAX}
-
-# %% probes-picture
-title = "Task probes: % right (live)"
-figure, panels = lesson.panels(3, title, size=(7.2, 2.1), titles=list(TAX))
-for axes, given in zip(panels, answers.values(), strict=True):
-    lesson.intervals(axes, {
-        name: proportion(int(was.sum()), len(was))
-        for name, was in given.items()})
-    axes.tick_params(axis="y", labelleft=axes is panels[0])
-low = min(axes.get_xlim()[0] for axes in panels)
-for axes in panels:
-    axes.set_xlim(low, 103)
-lesson.show(figure, "Three task probes, a row for each of base, PPO and "
-    "PPO-ptx, with intervals on one scale.")
-
-# %% probes-differences
-lesson.table(("points (live)", "PPO less base", "PPO-ptx less PPO"), [
-    (task, points(paired_difference(was["ppo"], was["base"])),
-     points(paired_difference(was["ppo-ptx"], was["ppo"])))
-    for task, was in answers.items()])
-
-# %% ptx-figures [markdown]
-r"""
-In the shipped run, PPO passes on {run:models.ppo.passes:.0%} of the held-out prompts
-[{run:models.ppo.passes.low:.0%}, {run:models.ppo.passes.high:.0%}], PPO-ptx on {run:models.ppo-ptx.passes:.0%}
-[{run:models.ppo-ptx.passes.low:.0%}, {run:models.ppo-ptx.passes.high:.0%}]. Measured on {run:models.ppo.probes.reading.n} reading
-items, the base has {run:models.base.probes.reading:.1%} right
-[{run:models.base.probes.reading.low:.1%}, {run:models.base.probes.reading.high:.1%}], PPO {run:models.ppo.probes.reading:.1%}
-[{run:models.ppo.probes.reading.low:.1%}, {run:models.ppo.probes.reading.high:.1%}], PPO-ptx
-{run:models.ppo-ptx.probes.reading:.1%} [{run:models.ppo-ptx.probes.reading.low:.1%},
-{run:models.ppo-ptx.probes.reading.high:.1%}]: PPO lost too little to measure well what PPO-ptx won back. The loss on corpus text
-would prove nothing, since the third term trains on it.
-
-Ask the models something yourself.
-"""
-
-# %% playground
-from functools import partial
-
-from minirlhf.reward import score_texts
-from minirlhf.widgets import Playground
-
-sft = load_policy(shipped.run("sft") / "model")
-four = {"base": compared["base"], "sft": sft, "ppo": policy,
-        "ppo-ptx": compared["ppo-ptx"]}
-playground = Playground(
-    {name: (model, tokenizer) for name, model in four.items()},
-    score=partial(score_texts, reward, tokenizer),
-    judge=judge,
-)
-playground.answer("Name three gifts for Ines.\n")
-playground
+# %% heldout-picture folded="yes"
+figure, (shares, difference) = lesson.panels(
+    2, "Held-out prompts, by the judge (live)", size=(7.2, 1.9),
+    titles=("Replies that pass", "Difference, same prompts"))
+lesson.intervals(shares, {"initial": over_prompts(old_passes),
+                          "ppo": over_prompts(new_passes)}, "%")
+lesson.intervals(difference, {"PPO − initial": better}, "points")
+difference.axvline(0, color=MUTED, linewidth=0.8)
+lesson.show(figure, "Left, the shares of replies that pass for the initial "
+    "model and this run's policy with intervals; right, their difference.")
 
 # %% open-text [markdown]
 r"""
-## What the paper leaves open (C.4)
+### What the paper leaves open (C.4)
 
-Its ancestors filled these gaps; so do we, or say where not.
+The ancestors filled these gaps. So do we, or say where not. The second table has every setting of PPO in which Tinytown differs from
+our preset `paper`, and why; reasons that name an effect are of trials not shown here.
 """
 
-# %% open
+# %% open folded="yes"
 from minirlhf.paper import cite
 
 names_of = {
-    "λ of GAE": ("gae_lambda", ppo.lam),
-    "clip range of the value": ("value_clip", ppo.value_clip),
+    "λ of GAE": ("gae_lambda", ours.lam),
+    "clip range of the value": ("value_clip", ours.value_clip),
     "weight of the value loss": ("value_weight", "an optimizer of its own"),
-    "whitened advantages": ("whiten_advantages", ppo.whiten_advantages),
-    "whitened rewards": ("whiten_rewards", ppo.whiten_rewards),
+    "whitened advantages": ("whiten_advantages", ours.whiten_advantages),
+    "whitened rewards": ("whiten_rewards", ours.whiten_rewards),
     "entropy bonus": ("entropy_bonus", "none"),
-    "largest gradient norm": ("rl_gradient_clip", ppo.grad_clip),
-    "ε of Adam": ("rl_adam_epsilon", ppo.eps),
+    "largest gradient norm": ("rl_gradient_clip", ours.grad_clip),
     "where the score falls": ("reward_token", "the same"),
     "score of a reply cut short": ("unfinished_score", "as it is"),
-    "final learning rate, 1.3B": ("ppo.lr.1.3b", ppo.learning_rate),
+    "final learning rate, 1.3B": ("ppo.lr.1.3b", ours.learning_rate),
 }
-
-# %% open-table
-found = [(words, cite(f"unstated.{key}"), ours)
-         for words, (key, ours) in names_of.items()]
 lesson.table(("not stated", "ancestors", "whose", "here"), [
-    (words, number.value, number.where.partition("; ")[2], ours)
-    for words, number, ours in found])
+    (words, (found := cite(f"unstated.{key}")).value,
+     found.where.partition("; ")[2], own)
+    for words, (key, own) in names_of.items()])
 
-# %% departures-text [markdown]
-r"""
-The next table is everything in which Tinytown's preset departs from our preset `paper`, with the reason; brackets mark what isn't
-the paper's. Reasons that tell an effect are of trials not shown here. `vector_factor` multiplies the learning rate of gains and
-biases. Of PPO's learning rate the paper prints the ranges that it tried; the preset takes the one above which runs without ptx
-diverged (E.9).
-"""
-
-# %% departures
+# %% departures folded="yes"
 from minirlhf.presets import DIFFERENCES
 
-filled = {"lam": "ancestors", "vector_factor": "not in the paper",
-          "residual_dropout": "not stated for C.3",
-          ("ppo", "learning_rate"): "E.9's bound",
-          ("ppo_ptx", "learning_rate"): "E.9's bound"}
-
-
-def settings(stage, field):
-    """A setting of preset `paper`, and ours; None where they agree."""
-    theirs, ours = (getattr(getattr(PRESETS[p], stage), field, None)
-                    for p in ("paper", "tinytown"))
-    source = "GPT-3" if stage == "pretrain" else filled.get(
-        field, filled.get((stage, field), ""))
-    shown = f"{theirs} ({source})" if source else theirs
-    return (shown, ours) if theirs != ours else None
-
-
-# %% departures-table
-stages = ("pretrain", "sft", "initial", "reward", "ppo", "ppo_ptx")
-lesson.table(("stage", "setting", "preset paper", "Tinytown", "why"), [
-    (stage, d.field, *both, d.reason)
-    for d in DIFFERENCES for stage in stages
-    if d.stage in ("*", stage) and (both := settings(stage, d.field))
-])
-
-# %% rivals-text [markdown]
-r"""
-## Is it worth the trouble?
-
-**Best of n**, not in this paper, needs no training. In the shipped run, the best of sixteen SFT samples by the same reward model
-passes in {run:models.best-of-n.passes:.0%} of cases [{run:models.best-of-n.passes.low:.0%},
-{run:models.best-of-n.passes.high:.0%}], PPO's only sample in {run:models.ppo.passes:.0%} [{run:models.ppo.passes.low:.0%},
-{run:models.ppo.passes.high:.0%}]. It costs sixteen replies for each one shown;
-PPO costs one training run.
-
-**Without the clip?** Each rollout is used once, in four minibatches, so the policy is at most three steps away from the
-one that sampled. The next cell counts the tokens beyond the clip; those that moved the wrong way are still pulled back. The first
-minibatch has none by construction (`check_ratio` in `episodes.py` stops a run where it has). Where so few are, the clip hardly acts.
-"""
-
-# %% clip
-log = Reader(shipped.run("ppo"))
-log.look()
-share = log.series("ppo/policy/clipfrac")[1]
-print(
-    f"tokens beyond the clip (shipped run): {sum(share) / len(share):.2%}"
-    f" on average, {max(share):.1%} in the iteration with most"
-)
+both = PRESETS["paper"].ppo, PRESETS["tinytown"].ppo
+lesson.table(("setting", "preset paper", "Tinytown", "why"), [
+    (d.field, *(getattr(preset, d.field) for preset in both), d.reason)
+    for d in DIFFERENCES
+    if d.stage in ("*", "ppo") and hasattr(both[0], d.field)])
 
 # %% predictions
 from minirlhf.widgets import PredictionScore
 
-PredictionScore("chapter06.")
+PredictionScore("06.")
 
 # %% summary [markdown]
 r"""
 ## Summary
 
-| | paper | shipped run |
-|---|---|---|
-| episodes | {paper:ppo.episodes} | {run:counts.episodes:,} |
-| $\beta$, reward per nat | {paper:ppo.beta} | {run:counts.ppo_beta} |
-| wins of PPO against SFT of its size | {paper:fig1.175b.ppo} | {run:models.ppo.wins_labelers:.2f} [{run:models.ppo.wins_labelers.low:.2f}, {run:models.ppo.wins_labelers.high:.2f}] |
-| the same for PPO-ptx | {paper:fig1.175b.ppo-ptx} | {run:models.ppo-ptx.wins_labelers:.2f} [{run:models.ppo-ptx.wins_labelers.low:.2f}, {run:models.ppo-ptx.wins_labelers.high:.2f}] |
+What the paper says of step 3 was listed before any run. Now each statement is looked for: over five seeds of all three steps, where such
+runs are shipped; else with shipped models that answer held-out prompts as you read. Labelers say which of two replies they prefer; more
+than one half is a win. *New* labelers ranked nothing for the reward model. *Seen*: the whole interval lies on the paper's side.
+*Open*: it includes zero, or one half.
+"""
 
-The paper's win rates are its largest model's, read off Fig. 1; ours are the verdict of labelers, programs here, who took no part in
-training.
+# %% five folded="yes"
+from minirlhf.tinytown.bases import base_folder
 
-A score at the end of a response becomes an advantage for each of its tokens, and the clip ends the push on what has moved far
-enough. With too small a $\beta$ the policy ran after the reward model's mistakes, with too large a one it didn't learn; only a judge
-outside training can tell. The third term of Eq. 2 rehearses what may be unlearned; here too little was to show it.
+shots = sorted((row["prompt"] + row["completion"] + "\n\n" for row
+                in shipped.read("demonstrations")), key=len)[20:80:20]
+ask = asked[: lesson.pick(200, quick=30)]
+folders = {name: shipped.run(name) / "model"
+           for name in ("sft", "ppo", "ppo-ptx")}
+replies = {name: complete(load_policy(path, tokenizer), tokenizer, ask,
+                          max_new_tokens=72, seed=7)
+           for name, path in folders.items()}
+base = load_policy(base_folder("medium"), tokenizer)
+replies["base"] = complete(base, tokenizer, ask, max_new_tokens=72, seed=7)
+replies["prompted"] = complete(
+    base, tokenizer, ["".join(shots) + t for t in ask], max_new_tokens=72,
+    seed=7, stop="\n\n")
+
+# %% wins folded="yes"
+from minirlhf.evaluate.preference import preferred_by_panel
+from minirlhf.tinytown.labelers import heldout_pool, training_pool
+
+unseen, known = ([one.prefers for one in pool()[:5]]
+                 for pool in (heldout_pool, training_pool))
+
+
+def wins(ours, theirs, panel=unseen):
+    """How often a majority of five labelers prefers ours."""
+    return preferred_by_panel(panel, ask, replies[ours], replies[theirs])
+
+
+# %% misses folded="yes"
+from minirlhf.tinytown.town import Tinytown
+
+checks = {
+    "is of the kind asked for": lambda v: v.get("instruction", 0.0) >= 1,
+    "adds to the text it was given": lambda v: v.get("source", 0.0) < 1,
+}
+
+
+def found_by(check, name, rows):
+    """Of which replies a check of the judge's criteria is true."""
+    verdicts = [judge(ask[i], replies[name][i]) for i in rows]
+    return [float(checks[check](v.criteria)) for v in verdicts]
+
+# %% changes folded="yes"
+closed = [i for i, t in enumerate(ask)
+          if "closed domain" in Tinytown().groups(t)]
+rows_of = dict(zip(checks, (range(len(ask)), closed), strict=True))
+
+
+def change(check, more, fewer):
+    """How much more often a check is true of one model's replies."""
+    return paired_difference(*(found_by(check, name, rows_of[check])
+                               for name in (more, fewer)))
+
+
+of_kind, added = checks
+kind, kind_sft = (change(of_kind, "ppo-ptx", m) for m in ("base", "sft"))
+adds = change(added, "base", "ppo-ptx")
+adds_sft = change(added, "ppo-ptx", "sft")
+
+# %% cost folded="yes"
+import json
+from itertools import islice, pairwise
+
+import numpy as np
+
+from minirlhf.tinytown.corpus import documents
+
+
+def length(texts):
+    """Mean tokens of a text."""
+    return sum(map(len, encode_prompts(tokenizer, texts))) / len(texts)
+
+
+lines = (base_folder("medium") / "log.jsonl").read_text().splitlines()
+steps_of = [{"time": 0.0}, *map(json.loads, lines)]
+read_by_base = sum(b["tokens_per_second"] * (b["time"] - a["time"])
+                   for a, b in pairwise(steps_of))
+page = length([d["text"] for d in islice(documents(1), 300)])
+
+# %% operations folded="yes"
+town = PRESETS["tinytown"]
+shown = [row["prompt"] + row["completion"]
+         for row in shipped.read("demonstrations")]
+episode = length([t + y for t, y in zip(ask, replies["ppo"], strict=True)])
+rehearsed = town.ppo_ptx.ptx_examples_per_episode * page
+operations = {  # for each weight: all models here have as many
+    "SFT": 6 * town.sft.epochs * len(shown) * length(shown),
+    "PPO-ptx": town.ppo_ptx.episodes
+    * ((4 * 2 + 2 * 6) * episode + 6 * rehearsed),
+    "pretraining": 6 * read_by_base,
+}
+
+# %% claims folded="yes"
+seeds_of = shipped.read("seeds")  # of the shipped proof, a row each
+
+
+def each(model, measure):
+    """One figure of a model, for each seed."""
+    return np.array([row["models"][model][measure] for row in seeds_of])
+
+
+by_unseen, by_known = wins("ppo", "sft"), wins("ppo", "sft", known)
+won = {other: wins("ppo-ptx", other).win_rate
+       for other in ("ppo", "base", "prompted")}
+over = {
+    "wins": over_seeds(each("ppo", "wins_labelers")),
+    "passes": over_seeds(each("ppo", "passes") - each("sft", "passes")),
+    "longer": over_seeds(each("ppo", "grade") - each("ppo-long", "grade")),
+}
+
+# %% verdicts folded="yes"
+groups = paired_difference(by_unseen.verdicts, by_known.verdicts)
+margin, of_known = (panel.win_rate.mean - 0.5
+                    for panel in (by_unseen, by_known))
+
+
+def verdict(found, line=0.0):
+    """What an interval says of a number that the paper has above a line."""
+    if found.low > line:
+        return "seen"
+    return "the opposite" if found.high < line else "open"
+
+
+tie = won["ppo"]  # about one half: a tenth away at most
+close = ("seen" if 0.4 < tie.low and tie.high < 0.6 else
+         "the opposite" if tie.low > 0.6 or tie.high < 0.4 else "open")
+new = "the opposite" if margin < max(0, of_known / 2) else "seen"
+cheap = list(operations.values())
+ordered = "seen" if cheap == sorted(cheap) else "the opposite"
+
+# %% statements folded="yes"
+many = f"{len(seeds_of)} seeds (shipped)"
+one = f"{len(ask)} prompts"
+preferred = [
+    ("PPO preferred to SFT, wins", cite("fig1.175b.ppo"),
+     f"{over['wins']:.2f}", many, verdict(over["wins"], 0.5)),
+    ("replies that pass, PPO minus SFT", "–", f"{over['passes']:+.0%}",
+     many, verdict(over["passes"])),
+    ("wins: new labelers minus those of the reward model", "about 0",
+     f"{groups:+.2f}", one, new),
+    ("PPO-ptx preferred to PPO", "about 0.5", f"{tie:.2f}", one, close),
+    ("PPO-ptx preferred to base", cite("intro.ppo-ptx.vs.gpt"),
+     f"{won['base']:.2f}", one, verdict(won["base"], 0.5)),
+    ("PPO-ptx preferred to prompted base",
+     cite("intro.ppo-ptx.vs.prompted"), f"{won['prompted']:.2f}", one,
+     verdict(won["prompted"], 0.5))]
+
+# %% more-statements folded="yes"
+def of_fig4(key):
+    return ", ".join(f"{cite(f'fig4.{key}.{m}').value:.0%}"
+                     for m in ("gpt", "sft", "instructgpt"))
+
+
+flagged = [
+    ("of the kind asked for, PPO-ptx minus base", of_fig4("appropriate"),
+     f"{kind:+.0%}", one, verdict(kind)),
+    ("… minus SFT", "", f"{kind_sft:+.0%}", one, verdict(kind_sft)),
+    ("add to a text, base minus PPO-ptx", of_fig4("hallucination"),
+     f"{adds:+.0%}", f"{len(closed)} prompts", verdict(adds)),
+    ("… PPO-ptx minus SFT", "", f"{adds_sft:+.0%}",
+     f"{len(closed)} prompts", verdict(adds_sft))]
+
+# %% last-statements folded="yes"
+paper_of = [cite(f"compute.{key}.175b").value
+            for key in ("sft", "ppo-ptx", "gpt3")]
+at_first = better_by["first third"]
+trained_on = [
+    ("value error at first, fresh head minus reward model",
+     "starts from it", f"{at_first:+.2f}", f"{len(copied)} seeds (live)",
+     verdict(at_first)),
+    ("grade, usual episodes minus twice as many", "no help",
+     f"{over['longer']:+.2f}", many, verdict(over["longer"])),
+    ("high learning rates diverge without the third term",
+     f"above {cite('ppo.lr.diverges_above').value:g}", "–", "",
+     "not looked for"),
+    ("cost of SFT and PPO-ptx, as a share of pretraining",
+     *(", ".join(f"{cost / total[-1]:.1%}" for cost in total[:2])
+       for total in (paper_of, cheap)), "counted", ordered)]
+
+# %% directions folded="yes"
+lesson.table(("the paper says", "its number", "here", "over", ""),
+             preferred + flagged + trained_on)
+
+# %% summary-read [markdown]
+r"""
+The paper's numbers: wins of its largest models (Fig. 1, §4.1); GPT-3, SFT and PPO-ptx over all sizes (Fig. 4); petaflop/s-days (§5.1). We
+count operations: two for each weight and token read, six with a gradient. On *twice as many* episodes the paper reports no gain for its
+smallest model (E.11). Learning rates above {paper:ppo.lr.diverges_above} need runs that aren't shipped (E.9).
+
+The score needs no derivative: times the gradient of the log-probability, it is the gradient on average. Baseline, value model and
+GAE say how much of it each token deserves, ratio and clip let one rollout serve several steps, and the price keeps the policy
+where the reward model can be trusted. Whether the policy became better, only somebody outside its training can say.
 
 ## Questions
 
-1. The reward model's score rises on held-out prompts, too. Why is that no proof that the policy became better?
+1. All scores of a prompt rise by ten. What changes in REINFORCE with the mean as baseline, and without a baseline?
 
 <details><summary>Answer</summary>
 
-The policy was trained to raise it, be it by mistakes of the reward model that hold everywhere. It takes a judge outside training.
+With it, nothing: every advantage stays. Without, every drawn reply is pushed up, good or bad; on average the gradient is the same,
+but its variance is far larger.
 
 </details>
 
-2. In the first minibatch of an iteration, what is the ratio, and what does the clip do?
+2. The price depends on the policy's own log-probabilities, yet the loop puts it into the reward without a gradient. Is something missing?
 
 <details><summary>Answer</summary>
 
-The policy is still the one that sampled: up to rounding each ratio is one, and nothing is clipped.
+No. The missing part would be the mean of $\nabla\log\pi$ under the policy, which is zero: the argument of the baseline again.
 
 </details>
 
-3. Why can nobody take over the paper's $\beta$?
+3. In the loop, `old` is read again for each minibatch. What does the clip do then?
 
 <details><summary>Answer</summary>
 
-It is reward per nat. Scores are log-odds of a preference, but their spread depends on how sure the reward model is, which labels,
-data and training decide. Another reward model, another price.
+Nothing: every ratio is one. Each step is REINFORCE on a rollout that is treated as the policy's own, and no token's push ever ends.
 
 </details>
 
-4. A reply has ten tokens, and policy and reference give each the same probability. What is the shaped reward of its first token,
-and of its last?
+4. A reply has three tokens, with rewards zero, zero and two, and values one, one and one. What are the advantages at both ends of $\lambda$?
 
 <details><summary>Answer</summary>
 
-Zero, and the score. Where no token was moved, nothing is charged.
+At zero each token has its own surprise: zero, zero, one. At one it has what came minus what was expected: one, one, one.
 
 </details>
 
-5. Two runs reach the same score, one at two nats of KL, one at twelve. Which one would you ship, and what would you measure first?
+5. Two runs reach the same score on held-out prompts, one at two nats of KL, the other at twelve. Which would you ship?
 
 <details><summary>Answer</summary>
 
-The nearer one: it had less room for the reward model's mistakes. First ask someone outside: judge, labelers, tasks. The two
-smallest $\beta$ above are nearly such a pair: compare KL and grades.
+The nearer one, until somebody outside the training has compared their replies: it had less room to find the reward model's mistakes.
+
+</details>
+
+6. A colleague adds the score to the *first* token of the reply. What do the other tokens learn, with a $\lambda$ of one?
+
+<details><summary>Answer</summary>
+
+After the first token nothing but the price is still to come. The advantages of the others no longer say how good the reply was.
 
 </details>
 
 ## The way on
 
 - [Exercise 06](../exercises/ex06_ppo.ipynb): KL, reward, advantage, both losses, one step of PPO-ptx, and a run that never clips.
+- [Chapter 07](07_what_alignment_costs.ipynb): too small a price and too large a one, what a policy unlearns, and the third term.
 - Back to [the three steps in one picture](00_three_steps.ipynb), or to
-  [the reward model](05_reward_model.ipynb), to mend what the policy found.
+  [the reward model](05_reward_model.ipynb), whose mistakes a policy may find.
 
-**A lecture of thirty minutes:** Eq. 2 and the four models (five), one response in the lens (ten), the live run, started
-before (five), the five values of $\beta$ (ten).
+**A lecture of forty-five minutes:** three arms on the blackboard (ten), the loop on one prompt (ten), the price and its picture
+(ten), value and clip in the lens (ten), the desk's run, started before (five).
 
-**A lab of sixty minutes:** the page with its guesses (thirty), a second run in another folder, with ten times the $\beta$ by the
-desk's slider (fifteen), advantages and clipped loss in exercise 06 (fifteen).
+**A lab of ninety minutes:** the page with its guesses (sixty), the loop of PPO with another price or $\lambda$ (fifteen), advantages
+and clipped loss in exercise 06 (fifteen).
 """

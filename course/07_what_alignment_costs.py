@@ -1,0 +1,981 @@
+# ---
+# jupyter:
+#   minirlhf:
+#     paper: §4.1, §4.2, Eq. 2, C.4, E.6, E.7
+#     doing_minutes: 25
+# ---
+
+# %% title [markdown]
+r"""
+# Chapter 07 · What alignment costs
+
+PPO finds what the reward model likes. What if the reward model is wrong, and what becomes of the skills that nobody asks for while
+it trains?
+
+After this chapter you can
+
+- choose a price for leaving the start, and say what goes wrong on either side of it;
+- see from a run's log and some of its replies that it follows the reward model's mistakes, before anyone has graded it;
+- say how much of a loss is PPO's and how much the reward model's;
+- measure what a policy has unlearned;
+- write the third term of Eq. 2, and say why it does what no price can.
+"""
+
+# %% beta [markdown]
+r"""
+## Too little β, and too much (E.7)
+
+Asked for a story about a book, a policy writes that a rabbit opened its bag and found cheese. Then it writes the sentence again, and
+once more. Does the reward model mind? If it doesn't, PPO will find out, and the next policy's stories are full of cheese. What
+stands against that is the price of leaving the start.
+
+In Eq. 2 each nat of KL costs $\beta$ units of the score. The paper tried a range of $\beta$ (E.7, Fig. 36). For a $\beta$ of zero, labelers rated the replies {paper:fig36.likert.0} of seven; for {paper:ppo.beta.best.low},
+{paper:fig36.likert.0.01}; for {paper:ppo.beta.best.high}, {paper:fig36.likert.0.02}; for two, {paper:fig36.likert.2}.
+
+**Why these numbers don't carry over.** $\beta$ is score per nat. A difference of scores is the log-odds of a preference
+(Eq. 1), but how far scores spread depends on how sure of itself a reward model is. Another reward model needs another price; ours
+is {run:counts.ppo_beta}.
+
+The package ships runs that differ in $\beta$ alone. The *proxy* is the reward model's score, which the policy was trained for. The
+*judge*, Tinytown's exact grader, took no part in training. (The labelers behind the reward model roughly follow its grade, so the two
+agree more than a reward model and people would.) If a small $\beta$ did no harm, proxy and judge would put the runs in the same order.
+"""
+
+# %% tools
+import numpy as np
+
+from minirlhf import lesson, shipped
+from minirlhf.evaluate.statistics import over_prompts, paired_difference
+
+# %% best
+sweep = {row["factor"]: row for row in shipped.read("sweep")}
+none, most = min(sweep), max(sweep)  # a factor of 1 is our usual β
+
+
+def half(factor, measure, first):
+    """Every other prompt, from the first or from the second on."""
+    return np.array(sweep[factor][measure])[first::2]
+
+
+# chosen on one half of the prompts, compared on the other
+best = max(sweep, key=lambda f: half(f, "grade", 0).mean())
+no_beta, too_much = (
+    paired_difference(half(best, "grade", 1), half(end, "grade", 1))
+    for end in (none, most))
+price = paired_difference(sweep[none]["score"], sweep[most]["score"])
+
+# %% beta-guess
+from minirlhf.widgets import Prediction
+
+beta_of = {f: f"β = {row['beta']:g}" for f, row in sweep.items()}
+places = (beta_of[none], "one in between", beta_of[most], "no clear best")
+guess_beta = Prediction(
+    "Which β does the judge grade highest on held-out prompts?",
+    "07.beta", choices=places)
+guess_beta
+
+# %% beta-answer
+inside = best not in (none, most)
+if inside and no_beta.low > 0 and too_much.low > 0:
+    answer = places[1]
+elif best == none and too_much.low > 0:
+    answer = places[0]
+elif best == most and no_beta.low > 0:
+    answer = places[2]
+else:
+    answer = places[3]
+guess_beta.reveal(answer, "shipped run")
+
+# %% sweep-look [markdown]
+r"""
+Left the proxy, then the judge twice: its grade, from one to seven, also counts how rich a reply is; *passes* asks only whether all is
+right. In the shipped run, the start of all runs has a score of {run:models.initial.score:.2f}, a grade of
+{run:models.initial.grade:.2f}, and {run:models.initial.passes:.1%} pass. Follow one row from left to right: where does it change
+its place?
+"""
+
+# %% sweep-picture folded="yes"
+figure, panels = lesson.panels(
+    3, "Five values of β, held-out prompts (shipped run)", size=(7.2, 3.0),
+    titles=("Proxy: score", "Judge: grade", "Judge: passes"))
+kinds = {"score": "score", "grade": "of seven", "passes": "% of replies"}
+for axes, (kind, unit) in zip(panels, kinds.items(), strict=True):
+    lesson.intervals(axes, {
+        name: over_prompts(sweep[f][kind]) for f, name in beta_of.items()
+    }, unit, percent=kind == "passes")
+    axes.tick_params(axis="y", labelleft=axes is panels[0])
+lesson.show(figure, "For each β a dot with its interval: the reward "
+    "model's score, the judge's grade, the share that passes.")
+
+# %% logs
+import json
+
+
+def log(name):
+    """A shipped run's log: of each metric its values, in order."""
+    lines = (shipped.run(name) / "metrics.jsonl").read_text().splitlines()
+    rows = [json.loads(line) for line in lines]
+    known = set.intersection(*map(set, rows))
+    return {metric: np.array([r[metric] for r in rows]) for metric in known}
+
+
+logs = {f: log(f"beta-{f:g}") for f in sweep}
+kl = {f: logs[f]["objective/kl"][-10:].mean() for f in sweep}
+bracket = {f: logs[f]["objective/rlhf_reward"] for f in sweep}
+usual = {f: {kind: paired_difference(sweep[f][kind], sweep[1][kind])
+             for kind in ("score", "grade", "passes")} for f in sweep}
+
+# %% sweep-table folded="yes"
+ours = beta_of[1]
+lesson.table((
+    "shipped run", "KL, nats per reply", "score − β KL, start → end",
+    f"score, minus {ours}", f"grade, minus {ours}", f"passes, minus {ours}",
+), [(beta_of[f], f"{kl[f]:.1f}",
+     f"{bracket[f][:5].mean():.1f} → {bracket[f][-10:].mean():.1f}",
+     *(("–",) * 3 if f == 1 else (f"{d['score']:+.2f}",
+                                  f"{d['grade']:+.2f}",
+                                  f"{d['passes']:+.0%}")))
+    for f, d in usual.items()])
+
+# %% floor [markdown]
+r"""
+Look at the third column, which is what each run maximises. Where it *falls*, training made things worse by its own measure. Our
+explanation, not tested here: whitening makes all steps equally large, and at a high price most of an advantage is the luck of single
+tokens. Each run has one seed, and our own $\beta$ was chosen with such tables in sight.
+"""
+
+# %% over [markdown] defines="over-optimisation"
+r"""
+## Over-optimisation, and seeing it without a judge (E.7)
+
+*Over-optimisation* is when the proxy still rises while what it stands for falls. The policy needs no malice for that. Wherever it
+moves, the reward model has read little; some of what it likes there is a mistake, and finding what it likes is the policy's task.
+
+A course has a judge; a product has none, or one too slow to ask during training. These signs need none:
+
+- the **KL**, from the log. By itself it proves nothing, but a policy that stays near its start has little room for mistakes;
+- the **replies as texts**: how long they are, how much of a reply repeats its own words, how many different words all replies
+  have together. Nothing in the score forbids the same sentence three times;
+- **a few people**. Show them pairs of replies to the same prompts, one of this run and one of a more careful run. A hundred
+  pairs take an afternoon.
+
+Below are the last replies of each run, on the same prompts. Five labelers who ranked nothing for the reward model say which of two
+they prefer.
+"""
+
+# %% said
+def said(factor, last=32):
+    """Replies of a run's last iterations, by iteration and prompt."""
+    path = shipped.run(f"beta-{factor:g}") / "samples.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    end = rows[-1]["step"]
+    return {(r["step"], r["prompt"]): r
+            for r in rows if r["step"] > end - last}
+
+
+replies = {f: said(f) for f in sweep}
+shared = sorted(set.intersection(*map(set, replies.values())))
+texts = {f: [replies[f][key]["response"] for key in shared] for f in sweep}
+
+
+def repeated(text):
+    """The share of a reply's words that it has said before."""
+    words = text.lower().split()
+    return 1 - len(set(words)) / max(1, len(words))
+
+
+# %% alarms
+from minirlhf.evaluate.preference import preferred_by_panel
+from minirlhf.tinytown.labelers import heldout_pool
+
+panel = [labeler.prefers for labeler in heldout_pool()[:5]]
+prompts = [prompt for _, prompt in shared]
+alarms = {}
+for f, of_run in texts.items():
+    alarms[f] = (
+        np.mean([len(text.split()) for text in of_run]),
+        over_prompts([repeated(text) for text in of_run]),
+        len(set(" ".join(of_run).lower().split())),
+        preferred_by_panel(panel, prompts, of_run, texts[1]).win_rate,
+    )
+
+# %% alarm-guess
+guess_panel = Prediction(
+    f"Five labelers compare the run with {beta_of[none]} to our usual one, "
+    f"on {len(shared)} pairs. How many of them does it win?", "07.panel",
+    unit="% of pairs", low=0, high=100)
+guess_panel
+
+# %% alarm-answer
+guess_panel.reveal(100 * alarms[none][3].mean, "shipped run")
+
+# %% alarm-table folded="yes"
+lesson.table((
+    f"{len(shared)} replies (shipped run)", "KL, nats", "words per reply",
+    "said before, of its words", "different words in all",
+    f"preferred to {ours}"),
+    [(beta_of[f], f"{kl[f]:.1f}", f"{words:.1f}", f"{again:.0%}", found,
+      "–" if f == 1 else f"{won:.2f}")
+     for f, (words, again, found, won) in alarms.items()])
+
+# %% cheese [markdown]
+r"""
+And this is how it reads. The next cell looks for the prompt on which the run without a price repeats itself most, and shows what
+the others wrote there. The score is the reward model's.
+"""
+
+# %% cheese-look
+def said_again(key):
+    """How many words of the reply without a price it has said before."""
+    words = replies[none][key]["response"].lower().split()
+    return len(words) - len(set(words))
+
+
+worst = max(shared, key=said_again)
+there = {f: replies[f][worst] for f in sweep}
+
+# %% cheese-table folded="yes"
+lesson.table((worst[1].strip(), "reply (shipped run)", "score"), [
+    (beta_of[f], row["response"].strip(), f"{row['score']:+.2f}")
+    for f, row in there.items()])
+
+# %% smooth
+def smooth(x, window=15):
+    """The running mean, and how far its 95% interval reaches."""
+    n = np.minimum(np.arange(1, len(x) + 1), window)
+    total = np.cumsum(x)
+    before = np.concatenate([np.zeros(window), total])[: len(x)]
+    noise = np.diff(x).std() / 2**0.5  # of a single iteration
+    return (total - before) / n, 1.96 * noise / n**0.5
+
+
+curves = {(f, name): smooth(logs[f][name]) for f in (none, 1, most)
+          for name in ("objective/score", "judge/grade")}
+
+# %% time-look [markdown]
+r"""
+Now with the judge, to check the alarms: score and grade over the training of three runs, with bands for their noise. While both
+rise, the proxy is worth following. Where the left goes on and the right falls by more than its band, and stays down, that is
+over-optimisation. A dip that all runs share is due to the prompts of that iteration.
+"""
+
+# %% time-picture folded="yes"
+from minirlhf.report.charts import INK, MUTED, PALETTE
+
+figure, panels = lesson.panels(
+    2, "Three runs, running means (shipped run)", size=(7.2, 3.1),
+    titles=("Proxy: reward model's score", "Judge's grade"))
+styles = dict(zip((none, 1, most), ("-", "--", ":"), strict=True))
+for (f, name), (line, reach) in curves.items():
+    axes = panels[int(name == "judge/grade")]
+    at = np.arange(len(line))[4:]
+    axes.plot(at, line[4:], styles[f], color=INK, label=beta_of[f])
+    axes.fill_between(at, (line - reach)[4:], (line + reach)[4:],
+                      color=INK, alpha=0.12, linewidth=0)
+    axes.set_xlabel("iterations")
+panels[0].legend(fontsize=8, loc="lower right")
+lesson.show(figure, "Score and grade of three runs over time, with bands.")
+
+# %% mistakes-text [markdown]
+r"""
+Which mistakes did the policy find where nothing held it? The next table compares the last replies of two runs, in the five of the
+judge's criteria that differ most; chosen so, some may differ by luck. *Coherence*: nothing is said twice, and all makes sense.
+*Source*: nothing is added to the text asked about. *Constraint*: what the prompt demands of words or form. *Truth*: nothing said of
+the town is false. *Instruction*: the reply is of the kind asked for.
+"""
+
+# %% mistakes
+from minirlhf.tinytown.judge import judge
+
+
+def missed(factor):
+    """Of a run's last replies, which miss each of the judge's criteria."""
+    met = [judge(prompt, text).criteria
+           for prompt, text in zip(prompts, texts[factor], strict=True)]
+    return {name: np.array([of.get(name, 1) < 1 for of in met])
+            for name in sorted(set().union(*met))}
+
+
+freed, held = missed(none), missed(1)
+more = {name: paired_difference(freed[name], held[name])
+        for name in freed.keys() & held.keys()}
+widest = sorted(more, key=lambda name: (-abs(more[name].mean), name))[:5]
+
+# %% mistakes-table folded="yes"
+lesson.table((f"missed, of {len(shared)} replies (shipped run)",
+              beta_of[none], beta_of[1], "more, points"), [
+    (name, f"{freed[name].mean():.0%}", f"{held[name].mean():.0%}",
+     f"{100 * more[name]:+.1f}") for name in widest])
+
+# %% frontier-text [markdown]
+r"""
+Choose a run and drag its ring back along its way: beneath stands what the policy said then, the judge's objections underlined.
+Where does the first one appear?
+"""
+
+# %% frontier
+from minirlhf.widgets import Frontier
+
+Frontier([shipped.run(f"beta-{f:g}") for f in sweep], source="shipped run")
+
+# %% control [markdown]
+r"""
+## Whose fault is it? A control
+
+Some replies still fail after training. Is that PPO, which didn't find better ones, or the reward model, which didn't ask for them?
+The paper can't know; a closed world can. Gao et al. (2022) put a large reward model in the judge's place. Here PPO trains on the
+*judge itself*: the grade minus five takes the place of the score, and all else stays, $\beta$ too, though a unit of grade needn't weigh as
+much as one of score. What this run gains is about what PPO can reach here, the ceiling. The learned reward gets part of it:
+
+$$\text{kept}=\frac{\text{gain with the learned reward}}{\text{gain with the judge as reward}}$$
+
+If the control gained nothing, PPO would be at fault, and no reward model could help. A third run has the learned reward and no
+price. Each seed repeats all three steps of the paper, so the intervals below know the luck of training, too. The *gain* is the share of
+held-out replies that pass, minus that of SFT on the same prompts.
+"""
+
+# %% seeds
+from minirlhf.evaluate.statistics import over_seeds
+
+seeds = shipped.read("seeds")  # a row each
+
+
+def each(model, *path):
+    """One figure of a model, for each seed."""
+    found = [row["models"][model] for row in seeds]
+    for key in path:
+        found = [one[key] for one in found]
+    return np.array(found)
+
+
+control, learned = each("ppo-judge", "gain"), each("ppo", "gain")
+kept = over_seeds(learned / control)
+missing = over_seeds(control - learned)
+free = over_seeds(each("ppo-beta-0", "score") - each("ppo", "score"))
+worse = over_seeds(each("ppo", "grade") - each("ppo-beta-0", "grade"))
+
+# %% control-guess
+guess_kept = Prediction(
+    "How much of the control's gain does the learned reward model keep?",
+    "07.kept", unit="% of the gain", low=0, high=130)
+guess_kept
+
+# %% control-answer
+guess_kept.reveal(100 * kept.mean, "shipped run")
+
+# %% control-look [markdown]
+r"""
+Left what the judge says, right what the reward model says of the same replies. Read both panels for the run without a price, then
+for the one on the judge. Which panel would you have had in a product?
+"""
+
+# %% control-picture folded="yes"
+named = {"PPO, β = 0": "ppo-beta-0", "ppo": "ppo",
+         "PPO on the judge": "ppo-judge"}
+figure, (gains, scores_of) = lesson.panels(
+    2, f"The control, {len(seeds)} seeds (shipped run)", size=(7.2, 2.3),
+    titles=("Judge: passes, minus SFT", "Proxy: score"))
+lesson.intervals(gains, {label: over_seeds(each(model, "gain"))
+                         for label, model in named.items()}, "points")
+lesson.intervals(scores_of, {label: over_seeds(each(model, "score"))
+                             for label, model in named.items()},
+                 "score", percent=False)
+scores_of.tick_params(axis="y", labelleft=False)
+gains.axvline(0, color=MUTED, linewidth=0.8)
+lesson.show(figure, "Left, gains in passes of three kinds of run over "
+    "seeds, right, the reward model's scores of the same.")
+
+# %% control-table folded="yes"
+lesson.table((f"{len(seeds)} seeds (shipped run)", "mean, 95% interval"), [
+    ("kept of the control's gain", f"{kept:.0%}"),
+    ("passes that the learned reward costs", f"{missing:+.0%}"),
+    ("score: no price minus usual", f"{free:+.2f}"),
+    ("grade: usual minus no price", f"{worse:+.2f}")])
+
+# %% tax [markdown] defines="alignment tax"
+r"""
+## The tax (§4.2)
+
+What a policy gains on instructions it may lose elsewhere: trained on requests alone, a model has no reason to keep what requests
+don't need. The paper calls the loss on other tasks the *alignment tax*. Largest models, with examples in the prompt (Table 14):
+
+| | GPT-3 | PPO | PPO-ptx |
+|---|---|---|---|
+| SQuADv2, questions on a text | {paper:table14.squadv2.few.175b.gpt} | {paper:table14.squadv2.few.175b.ppo} | {paper:table14.squadv2.few.175b.ppo-ptx} |
+| DROP, questions that need counting | {paper:table14.drop.few.175b.gpt} | {paper:table14.drop.few.175b.ppo} | {paper:table14.drop.few.175b.ppo-ptx} |
+| French to English | {paper:table14.fr-en.few.175b.gpt} | {paper:table14.fr-en.few.175b.ppo} | {paper:table14.fr-en.few.175b.ppo-ptx} |
+
+Tinytown has *task probes*: texts in the form in which the pretraining corpus has them, to be continued. No request looks like
+them. One asks about a short text, one quizzes, one translates into the town's old language. We ask the shipped models about
+texts, and look at items that the base has right and PPO has wrong.
+"""
+
+# %% probes
+from minirlhf.evaluate.probing import run_probe
+from minirlhf.pretrained import load_policy, load_tokenizer
+from minirlhf.tinytown.bases import base_folder
+from minirlhf.tinytown.probes import TAX
+
+folders = {name: shipped.run(name) / "model"
+           for name in ("initial", "ppo", "ppo-ptx")}
+tokenizer = load_tokenizer(folders["initial"])
+policies = {"base": load_policy(base_folder("medium"), tokenizer)}
+policies |= {m: load_policy(path, tokenizer) for m, path in folders.items()}
+
+items = TAX["reading"](lesson.pick(200, quick=20))
+right = {name: run_probe(policy, tokenizer, items)
+         for name, policy in policies.items()}
+unlearned = np.flatnonzero(right["base"] > right["ppo"])
+
+# %% unlearned
+from minirlhf.sampling import complete
+
+some = [items[i].prompt for i in unlearned[:3]] or [items[0].prompt]
+told = {name: complete(policies[name], tokenizer, some, max_new_tokens=24,
+                       temperature=0.0) for name in ("base", "ppo")}
+
+# %% unlearned-table folded="yes"
+lesson.table(("a text and a question", "base (live)", "PPO (live)"), [
+    (prompt, *(told[name][i].strip().split("\n")[0] for name in told))
+    for i, prompt in enumerate(some)])
+
+# %% tax-guess
+tasks = list(seeds[0]["models"]["ppo"]["tax"])
+guess_tax = Prediction(
+    "On which task does PPO lose most?", "07.tax", choices=tasks)
+guess_tax
+
+# %% tax-seeds
+tax = {name: {task: over_seeds(each(name, "tax", task)) for task in tasks}
+       for name in ("sft", "initial", "ppo")}
+hardest = max(tasks, key=lambda task: tax["ppo"][task].mean)
+
+
+def mean_tax(model):
+    """The loss of a model, mean over the tasks, for each seed."""
+    return np.mean([each(model, "tax", task) for task in tasks], axis=0)
+
+# %% tax-answer
+guess_tax.reveal(hardest, "shipped run")
+
+# %% tax-look [markdown]
+r"""
+How much does each model lose to the base, over seeds? Zero is the base; without a tax, all intervals would include it. Look first at SFT
+and at the *initial* model, which have seen demonstrations and no reward: how much of PPO's tax do they pay already?
+"""
+
+# %% tax-picture folded="yes"
+figure, panels = lesson.panels(
+    len(tasks), f"The tax: points lost to the base, {len(seeds)} seeds "
+    "(shipped run)", size=(7.2, 2.3), titles=tasks)
+for axes, task in zip(panels, tasks, strict=True):
+    lesson.intervals(axes, {name: tax[name][task] for name in tax},
+                     "points lost")
+    axes.axvline(0, color=MUTED, linewidth=0.8)
+    axes.tick_params(axis="y", labelleft=axes is panels[0])
+lesson.show(figure, "For each task, what SFT, initial model and PPO lose "
+    "to the base, with intervals over seeds.")
+
+# %% playground-text [markdown]
+r"""
+Ask the models something yourself: a request, or a text for which they have to find the answer. The same question in two forms can
+have two answers.
+"""
+
+# %% playground
+from minirlhf.widgets import Playground
+
+playground = Playground(
+    {name: (policy, tokenizer) for name, policy in policies.items()},
+    judge=judge, newline=False, suggestions=some, max_response=24)
+playground.answer(some[0])
+playground
+
+# %% third [markdown]
+r"""
+## The third term (Eq. 2, C.4)
+
+A pianist who practises one piece for a month forgets the others, unless she plays a page of them now and then. That is the third
+term of Eq. 2, which PPO-ptx adds:
+
+$$\gamma\,\mathbb E_{x\sim D_{\rm pretrain}}\big[\log\pi(x)\big]$$
+
+Each minibatch brings some pretraining documents with it, and $\gamma$ times the gradient of their log-likelihood is added to PPO's.
+In the paper $\gamma$ is {paper:ptx.gamma}, with {paper:ptx.ratio} documents for an episode; the normalisation of the likelihood isn't
+stated. Ours is a mean over tokens, so the numbers don't compare: {run:counts.ptx_gamma}, and one document to four episodes.
+
+You know the loop from chapter 06; `roll_out` and `minibatches` of `minirlhf/plain/ppo.py` now do its first half. Three lines are new.
+What would happen if the documents were read without a gradient? Then the loop trains three times: without the term, without it at ten
+times the price, and with it. All prompts are a guest's, so there is much else to forget.
+"""
+
+# %% parts
+import inspect
+
+from minirlhf.objectives import policy_loss, ptx_loss, value_loss
+from minirlhf.plain.ppo import logprobs, minibatches, roll_out, values
+
+print(inspect.getsource(minibatches))
+
+# %% loop
+def ppo_ptx(config, models, adam, prompts, documents):
+    for i in range(config.episodes // config.rollout_batch):
+        episodes = roll_out(config, models, prompts, i)
+        for rows, drawn in minibatches(config, documents, i):
+            part = [episodes.pairs[j] for j in rows]
+            new, m = logprobs(models.policy, part, models.banned)
+            old, V, A, G = (t[rows, : m.shape[1]] for t in episodes[3:])
+            loss = policy_loss(new, old, A, m)
+            new_V = values(models.value, part)
+            loss = loss + value_loss(new_V, V, G, m)
+            if drawn:  # the third term of Eq. 2
+                ptx = ptx_loss(*logprobs(models.policy, drawn))
+                loss = loss + config.ptx_gamma * ptx
+            loss.backward()
+            adam.step()
+            adam.zero_grad()
+
+# %% material
+from itertools import islice
+
+import torch
+
+from minirlhf.data.tokenization import encode_documents, encode_prompts
+from minirlhf.tinytown.corpus import documents
+
+pages = [row["text"] for row in islice(documents(7), 460)]
+pages = [torch.tensor([*ids])
+         for ids in encode_documents(tokenizer, pages, 256)]
+pages = [(ids[:1], ids[1:]) for ids in pages]  # first token, the rest
+never_drawn, pool = pages[:60], pages[60:]
+
+texts_asked = [row["prompt"] for row in shipped.read("prompts-ppo")]
+encoded = encode_prompts(tokenizer, texts_asked)
+guests = [torch.tensor(ids)
+          for ids, t in zip(encoded, texts_asked, strict=True)
+          if t.count("Guest:") == 1 and t.endswith("Guide:")]
+
+# %% train
+import copy
+
+from minirlhf.config import PPOConfig
+from minirlhf.models import ScalarModel, never_sampled
+from minirlhf.plain.ppo import Models, start
+
+initial = policies["initial"]
+reward = ScalarModel.load(shipped.run("reward") / "model")
+never = never_sampled(tokenizer, initial)
+banned = torch.zeros(len(never)).masked_fill(never, -torch.inf)
+settings = {"episodes": lesson.pick(192, quick=16), "minibatch": 12,
+            "rollout_batch": lesson.pick(24, quick=8),
+            "lam": 1.0, "learning_rate": 1e-4, "max_response": 48,
+            "value_learning_rate": 1e-3, "ema": None}
+
+
+# %% train-run
+def trained(gamma, beta=0.2):
+    """The initial model after the loop, on guests' prompts."""
+    config = PPOConfig(**settings, beta=beta, ptx_gamma=gamma,
+                       ptx_examples_per_episode=0.25)
+    models = Models(copy.deepcopy(initial), initial, reward.classifier,
+                    copy.deepcopy(reward.classifier), banned,
+                    tokenizer.eos_token_id)
+    adam, _ = start(config, models)  # for policy and value model
+    ppo_ptx(config, models, adam, guests, pool)
+    return models.policy
+
+
+priced = "PPO, 10 × β"
+ends = {"initial": initial, "ppo": trained(0.0),
+        priced: trained(0.0, beta=2.0), "ppo-ptx": trained(1.0)}
+
+# %% document-guess
+outcomes = "it falls", "no clear change", "it rises"
+guess_pages = Prediction(
+    "Documents that were never drawn: what becomes of their loss under PPO "
+    "without the third term?", "07.pages", choices=outcomes)
+guess_pages
+
+# %% document-loss
+@torch.no_grad()
+def loss_of(policy):
+    """The loss per token of each document that is never drawn."""
+    new, mask = logprobs(policy, never_drawn)
+    return (-(new * mask).sum(1) / mask.sum(1)).numpy()
+
+
+losses = {name: loss_of(policy) for name, policy in ends.items()}
+drift = paired_difference(losses["ppo"], losses["initial"])
+stays = paired_difference(losses[priced], losses["initial"])
+rescue = paired_difference(losses["ppo"], losses["ppo-ptx"])
+
+# %% document-answer
+guess_pages.reveal(
+    outcomes[2 if drift.low > 0 else 0 if drift.high < 0 else 1])
+
+# %% met
+from minirlhf.reward import score_texts
+
+unmet = [row["prompt"] for row in shipped.read("prompts")]
+unmet = [t for t in unmet
+         if t.count("Guest:") == 1 and t.endswith("Guide:")]
+
+
+def scored(policy):
+    """The score of a reply to each guest that was never met."""
+    said = complete(policy, tokenizer, unmet, max_new_tokens=48, seed=7)
+    return score_texts(reward, tokenizer, unmet, said).numpy()
+
+
+scored_of = {name: scored(policy) for name, policy in ends.items()}
+gives_up = {name: paired_difference(scored_of["ppo"], scored_of[name])
+            for name in (priced, "ppo-ptx")}
+
+# %% skills
+exam = [item for task in TAX.values()
+        for item in task(lesson.pick(60, quick=5), seed=1)]
+skills = {name: run_probe(policy, tokenizer, exam)
+          for name, policy in ends.items()}
+forgotten = paired_difference(skills["initial"], skills["ppo"])
+saved = paired_difference(skills["ppo-ptx"], skills["ppo"])
+
+# %% document-look [markdown]
+r"""
+First, the loss on documents that no run has drawn: if the term did nothing, *PPO* and *PPO-ptx* would have the same. But likelihood is
+what the term trains, so this shows only that it works. Second, the task probes: does it save skills as well? Third, the score on guests
+that no run has met: what do the term and the high price each give up?
+"""
+
+# %% document-picture folded="yes"
+figure, (loss_panel, exam_panel, score_panel) = lesson.panels(
+    3, "The loop without the third term and with it (live)",
+    size=(7.2, 2.4), titles=("Documents never drawn", "All task probes",
+                             "Guests never met"))
+lesson.intervals(
+    loss_panel, {name: over_prompts(x) for name, x in losses.items()},
+    "loss, nats per token", percent=False)
+lesson.intervals(exam_panel, {name: over_prompts(x)
+                              for name, x in skills.items()}, "% right")
+lesson.intervals(
+    score_panel, {name: over_prompts(x) for name, x in scored_of.items()},
+    "score", percent=False)
+for axes in (exam_panel, score_panel):
+    axes.tick_params(axis="y", labelleft=False)
+lesson.show(figure, "Loss on documents, share of probes right and score "
+    "for the initial model, PPO and PPO-ptx, with intervals.")
+
+# %% document-table folded="yes"
+lesson.table(("live, on the same documents, items, guests",
+              "mean, 95% interval"), [
+    ("loss: PPO minus initial", f"{drift:+.3f}"),
+    ("loss: PPO at 10 × β, minus initial", f"{stays:+.3f}"),
+    ("loss: PPO minus PPO-ptx", f"{rescue:+.3f}"),
+    ("probes: initial minus PPO, points", f"{100 * forgotten:+.1f}"),
+    ("probes: PPO-ptx minus PPO, points", f"{100 * saved:+.1f}"),
+    *((f"score: PPO minus {lesson.called(name)}", f"{lost:+.2f}")
+      for name, lost in gives_up.items())])
+
+# %% back [markdown]
+r"""
+## What wins it back (E.6)
+
+Would a higher price do instead of a third term? The paper trained its smallest model without the term, held to GPT-3 itself, with
+$\beta$ up to {paper:fig34.beta.max} (Fig. 34), and with the term at several $\gamma$ (Fig. 33). From a $\gamma$ of about
+{paper:fig33.gamma.recovers} on, it reports, the tasks are won back.
+
+**Why no $\beta$ does it.** The price is paid on replies to requests. On texts that nobody asks for the policy may change for free. And
+at the highest price it stays where it started, so it learns nothing; our start is the initial model, which has seen demonstrations
+and may have paid part of the tax. (*10 × β* in the picture above is such a run: compare its loss and its score with *PPO*'s.)
+
+**Why $\gamma$ can.** Its gradient is taken on those very texts, on every step.
+"""
+
+# %% paper-curves
+from minirlhf.paper import value
+
+gammas_of_paper = np.array([1, 10, 30, 100])
+exams = ("drop", "squadv2")
+over_gamma = {of: [value(f"fig33.{of}.{g}") for g in gammas_of_paper]
+              for of in exams}
+best_beta = {of: value(f"fig34.{of}.peak") for of in exams}
+gpt = {of: value(f"fig34.{of}.gpt") for of in exams}
+
+# %% back-guess
+guess_back = Prediction(
+    "In our shipped runs, which share of PPO's tax does PPO-ptx win back?",
+    "07.back", unit="% of the tax", low=0, high=150)
+guess_back
+
+# %% back-seeds
+won = over_seeds(1 - mean_tax("ppo-ptx") / mean_tax("ppo"))
+mitigates = over_seeds(mean_tax("ppo") - mean_tax("ppo-ptx"))
+remains = over_seeds(mean_tax("ppo-ptx"))
+half_tax = mean_tax("ppo").mean() / 2
+keeps = over_seeds(each("ppo-ptx", "passes") - each("ppo", "passes"))
+costs = over_seeds(each("ppo", "score") - each("ppo-ptx", "score"))
+
+# %% back-answer
+guess_back.reveal(100 * won.mean, "shipped run")
+
+# %% back-look [markdown]
+r"""
+The first two panels are the paper's, Fig. 33 and 34 in one: the curve is $\gamma$, the dotted line the best that any $\beta$ reached,
+the dashed one GPT-3. Where does the curve meet each line? If a price were enough, the dotted line would reach the dashed one. The third is
+ours: the mean loss over the tasks, for the start, for PPO and for PPO-ptx.
+"""
+
+# %% back-picture folded="yes"
+figure, (*theirs, last) = lesson.panels(
+    3, "β and γ: two of the paper, read off; ours, shipped run",
+    size=(7.2, 2.7), titles=("DROP (paper)", "SQuADv2 (paper)",
+                             f"Tinytown, {len(seeds)} seeds"))
+for axes, of in zip(theirs, exams, strict=True):
+    axes.plot(gammas_of_paper, over_gamma[of], "o-", color=INK,
+              label="γ")
+    axes.axhline(best_beta[of], color=INK, ls=":", label="best β, no γ")
+    axes.axhline(gpt[of], color=PALETTE["base"], ls="--", label="GPT-3")
+    axes.set(xscale="log", xlabel="γ (log axis)", ylabel="F1")
+theirs[0].legend(fontsize=7)
+lesson.intervals(last, {name: over_seeds(mean_tax(name))
+                        for name in ("initial", "ppo", "ppo-ptx")},
+                 "points lost to the base")
+lesson.show(figure, "Two panels with the paper's scores over γ, rising "
+    "past the best β to GPT-3's; right, what three models here lose.")
+
+# %% back-table folded="yes"
+lesson.table((f"{len(seeds)} seeds (shipped run)", "mean, 95% interval"), [
+    ("tax that the third term saves", f"{mitigates:+.1%}"),
+    ("tax that remains", f"{remains:+.1%}"),
+    ("won back, of PPO's tax", f"{won:.0%}"),
+    ("passes: PPO-ptx minus PPO", f"{keeps:+.1%}"),
+    ("score given up", f"{costs:+.2f}")])
+
+# %% moved [markdown]
+r"""
+## γ on a running job (E.6, C.4)
+
+The third term needs no new run. The next cell starts one, a process of its own, with a $\gamma$ of nearly nothing; half way, the
+page raises it, as you could with the desk's slider. The package's stage computes what your loop does, in whole batches.
+
+The log has the loss of the documents that were drawn, and how hard each part pushes on the weights, the norm of its gradient: *policy*
+is PPO's, *ptx* the third term's. If the term did nothing, the loss would go on as before.
+"""
+
+# %% moved-guess
+guess_moved = Prediction(
+    "γ rises a thousandfold half way. What does the loss of the drawn "
+    "documents do?", "07.moved", choices=outcomes)
+guess_moved
+
+# %% desk
+from minirlhf.widgets import TrainingDesk
+from minirlhf.widgets import start as start_stage
+
+text_file = lesson.workspace("07", "documents.jsonl")
+text_file.write_text("".join(
+    json.dumps({"text": row["text"]}) + "\n"
+    for row in islice(documents(5), 800)))
+
+# %% desk-run
+job = start_stage(
+    "ppo", lesson.workspace("07", "ptx"),
+    model=folders["initial"], reward=shipped.run("reward") / "model",
+    prompts=shipped.file("prompts-ppo"), pretraining=text_file,
+    episodes=lesson.pick(1280, quick=128),
+    rollout_batch=lesson.pick(64, quick=32), minibatch=16, warmup=2,
+    ptx_gamma=0.001, ptx_examples_per_episode=1.0, ema=0.9,
+    max_response=72, drop_long=True)
+TrainingDesk(job, note="live", ghost=shipped.run("ppo-ptx"))
+
+# %% steer
+turn = lesson.pick(10, quick=2)  # iterations before γ is moved
+while job.is_live and len(job.reader.rows) < turn:
+    job.wait(0.5)
+    job.reader.look()
+if job.is_live:
+    job.reader.steer(ptx_gamma=1.0)
+job.wait()
+job.reader.look()
+
+# %% turned
+gamma_at = np.array(job.reader.series("ptx/gamma")[1])
+ptx_at = np.array(job.reader.series("ptx/loss")[1])
+low, high = ptx_at[gamma_at < 0.5], ptx_at[gamma_at >= 0.5]
+k = min(len(low), len(high)) // 2 or 1  # late iterations of each part
+moved = over_seeds(high[-k:] - low[-k:]) if k > 1 else None  # Student's t
+
+# %% moved-answer
+guess_moved.reveal(outcomes[
+    1 if moved is None else 0 if moved.high < 0 else
+    2 if moved.low > 0 else 1])
+
+# %% moved-look [markdown]
+r"""
+The grey line marks where the new $\gamma$ was first obeyed. Left, the loss of the drawn documents. Right, both pushes; that of the
+third term has $\gamma$ in it. How strong must it be, beside PPO's, before the loss answers? The guess compares the late iterations
+after the line with the late ones before it.
+"""
+
+# %% moved-picture folded="yes"
+figure, (left, sizes) = lesson.panels(
+    2, "γ raised on a running job (live)", size=(7.2, 2.5),
+    titles=("Loss of drawn documents", "The two pushes"))
+at = np.arange(1, len(ptx_at) + 1)
+left.plot(at, ptx_at, color=PALETTE["ppo-ptx"])
+left.set(xlabel="iterations", ylabel="nats per token")
+for name, color in (("policy", "ppo"), ("ptx", "ppo-ptx")):
+    norms = job.reader.series(f"ppo/gradient_norm/{name}")[1]
+    sizes.plot(at, norms, color=PALETTE[color], label=name)
+for axes in (left, sizes):
+    axes.axvline(len(low) + 0.5, color=MUTED, linewidth=1)
+sizes.set(xlabel="iterations", yscale="log", ylabel="norm (log axis)")
+sizes.legend(fontsize=8)
+lesson.show(figure, "Left, the documents' loss over iterations with the "
+    "turn marked, right, two gradient norms, one jumping at the turn.")
+
+# %% predictions
+from minirlhf.widgets import PredictionScore
+
+PredictionScore("07.")
+
+# %% summary [markdown]
+r"""
+## Summary
+
+| | paper | shipped run |
+|---|---|---|
+| weight of the third term | {paper:ptx.gamma} | {run:counts.ptx_gamma} |
+| reading: base, PPO, PPO-ptx | {paper:table14.squadv2.few.175b.gpt}, {paper:table14.squadv2.few.175b.ppo}, {paper:table14.squadv2.few.175b.ppo-ptx} (F1) | {run:models.base.probes.reading:.0%}, {run:models.ppo.probes.reading:.0%}, {run:models.ppo-ptx.probes.reading:.0%} |
+| passes: PPO, PPO-ptx | – | {run:models.ppo.passes:.0%}, {run:models.ppo-ptx.passes:.0%} |
+| preferred to SFT: PPO, PPO-ptx | {paper:fig1.175b.ppo}, {paper:fig1.175b.ppo-ptx} | {run:models.ppo.wins_labelers:.2f}, {run:models.ppo-ptx.wins_labelers:.2f} |
+
+The next table lists all that this chapter set out to see, before its runs. *Seen*: the whole interval lies on the paper's side. *Open*:
+it includes zero. *Not looked for*: that needs runs that aren't shipped. PPO-ptx keeps the preference if it gives up less than a
+twentieth of the passes.
+"""
+
+# %% directions
+def verdict(found):
+    """What an interval says of a difference that the paper has above 0."""
+    if found is None:
+        return "not looked for"
+    if found.low > 0:
+        return "seen"
+    return "the opposite" if found.high < 0 else "open"
+
+
+least = -0.05  # of passes, a twentieth: what PPO-ptx may give up
+same = ("seen" if keeps.low > least else
+        "the opposite" if keeps.high < least else "open")
+recovered = ("the opposite" if remains.low > half_tax
+             else verdict(mitigates))
+fooled = "open" if verdict(free) == "open" else verdict(worse)
+
+# %% directions-table folded="yes"
+def two(key, *ends):
+    """Two numbers of the paper."""
+    return " → ".join(f"{value(f'{key}.{end}'):g}" for end in ends)
+
+
+few, one, many = "table14.{}.few.175b", "prompts", f"{len(seeds)} seeds"
+squad, french = few.format("squadv2"), few.format("fr-en")
+taken_up = [
+    ("PPO loses on reading", two(squad, "gpt", "ppo"),
+     tax["ppo"]["reading"], many),
+    ("PPO loses on translation", two(french, "gpt", "ppo"),
+     tax["ppo"]["translation"], many),
+    ("PPO-ptx loses less", two(squad, "ppo", "ppo-ptx"), mitigates, many),
+    ("PPO-ptx keeps the preference", two("fig1.175b", "ppo", "ppo-ptx"),
+     keeps, many)]
+
+# %% directions-more folded="yes"
+taken_up += [
+    ("γ wins the tasks back", two("fig33.squadv2", 1, 30), mitigates, many),
+    ("the score falls as γ grows", two("fig33.reward", 1, 100),
+     costs, many),
+    ("no β wins them back", two("fig34.squadv2", "gpt", "peak"), None, ""),
+    ("the score falls as β grows", two("fig34.reward", "start", "end"),
+     price, one),
+    ("no price: higher score, worse grade", two("fig36.likert", 0.02, 0),
+     worse, many),
+    ("too high a price: worse grade", two("fig36.likert", 0.01, 2),
+     too_much, one),
+    ("training on, PPO-ptx slides back",
+     f"{value('fig35.episodes'):,} episodes", None, ""),
+    ("too few documents: their loss rises",
+     f"{value('ptx.ratio')} → {value('ptx.ratio.too_few')}", None, "")]
+
+# %% directions-shown folded="yes"
+special = {"PPO-ptx keeps the preference": same,
+           "γ wins the tasks back": recovered,
+           "no price: higher score, worse grade": fooled}
+lesson.table(("the paper says (shipped run)", "its numbers",
+              "our difference", "over", ""), [
+    (text, theirs, "–" if found is None else f"{found:+.3f}", over,
+     special.get(text, verdict(found)))
+    for text, theirs, found, over in taken_up])
+
+# %% summary-read [markdown]
+r"""
+The paper's numbers are read off where they come from a figure; the differences are in shares of items or prompts, in units of the score,
+or in points of the grade. Compare signs, since the scales aren't ours.
+
+A price keeps the policy where the reward model can be trusted. If it is too small, the policy follows the reward model's mistakes; if
+it is too large, it learns little. A price doesn't see what is unlearned elsewhere; the third term does, because it is trained there.
+
+## Questions
+
+1. The score of a run still rises on held-out prompts. Why doesn't that rule out over-optimisation?
+
+<details><summary>Answer</summary>
+
+The reward model's mistakes hold on held-out prompts, too. It takes somebody who doesn't share them.
+
+</details>
+
+2. All scores of a reward model are doubled. Which $\beta$ gives the same best policy as before?
+
+<details><summary>Answer</summary>
+
+Twice the old one: the best policy depends on the score divided by $\beta$ alone.
+
+</details>
+
+3. PPO on the judge gains ten points, PPO on the learned reward four. A colleague wants to tune PPO. What do you say?
+
+<details><summary>Answer</summary>
+
+With a perfect reward the same PPO gains more than twice as much. Better rankings, or more of them, come first.
+
+</details>
+
+4. In the loop, the documents' loss is taken under `torch.no_grad()`. What does the run become?
+
+<details><summary>Answer</summary>
+
+Plain PPO. A constant is added to the loss, and its gradient is zero.
+
+</details>
+
+5. A friend holds the policy to the *base* instead of the initial model, to save the tax. What does the price then charge for?
+
+<details><summary>Answer</summary>
+
+For following instructions: the base doesn't, so each reply that does is far from it. And it still says nothing of texts that no
+request brings up.
+
+</details>
+
+## The way on
+
+- [Exercise 07](../exercises/ex07_ppo_ptx.ipynb): PPO-ptx from an empty file, up to one whole iteration; then six runs with one bug
+  each, to be told from curves and samples.
+- Back to [reinforcement learning](06_reinforcement_learning.ipynb), or to [the reward model](05_reward_model.ipynb), whose
+  mistakes the policy found.
+
+**A lecture of thirty minutes:** the panels over $\beta$ and one reply in five versions (ten), the alarms and the frontier (eight), the
+control (four), the tax and what wins it back (eight).
+
+**A lab of sixty minutes:** the page with its guesses (thirty-five), the loop with another $\gamma$ (ten), a run at the desk whose $\beta$
+and $\gamma$ you move yourself (fifteen).
+"""
