@@ -31,7 +31,7 @@ question, one reply, one score, and the game is over. The paper calls this a *ba
 arm.
 
 The policy is a softmax over three logits $\phi$. What should grow is $J$, the mean reward. The derivative of a softmax is
-$\partial\pi_b/\partial\phi_a=\pi_b\,(\mathbf 1[a=b]-\pi_a)$, and so
+$\partial\pi_b/\partial\phi_a=\pi_b\,(\mathbf 1[a=b]-\pi_a)$, where $\mathbf 1[\cdot]$ is one if the bracket is true and zero if not. So
 
 $$J=\sum_a\pi_a\,r_a,\qquad \frac{\partial J}{\partial\phi_a}=\pi_a\,(r_a-J).$$
 
@@ -219,7 +219,7 @@ from minirlhf.sampling import sample
 
 
 def answer(policy, xs, *draw, longest=48):
-    """A reply to each prompt, end token included: pairs (x, y) of ids."""
+    """Pairs (x, y) of ids: a reply to each prompt; draw names the dice."""
     u = torch.rand(len(xs), longest, generator=generator(0, *draw))
     drawn = sample(policy, [x.tolist() for x in xs], u, suppress=never,
                    eos_token_id=tokenizer.eos_token_id,
@@ -424,7 +424,8 @@ pairs = answer(initial, [x] * lesson.pick(320, quick=48), "frontier")
 with torch.no_grad():
     s = scores(reward, pairs)
 betas = torch.logspace(1.0, -1.0, 40)
-weights = (s / betas[:, None]).softmax(-1)  # π* over these replies
+weights = (s / betas[:, None]).softmax(-1)  # π* over these replies;
+# the reference has each with weight 1 / len(s)
 best_score = weights @ s
 best_kl = (weights * (weights * len(s)).clamp(min=1e-9).log()).sum(-1)
 

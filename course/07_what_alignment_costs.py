@@ -14,8 +14,8 @@ it trains?
 
 After this chapter you can
 
-- choose a price for leaving the start, and say what goes wrong on either side of it;
-- see from a run's log and some of its replies that it follows the reward model's mistakes, before anyone has graded it;
+- choose $\beta$, the price of leaving the start, and say what goes wrong on either side of it;
+- see from a run's log and replies that it follows the reward model's mistakes, before anyone has graded it;
 - say how much of a loss is PPO's and how much the reward model's;
 - measure what a policy has unlearned;
 - write the third term of Eq. 2, and say why it does what no price can.
@@ -25,9 +25,9 @@ After this chapter you can
 r"""
 ## Too little β, and too much (E.7)
 
-Asked for a story about a book, a policy writes that a rabbit opened its bag and found cheese. Then it writes the sentence again, and
-once more. Does the reward model mind? If it doesn't, PPO will find out, and the next policy's stories are full of cheese. What
-stands against that is the price of leaving the start.
+Asked for a story, one policy of the shipped runs writes that somebody opened a bag and found cheese. Then it writes the sentence again,
+and once more. Does the reward model mind? If it doesn't, PPO will find out, and many stories will have cheese in them. The price of
+leaving the start is there to prevent that.
 
 In Eq. 2 each nat of KL costs $\beta$ units of the score. The paper tried a range of $\beta$ (E.7, Fig. 36). For a $\beta$ of zero, labelers rated the replies {paper:fig36.likert.0} of seven; for {paper:ppo.beta.best.low},
 {paper:fig36.likert.0.01}; for {paper:ppo.beta.best.high}, {paper:fig36.likert.0.02}; for two, {paper:fig36.likert.2}.
@@ -220,18 +220,23 @@ lesson.table((
 
 # %% cheese [markdown]
 r"""
-And this is how it reads. The next cell looks for the prompt on which the run without a price repeats itself most, and shows what
-the others wrote there. The score is the reward model's.
+And this is how it reads. Among the prompts to which our usual run gave a reply that passes, the next cell looks for the one on which
+the run without a price repeats itself most, and shows what each run wrote there. The score is the reward model's.
 """
 
 # %% cheese-look
+from minirlhf.tinytown.judge import judge
+
+
 def said_again(key):
     """How many words of the reply without a price it has said before."""
     words = replies[none][key]["response"].lower().split()
     return len(words) - len(set(words))
 
 
-worst = max(shared, key=said_again)
+fine = [key for key, text in zip(shared, texts[1], strict=True)
+        if judge(key[1], text).passes]
+worst = max(fine or shared, key=said_again)
 there = {f: replies[f][worst] for f in sweep}
 
 # %% cheese-table folded="yes"
@@ -285,9 +290,6 @@ the town is false. *Instruction*: the reply is of the kind asked for.
 """
 
 # %% mistakes
-from minirlhf.tinytown.judge import judge
-
-
 def missed(factor):
     """Of a run's last replies, which miss each of the judge's criteria."""
     met = [judge(prompt, text).criteria
@@ -585,7 +587,7 @@ def trained(gamma, beta=0.2):
     return models.policy
 
 
-priced = "PPO, 10 × β"
+priced = "PPO, high β"
 ends = {"initial": initial, "ppo": trained(0.0),
         priced: trained(0.0, beta=2.0), "ppo-ptx": trained(1.0)}
 
@@ -668,7 +670,7 @@ lesson.show(figure, "Loss on documents, share of probes right and score "
 lesson.table(("live, on the same documents, items, guests",
               "mean, 95% interval"), [
     ("loss: PPO minus initial", f"{drift:+.3f}"),
-    ("loss: PPO at 10 × β, minus initial", f"{stays:+.3f}"),
+    ("loss: PPO at a high β, minus initial", f"{stays:+.3f}"),
     ("loss: PPO minus PPO-ptx", f"{rescue:+.3f}"),
     ("probes: initial minus PPO, points", f"{100 * forgotten:+.1f}"),
     ("probes: PPO-ptx minus PPO, points", f"{100 * saved:+.1f}"),
@@ -685,7 +687,7 @@ $\beta$ up to {paper:fig34.beta.max} (Fig. 34), and with the term at several $\g
 
 **Why no $\beta$ does it.** The price is paid on replies to requests. On texts that nobody asks for the policy may change for free. And
 at the highest price it stays where it started, so it learns nothing; our start is the initial model, which has seen demonstrations
-and may have paid part of the tax. (*10 × β* in the picture above is such a run: compare its loss and its score with *PPO*'s.)
+and may have paid part of the tax. (*High β* in the picture above is such a run: compare its loss and its score with *PPO*'s.)
 
 **Why $\gamma$ can.** Its gradient is taken on those very texts, on every step.
 """
