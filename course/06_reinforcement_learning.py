@@ -1099,7 +1099,8 @@ r"""
 What the paper says of step 3 was listed before any run. Now each statement is looked for: over five seeds of all three steps, where such
 runs are shipped; else with shipped models that answer held-out prompts as you read. Labelers say which of two replies they prefer; more
 than one half is a win. *New* labelers ranked nothing for the reward model. *Seen*: the whole interval lies on the paper's side.
-*Open*: it includes zero, or one half.
+*Open*: it includes zero, or one half. New labelers count as *seen* if PPO keeps more than half of its margin with them; PPO-ptx against
+PPO, if the interval stays within a tenth of one half.
 """
 
 # %% five folded="yes"
@@ -1246,9 +1247,9 @@ preferred = [
      f"{groups:+.2f}", one, new),
     ("PPO-ptx preferred to PPO", "about 0.5", f"{tie:.2f}", one, close),
     ("PPO-ptx preferred to base", cite("intro.ppo-ptx.vs.gpt"),
-     f"{won['base']:.2f}", one, verdict(won["base"], 0.5)),
+     f"{won['base']:.0%}", one, verdict(won["base"], 0.5)),
     ("PPO-ptx preferred to prompted base",
-     cite("intro.ppo-ptx.vs.prompted"), f"{won['prompted']:.2f}", one,
+     cite("intro.ppo-ptx.vs.prompted"), f"{won['prompted']:.0%}", one,
      verdict(won["prompted"], 0.5))]
 
 # %% more-statements folded="yes"

@@ -154,7 +154,7 @@ class RewardConfig(StageConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class PPOConfig(StageConfig):
-    """Reinforcement learning from the reward model (C.4), with or without ptx."""
+    """Reinforcement learning from the reward model (C.4), with or without ptx; E.7 sweeps β."""
 
     episodes: int = 8192
     """Responses sampled in all."""

@@ -156,7 +156,7 @@ def shaped_rewards(
     token.
 
     ``scores`` ``[B]``, the rest ``[B, T]``; float32 ``[B, T]``, 0 outside the mask. The score falls
-    on the last response token, which is the EOS wherever there is one. E.7 sweeps β.
+    on the last response token, which is the EOS wherever there is one.
     """
     rewards = torch.where(mask, -beta * kl_k1(logprobs, reference), 0.0)
     return rewards.scatter_add(1, last_token(mask)[:, None], scores.float()[:, None])

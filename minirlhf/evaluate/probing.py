@@ -47,7 +47,7 @@ def run_probe(
     seed: int = 0,
     micro_batch: int = 256,
 ) -> np.ndarray:
-    """Each item's mean score over ``n`` continuations, float ``[items]`` (Appendix D: T = 0)."""
+    """Each item's mean score over ``n`` continuations, ``[items]`` (§4.2; Appendix D: T = 0)."""
     continuations = complete(
         policy,
         tokenizer,
