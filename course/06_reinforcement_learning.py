@@ -1229,7 +1229,7 @@ def verdict(found, line=0.0):
 
 
 tie = won["ppo"]  # about one half: a tenth away at most
-close = ("seen" if 0.4 < tie.low and tie.high < 0.6 else
+close = ("seen" if tie.low > 0.4 and tie.high < 0.6 else
          "the opposite" if tie.low > 0.6 or tie.high < 0.4 else "open")
 new = "the opposite" if margin < max(0, of_known / 2) else "seen"
 cheap = list(operations.values())
