@@ -169,7 +169,8 @@ WHOLE = ("held", "digits", "turns")
 
 def news(before: list[Numbers], now: list[Numbers]) -> list[dict[str, Any]] | None:
     """Of each curve what the page hasn't got: lines, all ``from`` one place on; ``held``,
-    ``digits`` and ``turns`` as they are. None where the curves are others, so that they have to be sent whole.
+    ``digits`` and ``turns`` as they are. None where the curves are others, so that they have to be
+    sent whole.
     """
     if len(before) != len(now):
         return None

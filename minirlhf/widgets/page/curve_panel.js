@@ -50,10 +50,11 @@ function curvePanel(view, tell) {
     toX = Object.assign(scale([first, last], [plot.left, plot.right]), { end: plot.right });
     toY = plot.toY;
     put(svg, { viewBox: `0 0 ${width} ${height}`, height });
+    const named = `${short(last)} ${view.say(`desk.units.${view.get("run").unit}`)}`;
     const end = make("text", { class: "mr-small", x: width - right, y: height - 4,
-      "text-anchor": "end" }, `${short(last)} ${view.say(`desk.units.${view.get("run").unit}`)}`);
+      "text-anchor": "end" }, named);
     const steps = ticks(first, last, Math.max(2, Math.floor(width / 90)))
-      .filter((tick) => Number.isInteger(tick) && toX(tick) < width - right - 110)
+      .filter((tick) => Number.isInteger(tick) && toX(tick) < width - right - 6.3 * named.length - 12)
       .map((tick) => make("text", { class: "mr-small", x: toX(tick), y: height - 4,
         "text-anchor": "middle" }, short(tick)));
     put(later, { y: top - 4, height: plot.foot - top + 4 });
@@ -72,24 +73,31 @@ function curvePanel(view, tell) {
 
   // Where β or γ was changed, a flag says so; none covers another, and what has no room has a line.
   function flagRows(across, width) {
-    const ends = [], placed = curve.turns.map((turn) => {
-      const words = curve.brief ? turn.symbol : turn.words;
-      const room = 6.3 * words.length + 10, x = across(turn.step);
-      const from = clamp(x - room / 2, 0, Math.max(width - room, 0));
-      const row = ends.findIndex((end) => end < from - 4);
-      const at = row < 0 ? Math.min(ends.length, ROWS) : row;
-      if (at < ROWS) ends[at] = from + room;
-      return { from, room, at, x, words };
-    });
-    return { placed, count: ends.length };
+    const inRows = (name) => {
+      const ends = [], placed = curve.turns.map((turn) => {
+        const words = turn[name], room = 6.3 * words.length + 10, x = across(turn.step);
+        const from = clamp(x - room / 2, 0, Math.max(width - room, 0));
+        const row = ends.findIndex((end) => end < from - 4);
+        const at = row < 0 ? Math.min(ends.length, ROWS) : row;
+        if (at < ROWS) ends[at] = from + room;
+        return { from, room, at, x, words };
+      });
+      return { placed, count: ends.length };
+    };
+    const whole = inRows("words"); // of all panels, so that they are as high as one another
+    if (!curve.brief) return whole;
+    const brief = inRows("symbol"), down = whole.count - brief.count;
+    return { placed: brief.placed.map((one) => ({ ...one, at: one.at + down })), count: whole.count };
   }
 
   function flags({ placed }, foot) {
     return placed.map(({ from, room, at, x, words }) => [
       make("line", { class: "mr-desk-turn", x1: x, x2: x, y1: FLAG * (at + 1) - 3, y2: foot }),
-      at < ROWS && make("rect", { class: "mr-desk-flag", x: from, y: FLAG * at, width: room, height: FLAG - 3, rx: 4 }),
-      at < ROWS && make("text", { class: "mr-desk-turned", x: from + room / 2, y: FLAG * at + 11.5,
-        "text-anchor": "middle" }, words)]);
+      at < ROWS && [
+        make("rect", { class: "mr-desk-flag", x: from, y: FLAG * at, width: room, height: FLAG - 3,
+          rx: 4 }),
+        make("text", { class: "mr-desk-turned", x: from + room / 2, y: FLAG * at + 11.5,
+          "text-anchor": "middle" }, words)]]);
   }
 
   function heldOut() {

@@ -75,6 +75,7 @@ const short = (x) => minus(Number(x.toPrecision(3)).toLocaleString("en", {
 // These numbers with the same decimals, as many as tell them apart; 0 is 0.
 function alike(numbers) {
   const decimals = (x) => (String(Number(x.toPrecision(6))).split(".")[1] ?? "").length;
+  if (numbers.some((x) => x && Math.abs(x) < 1e-6)) return numbers.map(short);
   const digits = Math.max(0, ...numbers.map(decimals));
   return numbers.map((x) => (x === 0 ? "0" : minus(x.toLocaleString("en", {
     minimumFractionDigits: digits, maximumFractionDigits: digits }))));
