@@ -169,7 +169,7 @@ export default widget((view) => {
 
   function tell() {
     const run = points[hovered] ?? chosen(), at = moment();
-    words.textContent = hovered !== null || at === last() || last() < 1 ? numbers(run)
+    words.textContent = run !== chosen() || at === last() || last() < 1 ? numbers(run)
       : numbers(run, run.path[at]);
   }
 
