@@ -328,7 +328,7 @@ def test_pictures_of_widgets_hold_no_english(chinese, monkeypatch):
         shown = [RankingExplorer(), ThreeSteps(), guess.reveal(Interval(72.6, 70.0, 75.0, 9))]
         assert all(one.picture for one in shown)
     assert said and not [text for text in said if LATIN.search(text)]
-    assert {"测得", "预测", "现场"} <= set(said)
+    assert {"测得", "预测", "实时"} <= set(said)
 
 
 def test_labels_name_the_palette_s_models_once():

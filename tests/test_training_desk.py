@@ -21,7 +21,7 @@ from minirlhf.models import ScalarModel
 from minirlhf.ppo import train_ppo
 from minirlhf.pretrained import save_model
 from minirlhf.widgets import Frontier, TrainingDesk, launch, start, training_desk
-from minirlhf.widgets.curves import numbers, thinned, turns
+from minirlhf.widgets.curves import digits, numbers, thinned, turns, written
 from minirlhf.widgets.notebook_kernel import Cell, Pulse, handle_messages
 from minirlhf.widgets.run_reader import Reader
 
@@ -144,8 +144,10 @@ def test_levers_write_the_control_file_and_follow_it(tmp_path):
     with filelock.FileLock(folder / ".lock"):
         shown.look()
         assert shown.run["hold"] == "pause" and shown.run["stop"]
-        assert shown.run["beta"] == {"value": 0.1, "min": pytest.approx(0.001), "max": 10.0}
-        assert shown.run["gamma"] == {"value": 0.2, "min": 0.0, "max": 2.0}
+        ends = {"min": pytest.approx(0.001), "max": 10.0}
+        assert shown.run["beta"] == {"value": 0.1, "began": 0.1, "follow": False, **ends}
+        ends = {"min": 0.0, "max": 2.0}
+        assert shown.run["gamma"] == {"value": 0.2, "began": 0.2, "follow": False, **ends}
         assert reader.control() == {}
         tell(shown, "steer", beta=1.0)
         tell(shown, "steer", gamma=0.7)
@@ -161,6 +163,34 @@ def test_levers_write_the_control_file_and_follow_it(tmp_path):
     assert shown.run["state"] == "stopped" and shown.run["hold"] == ""
     tell(shown, "hold")
     assert "lets it go on" in shown.problem  # nobody here knows the command
+
+
+def test_a_lever_says_whether_the_run_follows(tmp_path):
+    folder = tmp_path / "run"
+    write(folder, 3)
+    log = (folder / "metrics.jsonl").read_text().replace("}", ', "objective/beta": 0.1}')
+    (folder / "metrics.jsonl").write_text(log)
+    shown = TrainingDesk(folder)
+    with filelock.FileLock(folder / ".lock"):
+        tell(shown, "steer", beta=1.0)
+        assert shown.run["beta"]["follow"]  # no step has been logged with it yet
+        line = '{"step": 4, "time": 8.0, "objective/score": 16, "objective/beta": 1.0}\n'
+        (folder / "metrics.jsonl").write_text(log + line)
+        shown.look()
+        assert not shown.run["beta"]["follow"] and shown.run["beta"]["began"] == 0.1
+    turned = {"step": 4, "words": "β 0.1 → 1", "symbol": "β"}
+    assert [curve["turns"] for curve in shown.curves] == [[turned]] * len(shown.curves)
+
+
+@pytest.mark.parametrize(
+    ("values", "places", "last"),
+    [([-1.13, 0.4, -0.56], 2, "−0.56"), ([0.0, 0.013, 0.00577], 4, "0.0058"),
+     ([20.4, 25.8, 23.7], 1, "23.7"), ([0.65, 0.82, 0.748], 3, "0.748"),
+     ([1.0, 900.0, 48.6], 0, "49"), ([0.25], 3, "0.250"), ([0.0, 0.0], 2, "0.00"),
+     ([0.6, -0.4, -0.001], 2, "0.00")],
+)  # fmt: skip
+def test_all_values_of_a_curve_have_the_same_decimals(values, places, last):
+    assert digits(values) == places and written(values[-1], places) == last
 
 
 def tell(shown, act, **values):

@@ -251,6 +251,15 @@ def _range(values: Sequence[np.ndarray], margin: float) -> tuple[float, float]:
     return float(low - edge), float(high + edge)
 
 
+def _alike(ticks: Sequence[float]) -> list[str]:
+    """Labels of ticks, all with the same decimals, but for 0, thousands and powers of ten."""
+    texts = [short(tick) for tick in ticks]
+    if any(letter in text for text in texts for letter in "ek"):
+        return texts
+    digits = max((len(text.partition(".")[2]) for text in texts), default=0)
+    return [f"{tick:.{digits}f}" if tick else "0" for tick in ticks]
+
+
 def _ticks(low: float, high: float, *, whole: bool = False) -> list[tuple[float, str]]:
     """Round values within the range: where they stand, in percent of it, and what they say."""
     from matplotlib.ticker import MaxNLocator
@@ -258,6 +267,6 @@ def _ticks(low: float, high: float, *, whole: bool = False) -> list[tuple[float,
     ticks = MaxNLocator(5, integer=whole, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
     kept = [round(float(tick), 10) + 0.0 for tick in ticks if low <= tick <= high]
     return [
-        (round(100 * (tick - low) / (high - low), 2), short(tick).replace("-", "−"))
-        for tick in kept
+        (round(100 * (tick - low) / (high - low), 2), text.replace("-", "−"))
+        for tick, text in zip(kept, _alike(kept), strict=True)
     ]

@@ -257,6 +257,32 @@ for (const steps of every(".mr-steps")) {
   steps.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && light());
 }
 
+// --------------------------------------------------------------------- the section one is in
+
+const links = new Map(every("#sections a").map((link) => [link.hash.slice(1), link]));
+const here = document.getElementById("here");
+
+// The last section that has begun above the upper third of the screen; none before the first.
+function showHere() {
+  const begun = every("main > section[id]").filter((section) => links.has(section.id)
+    && section.getBoundingClientRect().top < innerHeight / 3);
+  const atEnd = innerHeight + scrollY >= document.documentElement.scrollHeight - 2;
+  const now = atEnd && scrollY > 0 ? [...links.keys()].at(-1) : begun.at(-1)?.id;
+  for (const [id, link] of links) {
+    if (id === now) link.setAttribute("aria-current", "location");
+    else link.removeAttribute("aria-current");
+  }
+  here.textContent = now ? links.get(now).textContent : "";
+}
+
+let asked = false; // once a frame
+addEventListener("scroll", () => {
+  if (!asked) requestAnimationFrame(() => { asked = false; showHere(); });
+  asked = true;
+}, { passive: true });
+addEventListener("resize", showHere);
+showHere();
+
 // ---------------------------------------------------------------------- menus close behind one
 
 for (const link of every(".menu a")) {

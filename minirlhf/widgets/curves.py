@@ -57,7 +57,8 @@ SMOOTHED = 20
 Numbers = dict[str, Any]
 """One curve: ``metric``, ``title``, ``unit``, ``said`` (a phrase with a ``{value}``), ``x``, ``y``,
 ``mean`` (or None), ``held`` (or None),
-``chance`` (or None) and ``turns``, each with ``step`` and ``words``.
+``chance`` (or None), ``digits`` that its values are written with, and ``turns``, each with
+``step``, ``words`` and the ``symbol`` of what was changed.
 """
 
 
@@ -71,7 +72,7 @@ def curves(reader: Reader) -> tuple[Curve, ...]:
 
 def numbers(reader: Reader) -> list[Numbers]:
     """Every curve that the run has logged, in the order in which they are shown."""
-    said = [{"step": step, "words": words} for step, words in turns(reader)]
+    said = [{"step": step, "words": words, "symbol": words[0]} for step, words in turns(reader)]
     return [
         _numbers(curve, reader, said)
         for curve in curves(reader)
@@ -107,12 +108,24 @@ def _numbers(curve: Curve, reader: Reader, said: list[dict[str, Any]]) -> Number
             f"desk.said.{curve.name}", say("desk.said_other", name=title, value="{value}")
         ),
         "chance": curve.chance,
+        "digits": digits(values),
         "x": [steps[at] for at in kept],
         "y": _rounded(values[at] for at in kept),
         "mean": mean and _rounded(mean[at] for at in kept),
         "held": {"x": held[0], "y": _rounded(held[1])} if held[0] else None,
         "turns": said,
     }
+
+
+def digits(values: Sequence[float]) -> int:
+    """Decimals that tell apart the fiftieth part of what the values span; the same for all."""
+    span = max(values) - min(values) or max(map(abs, values)) or 1.0
+    return min(max(math.ceil(math.log10(50 / span)), 0), 6)
+
+
+def written(value: float, places: int) -> str:
+    """A value of a curve, as the page writes it."""
+    return f"{value:z.{places}f}".replace("-", "−")
 
 
 def _planned(reader: Reader, steps: Sequence[int]) -> int:
@@ -151,11 +164,13 @@ def _rounded(values: Iterable[float]) -> list[float]:
 
 CONSTANT = ("metric", "title", "unit", "said", "chance")
 LINES = ("x", "y", "mean")
+WHOLE = ("held", "digits", "turns")
 
 
 def news(before: list[Numbers], now: list[Numbers]) -> list[dict[str, Any]] | None:
-    """Of each curve what the page hasn't got: lines, all ``from`` one place on; ``held`` and
-    ``turns`` as they are. None where the curves are others, so that they have to be sent whole.
+    """Of each curve what the page hasn't got: lines, all ``from`` one place on; ``held``,
+    ``digits`` and ``turns`` as they are. None where the curves are others, so that they have to be
+    sent whole.
     """
     if len(before) != len(now):
         return None
@@ -168,7 +183,8 @@ def news(before: list[Numbers], now: list[Numbers]) -> list[dict[str, Any]] | No
         lines = [name for name in LINES if new[name] is not None]
         start = min(common(old[name], new[name]) for name in lines)
         added = {name: new[name][start:] for name in lines}
-        found.append({"from": start, **added, "held": new["held"], "turns": new["turns"]})
+        whole = {name: new[name] for name in WHOLE}
+        found.append({"from": start, **added, **whole})
     return found
 
 

@@ -103,19 +103,28 @@ def _told(seconds: float | None) -> float | None:
 
 
 def _levers(reader: Reader, state: str) -> dict[str, Any]:
-    """β and γ as they are in force, and how far they go; of a run that is over, none."""
+    """β and γ as they were asked for, what the run ``began`` with, how far they go, and whether the
+    run has yet to ``follow``; of a run that is over, none.
+    """
     config, control = reader.config, reader.control()
-    beta, gamma = config.get("beta"), config.get("ptx_gamma")
-    over = state == "finished"
-    return {
-        "beta": {
-            "value": control.get("beta", beta),
-            "min": beta / 10**DECADES,
-            "max": beta * 10**DECADES,
+    found: dict[str, Any] = {}
+    for name, setting, metric in (
+        ("beta", "beta", "objective/beta"),
+        ("gamma", "ptx_gamma", "ptx/gamma"),
+    ):
+        began = config.get(setting)
+        if not began or state == "finished":
+            found[name] = None
+            continue
+        value, (_, logged) = control.get(setting, began), reader.series(metric)
+        ends = (0.0, TIMES * began)
+        if name == "beta":
+            ends = (began / 10**DECADES, began * 10**DECADES)
+        found[name] = {
+            "value": value,
+            "began": began,
+            "min": ends[0],
+            "max": ends[1],
+            "follow": state in LIVE and bool(logged) and not math.isclose(logged[-1], value),
         }
-        if beta and not over
-        else None,
-        "gamma": {"value": control.get("ptx_gamma", gamma), "min": 0.0, "max": TIMES * gamma}
-        if gamma and not over
-        else None,
-    }
+    return found

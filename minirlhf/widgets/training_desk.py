@@ -18,7 +18,7 @@ from minirlhf import shipped
 from minirlhf.errors import MinirlhfError
 from minirlhf.lesson import on_colab
 from minirlhf.report.charts import INK, PALETTE
-from minirlhf.widgets.curves import Numbers, common, news, numbers, thinned
+from minirlhf.widgets.curves import Numbers, common, news, numbers, thinned, written
 from minirlhf.widgets.desk_picture import draw_curves
 from minirlhf.widgets.launch import Job
 from minirlhf.widgets.live_widget import LiveWidget, sentence
@@ -240,7 +240,7 @@ class TrainingDesk(LiveWidget):
 def _value(curve: Numbers, step: int) -> str:
     """The curve's value at a step, as the page writes it."""
     past = [y for x, y in zip(curve["x"], curve["y"], strict=True) if x <= step]
-    return f"{(past or curve['y'])[-1 if past else 0]:.3g}".replace("-", "−")
+    return written((past or curve["y"])[-1 if past else 0], curve["digits"])
 
 
 def _ghost(folder: str | Path | None) -> tuple[dict[str, Any], dict[int, list[dict[str, Any]]]]:

@@ -229,6 +229,27 @@ def test_the_slider_the_caption_and_the_samples_say_one_step(desk):
     assert desk.widget.at is None and desk.widget.step == 128
 
 
+def test_a_change_of_beta_has_a_flag_in_every_panel(browser, tmp_path):
+    run(tmp_path / "run", 20)
+    log = tmp_path / "run" / "metrics.jsonl"
+    rows = [json.loads(line) for line in log.read_text().splitlines()]
+    betas = [{"objective/beta": 0.1 if row["step"] < 9 else 0.4} for row in rows]
+    log.write_text("".join(json.dumps(a | b) + "\n" for a, b in zip(rows, betas, strict=True)))
+    bare = BarePage(browser, TrainingDesk(tmp_path / "run"))
+    page = bare.page
+    assert page.locator(".mr-desk-turned").all_text_contents() == ["β 0.1 → 0.4"] * 2
+    x = [page.locator(".mr-desk-turn").nth(at).get_attribute("x1") for at in (0, 1)]
+    assert x[0] == x[1]
+    page.get_by_label("Step shown").focus()
+    page.keyboard.press("Home")
+    for _ in range(8):
+        page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(300)
+    cross = page.locator(".mr-desk-cross").first.get_attribute("x1")
+    assert float(cross) == pytest.approx(float(x[0]))  # the flag stands at the step that it is of
+    bare.close()
+
+
 def run(folder, steps, prompt="Say something.\n"):
     """A run that answers one prompt at every step."""
     folder.mkdir(exist_ok=True)

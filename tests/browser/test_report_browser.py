@@ -277,6 +277,21 @@ def test_sections_are_a_menu_on_a_phone_and_a_line_on_a_wide_screen(opened):
     )
 
 
+@pytest.mark.parametrize("width", [400, 1280])
+def test_the_bar_says_which_section_one_is_in(opened, width):
+    page = opened(width)
+    current = "[...document.querySelectorAll('nav a[aria-current]')].map((link) => link.hash)"
+    assert page.evaluate(current) == []
+    for name, title in (("training", "Training"), ("replies", "Same prompts")):
+        page.evaluate(f"document.getElementById('{name}').scrollIntoView()")
+        page.wait_for_function(f"{current}.join() === '#{name}'")
+        assert page.locator("#here").text_content() == title
+        bar = page.locator("nav.bar").evaluate("bar => bar.scrollWidth - bar.clientWidth")
+        assert bar <= 0 and page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+    page.wait_for_function(f"{current}.join() === '#again'")
+
+
 def test_on_paper_nothing_is_hidden_or_folded(opened):
     page = opened()
     page.locator("#models-button").click()

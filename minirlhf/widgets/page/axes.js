@@ -6,16 +6,16 @@ function axes({ width, height, left = 46, right = 14, top = 26, bottom = 40, x, 
   rows = Math.max(2, Math.round((height - bottom - top) / 44)) }) {
   const foot = height - bottom, end = width - right;
   const toY = scale(y, [foot, top]), toX = x && scale(x, [left, end]);
-  const elements = ticks(...y, rows)
-    .filter((tick) => tick >= y[0] && tick <= y[1])
-    .map((tick) => [
-      make("line", { class: "mr-grid", x1: left, x2: end, y1: toY(tick), y2: toY(tick) }),
-      make("text", { class: "mr-small", x: left - 7, y: toY(tick) + 4, "text-anchor": "end" },
-        short(tick))]);
+  const levels = ticks(...y, rows).filter((tick) => tick >= y[0] && tick <= y[1]);
+  const written = alike(levels);
+  const elements = levels.map((tick, at) => [
+    make("line", { class: "mr-grid", x1: left, x2: end, y1: toY(tick), y2: toY(tick) }),
+    make("text", { class: "mr-small", x: left - 7, y: toY(tick) + 4, "text-anchor": "end" },
+      written[at])]);
   if (x) {
-    elements.push(ticks(...x, Math.max(2, Math.round((end - left) / 90))).map((tick) =>
-      make("text", { class: "mr-small", x: toX(tick), y: foot + 17, "text-anchor": "middle" },
-        short(tick))));
+    const places = ticks(...x, Math.max(2, Math.round((end - left) / 90))), names = alike(places);
+    elements.push(places.map((tick, at) => make("text", { class: "mr-small", x: toX(tick),
+      y: foot + 17, "text-anchor": "middle" }, names[at])));
   }
   elements.push(
     make("line", { class: "mr-axis", x1: left, x2: end, y1: foot, y2: foot }),

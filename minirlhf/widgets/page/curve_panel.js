@@ -2,6 +2,7 @@
 // A curve is {x, y, mean}: logged steps, their values, and a running mean where they are noisy.
 
 const PLOT = { height: 148, left: 46, right: 14, top: 10, bottom: 20 };
+const FLAG = 18, ROWS = 3; // pixels of a row of flags above the plot, where β or γ was changed
 
 // The last logged step at or before `step`, as an index; −1 where there is none.
 function lastBefore(steps, step) {
@@ -31,8 +32,8 @@ function curvePanel(view, tell) {
   const svg = make("svg", { class: "mr-desk-plot", role: "img" });
   const root = make("figure", { class: "mr-desk-panel" },
     make("figcaption", {}, name, make("span", { class: "mr-desk-now" }, value, " ", unit)), svg);
-  let curve = null, toX = null, toY = null;
-  const later = make("rect", { class: "mr-desk-later", y: 0 });
+  let curve = null, toX = null, toY = null, top = PLOT.top;
+  const later = make("rect", { class: "mr-desk-later" });
   const cross = make("line", { class: "mr-desk-cross" });
   const when = make("text", { class: "mr-small mr-desk-when" });
   const dot = make("circle", { class: "mr-desk-dot", r: 4.5 });
@@ -41,20 +42,24 @@ function curvePanel(view, tell) {
   const line = (xs, ys) => polyline(xs.map((x, at) => [toX(x), toY(ys[at])]));
 
   function frame([first, last], width) {
-    const { height, right, top, bottom } = PLOT, y = extent(shownBy(curve, last));
-    const plot = axes({ ...PLOT, width, y, rows: 5 });
+    const { right, bottom } = PLOT, y = extent(shownBy(curve, last));
+    const rows = flagRows(scale([first, last], [PLOT.left, width - right]), width);
+    top = PLOT.top + FLAG * rows.count;
+    const height = PLOT.height + FLAG * rows.count;
+    const plot = axes({ ...PLOT, top, height, width, y, rows: 5 });
     toX = Object.assign(scale([first, last], [plot.left, plot.right]), { end: plot.right });
     toY = plot.toY;
     put(svg, { viewBox: `0 0 ${width} ${height}`, height });
+    const named = `${short(last)} ${view.say(`desk.units.${view.get("run").unit}`)}`;
     const end = make("text", { class: "mr-small", x: width - right, y: height - 4,
-      "text-anchor": "end" }, `${short(last)} ${view.say(`desk.units.${view.get("run").unit}`)}`);
+      "text-anchor": "end" }, named);
     const steps = ticks(first, last, Math.max(2, Math.floor(width / 90)))
-      .filter((tick) => Number.isInteger(tick) && toX(tick) < width - right - 110)
+      .filter((tick) => Number.isInteger(tick) && toX(tick) < width - right - 6.3 * named.length - 12)
       .map((tick) => make("text", { class: "mr-small", x: toX(tick), y: height - 4,
         "text-anchor": "middle" }, short(tick)));
-    put(later, { height: height - bottom });
+    put(later, { y: top - 4, height: plot.foot - top + 4 });
     put(cross, { y1: top - 4, y2: plot.foot });
-    return [plot.elements, steps, end];
+    return [plot.elements, steps, end, flags(rows, plot.foot)];
   }
 
   function chance(width) {
@@ -66,15 +71,33 @@ function curvePanel(view, tell) {
         view.say("desk.chance"))];
   }
 
-  function turns(width) {
-    return curve.turns.map(({ step, words }) => {
-      const x = toX(step), left = x > 0.6 * width;
-      return [
-        make("line", { class: "mr-axis mr-desk-dashed", x1: x, x2: x, y1: PLOT.top,
-          y2: PLOT.height - PLOT.bottom }),
-        curve.first ? make("text", { class: "mr-small", x: x + (left ? -4 : 4), y: PLOT.top + 6,
-          "text-anchor": left ? "end" : "start" }, words) : null];
-    });
+  // Where β or γ was changed, a flag says so; none covers another, and what has no room has a line.
+  function flagRows(across, width) {
+    const inRows = (name) => {
+      const ends = [], placed = curve.turns.map((turn) => {
+        const words = turn[name], room = 6.3 * words.length + 10, x = across(turn.step);
+        const from = clamp(x - room / 2, 0, Math.max(width - room, 0));
+        const row = ends.findIndex((end) => end < from - 4);
+        const at = row < 0 ? Math.min(ends.length, ROWS) : row;
+        if (at < ROWS) ends[at] = from + room;
+        return { from, room, at, x, words };
+      });
+      return { placed, count: ends.length };
+    };
+    const whole = inRows("words"); // of all panels, so that they are as high as one another
+    if (!curve.brief) return whole;
+    const brief = inRows("symbol"), down = whole.count - brief.count;
+    return { placed: brief.placed.map((one) => ({ ...one, at: one.at + down })), count: whole.count };
+  }
+
+  function flags({ placed }, foot) {
+    return placed.map(({ from, room, at, x, words }) => [
+      make("line", { class: "mr-desk-turn", x1: x, x2: x, y1: FLAG * (at + 1) - 3, y2: foot }),
+      at < ROWS && [
+        make("rect", { class: "mr-desk-flag", x: from, y: FLAG * at, width: room, height: FLAG - 3,
+          rx: 4 }),
+        make("text", { class: "mr-desk-turned", x: from + room / 2, y: FLAG * at + 11.5,
+          "text-anchor": "middle" }, words)]]);
   }
 
   function heldOut() {
@@ -100,7 +123,7 @@ function curvePanel(view, tell) {
     name.textContent = curve.title;
     unit.textContent = curve.unit;
     const { x, y, mean } = curve;
-    fill(svg, frame(span, width), chance(width), turns(width), ghost(span[1]),
+    fill(svg, frame(span, width), chance(width), ghost(span[1]),
       mean && make("path", { class: "mr-desk-pale", d: line(x, y) }),
       make("path", { class: "mr-desk-line", d: line(x, mean ?? y) }),
       later, heldOut(), cross, shade, dot, when);
@@ -108,7 +131,7 @@ function curvePanel(view, tell) {
 
   function point(step, at) {
     const { x, y, ghost } = curve, found = x.length ? Math.max(lastBefore(x, step), 0) : -1;
-    value.textContent = found < 0 ? "" : short(y[found]);
+    value.textContent = found < 0 ? "" : number(y[found], curve.digits);
     put(svg, { "aria-label": `${curve.title}: ${value.textContent} ${curve.unit}` });
     for (const mark of [cross, dot, later, when]) put(mark, { hidden: found < 0 });
     if (found < 0) return;
@@ -117,7 +140,7 @@ function curvePanel(view, tell) {
     put(later, { x: toX(at) + 1, width: at < x.at(-1) ? toX(x.at(-1)) - toX(at) + 3 : 0 });
     // which step the number at the head is of, where it isn't the one that the slider stands at
     const end = toX(step) > 0.7 * toX.end;
-    put(when, { x: toX(step) + (end ? -5 : 5), y: PLOT.top + 6, "text-anchor": end ? "end" : "start" });
+    put(when, { x: toX(step) + (end ? -5 : 5), y: top + 6, "text-anchor": end ? "end" : "start" });
     when.textContent = step === at ? "" : view.say(`desk.at.${view.get("run").unit}`, { step });
     const there = ghost ? lastBefore(ghost.x, step) : -1;
     put(shade, { hidden: there < 0 });

@@ -12,7 +12,8 @@ function lever(view, name, bar) {
   const box = make("input", { class: "mr-input mr-number", inputmode: "decimal", size: 6,
     "aria-label": view.say(`desk.${name}`) });
   const root = field(view.say(`desk.${name}`), range, { class: "mr-field mr-desk-lever" });
-  root.append(box);
+  const note = make("span", { class: "mr-small mr-number mr-desk-began", role: "status" });
+  root.append(box, note);
   let held = false;
   const show = (value) => {
     box.value = String(Number(value.toPrecision(4)));
@@ -40,6 +41,8 @@ function lever(view, name, bar) {
     range.value = bar.to(now.value);
     put(box, { "aria-invalid": null });
     show(now.value);
+    note.textContent = now.follow ? view.say("desk.follow")
+      : now.value === now.began ? "" : view.say("desk.began", { value: short(now.began) });
   } };
 }
 

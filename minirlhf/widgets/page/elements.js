@@ -72,6 +72,15 @@ const signed = (x, digits = 2) => (x > 0 && number(x, digits) !== number(0, digi
 const short = (x) => minus(Number(x.toPrecision(3)).toLocaleString("en", {
   maximumSignificantDigits: 3 }));
 
+// These numbers with the same decimals, as many as tell them apart; 0 is 0.
+function alike(numbers) {
+  const decimals = (x) => (String(Number(x.toPrecision(6))).split(".")[1] ?? "").length;
+  if (numbers.some((x) => x && Math.abs(x) < 1e-6)) return numbers.map(short);
+  const digits = Math.max(0, ...numbers.map(decimals));
+  return numbers.map((x) => (x === 0 ? "0" : minus(x.toLocaleString("en", {
+    minimumFractionDigits: digits, maximumFractionDigits: digits }))));
+}
+
 // x ↦ its place on the page; .back(place) ↦ x.
 function scale([low, high], [from, to]) {
   const place = (x) => from + ((x - low) / (high - low || 1)) * (to - from);

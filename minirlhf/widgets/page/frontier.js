@@ -66,7 +66,7 @@ export default widget((view) => {
   const replies = make("div", { class: "mr-cards mr-frontier-replies" });
   const texts = make("div", { class: "mr-stack" }, title, replies);
   const key = make("p", { class: "mr-small" }, view.say("frontier.key"));
-  fill(view.root, headline, chips, view.busy, view.problem, words, plots, key, training, texts);
+  fill(view.root, headline, key, chips, view.busy, view.problem, words, plots, training, texts);
 
   // One picture: the runs' ends joined towards smaller β, the chosen run's way in front of them.
   function panel(name, k) {
@@ -169,7 +169,7 @@ export default widget((view) => {
 
   function tell() {
     const run = points[hovered] ?? chosen(), at = moment();
-    words.textContent = hovered !== null || at === last() || last() < 1 ? numbers(run)
+    words.textContent = run !== chosen() || at === last() || last() < 1 ? numbers(run)
       : numbers(run, run.path[at]);
   }
 
@@ -195,7 +195,7 @@ export default widget((view) => {
   }
 
   // Marks are drawn anew then, and none of the old ones says that the pointer has left it.
-  view.on("choice", () => hover(null));
+  view.on("choice moment", () => hover(null));
   view.on("choice moment", point);
   view.on("replies", read);
   view.fit(plots, (now) => {

@@ -1,7 +1,7 @@
 // What the others say of a saved ranking: where the labelers put each reply, what the reward model
 // gives it, and how often each labeler agrees.
 
-const ROW = 30, SIDE = 34, TAIL = 112, HEAD = 20; // pixels: a row, its reply's name, its score, their head
+const ROW = 30, SIDE = 34, TAIL = 122, HEAD = 20; // pixels: a row, its reply's name, its score, their head
 
 function labelResult(view) {
   const words = make("div", { role: "status" });
@@ -19,8 +19,8 @@ function labelResult(view) {
     const x = scale([1, count], [SIDE + 16, end - 16]);
     const order = ranks.map((_, k) => k).sort((a, b) => ranks[a] - ranks[b] || a - b);
     const most = Math.max(1, ...others.flat());
-    const [low, high] = [Math.min(...scores), Math.max(...scores)];
-    const bar = scale([low, high], [3, TAIL - 62]);
+    const bar = scale([Math.min(0, ...scores), Math.max(0, ...scores)], [end + 10, width - 50]);
+    const zero = bar(0);
     const foot = HEAD + count * ROW, tier = view.say("labeling.axis");
     put(places, { viewBox: `0 0 ${width} ${foot + 22}`, height: foot + 22 });
     fill(places,
@@ -28,8 +28,12 @@ function labelResult(view) {
         make("line", { class: "mr-grid", x1: x(k + 1), x2: x(k + 1), y1: HEAD, y2: foot }),
         make("text", { class: "mr-small", x: x(k + 1), y: foot + 16, "text-anchor": "middle" }, k + 1)]),
       make("text", { class: "mr-small", x: 2, y: foot + 16 }, tier),
-      scores.length ? make("text", { class: "mr-small", x: width, y: 12,
-        "text-anchor": "end" }, view.say("labeling.model")) : null,
+      scores.length ? [
+        make("text", { class: "mr-small", x: width, y: 12, "text-anchor": "end" },
+          view.say("labeling.model")),
+        make("line", { class: "mr-axis", x1: zero, x2: zero, y1: HEAD, y2: foot }),
+        make("text", { class: "mr-small", x: zero, y: foot + 16, "text-anchor": "middle" }, "0"),
+      ] : null,
       order.map((k, at) => {
         const y = HEAD + at * ROW + ROW / 2;
         return make("g", {},
@@ -39,8 +43,8 @@ function labelResult(view) {
           make("rect", { class: "mr-label-mine", x: x(ranks[k]) - 6, y: y - 6, width: 12, height: 12,
             transform: `rotate(45 ${x(ranks[k])} ${y})` }),
           scores.length ? [
-            make("rect", { class: "mr-label-score", x: end + 8, y: y - 4, height: 8, rx: 2,
-              width: bar(scores[k]) }),
+            make("rect", { class: `mr-label-score${scores[k] < 0 ? " is-below" : ""}`, y: y - 4, height: 8,
+              x: Math.min(zero, bar(scores[k])), width: Math.abs(bar(scores[k]) - zero) }),
             make("text", { class: "mr-number", x: width, y: y + 4, "text-anchor": "end" },
               signed(scores[k]))] : null);
       }));

@@ -154,7 +154,8 @@ function lossPanel(view, move) {
   const svg = make("svg", { role: "group" }), title = make("h4", { class: "mr-title" });
   const dot = make("circle", { r: 9, class: "mr-lens-handle" }), push = make("g");
   const root = make("div", {}, title,
-    legend(["mr-lens-loss", view.say("lens.clipped")], ["mr-lens-plain", view.say("lens.plain")]),
+    legend(["mr-lens-loss", view.say("lens.clipped")], ["mr-lens-plain", view.say("lens.plain")],
+      ["mr-lens-hand", view.say("lens.drag")]),
     svg);
   let facts, plot, t = 0, ratio = 1;
 

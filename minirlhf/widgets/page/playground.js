@@ -72,6 +72,7 @@ export default widget((view) => {
 
   // At once with the plain text; what the judge says of it follows from the kernel.
   function show(at, sample) {
+    view.tip(view.root);
     if (sample === lanes[at].shown) return;
     const { texts, values } = lanes[at];
     const detail = { pieces: [[texts[sample], []]], score: values[sample] };
@@ -100,7 +101,9 @@ export default widget((view) => {
     const reach = span(), room = width - 150, beside = width >= 520, wide = beside ? room : width;
     const any = lanes.some((lane) => lane.values?.length);
     put(axisRow, { hidden: !any });
-    if (any && width) stripAxis(axis, reach, wide - 30, view.say(`playground.${measure}_axis`));
+    const several = lanes.some((lane) => lane.values?.length > 1) && wide > 420;
+    if (any && width) stripAxis(axis, reach, wide - 30, [view.say(`playground.${measure}_axis`),
+      several && view.say("playground.dots")].filter(Boolean).join(" · "));
     rowsOf.forEach(({ root, strip, body }, at) => {
       const lane = lanes[at];
       root.classList.toggle("mr-play-waits", !lane.texts);

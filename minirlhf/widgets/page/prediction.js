@@ -52,8 +52,10 @@ export default widget((view) => {
     guess.draw();
     const out = view.get("revealed"), empty = view.get("value") === null;
     if (reveal) reveal.hidden = out;
+    const value = view.get("value"), gaps = Array.isArray(value) && value.includes(null);
     hint.textContent = out ? (isOutcome ? "" : view.say("prediction.locked"))
-      : view.say(isOutcome && empty ? "prediction.unguessed" : guess.hint);
+      : view.say(empty ? (isOutcome ? "prediction.unguessed" : guess.hint)
+        : gaps ? "prediction.gaps" : "prediction.kept");
     todo.hidden = !hint.textContent;
     verdict.textContent = isOutcome && out ? verdictOf() : "";
     verdict.hidden = !verdict.textContent;

@@ -33,7 +33,8 @@ function numberGuess(view) {
   const whiskers = [0, 1].map(() => make("path", { class: "guess-ends" }));
   const [mineSaid, realSaid] = [0, 1].map(() => make("text", { class: "guess-said" }));
   const touch = make("text", { class: "guess-touch mr-words" });
-  fill(picture, axis, slide, touch, real, whiskers, mineSaid, realSaid);
+  const apart = make("path", { class: "guess-apart" });
+  fill(picture, axis, slide, touch, apart, real, whiskers, mineSaid, realSaid);
   let x = scale([0, 1], [0, 1]), width = 0, step = 1, reach = [0, 1], held = false, part = 1;
 
   const take = (value, settled) => {
@@ -72,6 +73,8 @@ function numberGuess(view) {
       "stroke-dasharray": value === null ? "4 3" : null });
     const y = 2 + BAR + GAP, shown = out ? part * result : 0;
     put(real, { ...span(shown), y, height: BAR });
+    const come = out && value !== null && part === 1, [near, far] = [value, shown].map((one) => x(one ?? 0));
+    put(apart, { d: come ? `M${near} ${2 + BAR}H${far}V${y}H${near}Z` : "" });
     const reached = out && ends.length && part === 1;
     whiskers.forEach((line) => {
       put(line, { d: reached ? `M${x(ends[0])} ${y + BAR / 2}H${x(ends[1])}` : "" });

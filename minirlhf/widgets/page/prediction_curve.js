@@ -9,12 +9,13 @@ function curveGuess(view) {
     "aria-label": view.say("prediction.label") });
   const frame = make("g"), guess = make("path", { class: "guess-line" }), points = make("g");
   const came = make("path", { class: "guess-line guess-came" });
+  const apart = make("path", { class: "guess-apart" });
   const cursor = make("path", { class: "guess-at" }), names = make("g");
   const begin = make("g", { class: "guess-begin" }, make("circle", { r: 8 }),
     make("text", { class: "mr-words", x: 16, y: 4 }, view.say("prediction.draw_here")));
   const board = make("rect", { fill: "transparent" });
   const pen = make("g", { class: "guess-slider" }, board, cursor);
-  fill(picture, frame, guess, points, came, names, begin, pen);
+  fill(picture, frame, apart, guess, points, came, names, begin, pen);
   const clear = button(view.say("prediction.clear"), () => view.set({ value: null }), "link");
   let x = scale([0, 1], [0, 1]), y = x, width = 0, at = 0, last = null, part = 1, reach = [0, 10];
   let keyed = false; // the focus came by keyboard: show where it is
@@ -72,13 +73,15 @@ function curveGuess(view) {
     y = scale(reach, [HIGH - FOOT, TOP]);
     put(picture, { viewBox: `0 0 ${width} ${HIGH}` });
     put(board, { x: EDGE, y: TOP, width: width - EDGE - 14, height: HIGH - FOOT - TOP });
+    const levels = ticks(...reach, 5);
     fill(frame,
-      ticks(...reach, 4).map((one) => [
+      levels.map((one, k) => [
         make("path", { class: "mr-grid", d: `M${EDGE} ${y(one)}H${width - 14}` }),
         make("text", { class: "mr-small", x: EDGE - 8, y: y(one) + 4, "text-anchor": "end" },
-          short(one))]),
+          alike(levels)[k])]),
       ticks(along[0], along.at(-1), width > 400 ? 6 : 3).map((one) => make("text", { class: "mr-small",
         x: x(one), y: HIGH - FOOT + 18, "text-anchor": "middle" }, short(one))),
+      make("path", { class: "mr-axis", d: `M${EDGE} ${TOP}V${HIGH - FOOT}H${width - 14}` }),
       make("text", { class: "mr-small", x: 0, y: 12 }, view.get("_unit")),
       make("text", { class: "mr-small", x: width - 14, y: HIGH - 6, "text-anchor": "end" },
         view.get("_x")));
@@ -95,6 +98,11 @@ function curveGuess(view) {
     const shown = out ? result.slice(0, Math.max(1, Math.ceil(part * result.length))) : [];
     const line = shown.map((one, k) => `${x(along[k])} ${y(one)}`).join("L");
     put(came, { d: shown.length ? `M${line}` : "" });
+    // what lies between the two, as far as the result has come
+    const between = known.filter((one) => one[2] < shown.length);
+    const back = between.toReversed().map((one) => `${x(one[0])} ${y(result[one[2]])}`);
+    put(apart, { d: between.length > 1
+      ? `M${between.map((one) => `${x(one[0])} ${y(one[1])}`).concat(back).join("L")}Z` : "" });
     nameEnds(known, shown.length === result?.length && out);
     put(cursor, { d: keyed ? `M${x(along[at])} ${TOP}V${HIGH - FOOT}` : "" });
     const here = value?.[at];

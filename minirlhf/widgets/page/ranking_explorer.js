@@ -39,14 +39,14 @@ export default widget((view) => {
     value: view.get("step_size"), oninput: () => view.set({ step_size: Number(size.value) }, false),
     onchange: () => view.set({ step_size: Number(size.value) }) });
   const sized = field("", size, { class: "mr-field rank-size" });
-  const controls = make("div", { class: "mr-row mr-low" },
-    button(view.say("ranking.step"), takeStep, "primary"), sized,
+  const onward = button(view.say("ranking.step"), takeStep, "primary");
+  const controls = make("div", { class: "mr-row mr-low" }, onward, sized,
     button(view.say("ranking.again"), startOver, "link"));
-  view.root.append(head, make("div", { class: "rank-both" },
+  view.root.append(head, said, make("div", { class: `rank-both${K > 5 ? " rank-many" : ""}` },
     make("div", { class: "mr-stack" }, board, controls, view.busy, view.problem),
     make("div", { class: "rank-side" },
       make("div", {}, make("div", { class: "mr-label" }, view.say("ranking.pairs")), matrix),
-      make("div", {}, make("div", { class: "mr-label" }, view.say("ranking.curve")), curve))), said);
+      make("div", {}, make("div", { class: "mr-label" }, view.say("ranking.curve")), curve))));
 
   // a reply's lane: who it is, its rank, its numbers, and a dot on the common axis
   function lane(k) {
@@ -164,8 +164,11 @@ export default widget((view) => {
     if (!width) return;
     const ranks = view.get("ranks"), found = rankingLoss(scores, ranks);
     loss.textContent = number(found.loss, 3);
-    order.textContent = view.say("ranking.order", summary(found));
-    order.className = `mr-chip ${found.correct === found.pairs.length ? "mr-good" : "mr-bad"}`;
+    const none = !found.pairs.length;
+    order.textContent = none ? view.say("ranking.none") : view.say("ranking.order", summary(found));
+    const kind = none ? "" : found.correct === found.pairs.length ? "mr-good" : "mr-bad";
+    order.className = `mr-chip ${kind}`;
+    put(onward, { disabled: none });
     sized.firstChild.textContent = view.say("ranking.size", { size: short(view.get("step_size")) });
     put(size, { value: String(view.get("step_size")) });
     lanes.forEach(({ row, rank, score, slope }, k) => {

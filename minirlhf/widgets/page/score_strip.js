@@ -1,6 +1,6 @@
 // A line of dots on an axis that several lines share: one model's samples by their score.
 
-const STRIP = { height: 38, radius: 5.5, side: 10 };
+const STRIP = { height: 46, radius: 5.5, side: 10 };
 
 // Rows for dots, 0 in the middle, so that none hides another.
 function rows(places) {

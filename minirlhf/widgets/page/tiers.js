@@ -4,7 +4,8 @@
 const STILL = 5; // pixels that a pointer may stray and still be a click
 
 function tiers(view, { chosen }) {
-  const pile = make("ul", { class: "mr-label-list mr-label-pile", "aria-label": view.say("labeling.pile") });
+  const pile = make("ul", { class: "mr-label-list mr-label-pile", "aria-label": view.say("labeling.pile"),
+    "data-empty": view.say("labeling.none") });
   const lanes = make("ol", { class: "mr-label-list mr-label-lanes",
     "aria-label": view.say("labeling.tiers") });
   const heap = make("section", {}, make("h4", { class: "mr-label" }, view.say("labeling.pile")), pile);

@@ -39,7 +39,8 @@ export default widget((view) => {
     const curves = view.get("curves");
     const whole = message.curves.every((news, at) => curves[at] && ["x", "y", "mean"].every((name) =>
       !news[name] || put(curves[at][name], { from: news.from, added: news[name] })));
-    message.curves.forEach(({ held, turns }, at) => whole && Object.assign(curves[at], { held, turns }));
+    message.curves.forEach(({ held, digits, turns }, at) =>
+      whole && Object.assign(curves[at], { held, digits, turns }));
     if (!whole || !put(view.get("texts_by_step"), message.texts)) return view.act("whole");
     redraw();
   }
@@ -75,7 +76,7 @@ export default widget((view) => {
     width = panels[0]?.root.clientWidth ?? 0; // more panels in a row are narrower
     if (!width) return;
     shown.forEach((curve, at) => panels[at].draw(
-      { ...curve, first: at === 0, ghost: ghost.curves?.[curve.metric] }, span(), width));
+      { ...curve, brief: at >= FIRST, ghost: ghost.curves?.[curve.metric] }, span(), width));
     point();
   }
 
@@ -84,8 +85,8 @@ export default widget((view) => {
   const named = (step) => view.say(`desk.at.${view.get("run").unit}`, { step });
 
   function sentence(step) {
-    const words = view.get("curves").slice(0, FIRST).map(({ said, x, y }) =>
-      said.replace("{value}", short(y[Math.max(lastBefore(x, step), 0)])));
+    const words = view.get("curves").slice(0, FIRST).map(({ said, x, y, digits }) =>
+      said.replace("{value}", number(y[Math.max(lastBefore(x, step), 0)], digits)));
     return view.say("desk.words", { at: named(step), values: words.join(view.say("desk.and")) });
   }
 
