@@ -45,11 +45,11 @@ r"""
 Here are five completions of one prompt, put in order by a *labeler*. Rank one is best, equal ranks are a tie. Such an order is a
 *ranking*. In the paper, {paper:intro.labelers} people ranked {paper:rm.k.min} to {paper:rm.k.max} completions at a time.
 
-In Tinytown, our small world, a labeler is a program. It begins with the grade of the *judge*, the world's exact grader, adds a taste of its own
-(for long, short or cheerful replies), and an error drawn at random, a *lapse*.
+In Tinytown, our small world, a labeler is a program. It takes the grade of the *judge*, the world's exact grader, and adds a taste of its own
+(for long, short or cheerful replies) and a random error, a *lapse*.
 """
 
-# %% rankings [markdown] lang="zh" of="236c559d"
+# %% rankings [markdown] lang="zh" of="6bcea73a"
 r"""
 ## 排序变成对（§3.4, §3.5）
 
@@ -102,10 +102,10 @@ lesson.table(
 # %% comparisons [markdown] defines="comparison"
 r"""
 A *comparison* is two completions and which of them is preferred. A ranking of $K$ completions has $\binom K2$ pairs. In a tied
-pair neither is preferred: the paper drops it from training (C.2), and so do we. Read the square by rows: which completions does each one beat?
+pair neither is: the paper drops it from training (C.2), and so do we. Read the square by rows: which completions does each one beat?
 """
 
-# %% comparisons [markdown] lang="zh" of="301752fa"
+# %% comparisons [markdown] lang="zh" of="b2ced6b8"
 r"""
 一次*成对比较*（comparison）是两个回复，以及其中哪个更受偏好。对 $K$ 个回复的一次排序有 $\binom K2$ 对。并列的一对不偏好任何一个：
 论文在训练时把它舍去（C.2），我们也照此处理。请逐行读下面的方阵：每个回复胜过哪几个？
@@ -249,7 +249,7 @@ r"""
 """
 
 # %% push-picture folded="yes"
-from minirlhf.report.charts import GRID, INK, MUTED, PALETTE
+from minirlhf.report.charts import INK, MUTED, PALETTE
 
 figure, (left, right) = lesson.panels(2, "One ranking under Eq. 1 (live)")
 x = torch.linspace(-1.5, 1.7, 100)
@@ -323,16 +323,16 @@ shift_guess.reveal("stays" if same else "rises" if up else "falls")
 
 # %% explore [markdown]
 r"""
-The three stands on both sides of each difference and cancels. So under Eq. 1, each prompt's scores can lie anywhere as a whole. The cell checks one more
+The three cancels in each difference. So under Eq. 1, each prompt's scores can lie anywhere as a whole. The cell checks one more
 number: if all scores are equal, the loss is $\log 2$, the price of a coin toss.
 
 Now move the scores yourself. Can you order every pair at a loss still near $\log 2$? Can you reach zero? What do the arrows of two
 tied completions do?
 """
 
-# %% explore [markdown] lang="zh" of="f4e1fd51"
+# %% explore [markdown] lang="zh" of="81f36350"
 r"""
-这个三出现在每个差的两边，于是抵消。所以在式 1 之下，一个提示的得分可以整体处在任何高度。单元格还核对了另一个数：所有得分相等时，损失是
+这个三在每个差里都抵消。所以在式 1 之下，一个提示的得分可以整体处在任何高度。单元格还核对了另一个数：所有得分相等时，损失是
 $\log 2$，即抛硬币的代价。
 
 现在请亲手移动得分。能否让每一对的次序都对，而损失仍接近 $\log 2$？能否把损失压到零？两个并列回复的箭头会怎样？
@@ -351,10 +351,10 @@ and then for more and more certainty. Tied completions don't pull on each other.
 ## The loop, and its zero (§3.5, C.2)
 
 How does a language model give one number? Its last layer, which rates the next tokens, is replaced by one row of weights, the *head*.
-Here is how `minirlhf/plain/reward.py`, this step in its plainest form, reads scores and compares them:
+So scores are read and compared in `minirlhf/plain/reward.py`, this step in its plainest form:
 """
 
-# %% explored [markdown] lang="zh" of="5e5f5ad3"
+# %% explored [markdown] lang="zh" of="49fd62e0"
 r"""
 次序全对而差极小，损失仍近于 $\log 2$；任何有限的差都还有代价。所以式 1 先要求次序正确，然后要求越来越大的把握。并列的回复互不拉扯。
 
@@ -382,19 +382,18 @@ r"""
 `logits[0, 0]` is the head at the **last** token, the completion's end token: only that position has read everything. (The paper doesn't
 say where it reads the score.)
 
-**Where it starts.** §3.5 says: from the SFT model. C.2 says: in fact from a GPT-3 ({paper:rm.size}) tuned on public tasks, and that the choice
-mattered little. Ours starts from the *voted base*. Tinytown's base has read a notice board where neighbors answer requests, and Eq. 1, on
-the votes for their answers, has trained a head. This is our deviation; a table below tries two other starts. The votes follow the judge's
-grade, so this start may know preferences already.
+**Where it starts.** From the SFT model, says §3.5; in fact from a GPT-3 tuned on public tasks, says C.2, and the choice
+mattered little. Ours deviates: it starts from the *voted base*. Tinytown's base has read a notice board where neighbors answer requests; Eq. 1, on
+the votes for their answers, has trained its head. Votes follow the judge's grade, so this start knows preferences already. A picture below tries two others.
 """
 
-# %% start [markdown] lang="zh" of="ded00b35"
+# %% start [markdown] lang="zh" of="c3ad59d5"
 r"""
 `logits[0, 0]` 是头在**最后**一个词元（即回复的结束符）处的输出：只有这个位置读过了全部内容。（论文没有说明在哪里读出得分。）
 
-**从哪里开始。** §3.5 说：取自 SFT 模型。C.2 说：实际上取自在公开任务上调过的 GPT-3（{paper:rm.size}），而且选哪个影响不大。
-我们的从*投票基座*开始。Tinytown 的基座读过一块公告栏，邻居们在那里回答请求；式 1 用这些回答得到的投票训练出了一个头。
-这是我们与论文不同的地方；下面有一张表试了另外两个起点。投票依据评判者的评分，所以这个起点可能已经知道一些偏好。
+**从哪里开始。** §3.5 说：取自 SFT 模型。C.2 说：实际上取自在公开任务上调过的 GPT-3，而且选哪个影响不大。
+我们与论文不同，从*投票基座*开始。Tinytown 的基座读过一块公告栏，邻居们在那里回答请求；式 1 用这些回答得到的投票训练出了它的头。
+投票依据评判者的评分，所以这个起点已经知道一些偏好。下面有一张图试了另外两个起点。
 """
 
 # %% model
@@ -417,14 +416,13 @@ def beginning():
 
 # %% loop-says [markdown]
 r"""
-The loop has the shape of chapter 04's: a batch of rankings, its loss, the gradient, a step of Adam. `compare` scores each completion of
-the batch once and applies Eq. 1. The learning rate falls along a cosine. A table compares our settings with the paper's.
+The loop is chapter 04's: a batch of rankings, its loss, the gradient, a step of Adam. The learning rate falls along a cosine. A table compares
+our settings with the paper's.
 """
 
-# %% loop-says [markdown] lang="zh" of="3fa4d54a"
+# %% loop-says [markdown] lang="zh" of="f278f360"
 r"""
-循环的样子与第 04 章的相同：取一批排序，算损失，求梯度，走一步 Adam。`compare` 给这一批的每个回复打一次分，再套用式 1。
-学习率沿余弦曲线下降。下面的表把我们的设置与论文的并列。
+循环与第 04 章的相同：取一批排序，算损失，求梯度，走一步 Adam。学习率沿余弦曲线下降。下面的表把我们的设置与论文的并列。
 """
 
 # %% loop
@@ -545,10 +543,10 @@ def eq1(values):
 
 # %% predict-loop [markdown]
 r"""
-**Predict.** After one pass of the loop over a few hundred rankings, what percentage of the held-out pairs is in the labeler's order?
+**Predict.** After one pass over a few hundred rankings, what percentage of the held-out pairs is in the labeler's order?
 """
 
-# %% predict-loop [markdown] lang="zh" of="3acb3d48"
+# %% predict-loop [markdown] lang="zh" of="8e8a495b"
 r"""
 **先猜一猜。** 循环把几百个排序过一遍之后，留出的对有百分之几与标注员次序一致？
 """
@@ -740,16 +738,14 @@ desk
 
 # %% predict-curve [markdown]
 r"""
-The shipped reward model had the same start and saw all {run:counts.rankings:,} rankings, once; the paper's saw those of {paper:table6.rm.train} prompts.
-(*Shipped run*: made beforehand.)
+The shipped reward model (*shipped run*: made beforehand) had the same start and saw all {run:counts.rankings:,} rankings, once; the paper's saw those of {paper:table6.rm.train} prompts.
 
 **Predict.** By how many points is its accuracy above that of its start?
 """
 
-# %% predict-curve [markdown] lang="zh" of="3c3e8894"
+# %% predict-curve [markdown] lang="zh" of="1c931eb8"
 r"""
-随包的奖励模型起点相同，把全部 {run:counts.rankings:,} 个排序过了一遍；论文的用了 {paper:table6.rm.train} 个提示的排序。
-（*随包运行*：事先做好的。）
+随包的奖励模型（*随包运行*：事先做好的）起点相同，把全部 {run:counts.rankings:,} 个排序过了一遍；论文的用了 {paper:table6.rm.train} 个提示的排序。
 
 **先猜一猜。** 它的准确率比起点高几个百分点？
 """
@@ -784,15 +780,34 @@ def trained(name, count, model, **changes):
     fitted[name] = result.metrics["loss"]
     return scored_by(result.model)
 
+
 # %% trained lang="zh"
 {
     "# Eq. 1 on the last batches of training": "# 训练最后几批的式 1",
     "Held-out scores after the package's stage on some rankings.": "用程序包在一些排序上训练之后，留出回复的得分。",
 }
 
-# %% curve
+# %% new-heads
 SIZES = lesson.pick((8, 32, 128), quick=(8,))  # rankings
-FEW = SIZES[-1]
+FEW, rate = SIZES[-1], ours.learning_rate
+policies = {"sft": sft,
+            "base": load_policy(base_folder("medium"), tokenizer)}
+others = {}
+for name, policy in policies.items():
+    with_head = partial(ScalarModel.from_policy, policy, tokenizer)
+    others[name] = {0: scored_by(with_head())}
+    for n in (FEW, MANY):  # a random head needs larger steps
+        others[name][n] = trained(
+            name, n, with_head(), learning_rate=5 * rate,
+            batch=ours.batch // 2)
+
+# %% new-heads lang="zh"
+{
+    "# rankings": "# 排序数",
+    "# a random head needs larger steps": "# 随机的头要走大一些的步子",
+}
+
+# %% curve
 by_count = {0: scored["start"]}
 for n in SIZES:
     by_count[n] = trained(f"first-{n}", n, beginning())
@@ -807,39 +822,41 @@ curve_guess.reveal(100 * added, "shipped run")
 
 # %% curve lang="zh"
 {
-    "# rankings": "# 排序数",
     "all": "全部",
     "shipped run": "随包运行",
 }
 
 # %% curve-look [markdown]
 r"""
-Each point is a model of its own. The dashed line is a coin. From which number of rankings on does each curve leave its first point?
+Each point is a model of its own. Dashed is a coin. SFT and the base get a new, random head: they have read much, but seen no votes.
+(It needs larger steps: five times the rate, half the batch.) From which number of rankings on does each curve leave its first point?
 """
 
-# %% curve-look [markdown] lang="zh" of="9e84552c"
+# %% curve-look [markdown] lang="zh" of="3365e280"
 r"""
-每个点是一个单独的模型。虚线是抛硬币。从多少个排序起，每条曲线离开它的第一个点？
+每个点是一个单独的模型，横的虚线是抛硬币。SFT 与基座换上新的、随机的头：它们读过很多，却没有见过投票。
+（这样的头要走大一些的步子：学习率是五倍，批次减半。）从多少个排序起，每条曲线离开它的第一个点？
 """
 
 # %% curve-picture folded="yes"
-titles = ("% of held-out pairs in order", "Eq. 1, held out")
-figure, panels = lesson.panels(
-    2, "What rankings add (live; last point: shipped run)", titles=titles)
-places = range(len(by_count))
-for axes, of, scale, coin in zip(
-    panels, (in_order, eq1), (100, 1), (50, math.log(2)), strict=True
-):
-    found = [scale * over_prompts(of(v)) for v in by_count.values()]
-    axes.plot(places, [i.mean for i in found], "o-", color=INK)
-    axes.fill_between(places, [i.low for i in found],
-                      [i.high for i in found], color=GRID)
+figure, (left, right) = lesson.panels(
+    2, "What rankings add (live; last point: shipped run)",
+    titles=("% of held-out pairs in order", "Eq. 1, held out"))
+runs = {"voted base": by_count} | {
+    lesson.called(name): run for name, run in others.items()}
+for axes, of, scale, coin in ((left, in_order, 100, 50),
+                              (right, eq1, 1, math.log(2))):
+    for style, run in zip(("o-", "s-.", "^:"), runs.values(), strict=True):
+        at = [list(by_count).index(n) for n in run]
+        found = [scale * over_prompts(of(v)) for v in run.values()]
+        axes.plot(at, [i.mean for i in found], style, color=INK)
+        ends = np.transpose([(i.low, i.high) for i in found])
+        axes.vlines(at, *ends, color=INK)
     axes.axhline(coin, color=MUTED, linestyle="--", linewidth=1)
-    axes.set_xticks(places, map(str, by_count))
-    axes.set(xlabel="rankings in training")
-told = ", ".join(f"{n}: {100 * np.mean(in_order(v)):.0f}%"
-                 for n, v in by_count.items())
-lesson.show(figure, f"Accuracy by number of rankings: {told}.")
+    axes.set(xlabel="rankings in training", xticks=range(len(by_count)),
+             xticklabels=map(str, by_count))
+left.legend(left.lines[:3], runs, frameon=False, fontsize=8)
+lesson.show(figure, "The voted base starts above the others and stays.")
 
 # %% curve-picture lang="zh"
 {
@@ -847,38 +864,34 @@ lesson.show(figure, f"Accuracy by number of rankings: {told}.")
     "Eq. 1, held out": "式 1，留出",
     "What rankings add (live; last point: shipped run)": "排序带来什么（现场；末点：随包运行）",
     "rankings in training": "训练用的排序数",
-    "Accuracy by number of rankings: {told}.": "准确率随排序数：{told}。",
+    "voted base": "投票基座",
+    "The voted base starts above the others and stays.": "投票基座从起点就高于另外两个，以后也是。",
 }
 
 # %% curve-read [markdown]
 r"""
-A start that knows nothing of preferences begins at the coin. A start above the coin knew some already, as ours does from the votes, and only the rise is the
-rankings' merit.
+A random head begins at the coin and learns all it knows of preferences from rankings. The voted base begins above it: what a curve adds to its first point
+is the rankings' merit, the rest came from votes. C.2 found other starts about as good, with far more rankings. How far apart are our lines at the last point that they share?
 
-Do the settings matter? According to C.2, up to {paper:rm.lr_harmless_change} more or less learning rate changes little, and so does another start; a second
+Do the settings matter? According to C.2, up to {paper:rm.lr_harmless_change} more or less learning rate changes little, and a second
 epoch over-fits fast. We change one at a time.
 """
 
-# %% curve-read [markdown] lang="zh" of="ce8d13ed"
+# %% curve-read [markdown] lang="zh" of="12b47337"
 r"""
-对偏好一无所知的起点，与抛硬币相当。高于抛硬币的起点已经知道一些，我们的就是从投票中得知的；只有上升的部分才是排序的功劳。
+随机的头从抛硬币开始，它对偏好所知的一切都来自排序。投票基座的起点更高：一条曲线比它的第一个点高出的部分是排序的功劳，其余来自投票。
+C.2 发现换一个起点也差不多，但那时的排序多得多。在三条线共有的最后一个点上，我们的线相差多远？
 
-设置要紧吗？按 C.2 的说法，学习率上下改动不超过 {paper:rm.lr_harmless_change}，差别不大，换一个起点也是；第二轮则随即过拟合。我们每次改动一项。
+设置要紧吗？按 C.2 的说法，学习率上下改动不超过 {paper:rm.lr_harmless_change}，差别不大；第二轮则随即过拟合。我们每次改动一项。
 """
 
 # %% trials
-SFT, BASE = sft, load_policy(base_folder("medium"), tokenizer)
-rate = ours.learning_rate
 changed = {
     "half the rate": trained("half", FEW, beginning(),
                              learning_rate=0.5 * rate),
     "half as much again": trained("more", FEW, beginning(),
                                   learning_rate=1.5 * rate),
     "four epochs": trained("epochs", FEW, beginning(), epochs=4),
-    "start: SFT": trained("sft", FEW, ScalarModel.from_policy(
-        SFT, tokenizer)),
-    "start: base": trained("base", FEW, ScalarModel.from_policy(
-        BASE, tokenizer)),
 }
 
 # %% trials lang="zh"
@@ -886,13 +899,11 @@ changed = {
     "half the rate": "学习率减半",
     "half as much again": "学习率加半",
     "four epochs": "四轮",
-    "start: SFT": "起点：SFT",
-    "start: base": "起点：基座",
 }
 
 # %% trials-table folded="yes"
 usual = by_count[FEW]
-names = ("half", "more", "epochs", "sft", "base")
+names = ("half", "more", "epochs")
 lesson.table(
     (f"{FEW} rankings (live)", "loss in training", "points of accuracy, "
      "minus the usual", "held-out loss, minus the usual"),
@@ -914,8 +925,7 @@ lesson.table(
 
 # %% trials-read [markdown]
 r"""
-Over-fitting would show in the row *four epochs*, as a lower loss in training and a higher one held out. In the last two rows the head is new and
-random. Each row is one run on few rankings, which favors starts that know much.
+Over-fitting would show in the row *four epochs*, as a lower loss in training and a higher one held out. Each row is one run, on few rankings.
 
 ## All pairs of a prompt together (§3.5)
 
@@ -925,10 +935,9 @@ came up to $K-1$ times. So it made all pairs of a prompt **one batch element**. 
 **Predict.** For one pass over the same rankings, how many times as many completions does a model read if it takes the pairs one by one?
 """
 
-# %% trials-read [markdown] lang="zh" of="b033158e"
+# %% trials-read [markdown] lang="zh" of="8f070aed"
 r"""
-过拟合会出现在*四轮*这一行：训练中的损失更低，留出的损失更高。最后两行的头是新的，随机抽取。每一行都只训练了一次，而且排序很少，
-这有利于原本就知道得多的起点。
+过拟合会出现在*四轮*这一行：训练中的损失更低，留出的损失更高。每一行都只训练了一次，而且排序很少。
 
 ## 一个提示的所有对放在一起（§3.5）
 
@@ -979,11 +988,11 @@ cost_guess.reveal(one_by_one / together)
 
 # %% ways-look [markdown]
 r"""
-Shipped runs took fifteen hundred rankings both ways, once, from the same start. Each line is a seed; the filled end is held
-out, the open end in training. Over-fitting makes lines long and moves filled ends to the left.
+Shipped runs took fifteen hundred rankings both ways, once, from the same start. Each line is a seed; its filled end is held
+out, its open end in training. Over-fitting makes lines long and moves filled ends left.
 """
 
-# %% ways-look [markdown] lang="zh" of="3be9ffea"
+# %% ways-look [markdown] lang="zh" of="1f33d482"
 r"""
 随包运行从同一起点出发，用两种做法各把一千五百个排序过了一遍。每条线是一个种子；实心的一端是留出的，空心的一端是训练中的。
 过拟合会使线变长，并使实心端向左移。
@@ -1022,8 +1031,9 @@ lesson.show(figure, "Six lines from held-out to training accuracy, three "
 
 # %% ways-read [markdown] defines="agreement"
 r"""
-The first number above the picture is about over-fitting: above zero it supports the paper's reason, below zero it speaks against it. Three seeds are few, long rankings weigh
-more pair by pair, and a million weights memorize less than billions. The second number, the cost, is reason enough.
+The first number above the picture speaks against the paper's reason: held out, pair by pair is right on {run:ways.pairs.heldout:.1%} of pairs, together on {run:ways.prompts.heldout:.1%}.
+So over-fitting doesn't show here. (Three seeds are few, long rankings weigh more pair by pair, and a million weights memorize less than billions.) What remains
+is the cost.
 
 ## The ceiling, and labelers it never saw (§3.4, E.2)
 
@@ -1033,10 +1043,10 @@ pairs that neither ties. The paper reports {paper:agreement.training}. Here a se
 **Predict.** On what percentage of these pairs do the two agree?
 """
 
-# %% ways-read [markdown] lang="zh" of="e0342f80"
+# %% ways-read [markdown] lang="zh" of="42c317dd"
 r"""
-图上方的第一个数关系到过拟合：大于零则支持论文的理由，小于零则与之相反。三个种子很少；逐对训练时，长的排序分量更重；而且一百万个权重能死记的比几十亿个少。
-第二个数是代价，单凭它也足够成为理由。
+图上方的第一个数与论文的理由相反：在留出的对中，逐对训练排对了 {run:ways.pairs.heldout:.1%}，放在一起排对了 {run:ways.prompts.heldout:.1%}。
+所以这里看不到过拟合。（三个种子很少；逐对训练时，长的排序分量更重；而且一百万个权重能死记的比几十亿个少。）剩下的理由是代价。
 
 ## 上限，以及它从未见过的标注员（§3.4, E.2）
 
@@ -1154,7 +1164,7 @@ lesson.show(figure, "; ".join(f"{k} {100 * v.mean:.0f}%"
 
 # %% ceiling-read [markdown]
 r"""
-**Why.** The second labeler has lapses, too, so in the first row two errors meet. The judge has none: tastes apart, its row is the **ceiling**. What lies between the reward
+**Why.** The second labeler has lapses, too, so in the first row two errors meet. The judge has none: tastes aside, its row is the **ceiling**. What lies between the reward
 model's row and the judge's can still be learned. Without a judge, the paper could compare with agreement only.
 
 Has the model learned what is good, or what these labelers like? The paper left each of {paper:rm.labeler_groups} groups of labelers out of
@@ -1163,7 +1173,7 @@ training in turn.
 **Predict.** How many points of accuracy are lost on the labelers that were left out?
 """
 
-# %% ceiling-read [markdown] lang="zh" of="f9cf4333"
+# %% ceiling-read [markdown] lang="zh" of="b0fac960"
 r"""
 **为什么。** 第二位标注员也有疏忽，所以第一行里是两份误差相遇。评判者没有疏忽：口味除外，它那一行就是**上限**。
 奖励模型那一行与评判者那一行之间的部分，还可以学。论文没有评判者，只能与一致率相比。
@@ -1249,13 +1259,13 @@ lesson.table(
 
 # %% desk-says [markdown]
 r"""
-The last row says how much labelers differ by taste. Only that can be lost on a new labeler, because nobody can learn a lapse.
+The last row says how much labelers differ by taste. Only that can be lost on a new labeler: nobody can learn a lapse.
 
 The next labeler it never saw is you. Drag the completions into tiers, into one tier where you can't decide, and save. The desk shows Eq. 1 on *your* ranking, and how often
 Tinytown's labelers agree with you. (These replies are easy to order: their grades lie far apart.)
 """
 
-# %% desk-says [markdown] lang="zh" of="3ceca43d"
+# %% desk-says [markdown] lang="zh" of="cbb1a2f7"
 r"""
 最后一行说的是标注员的口味相差多少。换了新的标注员，能损失的只有这一部分，因为疏忽谁也学不会。
 
@@ -1276,11 +1286,11 @@ LabelingDesk(tasks, mine, score=score, labelers=pool)
 r"""
 ## What it overlooks (§3.5)
 
-Accuracy says how often a model is right, not about what. So we break good replies on purpose. From each held-out prompt we take the best sample. If the judge *passes* it, that is, finds
-nothing wrong, we change it in seven ways and keep what no longer passes. A model that sees the flaw lowers the score.
+Accuracy says how often a model is right, not about what. So we break good replies on purpose. Of each held-out prompt we take the best sample. If the judge *passes* it (finds
+nothing wrong), we change it in seven ways and keep what no longer passes. A model that sees the flaw lowers the score.
 """
 
-# %% edits [markdown] lang="zh" of="d88688ba"
+# %% edits [markdown] lang="zh" of="c78e0332"
 r"""
 ## 它看漏了什么（§3.5）
 
@@ -1621,30 +1631,41 @@ PredictionScore("chapter05.")
 r"""
 ## Summary
 
-Eleven statements of the paper (three fill two rows) were written down before any run. Each row allows a range of values. If the interval lies within it: *seen*; wholly outside: *the opposite*; else *open*.
-Intervals are over prompts in single runs, those of the two ways over seeds, those of the groups over folds. In four rows the paper says *little*; we allow a twentieth of all pairs. The last row asks whether
+Eleven statements of the paper (three fill two rows) were written down before any run. Each row allows a range. An interval within it: *seen*; wholly outside: *the opposite*; else *open*.
+Intervals are over prompts in single runs, those of the two ways over seeds (of them, only accuracy was kept), those of the groups over folds. In four rows the paper says *little*; we allow a twentieth of all pairs. The last row asks whether
 the score puts the epochs of chapter 04 in the judge's order.
 """
 
-# %% summary [markdown] lang="zh" of="4b4d01a0"
+# %% summary [markdown] lang="zh" of="2893d138"
 r"""
 ## 小结
 
 论文的十一个说法（其中三个各占两行）在任何运行之前就已写下。每一行允许一个取值范围。区间全在其中，记作*看到*；全在其外，记作*相反*；其余是*看不出*。
-单次运行的区间是对提示而言的，两种做法的是对种子，标注员各组的是对各折。有四行论文说*差别不大*，我们以全部对的二十分之一为限。
+单次运行的区间是对提示而言的，两种做法的是对种子（其中只保留了准确率），标注员各组的是对各折。有四行论文说*差别不大*，我们以全部对的二十分之一为限。
 最后一行问的是：得分给第 04 章的各轮排出的次序，与评判者的是否相同。
 """
 
 # %% seen
-from scipy.stats import spearmanr
-
 scale = of_labelers.std()  # of the scores
 below = [where_both_choose(v) for v in (turned, final)]
 below = difference(*np.array(below)[:, np.isfinite(below).all(0)])
 first = in_order(usual)
 final_share = in_order(final)
 apart = {name: 100 * difference(in_order(v), first)
-         for name, v in changed.items()}
+         for name, v in changed.items() if name != "four epochs"}
+from_head = {name: 100 * difference(in_order(line[MANY]),
+                                    in_order(by_count[MANY]))
+             for name, line in others.items()}
+
+# %% seen lang="zh"
+{
+    "# of the scores": "# 得分的标准差",
+    "four epochs": "四轮",
+}
+
+# %% seen-epochs
+from scipy.stats import spearmanr
+
 epochs = shipped.read("epochs")
 means = [[np.mean(row[k]) for row in epochs] for k in ("score", "grade")]
 size = len(epochs[0]["score"])  # prompts
@@ -1653,9 +1674,8 @@ both = [np.array([row[k] for row in epochs]) for k in ("score", "grade")]
 orders = [spearmanr(*(b[:, s].mean(1) for b in both))[0] for s in resampled]
 ends = np.quantile(orders, (0.025, 0.975))
 
-# %% seen lang="zh"
+# %% seen-epochs lang="zh"
 {
-    "# of the scores": "# 得分的标准差",
     "# prompts": "# 提示数",
 }
 
@@ -1698,7 +1718,9 @@ statements += [
     ("held-out loss, four epochs minus one", "over-fits fast", difference(
         eq1(changed["four epochs"]), eq1(usual)), 0, INF),
     *((f"points, {name} minus usual", "little", i, -5, 5)
-      for name, i in apart.items() if name != "four epochs"),
+      for name, i in apart.items()),
+    *((f"points, start: {lesson.called(name)} minus voted base", "little",
+       i, -5, 5) for name, i in from_head.items()),
     ("mean score of unused demonstrations, in deviations of theirs", "zero",
      over_prompts(of_labelers / scale), -0.5, 0.5),
     ("rank correlation of score and grade over SFT epochs", "both rise",
@@ -1715,6 +1737,7 @@ statements += [
     "over-fits fast": "随即过拟合",
     "four epochs": "四轮",
     "points, {name} minus usual": "百分点，{name}减通常",
+    "points, start: {lesson.called(name)} minus voted base": "百分点，起点：{lesson.called(name)} 减投票基座",
     "little": "差别不大",
     "mean score of unused demonstrations, in deviations of theirs": "未参与示范的平均得分，以其标准差计",
     "zero": "零",
