@@ -870,7 +870,7 @@ lesson.show(figure, "The voted base starts above the others and stays.")
 
 # %% curve-read [markdown]
 r"""
-A random head begins at the coin and learns all it knows of preferences from rankings. The voted base begins above it: what a curve adds to its first point
+A random head begins near the coin and learns all it knows of preferences from rankings. The voted base begins above it: what a curve adds to its first point
 is the rankings' merit, the rest came from votes. C.2 found other starts about as good, with far more rankings. How far apart are our lines at the last point that they share?
 
 Do the settings matter? According to C.2, up to {paper:rm.lr_harmless_change} more or less learning rate changes little, and a second
@@ -879,7 +879,7 @@ epoch over-fits fast. We change one at a time.
 
 # %% curve-read [markdown] lang="zh" of="12b47337"
 r"""
-随机的头从抛硬币开始，它对偏好所知的一切都来自排序。投票基座的起点更高：一条曲线比它的第一个点高出的部分是排序的功劳，其余来自投票。
+随机的头从抛硬币附近开始，它对偏好所知的一切都来自排序。投票基座的起点更高：一条曲线比它的第一个点高出的部分是排序的功劳，其余来自投票。
 C.2 发现换一个起点也差不多，但那时的排序多得多。在三条线共有的最后一个点上，我们的线相差多远？
 
 设置要紧吗？按 C.2 的说法，学习率上下改动不超过 {paper:rm.lr_harmless_change}，差别不大；第二轮则随即过拟合。我们每次改动一项。
