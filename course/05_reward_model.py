@@ -855,7 +855,7 @@ for axes, of, scale, coin in ((left, in_order, 100, 50),
     axes.axhline(coin, color=MUTED, linestyle="--", linewidth=1)
     axes.set(xlabel="rankings in training", xticks=range(len(by_count)),
              xticklabels=map(str, by_count))
-left.legend(left.lines[:3], runs, loc="center right", fontsize=8)
+left.legend(left.lines[:3], runs, loc="center left", fontsize=8)
 lesson.show(figure, "The voted base starts above the others and stays.")
 
 # %% curve-picture lang="zh"
@@ -865,7 +865,7 @@ lesson.show(figure, "The voted base starts above the others and stays.")
     "What rankings add (live; last point: shipped run)": "排序带来什么（现场；末点：随包运行）",
     "rankings in training": "训练用的排序数",
     "voted base": "投票基座",
-    "center right": None,
+    "center left": None,
     "The voted base starts above the others and stays.": "投票基座从起点起一直最高。",
 }
 
@@ -878,7 +878,7 @@ Do the settings matter? According to C.2, up to {paper:rm.lr_harmless_change} mo
 epoch over-fits fast. We change one at a time.
 """
 
-# %% curve-read [markdown] lang="zh" of="12b47337"
+# %% curve-read [markdown] lang="zh" of="d1652afd"
 r"""
 随机的头从抛硬币附近开始，它对偏好所知的一切都来自排序。投票基座的起点更高：一条曲线比它的第一个点高出的部分是排序的功劳，其余来自投票。
 C.2 发现换一个起点也差不多，但那时的排序多得多。在三条线共有的最后一个点上，我们的线相差多远？
