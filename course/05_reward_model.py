@@ -270,7 +270,7 @@ lesson.show(figure, "Costs fall to the right; good ranks are pushed up.")
 
 # %% push-picture lang="zh"
 {
-    "One ranking under Eq. 1 (live)": "式 1 下的一次排序（现场）",
+    "One ranking under Eq. 1 (live)": "式 1 下的一次排序（实时）",
     "difference of scores": "得分之差",
     "loss of the pair": "这一对的损失",
     "offset points": None,
@@ -615,7 +615,7 @@ lesson.show(figure, f"The batches' loss goes from {curve[0]:.2f} to "
     "loss of each batch": "每一批的损失",
     "accuracy: {100 * ordered:+.1f} points": "准确率：{100 * ordered:+.1f} 点",
     "Eq. 1: {surer:+.2f}": "式 1：{surer:+.2f}",
-    "What one pass of the loop does (live)": "过一遍有什么作用（现场）",
+    "What one pass of the loop does (live)": "过一遍有什么作用（实时）",
     "step": "步",
     "before": "训练前",
     "after": "训练后",
@@ -687,7 +687,7 @@ lesson.show(figure, f"Demonstrations: mean {of_labelers.mean():.1f}; SFT's "
 
 # %% zero-picture lang="zh"
 {
-    "Scores of unused demonstrations and of SFT's replies to the same prompts (live)": "未参与的示范与 SFT 对同样提示的回复的得分（现场）",
+    "Scores of unused demonstrations and of SFT's replies to the same prompts (live)": "未参与的示范与 SFT 对同样提示的回复的得分（实时）",
     "demonstrations": "示范",
     "{name}: mean {mean:+.2f}; {above:.0%} above zero": "{name}：平均 {mean:+.2f}；{above:.0%} 大于零",
     "score": "得分",
@@ -862,7 +862,7 @@ lesson.show(figure, "The voted base starts above the others and stays.")
 {
     "% of held-out pairs in order": "% 的留出对次序一致",
     "Eq. 1, held out": "式 1，留出",
-    "What rankings add (live; last point: shipped run)": "排序带来什么（现场；末点：随包运行）",
+    "What rankings add (live; last point: shipped run)": "排序带来什么（实时；末点：随包运行）",
     "rankings in training": "训练用的排序数",
     "voted base": "投票基座",
     "center left": None,
@@ -917,7 +917,7 @@ lesson.table(
 
 # %% trials-table lang="zh"
 {
-    "{FEW} rankings (live)": "{FEW} 个排序（现场）",
+    "{FEW} rankings (live)": "{FEW} 个排序（实时）",
     "loss in training": "训练中的损失",
     "points of accuracy, minus the usual": "准确率减通常的，百分点",
     "held-out loss, minus the usual": "留出的损失减通常的",
@@ -1159,7 +1159,7 @@ lesson.show(figure, "; ".join(f"{k} {100 * v.mean:.0f}%"
 
 # %% ceiling-picture lang="zh"
 {
-    "Who orders held-out pairs alike (live; reward model: shipped run)": "谁给留出的对排出相同的次序（现场；奖励模型：随包运行）",
+    "Who orders held-out pairs alike (live; reward model: shipped run)": "谁给留出的对排出相同的次序（实时；奖励模型：随包运行）",
     "% of pairs": "% 的对",
 }
 
@@ -1254,7 +1254,7 @@ lesson.table(
     "accuracy on labelers of the training groups (shipped run)": "对训练组标注员的准确率（随包运行）",
     "on those left out": "对留出的标注员",
     "difference, points": "差，百分点",
-    "two labelers agree (live)": "两位标注员一致（现场）",
+    "two labelers agree (live)": "两位标注员一致（实时）",
     "the same without lapses": "同上，没有疏忽",
 }
 

@@ -559,40 +559,31 @@ def test_a_chapter_keeps_to_the_limits_of_the_style_page(master):
     assert list(limits.broken(master)) == []
 
 
-def test_only_chapters_that_exist_are_excused_from_the_newer_limits():
-    assert {master.key for master in CHAPTERS} >= settings.OLDER_STYLE
-
-
 def parts(*headings):
     return ("A first text", "".join(f"## {heading}\n" for heading in headings) + "\nA text")
 
 
 @pytest.mark.parametrize(
-    ("change", "key", "said", "older"),
+    ("change", "key", "said"),
     [
-        (("A first text", "word " * 2396), "05", None, None),
-        (("A first text", "word " * 2397), "05", "has 2,401 words, more than 2,400", None),
-        (("A first text", "word " * 3496), "06", None, "3,500 words, more than 3,000"),
-        (("A first text", "word " * 3497), "06", "3,501 words, more than 3,500", "than 3,000"),
-        (parts(*"abcdefgh"), "05", "8 sections, more than 7", None),
-        (parts(*"abcdefg", "Summary", "Questions", "The way on"), "05", None, None),
-        (("print(x)", "print(x)\nprint(x)"), "05", "33% of the shown code lines compute", None),
-        (("print(x)", 'print(x)\n\n# %% b folded="yes"\nprint(x)'), "05", None, None),
-        (("print(x)", "x\n" * 18), "05", "code: 19 lines, more than 18", "code: 19 lines"),
-        (("print(x)", "y.backward()\n" * 19), "05", None, "code: 20 lines, more than 18"),
-        (("print(x)", "y.backward()\n" * 20), "05", "code: 21 lines, more than 20", "21 lines"),
-        (("A first text", "It holds\nzero"), "05", "say it as a person would", None),
-        (("print(x)", "y = " + "1" * 73), "05", "code: a line is wider than 76", "wider"),
+        (("A first text", "word " * 2396), "05", None),
+        (("A first text", "word " * 2397), "05", "has 2,401 words, more than 2,400"),
+        (("A first text", "word " * 3496), "06", None),
+        (("A first text", "word " * 3497), "06", "3,501 words, more than 3,500"),
+        (parts(*"abcdefgh"), "05", "8 sections, more than 7"),
+        (parts(*"abcdefg", "Summary", "Questions", "The way on"), "05", None),
+        (("print(x)", "print(x)\nprint(x)"), "05", "33% of the shown code lines compute"),
+        (("print(x)", 'print(x)\n\n# %% b folded="yes"\nprint(x)'), "05", None),
+        (("print(x)", "x\n" * 18), "05", "code: 19 lines, more than 18"),
+        (("print(x)", "y.backward()\n" * 19), "05", None),
+        (("print(x)", "y.backward()\n" * 20), "05", "code: 21 lines, more than 20"),
+        (("A first text", "It holds\nzero"), "05", "say it as a person would"),
+        (("print(x)", "y = " + "1" * 73), "05", "code: a line is wider than 76"),
     ],
 )
-def test_each_limit_is_noticed_and_older_chapters_keep_theirs(
-    small, monkeypatch, change, key, said, older
-):
-    master = small(change, name=f"{key}_small.py")
-    for excused, expected in ((set(), said), ({key}, older)):
-        monkeypatch.setattr(limits, "OLDER_STYLE", excused)
-        found = list(limits.broken(master))
-        assert len(found) == bool(expected) and all(expected in line for line in found)
+def test_each_limit_is_noticed(small, change, key, said):
+    found = list(limits.broken(small(change, name=f"{key}_small.py")))
+    assert len(found) == bool(said) and all(said in line for line in found)
 
 
 def test_lines_that_compute_are_told_from_those_that_show():

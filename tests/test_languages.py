@@ -72,7 +72,7 @@ def test_words_are_found_however_they_stand_in_the_code():
 
 def test_the_code_stays_and_its_words_are_others():
     words = {
-        "How often a flaw lowers the score (live)": "毛病压低得分的次数（现场）",
+        "How often a flaw lowers the score (live)": "毛病压低得分的次数（实时）",
         "{name}: mean {values.mean():+.1f}": "平均 {values.mean():+.1f}：{name}",
         "# by seed": "# 按种子",
         "{a} beats\n  {b['c']:>{wide}}": "{a} 胜过\n  {b['c']:>{wide}}",
@@ -81,7 +81,7 @@ def test_the_code_stays_and_its_words_are_others():
     }
     found = spoken(words)
     assert without_words(found) == without_words(CELL)
-    assert '"毛病压低得分的次数"\n    "（现场）", size' in found  # a remark stays whole
+    assert '"毛病压低得分的次数"\n    "（实时）", size' in found  # a remark stays whole
     assert spoken(words | {"How often a flaw lowers the score (live)": "毛病"}).count("\n") == 3
     assert "# 按种子" in found and '"两\\n行"' in found and 'Two \\"words\\"' in found
     assert 'x["loss"]' in found
@@ -257,7 +257,7 @@ def test_chinese_is_drawn_where_it_is_spoken_and_english_stays_as_it_was(monkeyp
 
 def test_every_text_of_a_figure_gets_the_letters(chinese, capsys):
     """Those made before, in and after `panels`, by cells that know nothing of fonts."""
-    figure, axes = lesson.panels(1, "得分（现场）")
+    figure, axes = lesson.panels(1, "得分（实时）")
     axes.plot([1, 2], [1, 2], label="平均")
     axes.legend()
     axes.annotate("损失", (1, 1))

@@ -12,8 +12,6 @@ from course.build.settings import (
     COMPUTING,
     LINES,
     LOOP,
-    OLDER_STYLE,
-    OLDER_WORDS,
     SECTIONS,
     WIDTH,
     WORDS,
@@ -160,19 +158,16 @@ def _uses(nodes: list[ast.AST], names: set[str]) -> bool:
 
 def broken(master: Master) -> Iterator[str]:
     """Each limit of the style page that a chapter breaks, in a sentence."""
-    older = master.key in OLDER_STYLE
-    most = OLDER_WORDS if older else WORDS_OF.get(master.key, WORDS)
+    most = WORDS_OF.get(master.key, WORDS)
     if (count := words(master)) > most:
         yield f"{master.path.name} has {count:,} words, more than {most:,}: cut some."
     for cell in master.cells:
         lines = [] if cell.is_text else cell.source.splitlines()
-        most = LOOP if ".backward()" in cell.source and not older else LINES
+        most = LOOP if ".backward()" in cell.source else LINES
         if len(lines) > most:
             yield f"{master.path.name}, {cell.name}: {len(lines)} lines, more than {most}."
         if any(len(line) > WIDTH for line in lines):
             yield f"{master.path.name}, {cell.name}: a line is wider than {WIDTH} columns."
-    if older:
-        return
     for cell in master.cells:
         if cell.is_text and (found := STILTED.search(cell.source)):
             yield f"{master.path.name}, {cell.name}: {found[0]!r}: say it as a person would."

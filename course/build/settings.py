@@ -22,9 +22,6 @@ WORDS, SECTIONS, COMPUTING = 2400, 7, 0.5
 """Words and sections of a chapter at most; the share of its shown code that computes, at least."""
 WORDS_OF = {"06": 3500}
 """Chapters that may be longer."""
-OLDER_STYLE: frozenset[str] = frozenset()
-"""Not yet rewritten: held to `OLDER_WORDS`, and not to sections and code. To be emptied."""
-OLDER_WORDS = 3000
 FOLDERS = {"chapter": "notebooks", "exercise": "exercises", "solution": "solutions"}
 """What is built, and where to."""
 

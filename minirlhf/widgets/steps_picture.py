@@ -1,4 +1,4 @@
-"""The three steps' copy for pages without a kernel: the figure's columns, drawn by matplotlib."""
+"""The three steps' copy for pages without a kernel: columns, and what each hands on."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch
+from matplotlib.patches import ConnectionPatch, FancyBboxPatch
 
 from minirlhf.report.charts import GRID, INK, MUTED, PALETTE
-from minirlhf.report.steps_figure import LETTERS, Cell, Column
+from minirlhf.report.steps_figure import LETTERS, Cell, Column, Flow
 from minirlhf.widgets.pictures import MONO, canvas, note
 from minirlhf.widgets.words import wrapped
 
@@ -19,18 +19,34 @@ _LINE, _LINES, _REPLY = 32, 10, 60
 """Characters of a line, lines of a cell, and characters of one reply of several."""
 
 
-def draw_steps(columns: Sequence[Column]) -> Figure:
-    """The columns side by side; what is longer than its cell ends in an ellipsis."""
-    figure, grid = canvas(4.9, 1, len(columns))
+def draw_steps(columns: Sequence[Column], flow: Flow) -> Figure:
+    """The columns side by side, and under them what each hands on; what is longer than its cell
+    ends in an ellipsis.
+    """
+    figure, grid = canvas(5.5, 1, len(columns))
     figure.get_layout_engine().set(w_pad=0.03, wspace=0.0)
     for axes, column in zip(grid, columns, strict=True):
         _draw(axes, column)
+    first, second, third = grid
+    for ends, at, what, inset, middle in (
+        ((first, second), 3.17, flow.first, 0.5, 0.0),
+        ((second, third), 3.17, flow.second, 0.5, 1.0),
+        ((first, third), 3.43, flow.around, 0.3, 0.5),
+    ):
+        arrow = ConnectionPatch(
+            (inset, at), (1.0 - inset, at), *(axes.transData for axes in ends), arrowstyle="-|>",
+            color=MUTED, linewidth=1.0, mutation_scale=9, shrinkA=8, shrinkB=8,
+        )  # fmt: skip
+        arrow.set_in_layout(False)
+        figure.add_artist(arrow)
+        note(second, (middle, at - 0.03), what, ha="center", va="bottom", fontsize=6.8,
+             in_layout=False)  # fmt: skip
     return figure
 
 
 def _draw(axes: Axes, column: Column) -> None:
     axes.set_axis_off()
-    axes.set(xlim=(-0.02, 1.02), ylim=(3.12, -0.16))
+    axes.set(xlim=(-0.02, 1.02), ylim=(3.52, -0.16))
     color = PALETTE.get(column.color.removeprefix("var(--mr-").removesuffix(")"), INK)
     options: dict[str, Any] = {"boxstyle": "round,pad=0,rounding_size=.02", "linewidth": 0.8}
     head = FancyBboxPatch((0, -0.14), 1, 0.13, facecolor=color, edgecolor=color, **options)

@@ -131,11 +131,15 @@ class ThreeSteps(LiveWidget):
 
     def draw(self) -> Figure:
         """Empty cells say what will stand in them."""
-        return draw_steps(self.columns())
+        return draw_steps(self.columns(), self.flow())
+
+    def flow(self) -> Flow:
+        """What the steps hand on."""
+        names = ("first", "second", "around")
+        return Flow(**{name: say(f"pipeline.flow.{name}") for name in names})
 
     def _html(self) -> str:
-        flow = {name: say(f"pipeline.flow.{name}") for name in ("first", "second", "around")}
-        return str(draw(self.columns(), Flow(**flow)))
+        return str(draw(self.columns(), self.flow()))
 
     def _fill(self, step: int, *contents: Content) -> ThreeSteps:
         texts = ("prompt", "reply")
