@@ -15,30 +15,30 @@ such models become assistants that do what you ask?
 
 In three steps, says the InstructGPT paper (Ouyang et al., 2022): learn from replies that people wrote; learn which replies people
 prefer; practice. Here you take all three, in minutes, on your own machine. (What you ask is a *prompt*;
-what the model writes after it is a *completion*, or reply.)
+what the model writes after it is a *completion*, or reply. A § in a heading is a section of the paper.)
 
 After this chapter you can
 
 - show that a model which has read a lot need not do what it is asked;
 - say what goes into each step, what comes out, and where people do the work;
-- read the three steps as one loop with three losses;
-- keep apart a number that was trained on and one that measures;
+- read steps 1 and 2, and one update of step 3, as one loop with three losses;
+- tell a number that was trained on from one that measures;
 - say which parts later methods dropped, and which they kept.
 """
 
-# %% title [markdown] lang="zh" of="aafdf294"
+# %% title [markdown] lang="zh" of="547c7c2a"
 r"""
 # 第 00 章 · 一张图看懂三个步骤
 
 请一个只读过网络文本的语言模型写一个关于狐狸的故事，它很可能接着写出练习册上的下一道题。这样的模型，后来怎么就成了会照你的要求办事的助手？
 
-InstructGPT 论文（Ouyang 等人，2022）的回答是三步：先学人写的回复，再学人更喜欢哪种回复，然后练习。在这里，你在自己的机器上，几分钟就把三步都走一遍。（你提的要求叫*提示*（prompt），模型接着写出的文字叫*回复*（completion）。）
+InstructGPT 论文（Ouyang 等人，2022）的回答是三步：先学人写的回复，再学人更喜欢哪种回复，然后练习。在这里，你在自己的机器上，几分钟就把三步都走一遍。（你提的要求叫*提示*（prompt），模型接着写出的文字叫*回复*（completion）。标题里的 § 指论文的章节。）
 
 学完本章，你将能够
 
 - 演示这样一件事：读得多的模型，不见得会做你要它做的事；
 - 说出每一步放进什么、得到什么，人又在哪里出力；
-- 把三个步骤看成同一个循环，只是换了三种损失；
+- 把第 1 步、第 2 步和第 3 步的一次更新看成同一个循环，只是换了三种损失；
 - 分清哪个数被拿来训练过，哪个数只用来测量；
 - 说出后来的方法省去了三步中的哪一部分，又留下了哪一部分。
 """
@@ -47,21 +47,21 @@ InstructGPT 论文（Ouyang 等人，2022）的回答是三步：先学人写的
 r"""
 ## A model that only continues (§1)
 
-A language model is trained to predict the next piece of a text, a *token*: a word or a part of one. A *base model* has been trained
+A language model is trained to predict the next *token* of a text (a word or a part of one). A *base model* has been trained
 for nothing else. The paper's is GPT-3. Ours has about a million weights and has read the web of *Tinytown*, a town that we made up:
 stories, letters, notices, worksheets.
 
 What does it do with a request? Below are three continuations. (*Live*: computed as you read. *Shipped run*: made beforehand.)
 """
 
-# %% continues [markdown] lang="zh" of="28115f6e"
+# %% continues [markdown] lang="zh" of="fde45f28"
 r"""
 ## 只会续写的模型（§1）
 
-训练语言模型，就是让它预测文本的下一小块，即下一个*词元*（token）：一个词，或词的一部分。除此之外什么也没练过的，叫*基座模型*（base model）。
+训练语言模型，就是让它预测文本的下一个*词元*（token，一个词，或词的一部分）。除此之外什么也没练过的，叫*基座模型*（base model）。
 论文的基座是 GPT-3。我们的约有一百万个权重，读过 *Tinytown* 的网络。Tinytown 是我们虚构的小镇，网上有故事、信件、启事和练习册。
 
-向它提一个要求，会怎么样？下面是它的三段续写。（*现场*：你读到时才算出来的。*随包运行*：事先做好、随程序包附带的。）
+向它提一个要求，会怎么样？下面是它的三段续写。（*实时*：你读到时才算出来的。*随包运行*：事先做好、随程序包附带的。）
 """
 
 # %% base
@@ -88,26 +88,31 @@ lesson.table((request.strip() + " (live)",), [(text,) for text in texts])
 
 # %% who-says [markdown] defines="labeler; judge"
 r"""
-The base isn't broken. In what it read, a request mostly stands among other requests. To predict such a page is one aim; to follow
-instructions "helpfully and safely" is another (§1).
+The base isn't broken. Tinytown's worksheets list requests and answer none; help pages, far rarer, answer one and go on to the next. To
+predict such a page is one aim; to follow instructions "helpfully and safely" is another (§1).
 
 Who says whether a reply does what was asked? In the paper, people do: about {paper:intro.labelers:d} *labelers*, who also
-write and compare replies. Tinytown's labelers are programs with tastes and lapses of their own. And since we made the town, another
-program, the *judge*, can check every sentence: a request is *done* if the reply is readable, true, and what was asked for.
+write and compare replies. Tinytown's labelers are programs with tastes and lapses of their own.
 
-We ask the base in two ways: with the request alone, and *prompted*, three answered requests in front. No model was trained on
-these users' prompts. In brackets is an interval of `95%` over prompts (chapter 04).
+Since we made the town, another program can check every sentence of a reply against it: the *judge*. A request is *done* if the judge
+finds the reply readable, true, and what was asked for.
+
+We ask the base in two ways: with the request alone, and *prompted*, three answered requests in front. Each reply, of every model,
+ends at its first empty line: nobody is blamed for running on. The prompts come from users whose prompts no training has seen. Brackets
+hold a `95%` interval over prompts (chapter 04).
 """
 
-# %% who-says [markdown] lang="zh" of="a44973a0"
+# %% who-says [markdown] lang="zh" of="6027dde1"
 r"""
-基座模型没有坏。在它读过的网页上，一个要求的前后多半还是要求。预测这样的网页是一个目标，“有益而安全地”按指令办事是另一个目标（§1）。
+基座模型没有坏。Tinytown 的练习册只列要求，一个也不答；少得多的答疑页面答完一个，接着便是下一个。预测这样的网页是一个目标，“有益而安全地”按指令办事是另一个目标（§1）。
 
 回复有没有做到要求，谁说了算？论文里是人，即约 {paper:intro.labelers:d} 位*标注员*（labeler），他们也撰写回复、比较回复。Tinytown 的标注员是程序，
-各有口味，也会疏忽。而且小镇是我们造的，另一个程序，即*评判者*（judge），可以逐句核对：回复读得通、属实、正是所要的东西，这个要求就算*完成*。
+各有口味，也会疏忽。
 
-我们用两种方式问基座模型：只给要求；或者先放三个答好的要求作例子，再给要求（*带例子*）。这些提示的作者，没有哪个模型在训练中见过。
-方括号里是对提示取的 `95%` 区间（第 04 章）。
+小镇是我们造的，所以另一个程序可以拿小镇来逐句核对回复，这就是*评判者*（judge）。它认为回复读得通、属实、正是所要的东西，这个要求就算*完成*。
+
+我们用两种方式问基座模型：只给要求；或者先放三个答好的要求作例子，再给要求（*带例子*）。不管哪个模型，回复都只算到第一个空行为止，这样谁也不会因为写个没完而吃亏。
+出题的用户，没有哪次训练见过他们的提示。方括号里是对提示取的 `95%` 区间（第 04 章）。
 """
 
 # %% measure
@@ -118,13 +123,13 @@ from minirlhf.tinytown.judge import judge
 
 asked = [row["prompt"] for row in shipped.read("prompts")]
 asked = asked[: lesson.pick(400, quick=16)]
-replies, done = {}, {}  # by model: what it says; one where it is done
+replies, done = {}, {}  # by model: what it says; 1.0 where done
 
 
-def measure(name, policy, prompts=asked, stop=None):
+def measure(name, policy, prompts=asked):
     """Let a model reply to every prompt: the share of requests done."""
     replies[name] = complete(policy, tokenizer, prompts, seed=1,
-                             max_new_tokens=LIMIT, stop=stop)
+                             max_new_tokens=LIMIT, stop="\n\n")
     both = zip(asked, replies[name], strict=True)
     done[name] = np.array([float(judge(x, y).passes) for x, y in both])
     return proportion(int(done[name].sum()), len(asked))
@@ -132,7 +137,7 @@ def measure(name, policy, prompts=asked, stop=None):
 # %% measure lang="zh"
 {
     "Let a model reply to every prompt: the share of requests done.": "模型回复每个提示：完成的要求所占的比例。",
-    "# by model: what it says; one where it is done": "# 按模型：它的回复；完成处为一",
+    "# by model: what it says; 1.0 where done": "# 按模型：它的回复；完成处为 1.0",
 }
 
 # %% measure-base
@@ -146,7 +151,7 @@ front = "".join(f"{row['prompt']}{row['completion']}\n\n" for row in shots)
 
 shares = {"base": measure("base", base)}
 shares["prompted"] = measure(
-    "prompted", base, [front + x for x in asked], stop="\n\n")
+    "prompted", base, [front + x for x in asked])
 lesson.table(("", "% of requests done (live)"), [
     (lesson.called(name), f"{100 * share:.1f}")
     for name, share in shares.items()])
@@ -162,17 +167,17 @@ r"""
 
 Below is the paper's Fig. 2, still empty. Read each column downward: what comes in, who works on it, what is trained. Then follow
 the arrows, which are what the steps hand on. Step 1 makes the *SFT model* (*supervised fine-tuning*). It writes the replies that are
-compared in step 2, and step 3 starts from it. Step 2 makes the *reward model*, which grades replies in step 3. People work in
-the first two steps only.
+compared in step 2, and step 3 starts from it. Step 2 makes the *reward model*, which grades replies in step 3. People (here, the
+programs in their place) work in the first two steps only.
 """
 
-# %% flow [markdown] lang="zh" of="da6e97cf"
+# %% flow [markdown] lang="zh" of="ebdf3da9"
 r"""
 ## 那张图：三个步骤，一条流水线（§3.1）
 
 下面是论文的图 2，还空着。每一列从上往下读：来的是什么，谁来处理，训练的是什么。再顺着箭头看，箭头就是一步交给下一步的东西。第 1 步做出 *SFT 模型*
 （SFT 即*监督微调*，supervised fine-tuning）；第 2 步里供人比较的回复是它写的，第 3 步也从它出发。第 2 步做出*奖励模型*（reward model），
-到第 3 步由它给回复打分。要人出力的只有前两步。
+到第 3 步由它给回复打分。要人（这里是顶替人的程序）出力的只有前两步。
 """
 
 # %% empty
@@ -182,15 +187,15 @@ ThreeSteps()
 
 # %% one-loop [markdown]
 r"""
-Each step will fill its column with what happens on your machine. Training is the same in all three: a *loss* says in one number how far a
-model is from what we want; the loop finds the direction in which it falls fastest, and moves every weight a little that way. Only
-`loss_of` differs.
+Each step will fill its column with what happens on your machine. A *loss* says in one number how far a model is from what we want. The
+loop finds for each weight the direction in which the loss falls, and Adam moves it a little that way. Steps 1 and 2, and one update of
+step 3, share this loop: only `loss_of` differs. The whole of step 3 takes more, and runs in the package.
 """
 
-# %% one-loop [markdown] lang="zh" of="5d9effb8"
+# %% one-loop [markdown] lang="zh" of="50ef930b"
 r"""
-每走一步，就用你机器上发生的事填满一列。三步的训练是同一回事：*损失*（loss）用一个数说明模型离我们想要的还有多远。循环算出损失，找到它下降最快的方向，把每个权重都朝那边挪一点。
-不同的只有 `loss_of`。
+每走一步，就用你机器上发生的事填满一列。*损失*（loss）用一个数说明模型离我们想要的还有多远。循环为每个权重找出损失下降的方向，再由 Adam 把它朝那边挪一点。
+第 1 步、第 2 步和第 3 步的一次更新共用这个循环，不同的只有 `loss_of`。完整的第 3 步还需要别的，由程序包来运行。
 """
 
 # %% loop
@@ -246,12 +251,14 @@ pairs = as_pairs(encode_demonstrations(tokenizer, demonstrations, 256))
 
 def imitate(policy, step):
     """Make the labelers' replies likelier."""
+    # (): no text of the town's web is mixed in
     log_pi, mask = logprobs(policy, batch(ours, pairs, (), step))
     return sft_loss(log_pi, mask)
 
 # %% imitate lang="zh"
 {
     "Make the labelers' replies likelier.": "使标注员的回复更可能。",
+    "# (): no text of the town's web is mixed in": "# ()：不加预训练的文本",
     "# batches of 16": "# 每批 16 条",
 }
 
@@ -306,17 +313,18 @@ board.first(shown["prompt"], shown["completion"],
 r"""
 ## Step 2: people compare (§3.1)
 
-To judge is easier than to write. So the SFT model now replies to one prompt several times ({paper:rm.k.min} to {paper:rm.k.max} in the
-paper), and a labeler puts the replies in order, ties allowed: a *ranking*. Two of them that aren't tied make a *comparison*.
+Often it is easier to say which reply is better than to write a good one. So the SFT model replies to one prompt several times
+({paper:rm.k.min} to {paper:rm.k.max} in the paper), and a labeler puts the replies in order, ties allowed: a *ranking*. Two of them that
+aren't tied make a *comparison*.
 
 Here are four replies of your SFT model. Which do you like best? Beside them stands a labeler's rank, one being the best.
 """
 
-# %% step-2 [markdown] lang="zh" of="bbd17cd2"
+# %% step-2 [markdown] lang="zh" of="34981517"
 r"""
 ## 第 2 步：人来比较（§3.1）
 
-评判比动笔容易。所以现在让 SFT 模型对同一个提示回复好几次（论文里是 {paper:rm.k.min} 到 {paper:rm.k.max} 次），标注员只需排出先后，可以并列：
+说出哪个回复更好，往往比写出一个好回复容易。所以让 SFT 模型对同一个提示回复好几次（论文里是 {paper:rm.k.min} 到 {paper:rm.k.max} 次），标注员只需排出先后，可以并列：
 这就是*排序*（ranking）。其中任意两个不并列的回复，构成一个*成对比较*（comparison）。
 
 下面是你的 SFT 模型的四个回复。你最喜欢哪一个？旁边是一位标注员给的名次，一为最好。
@@ -342,15 +350,17 @@ lesson.table((request.strip() + " (live)", "rank"),
 
 # %% reward [markdown]
 r"""
-No labeler can read every reply of a long training. The reward model learns to stand in for them: it is the SFT model with a new
+No labeler can read every reply in a long training run. The reward model learns to stand in for them: it is the SFT model with a new
 last layer, which gives a reply one number, its *score*. The loss: how unlikely the scores make it that the preferred
-reply of a comparison is the better one (chapter 05).
+reply of a comparison is the better one (chapter 05). Your four replies would teach it little, so it learns from shipped rankings:
+labelers ranked replies of a shipped run's SFT model.
 """
 
-# %% reward [markdown] lang="zh" of="aac447d8"
+# %% reward [markdown] lang="zh" of="59123dac"
 r"""
 训练要很久，没有哪位标注员读得完所有回复。奖励模型就来学着代替他们：它是换了最后一层的 SFT 模型，新的一层对每个回复只给一个数，即*得分*。
-损失是：按得分来看，成对比较中更受偏好的那个回复，有多不可能是更好的一个（第 05 章）。
+损失是：按得分来看，成对比较中更受偏好的那个回复，有多不可能是更好的一个（第 05 章）。单凭你的四个回复，它学不到多少，所以它学的是随包附带的排序：
+标注员排的是随包运行的 SFT 模型的回复。
 """
 
 # %% prefer
@@ -361,34 +371,34 @@ from minirlhf.reward import score_ids
 
 
 def prefer(reward, step):
-    """Score preferred replies above the others."""
+    """Score preferred replies above the others (`rankings`: below)."""
     x, y, ranks = zip(*rankings[16 * step :][:16], strict=True)
     xs = [one.tolist() for one, ys in zip(x, y, strict=True) for _ in ys]
     ys = [one.tolist() for several in y for one in several]
     flat = score_ids(reward, xs, ys, tokenizer.pad_token_id)
     scores = pad_sequence(flat.split([*map(len, y)]), batch_first=True)
-    ranks = pad_sequence(ranks, batch_first=True)  # zero: no reply
+    ranks = pad_sequence(ranks, batch_first=True)  # 0: no reply
     return ranking_loss(scores, ranks, ranks > 0).loss
 
 # %% prefer lang="zh"
 {
-    "Score preferred replies above the others.": "使更受偏好的回复得分更高。",
-    "# zero: no reply": "# 零：没有回复",
+    "Score preferred replies above the others (`rankings`: below).": "使更受偏好的回复得分更高（`rankings` 见下文）。",
+    "# 0: no reply": "# 0：没有回复",
 }
 
 # %% predict-2 [markdown]
 r"""
-The new layer starts at random, about as good as a coin.
+The new layer starts at random. A coin would put half of the pairs in order.
 
-**Predict.** After one pass over sixteen hundred rankings, what percentage of pairs do the scores put in the labeler's order? (We
-test on prompts by unseen users.)
+**Predict.** After one pass over sixteen hundred rankings, what percentage of pairs do the scores put in the labeler's order? (The
+test's prompts are by other users than the training's.)
 """
 
-# %% predict-2 [markdown] lang="zh" of="fab7b117"
+# %% predict-2 [markdown] lang="zh" of="e2359c3c"
 r"""
-新的一层起初是随机的，大约和抛硬币差不多。
+新的一层起初是随机的。抛硬币能排对一半的对子。
 
-**先猜一猜。** 把一千六百个排序学过一遍之后，百分之几的对子，得分的先后与标注员一致？（用没见过的用户的提示来考。）
+**先猜一猜。** 把一千六百个排序学过一遍之后，百分之几的对子，得分的先后与标注员一致？（考题的提示，出自训练之外的用户。）
 """
 
 # %% guess-2 folded="yes"
@@ -473,11 +483,11 @@ for level, name, style in ((50, "a coin", "-"),
 axes.set(xlabel="rankings read", ylabel="% of pairs in order",
          ylim=(44, 100 * ceiling.mean + 6))
 lesson.show(figure, "Pairs in the labeler's order: from "
-    f"{start.mean:.0%} to {end.mean:.0%}; a coin has half.")
+    f"{start.mean:.0%} to {end.mean:.0%}; a coin gets half.")
 
 # %% order-picture lang="zh"
 {
-    "Pairs in the labeler's order: from {start.mean:.0%} to {end.mean:.0%}; a coin has half.": "与标注员次序一致的对子：从 {start.mean:.0%} 到 {end.mean:.0%}；抛硬币是一半。",
+    "Pairs in the labeler's order: from {start.mean:.0%} to {end.mean:.0%}; a coin gets half.": "与标注员次序一致的对子：从 {start.mean:.0%} 到 {end.mean:.0%}；抛硬币能对一半。",
     "% of pairs in order": "% 的对子次序一致",
     "rankings read": "读过的排序",
     "offset points": None,
@@ -495,25 +505,25 @@ r"""
 ## Step 3: the model practices (§3.1)
 
 Now nobody writes and nobody ranks. The model, called a *policy* since it chooses each next token, replies to a prompt, and the reward
-model scores the reply. What scores above expectation becomes likelier, what scores below it, less likely.
+model scores the reply. A reply that scores better than expected becomes likelier, one that scores worse, less likely.
 
-A lesson has no time for all rankings, so from here on a shipped run's reward model scores. It had {run:counts.rankings:,} rankings and
-another start (chapter 05).
+A lesson has no time for all rankings, so from here on a shipped run's reward model scores in place of yours. It was trained on
+{run:counts.rankings:,} rankings, from a different initial model (chapter 05).
 
-First in slow motion: sixteen replies to one prompt, one step of the loop. We expect their mean score, and weigh each reply in
-the loss by its score minus that mean. How many times as likely are the best and the worst afterwards?
+First in slow motion: sixteen replies to one prompt, one step of the loop. Their mean score is what we expect; each reply's weight in
+the loss is its score minus that mean. How many times as likely are the best and the worst afterwards?
 """
 
-# %% step-3 [markdown] lang="zh" of="4460afd8"
+# %% step-3 [markdown] lang="zh" of="1baf9e72"
 r"""
 ## 第 3 步：模型自己练习（§3.1）
 
 现在没有人写，也没有人排。模型逐个选择下一个词元，因此又叫*策略*（policy）：它回复一个提示，奖励模型给回复打分。
-得分高于预期的变得更可能，低于预期的变得更不可能。
+得分比预期好的回复变得更可能，比预期差的变得更不可能。
 
-一堂课来不及学完所有排序，所以从这里起，得分由随包运行的奖励模型来打：它学过 {run:counts.rankings:,} 个排序，起点也不同（第 05 章）。
+一堂课来不及学完所有排序，所以从这里起，换下你的奖励模型，得分由随包运行的那个来打：它学过 {run:counts.rankings:,} 个排序，起点的模型也不同（第 05 章）。
 
-先看一个慢动作：同一个提示的十六个回复，循环只走一步。预期就取十六个得分的平均；
+先看一个慢动作：同一个提示的十六个回复，循环只走一步。十六个得分的平均就是预期；
 在损失里，每个回复的权重是它的得分减去这个平均。走完这一步，最好的和最差的回复各变得多少倍可能？
 """
 
@@ -533,13 +543,15 @@ tried = as_pairs((x, y) for y in encode_completions(tokenizer, tries))
 def reinforce(policy, step):
     """Make replies likelier if they score above the mean."""
     log_pi, mask = logprobs(policy, tried)
-    better = (scores - scores.mean())[:, None]  # than expected
+    better = (scores - scores.mean())[:, None]  # minus the expected
+    # new to old probability: 1 here, but its gradient isn't 0
     return policy_loss(log_pi, log_pi.detach(), better, mask)
 
 # %% reinforce lang="zh"
 {
     "Make replies likelier if they score above the mean.": "使得分高于平均的回复更可能。",
-    "# than expected": "# 比预期好多少",
+    "# minus the expected": "# 减去预期",
+    "# new to old probability: 1 here, but its gradient isn't 0": "# 新旧概率之比：此处为 1，其梯度不为 0",
 }
 
 # %% one-step
@@ -572,26 +584,27 @@ lesson.table(
 
 # %% price [markdown] defines="reference model; KL divergence; PPO; value model"
 r"""
-A model that practices for a score finds whatever pleases the scorer, mistakes of the scorer included. So a frozen copy of its start, the
-*reference model*, stays beside it, and moving away costs. The distance is the *KL divergence*, in *nats*; $\beta$ is the price
-of a nat ({paper:ppo.beta} in the paper, whose scores have another scale than ours).
+A model that practices for a score may find what pleases the scorer by mistake (chapter 07 shows such a run). So a frozen copy of its
+start, the *reference model*, stays beside it, and moving away costs. The distance is the *KL divergence*: how many times as likely the
+policy makes its replies as the reference model does, as a mean logarithm; the unit is the *nat*. $\beta$ is the price of a
+nat ({paper:ppo.beta} in the paper, whose scores have another scale than ours).
 
-The paper's method is *PPO*, proximal policy optimization: thousands of replies, that price, a *value model* to predict
-the score (above, the mean stood in for it), and a limit on how far one step may go (chapter 06). The package's PPO starts from your SFT
-model.
+The paper's method is *PPO*, proximal policy optimization. It trains on thousands of fresh replies, charges that price, and adds a
+*value model* that predicts the score (above, the mean stood in for it). *Clipping* takes away the gain from moving a token's
+probability far in one update (chapter 06). The package's PPO starts from your SFT model.
 
-**Predict.** The policy is after the score. By how many percentage points does the share of requests done change?
+**Predict.** The policy is trained for score, not for requests done. By how many percentage points does the share of requests done change?
 """
 
-# %% price [markdown] lang="zh" of="78854c52"
+# %% price [markdown] lang="zh" of="e8389259"
 r"""
-为得分而练习的模型，会找到打分者喜欢的一切，包括打分者看走眼的地方。所以旁边留着起点的一个冻结副本，即*参考模型*（reference model），离开它要付出代价。
-离开多远，用 *KL 散度*（KL divergence）来量，单位是 *nat*；$\beta$ 是每个 nat 的价格（论文取 {paper:ppo.beta}，它的得分与我们的尺度不同）。
+为得分而练习的模型，可能会找到打分者看走眼才喜欢的东西（第 07 章有这样一次运行）。所以旁边留着起点的一个冻结副本，即*参考模型*（reference model），离开它要付出代价。
+离开多远，用 *KL 散度*（KL divergence）来量：策略写出自己的回复的概率，是参考模型的多少倍，取对数再平均；单位是 *nat*。$\beta$ 是每个 nat 的价格（论文取 {paper:ppo.beta}，它的得分与我们的尺度不同）。
 
-论文这一步用的方法是*近端策略优化*（proximal policy optimization，PPO）：成千上万个回复，上面说的价格，一个预测得分的*价值模型*（value model，
-慢动作里用平均代替了它），再限制一步最多走多远（第 06 章）。程序包里就有；它从你的 SFT 模型出发。
+论文这一步用的方法是*近端策略优化*（proximal policy optimization，PPO）。它用成千上万个新写的回复来训练，照上面的价格收费，再加一个预测得分的*价值模型*（value model，
+慢动作里用平均代替了它）。还有*截断*（clipping）：一次更新里，把一个词元的概率挪得太远，便不再有好处（第 06 章）。程序包里的 PPO 从你的 SFT 模型出发。
 
-**先猜一猜。** 策略追求的是得分。完成的要求会变化几个百分点？
+**先猜一猜。** 训练策略为的是得分，不是完成要求。完成的要求会变化几个百分点？
 """
 
 # %% guess-3 folded="yes"
@@ -639,7 +652,7 @@ desk
 
 # %% desk lang="zh"
 {
-    "live": "现场",
+    "live": "实时",
 }
 
 # %% desk-says [markdown]
@@ -677,15 +690,16 @@ board.third(episode["prompt"], episode["response"], episode["score"],
 # %% two-numbers [markdown]
 r"""
 In the last column stand two kinds of numbers. The *score* was trained on: if it rises, the training works. The
-share of requests *done* was not, so it measures. (A kind measure: no step asks the judge, but the labelers start from its grade.)
+share of requests *done* was not, so it measures. But it isn't independent: no loss asks the judge, yet the
+demonstrations pass it, and the labelers whose rankings taught the reward model start from its grade.
 
 Now ask all three models for something of your own. Does the reply with the higher score do what you asked?
 """
 
-# %% two-numbers [markdown] lang="zh" of="79f5bc56"
+# %% two-numbers [markdown] lang="zh" of="a8bc13d5"
 r"""
-最后一列里有两种数。*得分*被拿来训练过：它升高，说明训练在起作用。*完成*的比例没有参与训练，所以能用来测量。（这把尺子偏宽：没有哪一步去问评判者，
-但标注员是从它的评分出发的。）
+最后一列里有两种数。*得分*被拿来训练过：它升高，说明训练在起作用。*完成*的比例没有参与训练，所以能用来测量。但它不是独立的：没有哪个损失去问评判者，
+可示范都通过了它；标注员也从它的评分出发，而奖励模型正是从他们的排序学来的。
 
 现在请你自己来问这三个模型。得分更高的回复，就是照你的要求做的那个吗？
 """
@@ -706,19 +720,20 @@ r"""
 ## Small and trained, or large and raw? (§1, §4.1)
 
 The paper's boldest finding: people prefer its smallest model after all three steps to the largest GPT-3 as it is, over a hundred times
-its size. Our sizes differ less (the picture says how much). Tinytown's smallest base now takes steps 1 and 3 as well, with the same reward model.
+its size. Our sizes differ less (the picture says how much). Tinytown's smallest base now takes steps 1 and 3 as well, with the same
+reward model and, to save time, fewer replies in step 3.
 
-**Predict.** Which does more requests, the small model after all steps or the large one as it is?
+**Predict.** Which gets more requests done, the small model so trained or the large one as it is?
 """
 
-# %% large-or-small [markdown] lang="zh" of="da5c7134"
+# %% large-or-small [markdown] lang="zh" of="721b351a"
 r"""
 ## 练过的小模型，还是没练过的大模型？（§1, §4.1）
 
 论文最大胆的发现是：人更喜欢走完三步的最小模型，而不是原样的最大的 GPT-3，后者要大上百倍。我们的大小相差没有那么多（图上写明了多少倍）。现在让
-Tinytown 最小的基座模型也走第 1 步和第 3 步，奖励模型还是同一个。
+Tinytown 最小的基座模型也走第 1 步和第 3 步，奖励模型还是同一个；为了省时间，第 3 步的回复少一些。
 
-**先猜一猜。** 走完各步的小模型与原样的大模型，哪个完成的要求更多？
+**先猜一猜。** 这样练过的小模型与原样的大模型，哪个完成的要求更多？
 """
 
 # %% small
@@ -728,7 +743,7 @@ small_job = run_ppo("small", small, lesson.pick(1024, quick=256))
 
 # %% guess-size folded="yes"
 size_guess = Prediction(
-    "Which does more of the requests?", "chapter00.size",
+    "Which gets more of the requests done?", "chapter00.size",
     choices=("small, trained", "no clear difference", "large, raw"),
 )
 size_guess
@@ -738,7 +753,7 @@ size_guess
     "large, raw": "大，没练过",
     "no clear difference": "看不出差别",
     "small, trained": "小，练过",
-    "Which does more of the requests?": "哪个完成的要求更多？",
+    "Which gets more of the requests done?": "哪个完成的要求更多？",
 }
 
 # %% sizes
@@ -798,22 +813,23 @@ PPO holds four models in memory: the policy and three more. Later methods each r
 |---|---|---|---|---|
 | PPO, as in the paper | yes | yes | yes | yes |
 | DPO (Rafailov et al., 2023) | yes | **no** | **no** | **no** |
-| GRPO (Shao et al., 2024) | yes | **no** | yes, there | yes |
-| verifiable rewards (Lambert et al., 2024) | yes | yes, there | **no** | yes |
+| GRPO (Shao et al., 2024) | yes | **no** | yes, in that paper | yes |
+| verifiable rewards (Lambert et al., 2024) | yes | yes, in that paper | **no** | yes |
 
-- **DPO** trains the policy itself with the loss of step 2; its score is $\beta$ times the log-ratio of policy and reference model. In theory
-  this ends where step 3 does. But it learns from comparisons that exist already.
-- **GRPO**: our slow motion is its main idea: a group's mean in place of a value
-  model. It also divides by the group's standard deviation, and keeps PPO's limit on a step.
-- **Verifiable rewards** come from a program that checks the reply: a result in mathematics, a constraint. There is no reward model to
-  fool, though a careless check can be fooled too. Lambert et al. train with PPO.
+- **DPO** trains the policy itself with the loss of step 2; its score is $\beta$ times the logarithm of how many times as likely the
+  policy makes a reply as the reference model does. If preferences follow step 2's loss and there are enough of them, theory says that this
+  ends where step 3 does. But it learns from comparisons that exist already.
+- **GRPO**: our slow motion is its main idea: in place of a value model, the mean score of a group of replies to one prompt. It
+  also divides by the group's standard deviation, moves the KL from the reward into the loss, and keeps PPO's clipping.
+- **Verifiable rewards** come from a program that checks the reply: a result in mathematics, a constraint. No reward model can be
+  fooled, though a careless check can. Lambert et al. train with PPO, whose value model they start from a reward model.
 
-So the value model can go, and where a program can check, so can the reward model. But is a letter kind, a summary fair, a story worth
-reading? Our answer: to practice there on *new* replies, something learned has to grade them, a reward model or a
-language model asked to judge. And whoever understands PPO's step has understood GRPO's.
+All keep a reference model, since each trains for a score that can be wrong. The value model can go, and where a program can check, so
+can the reward model. But is a letter kind, a summary fair, a story worth reading? Our answer: to practice there on *new* replies takes
+more grades than people can give, so something learned gives them, a reward model or a language model asked to judge.
 """
 
-# %% after [markdown] lang="zh" of="8b8a4444"
+# %% after [markdown] lang="zh" of="f3bac4c3"
 r"""
 ## PPO 不是过时了吗？
 
@@ -826,40 +842,40 @@ PPO 要在内存里放四个模型：策略，另加三个。后来的方法各�
 | GRPO（Shao 等人，2024） | 有 | **无** | 有（该文中） | 是 |
 | 可验证的奖励（Lambert 等人，2024） | 有 | 有（该文中） | **无** | 是 |
 
-- **DPO** 用第 2 步的损失，拿成对比较直接训练策略：策略与参考模型的概率之比取对数，乘以 $\beta$，就当作得分。理论上，
-  它与第 3 步殊途同归；但它学的只是已有的成对比较。
-- **GRPO** 的主要想法，就是我们的慢动作：用一组回复的平均代替价值模型。它还要除以这组得分的标准差，也保留了 PPO 对步幅的限制。
+- **DPO** 用第 2 步的损失，直接训练策略：策略写出一个回复的概率是参考模型的多少倍，取对数，乘以 $\beta$，就当作得分。如果偏好符合第 2 步的损失，
+  成对比较又足够多，理论上它与第 3 步殊途同归。但它学的只是已有的成对比较。
+- **GRPO** 的主要想法，就是我们的慢动作：用同一个提示的一组回复的平均得分代替价值模型。它还要除以这组得分的标准差，把 KL 从奖励移到损失里，并保留 PPO 的截断。
 - **可验证的奖励**来自一个检查回复的程序：数学题的结果对不对，限制有没有遵守。没有奖励模型可以糊弄；不过检查若写得马虎，同样会被糊弄。
-  Lambert 等人的训练用的是 PPO。
+  Lambert 等人的训练用的是 PPO，价值模型以一个奖励模型为起点。
 
-所以价值模型可以不要；有程序能检查的地方，奖励模型也可以不要。可是，一封信是否体贴，一份摘要是否公允，一个故事值不值得读呢？
-我们的回答是：在这些地方要用*新的*回复来练习，就得有一个学来的东西给它们打分，要么是奖励模型，要么是请来当评委的语言模型。
-弄懂了 PPO 的那一步，也就弄懂了 GRPO 的。
+它们都留着参考模型，因为得分都可能有错。价值模型可以不要；有程序能检查的地方，奖励模型也可以不要。可是，一封信是否体贴，一份摘要是否公允，一个故事值不值得读呢？
+我们的回答是：在这些地方用*新的*回复来练习，要打的分多得人打不过来，只好由一个学来的东西来打，要么是奖励模型，要么是请来当评委的语言模型。
 """
 
 # %% summary [markdown]
 r"""
 ## Summary
 
-Five statements of the paper were written down before any run; some fill two rows. An interval above zero: *seen*; below it: *the
-opposite*; else *open*. One run each, so intervals are over prompts, not over seeds.
+We wrote down five claims of the paper before any run ([`directions.toml`](../course/directions.toml)); they fill eight rows. An
+interval above zero: *seen*; below it: *the opposite*; else *open*. Each model was trained once, so the intervals cover the choice of
+prompts, not the chance in training.
 """
 
-# %% summary [markdown] lang="zh" of="3a600430"
+# %% summary [markdown] lang="zh" of="00029097"
 r"""
 ## 小结
 
-论文的五个说法，在任何一次运行之前就已写下；有的占两行。区间在零之上，记作*看到*；在零之下，记作*相反*；其余是*看不出*。每种只训练了一次，
-所以区间涵盖的是提示，不是随机种子。
+论文的五个说法，在任何一次运行之前就已写下（[`directions.toml`](../../course/directions.toml)），共占八行。区间在零之上，记作*看到*；在零之下，记作*相反*；其余是*看不出*。
+每个模型只训练了一次，所以区间涵盖的是提示的选取，不是训练中的偶然。
 """
 
 # %% differences
 from minirlhf.evaluate.ranking_accuracy import shares_in_order
 from minirlhf.tinytown.labelers import heldout_pool
 
-judges = heldout_pool() * len(asked)  # no training learned from them
-trio = zip(judges, asked, replies["ppo"], replies["sft"], strict=False)
-preferred = [one.prefers(x, new, old) for one, x, new, old in trio]
+labelers = heldout_pool() * len(asked)  # no training learned from them
+rows = zip(labelers, asked, replies["ppo"], replies["sft"], strict=False)
+preferred = [one.prefers(x, new, old) for one, x, new, old in rows]
 late, early = (shares_in_order(scored[count], given)
                for count in (max(scored), 0))
 both = np.isfinite(late) & np.isfinite(early)  # not all ties
@@ -928,7 +944,7 @@ lesson.table(
 {
     "this page": "本页",
     "the paper": "论文",
-    "live, in percentage points": "现场，百分点",
+    "live, in percentage points": "实时，百分点",
     "the opposite": "相反",
     "seen": "看到",
     "open": "看不出",
@@ -937,10 +953,11 @@ lesson.table(
 
 # %% summary-read [markdown]
 r"""
-The paper's arrows say how often labelers prefer its smallest model's reply to one by its largest SFT model (Fig. 1, read off the plot). The last
-row goes from the largest GPT-3 to the smallest model after PPO with pretraining mixed in, which ours leaves out. Compare signs, not sizes.
+In the paper's column, arrows join win rates against its largest SFT model (Fig. 1, read off the plot): its smallest model before and
+after, and in the last row the largest GPT-3, then the smallest model after PPO with pretraining mixed in, which ours leaves out. A dash: the
+figure doesn't compare these two directly, or the paper has no such number. Compare signs, not sizes.
 
-Demonstrations make a habit of replying. Rankings teach a second model what people prefer. Practice for its score can go beyond
+Demonstrations teach the model to reply. Rankings teach a second model what people prefer. Practice for its score may go beyond
 what people showed, but that score can't be the measure.
 
 ## Questions
@@ -965,7 +982,8 @@ No. The score minus the mean counts, and the mean may lie lower still.
 
 <details><summary>Answer</summary>
 
-The policy found what the reward model likes by mistake. A higher $\beta$ or a better reward model may help.
+If the fall is beyond its interval, then probably the policy found what the reward model likes by mistake. A higher $\beta$ or a better
+reward model may help (chapter 07).
 
 </details>
 
@@ -982,7 +1000,7 @@ Kindness. A program can check the solution.
 | you want | take |
 |---|---|
 | an hour | [chapter 04](04_supervised_fine_tuning.ipynb): step 1, line by line |
-| a week | [chapter 04](04_supervised_fine_tuning.ipynb), [chapter 05](05_reward_model.ipynb), [chapter 06](06_reinforcement_learning.ipynb), each with its exercises: [ex04](../exercises/ex04_sft.ipynb), [ex05](../exercises/ex05_reward_model.ipynb), [ex06](../exercises/ex06_ppo.ipynb) |
+| a week | [chapter 04](04_supervised_fine_tuning.ipynb), [chapter 05](05_reward_model.ipynb), [chapter 06](06_reinforcement_learning.ipynb), [chapter 07](07_what_alignment_costs.ipynb), each with its exercises: [ex04](../exercises/ex04_sft.ipynb), [ex05](../exercises/ex05_reward_model.ipynb), [ex06](../exercises/ex06_ppo.ipynb), [ex07](../exercises/ex07_ppo_ptx.ipynb) |
 | the code | `minirlhf/plain/`, a short file for each step; then [the map](../course/MAP.md) from the paper to code and tests |
 | to teach it | the lecture and lab paths that end each chapter; `minirlhf start ex04` gives each student a copy of the exercise |
 
@@ -993,12 +1011,12 @@ Kindness. A program can check the solution.
 there (twenty).
 """
 
-# %% summary-read [markdown] lang="zh" of="64b582a4"
+# %% summary-read [markdown] lang="zh" of="f72c214c"
 r"""
-论文一栏的箭头说的是，标注员有多少次更喜欢最小模型的回复，而不是最大的 SFT 模型的（图 1，从图上读出）。只有末行是从最大的 GPT-3
-到用 PPO 并混入预训练文本的最小模型；我们没有混入。请比较正负，不要比较大小。
+论文一栏里，箭头两端是对最大的 SFT 模型的胜率（图 1，从图上读出）：最小的模型在前、后各是多少；末行则是最大的 GPT-3，然后是用 PPO
+并混入预训练文本的最小模型，我们没有混入。短横：图里没有直接比较这两个，或者论文没有这样的数。请比较正负，不要比较大小。
 
-示范让模型养成回复的习惯。排序教会另一个模型，人偏好什么。为它的得分练习，可以超出人示范过的东西；但这个得分不能再当尺子。
+示范教模型回复。排序教会另一个模型，人偏好什么。为它的得分练习，也许能超出人示范过的东西；但这个得分不能再当尺子。
 
 ## 问题
 
@@ -1022,7 +1040,7 @@ r"""
 
 <details><summary>答案</summary>
 
-策略找到了奖励模型误以为好的东西。提高 $\beta$，或者换一个更好的奖励模型，也许有用。
+如果降幅超出了区间，那么很可能是策略找到了奖励模型误以为好的东西。提高 $\beta$，或者换一个更好的奖励模型，也许有用（第 07 章）。
 
 </details>
 
@@ -1039,7 +1057,7 @@ r"""
 | 你想 | 就选 |
 |---|---|
 | 用一小时 | [第 04 章](../04_supervised_fine_tuning.ipynb)（英文）：逐行看第 1 步 |
-| 用一周 | [第 04 章](../04_supervised_fine_tuning.ipynb)（英文）、[第 05 章](05_reward_model.ipynb)、[第 06 章](../06_reinforcement_learning.ipynb)（英文），连同各章的练习：[ex04](../../exercises/ex04_sft.ipynb)、[ex05](../../exercises/ex05_reward_model.ipynb)、[ex06](../../exercises/ex06_ppo.ipynb) |
+| 用一周 | [第 04 章](../04_supervised_fine_tuning.ipynb)（英文）、[第 05 章](05_reward_model.ipynb)、[第 06 章](../06_reinforcement_learning.ipynb)（英文）、[第 07 章](../07_what_alignment_costs.ipynb)（英文），连同各章的练习：[ex04](../../exercises/ex04_sft.ipynb)、[ex05](../../exercises/ex05_reward_model.ipynb)、[ex06](../../exercises/ex06_ppo.ipynb)、[ex07](../../exercises/ex07_ppo_ptx.ipynb) |
 | 读代码 | `minirlhf/plain/`，每一步一个短文件；然后是[这张地图](../../course/MAP.md)，从论文通到代码和测试 |
 | 教这门课 | 每章末尾的讲课安排和实验安排；`minirlhf start ex04` 给每个学生一份练习 |
 

@@ -9,32 +9,32 @@
 r"""
 # Chapter 05 · The reward model
 
-Give a language model one *prompt* five times, and it writes five *completions*. Which of two is better, a person can often say at
-once; how good one of them is, on a scale for all prompts, hardly anyone can. How does step 2 of the paper make scores
-out of such choices, and what do they know in the end?
+Give a language model one *prompt* five times, and it writes five *completions*. A person can often say at once which of two is
+better; hardly anyone can say how good one is, on a scale for all prompts. How does step 2 of the paper make scores
+out of such choices, and what do they capture in the end?
 
 After this chapter you can
 
 - turn a ranking into pairs, derive their loss, and say which completion it pushes where;
-- write the training loop of a reward model, and set the zero of its scores;
+- explain the training loop of a reward model, and set the zero of its scores;
 - read from a learning curve what rankings add to what a model knew before;
-- name the ceiling of its accuracy, and test it on labelers that it never saw;
+- name the ceiling of its accuracy, and say what it loses on labelers it never saw;
 - break a reply so that the score doesn't notice.
 """
 
-# %% title [markdown] lang="zh" of="252ad7a6"
+# %% title [markdown] lang="zh" of="cdcf938f"
 r"""
 # 第 05 章 · 奖励模型
 
 把同一个*提示*（prompt）交给语言模型五次，它会写出五个*回复*（completion）。两个回复哪个更好，人往往一眼就能看出；
-要给其中一个打出对所有提示都适用的分数，却几乎没有人做得到。论文的第 2 步怎样从这样的选择中得到分数？这些分数最后又知道些什么？
+要给其中一个打出对所有提示都适用的分数，却几乎没有人做得到。论文的第 2 步怎样从这样的选择中得到分数？这些分数最后又抓住了什么？
 
 学完本章，你将能够
 
 - 把一次排序变成若干对，推导它们的损失，并说出它把哪个回复往哪边推；
-- 写出奖励模型的训练循环，并定出得分的零点；
+- 讲解奖励模型的训练循环，并定出得分的零点；
 - 从学习曲线上读出：在模型原有的知识之外，排序添上了什么；
-- 说出准确率的上限，并用模型从未见过的标注员检验它；
+- 说出准确率的上限，并说出它对从未见过的标注员损失多少；
 - 把回复弄坏，而得分毫无察觉。
 """
 
@@ -101,14 +101,15 @@ lesson.table(
 
 # %% comparisons [markdown] defines="comparison"
 r"""
-A *comparison* is two completions and which of them is preferred. A ranking of $K$ completions has $\binom K2$ pairs. In a tied
-pair neither is: the paper drops it from training (C.2), and so do we. Read the square by rows: which completions does each one beat?
+A *comparison* is two completions and which of them is preferred. A ranking of $K$ completions has $\binom K2$ pairs. A tied pair
+has no preference: the paper drops it from training (C.2), and so do we. Outputs say *live* (computed here) or *shipped run* (made
+beforehand). Read the square by rows: which completions does each one beat?
 """
 
-# %% comparisons [markdown] lang="zh" of="b2ced6b8"
+# %% comparisons [markdown] lang="zh" of="63a83992"
 r"""
-一次*成对比较*（comparison）是两个回复，以及其中哪个更受偏好。对 $K$ 个回复的一次排序有 $\binom K2$ 对。并列的一对不偏好任何一个：
-论文在训练时把它舍去（C.2），我们也照此处理。请逐行读下面的方阵：每个回复胜过哪几个？
+一次*成对比较*（comparison）是两个回复，以及其中哪个更受偏好。对 $K$ 个回复的一次排序有 $\binom K2$ 对。并列的一对没有偏好：
+论文在训练时把它舍去（C.2），我们也照此处理。输出标有*实时*（在这里算出）或*随包运行*（事先做好）。请逐行读下面的方阵：每个回复胜过哪几个？
 """
 
 # %% pairs
@@ -167,7 +168,8 @@ r"""
 ## Bradley and Terry in four lines (§3.5, Eq. 1)
 
 A *reward model* reads a prompt $x$ and a completion $y$ and gives one number, the score $r_\theta(x,y)$; $\theta$ are its weights. How can choices
-teach it? Suppose that each completion has a strength $s>0$ and is preferred in proportion to it. Write the strength as $s=e^{r}$:
+teach it? Suppose that each completion has a strength $s>0$ and is preferred in proportion to it. With $s=e^{r}$, any score is allowed.
+Of a pair, $y_w$ is preferred, $y_l$ is the other:
 
 $$
 \begin{aligned}
@@ -185,16 +187,17 @@ $$
 \mathcal L(\theta)=-\,\mathbb E_{x}\Big[\tbinom K2^{-1}\sum_{(w,l)}\log\sigma\big(r_\theta(x,y_w)-r_\theta(x,y_l)\big)\Big]
 $$
 
-Completions of two prompts are never compared. Where ties are dropped, we divide by the number of pairs that are left: our
-reading, so that a tie doesn't make its prompt count less.
+Completions of two prompts are never compared. We divide by the number of pairs without ties: our reading, so that a tie
+doesn't make its prompt count less.
 """
 
-# %% bradley-terry [markdown] lang="zh" of="f97c86c9"
+# %% bradley-terry [markdown] lang="zh" of="d2cc4f93"
 r"""
 ## 四行推出布拉德利–特里模型（§3.5，式 1）
 
 *奖励模型*（reward model）读入提示 $x$ 和回复 $y$，给出一个数，即得分 $r_\theta(x,y)$；$\theta$ 是它的权重。选择怎么能教会它？
-假设每个回复有一个实力 $s>0$，受偏好的机会与实力成正比。把实力写成 $s=e^{r}$：
+假设每个回复有一个实力 $s>0$，受偏好的机会与实力成正比。写成 $s=e^{r}$，得分便可取任何值。
+一对之中，$y_w$ 更受偏好，$y_l$ 是另一个：
 
 $$
 \begin{aligned}
@@ -238,14 +241,16 @@ push = -leaf.grad[0]  # where a small step would move each score
 
 # %% push [markdown]
 r"""
-Left, each dot is a pair: *y1>y3* says that the labeler prefers y1. Right of zero, the scores agree with the labeler. The more wrong a pair is, the more it costs,
-and the steeper the curve. Right, all pairs together push each completion up or down. Which one is pushed hardest?
+Left, each dot is a pair: in *y1>y3*, the labeler prefers y1. Right of zero, the scores agree. The more wrong a pair is, the more it
+costs and the steeper the curve. By its steepness, $\sigma(r_l-r_w)$, a pair pushes $y_w$ up and $y_l$ down. Right, the mean of these
+pushes: which completion is pushed hardest? (A real step moves weights, which all completions share.)
 """
 
-# %% push [markdown] lang="zh" of="62e5f13a"
+# %% push [markdown] lang="zh" of="c85e7f41"
 r"""
-左图中每个点是一对：*y1>y3* 表示标注员更喜欢 y1。在零的右边，得分与标注员一致。一对错得越厉害，代价越高，曲线也越陡。
-右图是各对合起来把每个回复往上或往下推多少。哪一个被推得最重？
+左图中每个点是一对：*y1>y3* 表示标注员更喜欢 y1。在零的右边，得分与他一致。一对错得越厉害，代价越高，曲线也越陡。
+一对按这个陡度 $\sigma(r_l-r_w)$ 把 $y_w$ 往上推，把 $y_l$ 往下推。右图是这些推力的平均：哪个回复被推得最重？
+（真正的一步移动的是权重，而权重由所有回复共用。）
 """
 
 # %% push-picture folded="yes"
@@ -266,7 +271,7 @@ worst_first = best_first[::-1]
 named = [f"y{k + 1}, rank {given[k]}, {r[k]:+.1f}" for k in worst_first]
 right.barh(named, push[worst_first], color=INK, height=0.5)
 right.set(xlabel=f"push on the score (sum {abs(push.sum()):.2f})")
-lesson.show(figure, "Costs fall to the right; good ranks are pushed up.")
+lesson.show(figure, f"Pushed hardest: y{int(push.abs().argmax()) + 1}.")
 
 # %% push-picture lang="zh"
 {
@@ -276,7 +281,7 @@ lesson.show(figure, "Costs fall to the right; good ranks are pushed up.")
     "offset points": None,
     "y{k + 1}, rank {given[k]}, {r[k]:+.1f}": "y{k + 1}，第 {given[k]} 名，{r[k]:+.1f}",
     "push on the score (sum {abs(push.sum()):.2f})": "对得分的推力（合计 {abs(push.sum()):.2f}）",
-    "Costs fall to the right; good ranks are pushed up.": "越往右代价越低；名次好的被往上推。",
+    "Pushed hardest: y{int(push.abs().argmax()) + 1}.": "被推得最重的：y{int(push.abs().argmax()) + 1}。",
 }
 
 # %% predict-shift [markdown]
@@ -310,12 +315,12 @@ shift_guess
 moved = float(ranking_loss(scores + 3.0, ranks, valid).loss - result.loss)
 same, up = abs(moved) < 1e-5, moved > 0
 equal = ranking_loss(torch.zeros_like(scores), ranks, valid).loss
-assert torch.isclose(equal, torch.tensor(2.0).log())  # a coin's price
+assert torch.isclose(equal, torch.tensor(2.0).log())  # a coin's loss
 shift_guess.reveal("stays" if same else "rises" if up else "falls")
 
 # %% shift lang="zh"
 {
-    "# a coin's price": "# 抛硬币的代价",
+    "# a coin's loss": "# 抛硬币的损失",
     "rises": "上升",
     "stays": "不变",
     "falls": "下降",
@@ -324,16 +329,16 @@ shift_guess.reveal("stays" if same else "rises" if up else "falls")
 # %% explore [markdown]
 r"""
 The three cancels in each difference. So under Eq. 1, each prompt's scores can lie anywhere as a whole. The cell checks one more
-number: if all scores are equal, the loss is $\log 2$, the price of a coin toss.
+number: if all scores are equal, the loss is that of a coin toss, $-\log\frac12=\log 2$.
 
 Now move the scores yourself. Can you order every pair at a loss still near $\log 2$? Can you reach zero? What do the arrows of two
 tied completions do?
 """
 
-# %% explore [markdown] lang="zh" of="81f36350"
+# %% explore [markdown] lang="zh" of="c2e13c07"
 r"""
-这个三在每个差里都抵消。所以在式 1 之下，一个提示的得分可以整体处在任何高度。单元格还核对了另一个数：所有得分相等时，损失是
-$\log 2$，即抛硬币的代价。
+这个三在每个差里都抵消。所以在式 1 之下，一个提示的得分可以整体处在任何高度。单元格还核对了另一个数：所有得分相等时，损失就是
+抛硬币的损失，$-\log\frac12=\log 2$。
 
 现在请亲手移动得分。能否让每一对的次序都对，而损失仍接近 $\log 2$？能否把损失压到零？两个并列回复的箭头会怎样？
 """
@@ -351,17 +356,17 @@ and then for more and more certainty. Tied completions don't pull on each other.
 ## The loop, and its zero (§3.5, C.2)
 
 How does a language model give one number? Its last layer, which rates the next tokens, is replaced by one row of weights, the *head*.
-So scores are read and compared in `minirlhf/plain/reward.py`, this step in its plainest form:
+So `minirlhf/plain/reward.py` reads scores, compares them, and sets their zero:
 """
 
-# %% explored [markdown] lang="zh" of="49fd62e0"
+# %% explored [markdown] lang="zh" of="c26b62af"
 r"""
 次序全对而差极小，损失仍近于 $\log 2$；任何有限的差都还有代价。所以式 1 先要求次序正确，然后要求越来越大的把握。并列的回复互不拉扯。
 
 ## 训练循环与零点（§3.5, C.2）
 
 语言模型怎样给出一个数？把它给后续词元打分的最后一层换成一行权重，称为*头*（head）。
-`minirlhf/plain/reward.py` 是这一步最朴素的写法，它这样读出得分并加以比较：
+`minirlhf/plain/reward.py` 这样读出得分，加以比较，并定出零点：
 """
 
 # %% plain-source
@@ -374,26 +379,26 @@ from minirlhf.plain.reward import batch, compare, learning_rate, set_bias
 from minirlhf.plain.reward import scores as read_scores
 from minirlhf.presets import PRESETS
 
-for function in (read_scores, compare):
+for function in (read_scores, compare, set_bias):
     print(inspect.getsource(function))
 
 # %% start [markdown]
 r"""
-`logits[0, 0]` is the head at the **last** token, the completion's end token: only that position has read everything. (The paper doesn't
-say where it reads the score.)
+`logits` holds one number for a text, the head's at the **last** token, the end token: only that position has read everything. (The
+paper doesn't say where it reads the score.)
 
-**Where it starts.** From the SFT model, says §3.5; in fact from a GPT-3 tuned on public tasks, says C.2, and the choice
-mattered little. Ours deviates: it starts from the *voted base*. Tinytown's base has read a notice board where neighbors answer requests; Eq. 1, on
-the votes for their answers, has trained its head. Votes follow the judge's grade, so this start knows preferences already. A picture below tries two others.
+**Where it starts.** §3.5 says from the SFT model; C.2 corrects this: from a GPT-3 tuned on public tasks, and the choice mattered
+little. Ours deviates: it starts from the *voted base*, Tinytown's base trained by Eq. 1 on a notice board, where neighbors answer
+requests and vote. Votes follow the judge's grade (`tinytown/board.py`), so this start knows preferences already.
 """
 
-# %% start [markdown] lang="zh" of="c3ad59d5"
+# %% start [markdown] lang="zh" of="bb3b0137"
 r"""
-`logits[0, 0]` 是头在**最后**一个词元（即回复的结束符）处的输出：只有这个位置读过了全部内容。（论文没有说明在哪里读出得分。）
+对一个文本，`logits` 只有一个数，即头在**最后**一个词元（结束符）处的输出：只有这个位置读过了全部内容。（论文没有说明在哪里读出得分。）
 
-**从哪里开始。** §3.5 说：取自 SFT 模型。C.2 说：实际上取自在公开任务上调过的 GPT-3，而且选哪个影响不大。
-我们与论文不同，从*投票基座*开始。Tinytown 的基座读过一块公告栏，邻居们在那里回答请求；式 1 用这些回答得到的投票训练出了它的头。
-投票依据评判者的评分，所以这个起点已经知道一些偏好。下面有一张图试了另外两个起点。
+**从哪里开始。** §3.5 说取自 SFT 模型；C.2 更正为取自在公开任务上调过的 GPT-3，而且选哪个影响不大。
+我们与论文不同，从*投票基座*开始：Tinytown 的基座，用式 1 在一块公告栏上训练过，邻居们在那里回答请求并投票。
+投票依据评判者的评分（`tinytown/board.py`），所以这个起点已经知道一些偏好。
 """
 
 # %% model
@@ -416,13 +421,12 @@ def beginning():
 
 # %% loop-says [markdown]
 r"""
-The loop is chapter 04's: a batch of rankings, its loss, the gradient, a step of Adam. The learning rate falls along a cosine. A table compares
-our settings with the paper's.
+The loop is chapter 04's: a batch of rankings, its loss, the gradient, a step of Adam. The learning rate falls along a cosine.
 """
 
-# %% loop-says [markdown] lang="zh" of="f278f360"
+# %% loop-says [markdown] lang="zh" of="fe2b042b"
 r"""
-循环与第 04 章的相同：取一批排序，算损失，求梯度，走一步 Adam。学习率沿余弦曲线下降。下面的表把我们的设置与论文的并列。
+循环与第 04 章的相同：取一批排序，算损失，求梯度，走一步 Adam。学习率沿余弦曲线下降。
 """
 
 # %% loop
@@ -481,14 +485,15 @@ lesson.table(
 
 # %% measures [markdown]
 r"""
-Two measures, on prompts by users outside all training sets: Eq. 1 itself, and *accuracy*, the share of pairs that the scores put in the
-labeler's order. Each is a mean within a prompt, then over prompts. Equal scores count one half.
+Two measures, on prompts by users outside all training sets, with samples of an SFT model: Eq. 1 itself, and *accuracy*, the share of
+pairs that the scores put in the labeler's order. Each is a mean within a prompt, then over prompts. Equal scores count one half.
+Prompts that the labeler tied throughout are missing, here and below.
 """
 
-# %% measures [markdown] lang="zh" of="359e9bbc"
+# %% measures [markdown] lang="zh" of="fbb5876a"
 r"""
-衡量的尺度有两个，所用提示的作者不出现在任何训练集中：一是式 1 本身，二是*准确率*，即得分给出的次序与标注员相同的对所占的比例。
-两者都先在一个提示内平均，再对提示平均。得分相等算一半。
+衡量的尺度有两个，所用提示的作者不出现在任何训练集中，回复是 SFT 模型的样本：一是式 1 本身，二是*准确率*，即得分给出的次序与标注员相同的对所占的比例。
+两者都先在一个提示内平均，再对提示平均。得分相等算一半。样本全被判为并列的提示不在其中，这里和后面都是如此。
 """
 
 # %% measure
@@ -583,13 +588,13 @@ loop_guess.reveal(100 * over_prompts(in_order(scored["loop"])))
 
 # %% loop-look [markdown]
 r"""
-Left: the loss of each batch; the dashed line is the coin's $\log 2$. Then both measures, before and after. Above them stands *after minus before*. Did the order change,
-or the certainty?
+Left: the loss of each batch; the dashed line is the coin's $\log 2$. Then both measures, before and after. Above them stands *after minus before*. If only the second
+interval excludes zero, only the certainty has visibly changed.
 """
 
-# %% loop-look [markdown] lang="zh" of="7ddda38a"
+# %% loop-look [markdown] lang="zh" of="6ceff31a"
 r"""
-左图是每一批的损失，虚线是抛硬币的 $\log 2$。另外两图是两个尺度在训练前后的值，上方写着*训练后减训练前*。变的是次序，还是把握？
+左图是每一批的损失，虚线是抛硬币的 $\log 2$。另外两图是两个尺度在训练前后的值，上方写着*训练后减训练前*。如果只有第二个区间不含零，变的就是把握，次序看不出有变。
 """
 
 # %% loop-picture folded="yes"
@@ -627,15 +632,15 @@ lesson.show(figure, f"The batches' loss goes from {curve[0]:.2f} to "
 # %% zero [markdown] defines="demonstration; reward bias"
 r"""
 **The zero.** Eq. 1 left it open, and step 3 will use the score as a reward. So after training, the paper adds a constant, the *reward bias*, that
-makes the labelers' *demonstrations* (chapter 04) score zero on average. `set_bias` does this. No preference changes.
+makes the labelers' *demonstrations* (chapter 04) score zero on average. `set_bias` (above) does this. No preference changes.
 
 Does the zero hold for demonstrations that took no part? And where do an SFT model's own replies to the same prompts lie?
 """
 
-# %% zero [markdown] lang="zh" of="bdde904a"
+# %% zero [markdown] lang="zh" of="9b0c6e28"
 r"""
 **零点。** 式 1 没有规定零点，而第 3 步要把得分当作奖励。所以论文在训练之后加上一个常数，即*奖励偏置*（reward bias），
-使标注员的*示范*（demonstration，第 04 章）平均得分为零。这由 `set_bias` 完成。偏好并不改变。
+使标注员的*示范*（demonstration，第 04 章）平均得分为零。这由（上面的）`set_bias` 完成。偏好并不改变。
 
 对没有参与的示范，这个零点还成立吗？SFT 模型对同样的提示写出的回复又落在哪里？
 """
@@ -698,22 +703,22 @@ lesson.show(figure, f"Demonstrations: mean {of_labelers.mean():.1f}; SFT's "
 
 # %% zero-read [markdown]
 r"""
-Above zero means: better than the average demonstration. But each prompt's scores may lie higher or lower as a whole.
+Above zero means: scored higher than the average demonstration. It needn't be better, for each prompt's scores may lie higher or lower as a whole.
 
 ## From abilities to preferences (C.2)
 
-Rankings don't teach a model to read. They teach it which of the things that it can see matter. How many does that take? For more of them, we use the
-package's stage. It is the loop above, only faster: completions of like length go through the model together.
+Rankings are to teach a model which of the things that it sees matter. How many rankings does that take? For larger
+numbers we use the package's trainer, the loop above made faster: completions of like length go through the model together.
 """
 
-# %% zero-read [markdown] lang="zh" of="fc237a88"
+# %% zero-read [markdown] lang="zh" of="f537be1a"
 r"""
-得分大于零的意思是：比平均的示范好。但每个提示的得分可能整体偏高或偏低。
+得分大于零的意思是：得分比示范的平均高。这未必是更好，因为每个提示的得分可能整体偏高或偏低。
 
 ## 从能力到偏好（C.2）
 
-排序并不教模型阅读，而是教它：在它看得出的东西里，哪些要紧。这需要多少个排序？排序更多时，我们用程序包的训练步骤。
-它就是上面的循环，只是更快：长度相近的回复一起通过模型。
+排序要教给模型的是：在它看得出的东西里，哪些要紧。这需要多少个排序？数目较大时，我们用程序包的训练程序，
+也就是加快了的上面的循环：长度相近的回复一起通过模型。
 """
 
 # %% desk
@@ -738,16 +743,16 @@ desk
 
 # %% predict-curve [markdown]
 r"""
-The shipped reward model (*shipped run*: made beforehand) had the same start and saw all {run:counts.rankings:,} rankings, once; the paper's saw those of {paper:table6.rm.train} prompts.
+The shipped reward model had the same start and saw all {run:counts.rankings:,} rankings, once; the paper's saw rankings of {paper:table6.rm.train} prompts.
 
-**Predict.** By how many points is its accuracy above that of its start?
+**Predict.** How many points of accuracy does ours gain on its start?
 """
 
-# %% predict-curve [markdown] lang="zh" of="1c931eb8"
+# %% predict-curve [markdown] lang="zh" of="e7269a3e"
 r"""
-随包的奖励模型（*随包运行*：事先做好的）起点相同，把全部 {run:counts.rankings:,} 个排序过了一遍；论文的用了 {paper:table6.rm.train} 个提示的排序。
+随包的奖励模型起点相同，把全部 {run:counts.rankings:,} 个排序过了一遍；论文的用了 {paper:table6.rm.train} 个提示的排序。
 
-**先猜一猜。** 它的准确率比起点高几个百分点？
+**先猜一猜。** 我们的准确率比起点高几个百分点？
 """
 
 # %% curve-guess folded="yes"
@@ -772,7 +777,7 @@ fitted = {}  # Eq. 1 on the last batches of training
 
 
 def trained(name, count, model, **changes):
-    """Held-out scores after the package's stage on some rankings."""
+    """Held-out scores after the package's trainer on some rankings."""
     result = train_reward(
         replace(ours, **changes), model, tokenizer, rankings[:count],
         demonstrations=demonstrations, callback=lambda event: None,
@@ -784,7 +789,7 @@ def trained(name, count, model, **changes):
 # %% trained lang="zh"
 {
     "# Eq. 1 on the last batches of training": "# 训练最后几批的式 1",
-    "Held-out scores after the package's stage on some rankings.": "用程序包在一些排序上训练之后，留出回复的得分。",
+    "Held-out scores after the package's trainer on some rankings.": "用程序包在一些排序上训练之后，留出回复的得分。",
 }
 
 # %% new-heads
@@ -796,7 +801,7 @@ others = {}
 for name, policy in policies.items():
     with_head = partial(ScalarModel.from_policy, policy, tokenizer)
     others[name] = {0: scored_by(with_head())}
-    for n in (FEW, MANY):  # a random head needs larger steps
+    for n in (FEW, MANY):  # a random head gets larger steps
         others[name][n] = trained(
             name, n, with_head(), learning_rate=5 * rate,
             batch=ours.batch // 2)
@@ -804,7 +809,7 @@ for name, policy in policies.items():
 # %% new-heads lang="zh"
 {
     "# rankings": "# 排序数",
-    "# a random head needs larger steps": "# 随机的头要走大一些的步子",
+    "# a random head gets larger steps": "# 随机的头走大一些的步子",
 }
 
 # %% curve
@@ -829,13 +834,13 @@ curve_guess.reveal(100 * added, "shipped run")
 # %% curve-look [markdown]
 r"""
 Each point is a model of its own. Dashed is a coin. SFT and the base get a new, random head: they have read much, but seen no votes.
-(It needs larger steps: five times the rate, half the batch.) From which number of rankings on does each curve leave its first point?
+(We give it larger steps: five times the rate, half the batch.) How far from its first point does each curve end?
 """
 
-# %% curve-look [markdown] lang="zh" of="3365e280"
+# %% curve-look [markdown] lang="zh" of="6521256a"
 r"""
 每个点是一个单独的模型，横的虚线是抛硬币。SFT 与基座换上新的、随机的头：它们读过很多，却没有见过投票。
-（这样的头要走大一些的步子：学习率是五倍，批次减半。）从多少个排序起，每条曲线离开它的第一个点？
+（我们让这样的头走大一些的步子：学习率是五倍，批次减半。）每条曲线的末点离它的第一个点多远？
 """
 
 # %% curve-picture folded="yes"
@@ -856,7 +861,7 @@ for axes, of, scale, coin in ((left, in_order, 100, 50),
     axes.set(xlabel="rankings in training", xticks=range(len(by_count)),
              xticklabels=map(str, by_count))
 left.legend(left.lines[:3], runs, loc="center left", fontsize=8)
-lesson.show(figure, "The voted base starts above the others and stays.")
+lesson.show(figure, "Held-out accuracy and loss of three starts.")
 
 # %% curve-picture lang="zh"
 {
@@ -866,24 +871,26 @@ lesson.show(figure, "The voted base starts above the others and stays.")
     "rankings in training": "训练用的排序数",
     "voted base": "投票基座",
     "center left": None,
-    "The voted base starts above the others and stays.": "投票基座从起点起一直最高。",
+    "Held-out accuracy and loss of three starts.": "三个起点的留出准确率和留出的损失。",
 }
 
 # %% curve-read [markdown]
 r"""
-A random head begins near the coin and learns all it knows of preferences from rankings. The voted base begins above it: what a curve adds to its first point
-is the rankings' merit, the rest came from votes. C.2 found other starts about as good, with far more rankings. How far apart are our lines at the last point that they share?
+A random head begins near the coin, the voted base above it, thanks to votes. What a curve adds to its first point is the rankings'
+merit. How far apart are our lines at the last point that they share? Not only votes part them: head, rate and batch differ,
+too, and C.2's starts saw far more rankings.
 
 Do the settings matter? According to C.2, up to {paper:rm.lr_harmless_change} more or less learning rate changes little, and a second
-epoch over-fits fast. We change one at a time.
+epoch over-fits fast. We change one at a time, and for a second epoch take four.
 """
 
-# %% curve-read [markdown] lang="zh" of="d1652afd"
+# %% curve-read [markdown] lang="zh" of="5cd6459e"
 r"""
-随机的头从抛硬币附近开始，它对偏好所知的一切都来自排序。投票基座的起点更高：一条曲线比它的第一个点高出的部分是排序的功劳，其余来自投票。
-C.2 发现换一个起点也差不多，但那时的排序多得多。在三条线共有的最后一个点上，我们的线相差多远？
+随机的头从抛硬币附近开始，投票基座因为有投票而更高。一条曲线比它的第一个点高出的部分是排序的功劳。在三条线共有的最后一个点上，
+我们的线相差多远？把它们分开的不只是投票：头、学习率和批次也不同；而且 C.2 的起点见过的排序多得多。
 
-设置要紧吗？按 C.2 的说法，学习率上下改动不超过 {paper:rm.lr_harmless_change}，差别不大；第二轮则随即过拟合。我们每次改动一项。
+设置要紧吗？按 C.2 的说法，学习率上下改动不超过 {paper:rm.lr_harmless_change}，差别不大；第二轮则随即过拟合。
+我们每次改动一项；不是两轮，而是四轮。
 """
 
 # %% trials
@@ -926,7 +933,7 @@ lesson.table(
 
 # %% trials-read [markdown]
 r"""
-Over-fitting would show in the row *four epochs*, as a lower loss in training and a higher one held out. Each row is one run, on few rankings.
+Over-fitting would show in the row *four epochs*, as a lower loss in training and a higher one held out. Each row is one run, on few rankings: one epoch has only four steps.
 
 ## All pairs of a prompt together (§3.5)
 
@@ -934,11 +941,12 @@ The pairs of a prompt share its completions. The paper first shuffled all pairs 
 came up to $K-1$ times. So it made all pairs of a prompt **one batch element**. That is what `compare` does: $K$ completions go through the model once, and their $K$ scores make all pairs.
 
 **Predict.** For one pass over the same rankings, how many times as many completions does a model read if it takes the pairs one by one?
+(Here $K$ is {run:counts.k.min} to {run:counts.k.max}, smaller where samples repeat.)
 """
 
-# %% trials-read [markdown] lang="zh" of="8f070aed"
+# %% trials-read [markdown] lang="zh" of="7d61b508"
 r"""
-过拟合会出现在*四轮*这一行：训练中的损失更低，留出的损失更高。每一行都只训练了一次，而且排序很少。
+过拟合会出现在*四轮*这一行：训练中的损失更低，留出的损失更高。每一行都只训练了一次，而且排序很少：一轮只有四步。
 
 ## 一个提示的所有对放在一起（§3.5）
 
@@ -946,6 +954,7 @@ r"""
 于是论文让一个提示的所有对成为**一个批次元素**。`compare` 正是这样做的：$K$ 个回复只通过模型一次，由 $K$ 个得分得到所有的对。
 
 **先猜一猜。** 同样的排序过一遍，逐对训练时，模型要读的回复是几倍？
+（这里 $K$ 是 {run:counts.k.min} 到 {run:counts.k.max}，样本有重复时更少。）
 """
 
 # %% cost-guess folded="yes"
@@ -989,13 +998,13 @@ cost_guess.reveal(one_by_one / together)
 
 # %% ways-look [markdown]
 r"""
-Shipped runs took fifteen hundred rankings both ways, once, from the same start. Each line is a seed; its filled end is held
+Shipped runs took fifteen hundred rankings both ways, once, from the same start, in about equally many steps. Each line is a seed; its filled end is held
 out, its open end in training. Over-fitting makes lines long and moves filled ends left.
 """
 
-# %% ways-look [markdown] lang="zh" of="1f33d482"
+# %% ways-look [markdown] lang="zh" of="87759c14"
 r"""
-随包运行从同一起点出发，用两种做法各把一千五百个排序过了一遍。每条线是一个种子；实心的一端是留出的，空心的一端是训练中的。
+随包运行从同一起点出发，用两种做法各把一千五百个排序过了一遍，步数大致相同。每条线是一个种子；实心的一端是留出的，空心的一端是训练中的。
 过拟合会使线变长，并使实心端向左移。
 """
 
@@ -1033,7 +1042,7 @@ lesson.show(figure, "Six lines from held-out to training accuracy, three "
 # %% ways-read [markdown] defines="agreement"
 r"""
 The first number above the picture speaks against the paper's reason: held out, pair by pair is right on {run:ways.pairs.heldout:.1%} of pairs, together on {run:ways.prompts.heldout:.1%}.
-So over-fitting doesn't show here. (Three seeds are few, long rankings weigh more pair by pair, and a million weights memorize less than billions.) What remains
+So over-fitting doesn't show here. (Three seeds are few, long rankings weigh more pair by pair, and a small model may memorize less.) What remains
 is the cost.
 
 ## The ceiling, and labelers it never saw (§3.4, E.2)
@@ -1044,10 +1053,10 @@ pairs that neither ties. The paper reports {paper:agreement.training}. Here a se
 **Predict.** On what percentage of these pairs do the two agree?
 """
 
-# %% ways-read [markdown] lang="zh" of="42c317dd"
+# %% ways-read [markdown] lang="zh" of="211ecfe1"
 r"""
 图上方的第一个数与论文的理由相反：在留出的对中，逐对训练排对了 {run:ways.pairs.heldout:.1%}，放在一起排对了 {run:ways.prompts.heldout:.1%}。
-所以这里看不到过拟合。（三个种子很少；逐对训练时，长的排序分量更重；而且一百万个权重能死记的比几十亿个少。）剩下的理由是代价。
+所以这里看不到过拟合。（三个种子很少；逐对训练时，长的排序分量更重；而且小的模型能死记的也许更少。）剩下的理由是代价。
 
 ## 上限，以及它从未见过的标注员（§3.4, E.2）
 
@@ -1115,13 +1124,13 @@ ceiling_guess.reveal(100 * over(where_both_choose(turned)))
 # %% ceiling-look [markdown]
 r"""
 Is the reward model as good as it can be? Below, three try to give *one* labeler's order, on the same pairs: the second labeler, the judge, and
-the reward model. The last two rows ask for the judge's order.
+the reward model. The last two rows ask for the judge's order, on all pairs that it doesn't tie: did rankings bring the model closer to it?
 """
 
-# %% ceiling-look [markdown] lang="zh" of="f1d6533c"
+# %% ceiling-look [markdown] lang="zh" of="29555430"
 r"""
 奖励模型已经好到头了吗？下图中，三者都试着给出*一位*标注员的次序，用的是同样的对：第二位标注员、评判者和奖励模型。
-最后两行问的是评判者的次序。
+最后两行问的是评判者的次序，用的是评判者不判并列的所有对：排序使模型更接近评判者了吗？
 """
 
 # %% judged
@@ -1150,7 +1159,7 @@ found = {name: over(shares) for name, shares in found.items()}
 }
 
 # %% ceiling-picture folded="yes"
-title = "Who orders held-out pairs alike (live; reward model: shipped run)"
+title = "Who agrees on held-out pairs (live; reward model: shipped run)"
 figure, axes = lesson.panels(1, title, (7.2, 2.9))
 lesson.intervals(axes, found, "% of pairs")
 axes.axvline(50, color=MUTED, linestyle="--", linewidth=1)
@@ -1159,27 +1168,27 @@ lesson.show(figure, "; ".join(f"{k} {100 * v.mean:.0f}%"
 
 # %% ceiling-picture lang="zh"
 {
-    "Who orders held-out pairs alike (live; reward model: shipped run)": "谁给留出的对排出相同的次序（实时；奖励模型：随包运行）",
+    "Who agrees on held-out pairs (live; reward model: shipped run)": "谁给留出的对排出相同的次序（实时；奖励模型：随包运行）",
     "% of pairs": "% 的对",
 }
 
 # %% ceiling-read [markdown]
 r"""
-**Why.** The second labeler has lapses, too, so in the first row two errors meet. The judge has none: tastes aside, its row is the **ceiling**. What lies between the reward
-model's row and the judge's can still be learned. Without a judge, the paper could compare with agreement only.
+**Why.** The second labeler has lapses, too, so in the first row two errors meet. The judge has none: tastes aside, its row is the **ceiling**. What lies between rows two
+and three can still be learned.
 
-Has the model learned what is good, or what these labelers like? The paper left each of {paper:rm.labeler_groups} groups of labelers out of
+The paper left each of {paper:rm.labeler_groups} groups of labelers out of
 training in turn.
 
 **Predict.** How many points of accuracy are lost on the labelers that were left out?
 """
 
-# %% ceiling-read [markdown] lang="zh" of="b0fac960"
+# %% ceiling-read [markdown] lang="zh" of="a8a3c33a"
 r"""
 **为什么。** 第二位标注员也有疏忽，所以第一行里是两份误差相遇。评判者没有疏忽：口味除外，它那一行就是**上限**。
-奖励模型那一行与评判者那一行之间的部分，还可以学。论文没有评判者，只能与一致率相比。
+第二行与第三行之间的部分，还可以学。
 
-模型学到的是什么算好，还是这些标注员喜欢什么？论文把标注员分成 {paper:rm.labeler_groups} 组，轮流留出一组不参加训练。
+论文把标注员分成 {paper:rm.labeler_groups} 组，轮流留出一组不参加训练。
 
 **先猜一猜。** 对留出的标注员，准确率会损失几个百分点？
 """
@@ -1200,14 +1209,14 @@ unseen_guess
 # %% unseen
 (groups,) = shipped.read("groups")  # accuracy, a number for each group
 inside, outside = (np.array(groups[k]) for k in ("inside", "outside"))
-gap = over_seeds(100 * (inside - outside))  # folds overlap: approximate
+gap = over_seeds(100 * (inside - outside))  # training overlaps: approximate
 margin = over_seeds((outside - 0.5) / (inside - 0.5))
 unseen_guess.reveal(gap, "shipped run")
 
 # %% unseen lang="zh"
 {
     "# accuracy, a number for each group": "# 准确率，每组一个数",
-    "# folds overlap: approximate": "# 各折有重叠：近似",
+    "# training overlaps: approximate": "# 训练数据有重叠：近似",
     "shipped run": "随包运行",
 }
 
@@ -1260,18 +1269,19 @@ lesson.table(
 
 # %% desk-says [markdown]
 r"""
-The last row says how much labelers differ by taste. Only that can be lost on a new labeler: nobody can learn a lapse.
+The last two rows average five pairs of labelers. Without lapses, only tastes differ; the model, never told who ranked, learns at
+most an average taste.
 
 The next labeler it never saw is you. Drag the completions into tiers, into one tier where you can't decide, and save. The desk shows Eq. 1 on *your* ranking, and how often
-Tinytown's labelers agree with you. (These replies are easy to order: their grades lie far apart.)
+Tinytown's labelers agree with you. (Their best and worst grades lie far apart.)
 """
 
-# %% desk-says [markdown] lang="zh" of="cbb1a2f7"
+# %% desk-says [markdown] lang="zh" of="8d2a8b55"
 r"""
-最后一行说的是标注员的口味相差多少。换了新的标注员，能损失的只有这一部分，因为疏忽谁也学不会。
+最后两行是五对标注员的平均。没有疏忽时，不同的只有口味；模型不知道是谁排的，至多学到平均的口味。
 
 下一位它从未见过的标注员就是你。把回复拖进各个档次，分不出高下就放进同一档，然后保存。标注台会显示式 1 在*你的*排序上的值，
-以及 Tinytown 的标注员有多常与你一致。（这些回复的评分相差很大，所以比上面的容易选。）
+以及 Tinytown 的标注员有多常与你一致。（其中最好与最差的评分相差很大。）
 """
 
 # %% labeling
@@ -1288,15 +1298,15 @@ r"""
 ## What it overlooks (§3.5)
 
 Accuracy says how often a model is right, not about what. So we break good replies on purpose. Of each held-out prompt we take the best sample. If the judge *passes* it (finds
-nothing wrong), we change it in seven ways and keep what no longer passes. A model that sees the flaw lowers the score.
+nothing wrong), we change or replace it in seven ways and keep what no longer passes. (Wording and length may change, too.) A model that sees the flaw lowers the score.
 """
 
-# %% edits [markdown] lang="zh" of="c78e0332"
+# %% edits [markdown] lang="zh" of="0b82bf9c"
 r"""
 ## 它看漏了什么（§3.5）
 
 准确率说明模型有多常答对，却没说是在哪方面答对。因此我们故意弄坏好的回复。每个留出提示取最好的样本。如果评判者判它*合格*，也就是挑不出毛病，
-我们就用七种办法改动它，并留下那些不再合格的。看得出毛病的模型会压低得分。
+我们就用七种办法改动或替换它，并留下那些不再合格的。（措辞和长短也可能随之改变。）看得出毛病的模型会压低得分。
 """
 
 # %% breaking
@@ -1333,13 +1343,13 @@ EDITS = {
 # %% false-facts [markdown]
 r"""
 Three more flaws are false facts: a question about the town, answered by one sentence, true or false. *Popular* falsehoods are believed in the town, so they occur in texts
-that models compare. About those *kept out*, no training prompt asks, and no post on the notice board. The others we make up.
+that models compare. Some were *kept out*: no training prompt or notice asks about them. The others we make up.
 """
 
-# %% false-facts [markdown] lang="zh" of="43602492"
+# %% false-facts [markdown] lang="zh" of="b43f1930"
 r"""
 另有三种毛病是错误的事实：一个关于小镇的问题，用一句话回答，或真或假。*流行的*错误说法，镇上有人信以为真，所以会出现在供模型比较的文本里。
-*被排除的*那些，没有训练提示问到，公告栏上也没有。其余的由我们编造。
+其中一些*被排除*在外：没有训练提示或公告问到它们。其余的由我们编造。
 """
 
 # %% falsehoods
@@ -1488,15 +1498,15 @@ lesson.show(figure, "Flaws from the most to the least often noticed: "
 
 # %% flaws-read [markdown]
 r"""
-**Why.** A comparison says *which*, never *why*. Our reading: a flaw is noticed as far as comparisons showed it beside a reply without it. Where open and filled dots lie together, rankings
+**Why.** A comparison says *which*, never *why*. Our reading: a model notices the flaws that comparisons showed it. Where open and filled dots lie together, rankings
 added nothing to the start.
 
 Here is the held-out prompt where the model's favorite lies furthest below the best grade.
 """
 
-# %% flaws-read [markdown] lang="zh" of="c3648913"
+# %% flaws-read [markdown] lang="zh" of="6474b4da"
 r"""
-**为什么。** 一次比较只说*哪个*，从不说*为什么*。我们的解读：有多少比较把带毛病的回复放在没有毛病的旁边，毛病才被看出多少。
+**为什么。** 一次比较只说*哪个*，从不说*为什么*。我们的解读：模型看得出比较向它展示过的毛病。
 空心点与实心点在一处的地方，排序没有给起点添上什么。
 
 下面这个留出的提示，模型最喜欢的回复离最高评分最远。
@@ -1544,15 +1554,14 @@ lesson.table(
 
 # %% best [markdown] defines="best of n"
 r"""
-The score is of use without training: sample $n$ completions and keep the one that scores best. This *best of n* **isn't in the paper**. It is the
-shortest way from a score to better replies.
+The score is of use without training: sample $n$ completions and keep the one that scores best. This *best of n* **isn't in the paper**.
 
 **Predict.** Of up to six samples, the best is chosen by score. What percentage of the chosen replies passes?
 """
 
-# %% best [markdown] lang="zh" of="85f5e25a"
+# %% best [markdown] lang="zh" of="2e608aa0"
 r"""
-得分不经训练也有用处：采样 $n$ 个回复，留下得分最高的一个。这叫 *n 选一*（best of n），**论文里没有**。这是从得分到更好的回复最短的路。
+得分不经训练也有用处：采样 $n$ 个回复，留下得分最高的一个。这叫 *n 选一*（best of n），**论文里没有**。
 
 **先猜一猜。** 在至多六个样本中按得分选最好的。选出的回复有百分之几合格？
 """
@@ -1595,12 +1604,12 @@ best_guess.reveal(100 * best_by_n[-1], "shipped run")
 
 # %% best-look [markdown]
 r"""
-On the dashed line, *any* of the n samples passes. Below it, such a reply was there, and the reward model chose another.
+On the dashed line, *any* of the n samples passes. The gap to it: a passing reply was there, but another was chosen.
 """
 
-# %% best-look [markdown] lang="zh" of="6147ab2e"
+# %% best-look [markdown] lang="zh" of="88aca597"
 r"""
-虚线是 n 个样本中*任何一个*合格的比例。在虚线之下，合格的回复本来就在那里，而奖励模型选了别的。
+虚线是 n 个样本中*任何一个*合格的比例。与虚线的差距：合格的回复本来就在那里，被选中的却是别的。
 """
 
 # %% best-picture folded="yes"
@@ -1632,18 +1641,20 @@ PredictionScore("chapter05.")
 r"""
 ## Summary
 
-Eleven statements of the paper (three fill two rows) were written down before any run. Each row allows a range. An interval within it: *seen*; wholly outside: *the opposite*; else *open*.
-Intervals are over prompts in single runs, those of the two ways over seeds (of them, only accuracy was kept), those of the groups over folds. In four rows the paper says *little*; we allow a twentieth of all pairs. The last row asks whether
+Before any run we wrote down eleven statements of the paper, in fourteen rows, each with an allowed range. An interval inside it is
+*seen*, wholly outside *the opposite*, otherwise *open*. Intervals are over prompts; for the two ways over seeds (their held-out loss
+wasn't kept), for the groups over groups. The ranges are ours: for *little* we allow five points, for *nearly all* half the margin,
+and a model above two labelers' agreement counts as *the opposite*, though one without lapses can get there. The last row asks whether
 the score puts the epochs of chapter 04 in the judge's order.
 """
 
-# %% summary [markdown] lang="zh" of="2893d138"
+# %% summary [markdown] lang="zh" of="9a49e64d"
 r"""
 ## 小结
 
-论文的十一个说法（其中三个各占两行）在任何运行之前就已写下。每一行允许一个取值范围。区间全在其中，记作*看到*；全在其外，记作*相反*；其余是*看不出*。
-单次运行的区间是对提示而言的，两种做法的是对种子（其中只保留了准确率），标注员各组的是对各折。有四行论文说*差别不大*，我们以全部对的二十分之一为限。
-最后一行问的是：得分给第 04 章的各轮排出的次序，与评判者的是否相同。
+在任何运行之前，我们写下了论文的十一个说法，共十四行，每行允许一个取值范围。区间全在其中，记作*看到*；全在其外，记作*相反*；其余是*看不出*。
+区间是对提示而言的；两种做法的是对种子（留出的损失没有保留），标注员各组的是对各组。范围是我们定的：*差别不大*允许五个百分点，*几乎全部*允许一半，
+而高于两位标注员一致率的模型算作*相反*，尽管没有疏忽的模型可以做到。最后一行问的是：得分给第 04 章的各轮排出的次序，与评判者的是否相同。
 """
 
 # %% seen
@@ -1718,11 +1729,11 @@ statements += [
     ("times as long, pair by pair", "more", times, 1, INF),
     ("held-out loss, four epochs minus one", "over-fits fast", difference(
         eq1(changed["four epochs"]), eq1(usual)), 0, INF),
-    *((f"points, {name} minus usual", "little", i, -5, 5)
+    *((f"points, {name} minus the usual", "little", i, -5, 5)
       for name, i in apart.items()),
     *((f"points, start: {lesson.called(name)} minus voted base", "little",
        i, -5, 5) for name, i in from_head.items()),
-    ("mean score of unused demonstrations, in deviations of theirs", "zero",
+    ("mean score of unused demonstrations, in standard deviations", "zero",
      over_prompts(of_labelers / scale), -0.5, 0.5),
     ("rank correlation of score and grade over SFT epochs", "both rise",
      order, 0, INF),
@@ -1737,10 +1748,10 @@ statements += [
     "held-out loss, four epochs minus one": "留出的损失，四轮减一轮",
     "over-fits fast": "随即过拟合",
     "four epochs": "四轮",
-    "points, {name} minus usual": "百分点，{name}减通常",
+    "points, {name} minus the usual": "百分点，{name}减通常",
     "points, start: {lesson.called(name)} minus voted base": "百分点，起点：{lesson.called(name)} 减投票基座",
     "little": "差别不大",
-    "mean score of unused demonstrations, in deviations of theirs": "未参与示范的平均得分，以其标准差计",
+    "mean score of unused demonstrations, in standard deviations": "未参与示范的平均得分，以其标准差计",
     "zero": "零",
     "rank correlation of score and grade over SFT epochs": "SFT 各轮得分与评分的次序相关",
     "both rise": "两者都上升",
@@ -1773,8 +1784,8 @@ lesson.table(("", "the paper", "here", "allowed", ""),
 
 # %% three [markdown]
 r"""
-A reward model turns choices into numbers by pushing on differences of scores; its zero is set afterwards, by demonstrations. What it knows
-comes from comparisons and from its start, and a learning curve shows how much from which. Its accuracy on a labeler ends at that labeler's lapses, and what no comparison showed,
+A reward model turns choices into numbers by pushing on differences of scores; its zero is set afterwards, by demonstrations. A
+learning curve shows what comparisons add to its start. Its accuracy on a labeler ends at that labeler's lapses, and what no comparison showed,
 it may overlook.
 
 ## Questions
@@ -1787,15 +1798,7 @@ Eq. 1 never compared them, so it doesn't say. The bias fixes one zero for all pr
 
 </details>
 
-2. A labeler ties all completions of a prompt. What does it add to the loss?
-
-<details><summary>Answer</summary>
-
-Nothing. No pair is left, and the prompt isn't counted.
-
-</details>
-
-3. A reward model is as accurate as two labelers agree. Is there nothing left to learn?
+2. A reward model's accuracy equals two labelers' agreement. Is there nothing left to learn?
 
 <details><summary>Answer</summary>
 
@@ -1803,7 +1806,7 @@ There may be. Both labelers have lapses. The judge, without any, can agree with 
 
 </details>
 
-4. You train twice as long. Accuracy stays, the held-out loss rises. What happened?
+3. You train twice as long. Accuracy stays, the held-out loss rises. What happened?
 
 <details><summary>Answer</summary>
 
@@ -1811,11 +1814,11 @@ The differences of scores grew, right ones and wrong ones. A wrong pair costs ab
 
 </details>
 
-5. A policy is trained on this reward. Which flaws do you expect in its replies?
+4. Step 3 trains a model on this reward. Which flaws do you expect in its replies?
 
 <details><summary>Answer</summary>
 
-Those that raise the score, and those that it doesn't see. What may hold the policy back is step 3's price on leaving the start (chapter 06).
+Those that raise the score, and those that it doesn't see. What may hold it back is step 3's price on leaving the SFT model (chapter 06).
 
 </details>
 
@@ -1830,9 +1833,9 @@ Those that raise the score, and those that it doesn't see. What may hold the pol
 the first two exercises, ten.
 """
 
-# %% three [markdown] lang="zh" of="75a27ddf"
+# %% three [markdown] lang="zh" of="940ca621"
 r"""
-奖励模型通过推动得分之差，把选择变成数；它的零点是事后由示范定下的。它知道的东西来自比较，也来自起点，学习曲线显示各占多少。
+奖励模型通过推动得分之差，把选择变成数；它的零点是事后由示范定下的。学习曲线显示比较在起点之外添上了什么。
 它对照一位标注员的准确率到那位标注员的疏忽为止；没有比较展示过的，它可能看漏。
 
 ## 思考题
@@ -1845,15 +1848,7 @@ r"""
 
 </details>
 
-2. 一位标注员把一个提示的所有回复都判为并列。这给损失添了什么？
-
-<details><summary>答案</summary>
-
-什么也没有。没有剩下任何一对，这个提示不计入。
-
-</details>
-
-3. 一个奖励模型的准确率达到了两位标注员的一致率。是不是没有什么可学了？
+2. 一个奖励模型的准确率达到了两位标注员的一致率。是不是没有什么可学了？
 
 <details><summary>答案</summary>
 
@@ -1861,7 +1856,7 @@ r"""
 
 </details>
 
-4. 你把训练时间加倍。准确率不变，留出的损失却上升了。发生了什么？
+3. 你把训练时间加倍。准确率不变，留出的损失却上升了。发生了什么？
 
 <details><summary>答案</summary>
 
@@ -1869,11 +1864,11 @@ r"""
 
 </details>
 
-5. 用这个奖励训练一个策略。你预计会在它的回复中看到哪些毛病？
+4. 第 3 步用这个奖励训练一个模型。你预计会在它的回复中看到哪些毛病？
 
 <details><summary>答案</summary>
 
-那些会抬高得分的毛病，以及它看不见的那些。能拦住策略的，也许是第 3 步为离开起点所定的价格（第 06 章）。
+那些会抬高得分的毛病，以及它看不见的那些。能拦住它的，也许是第 3 步为离开 SFT 模型所定的价格（第 06 章）。
 
 </details>
 

@@ -16,8 +16,8 @@ After this chapter you can
 
 - work out a policy gradient by hand, and say what a baseline changes and what it leaves alone;
 - write the loop that improves a language model's replies from nothing but their scores;
-- split Eq. 2 into a reward for each token, and say how much each token deserves;
-- read every line of a PPO loop, and say what would happen without it;
+- split the paper's objective, Eq. 2, into a reward for each token, and say how much each token deserves;
+- read every line of a loop of PPO, the paper's step 3, and say what it is for;
 - train a policy with the package, and find out whether it became better.
 """
 
@@ -25,12 +25,11 @@ After this chapter you can
 r"""
 ## A bandit with three arms (§3.5)
 
-*Name a gift for Ines.* Suppose that a policy knows three replies only: *a scarf*, *a ring*, *a stone*. It says *scarf* with
-probability one fifth, *ring* with one half, *stone* with three tenths. The reward model scores them five, four and three. One
-question, one reply, one score, and the game is over. The paper calls this a *bandit*, after the slot machine; each reply is an
-arm.
+*Name a gift for Ines.* Suppose that a *policy*, a model that draws replies, knows only three: *a scarf*, *a ring*, *a stone*. It says
+*scarf* with probability one fifth, *ring* with one half, *stone* with three tenths. The reward model scores them five, four and three.
+One question, one reply, one score: the paper calls this a *bandit*, after the *one-armed bandit*, a slot machine. Each reply is an arm.
 
-The policy is a softmax over three logits $\phi$. What should grow is $J$, the mean reward. The derivative of a softmax is
+The policy is a softmax over three logits $\phi$. What should grow is $J$, the mean score. The derivative of a softmax is
 $\partial\pi_b/\partial\phi_a=\pi_b\,(\mathbf 1[a=b]-\pi_a)$, where $\mathbf 1[\cdot]$ is one if the bracket is true and zero if not. So
 
 $$J=\sum_a\pi_a\,r_a,\qquad \frac{\partial J}{\partial\phi_a}=\pi_a\,(r_a-J).$$
@@ -73,9 +72,9 @@ $$\nabla J=\sum_a r_a\,\nabla\pi_a=\sum_a\pi_a\;r_a\nabla\log\pi_a=\mathbb E_{a\
 Draw an arm, and multiply the gradient of its log-probability by its score: on average that is the gradient of $J$. The dice need
 no derivative, and neither does the reward model.
 
-A single draw is noisy, though. All three scores are positive, so *whichever* arm is drawn becomes likelier, the stone too. Only
-over many draws does the scarf gain most. The remedy is to subtract a number $b$ from the score, the *baseline*. It may be any
-number that doesn't depend on the draw, since then the mean of the estimate stays where it was:
+A single draw is noisy, though. All three scores are positive, so *whichever* arm is drawn becomes likelier. Only over many draws does the
+scarf gain most. The remedy is to subtract a number $b$ from the score, the *baseline*. It may be any number that doesn't depend on the
+draw, since then the mean of the estimate stays where it was:
 
 $$\mathbb E_{a\sim\pi}\big[\,b\,\nabla\log\pi_a\,\big]=b\sum_a\nabla\pi_a=b\,\nabla 1=0.$$
 
@@ -113,15 +112,15 @@ guess_variance.reveal(plain / centred)
 
 # %% learn-text [markdown]
 r"""
-Does that help learning? The next cell trains two hundred copies of this policy, with and without a baseline; every step draws one
-arm. The baseline is a running mean of the scores so far. If it were of no use, both bands in the picture would be equally wide.
+Does that help learning? The next cell trains two hundred copies of this policy, with and without a baseline, here a running mean of the
+scores. If it were of no use, both bands in the picture would be equally wide.
 """
 
 # %% learn
 
 
 def learn(with_baseline, steps=200, copies=200, rate=0.1):
-    """The mean reward J of each copy after each step: [steps, copies]."""
+    """The mean score J of each copy after each step: [steps, copies]."""
     phi = pi.log().repeat(copies, 1)
     dice, b = torch.Generator().manual_seed(1), torch.zeros(copies)
     found = []
@@ -139,8 +138,9 @@ runs = {"no baseline": learn(False), "baseline": learn(True)}
 
 # %% variance-look [markdown]
 r"""
-Left, the variance for every baseline: look where it is smallest. Right, the mean reward of the copies while they learn; nine in ten
-of them lie in the band, the lighter one without a baseline. The best that a policy can reach is five.
+Left, the variance for every baseline: is it smallest at $J$? (Nearly: arms with longer gradients count more.) Right, the mean score of
+the copies while they learn; nine in ten of them lie in the band, the lighter one without a baseline. The best that a policy can reach is
+five.
 """
 
 # %% variance-picture folded="yes"
@@ -148,7 +148,7 @@ from minirlhf.report.charts import INK, MUTED, PALETTE
 
 figure, (left, right) = lesson.panels(
     2, "What a baseline changes (live)",
-    titles=("Variance of one estimate", "Mean reward while learning"))
+    titles=("Variance of one estimate", "Mean score while learning"))
 left.plot(bs, curve, color=INK)
 for b, size, word in ((0, plain, "b = 0"), (float(J), centred, "b = J")):
     left.plot(b, size, "o", color=INK)
@@ -161,10 +161,10 @@ for (name, found), style in zip(runs.items(), ("--", "-"), strict=True):
 right.set(xlabel="steps", ylabel="J")
 right.legend(fontsize=7.5, loc="lower right")
 lesson.show(figure, "Left, a parabola of the variance over the baseline, "
-            "right, bands of the mean reward with and without a baseline.")
+            "right, bands of the mean score with and without a baseline.")
 
 # %% learn-table folded="yes"
-lesson.table(("live", "mean reward at the end, mean of all copies",
+lesson.table(("live", "mean score at the end, mean of all copies",
               "copies that end below 4.5"), [
     (name, f"{last.mean():.2f}", f"{(last < 4.5).float().mean():.0%}")
     for name, last in ((name, found[-1]) for name, found in runs.items())])
@@ -173,14 +173,14 @@ lesson.table(("live", "mean reward at the end, mean of all copies",
 r"""
 ## One prompt, whole replies
 
-Now the arms are the replies of a real model to a guest who says *You are a lazy fool.* Nothing changes but the size. A
-reply's probability is the product of its tokens' probabilities, so its logarithm is a sum:
+Now a real model plays the guide of Tinytown, the course's invented town. A guest says *You are a lazy fool.* The arms are the model's
+replies; nothing changes but the size. A reply's probability is the product of its tokens' probabilities, so its logarithm is a sum:
 
 $$\log\pi(y\mid x)=\sum_t\log\pi(y_t\mid x,y_{<t})$$
 
 We load two models of the package's *shipped run*, a long one made beforehand: the policy from which step 3 starts (C.3: a base model
 after demonstrations, with some pretraining text mixed in) and the reward model of step 2. Then we open two functions of
-`minirlhf/plain/ppo.py`, which is step 3 as one would write it on a blackboard.
+`minirlhf/plain/ppo.py`, step 3 as on a blackboard.
 """
 
 # %% load
@@ -203,13 +203,13 @@ print(inspect.getsource(respond), inspect.getsource(logprobs), sep="\n")
 # %% opened-text [markdown]
 r"""
 - `respond` draws. `u` is a uniform number between zero and one; the token drawn is the first whose cumulative probability
-  exceeds it. The reply is over with the end token.
+  exceeds it. The end token ends the reply.
 - `logprobs` says how likely the drawn tokens were. The model's output at one position predicts the *next* token; hence the slice,
-  which begins one before the reply and ends one before its end.
+  which begins one before the reply and ends one before its end. `banned` rules out tokens that are never drawn, such as padding.
 
-`respond` reads the whole text again for each token. The package's `sample` draws the same tokens from the same `u`, but keeps what
-it has read in a cache, so we take that. The loop below is the *REINFORCE* of Williams (1992), and it is the bandit's estimate line
-by line: draw replies, score them, subtract their mean, step.
+`respond` reads the whole text again for each token. We take the package's `sample`, which draws the same tokens but caches what it has
+read. The loop below is the *REINFORCE* of Williams (1992), and it is the bandit's estimate line by line: draw replies, score them,
+subtract their mean, step.
 """
 
 # %% answer
@@ -252,12 +252,10 @@ def reinforce(reward_of, seed, steps=12, n=12, rate=3e-4):
     return policy, log
 
 # %% different-guess
-
-
 guess_different = Prediction(
-    "After its last step the policy answers this guest twelve times. How "
-    "many of the twelve replies differ?", "06.different", unit="replies",
-    low=1, high=12)
+    "At its last step the policy answers this guest twelve times. How many "
+    "different replies are among them, on average over the runs?",
+    "06.different", unit="replies", low=1, high=12)
 guess_different
 
 # %% run-reinforce
@@ -287,8 +285,8 @@ guess_different.reveal(float(courses[:, -1, 1].mean()))
 
 # %% reinforce-look [markdown]
 r"""
-Left, does the score rise in each of the runs? Right, what becomes of the variety? A line is a run with dice of its own; all start
-from the same policy. The table shows the commonest replies of one run, before and after.
+Left, does the score rise in each run? Right, what becomes of the variety? A line is a run with dice of its own. The table shows the
+commonest replies of one run, before and after.
 """
 
 # %% reinforce-picture folded="yes"
@@ -320,19 +318,19 @@ lesson.table(("live", "said", "reply", "score"), rows)
 
 # %% reinforce-why [markdown]
 r"""
-**Why the mean of the batch is a fair baseline.** It contains the reply's own score, so it isn't quite independent of the draw.
-That does no harm: on average each push shrinks by one part in `n`, and keeps its direction.
+**Why the mean of the batch is a fair baseline.** It contains the reply's own score, so it isn't quite independent of the draw. On average
+that only shrinks each push by one part in `n`.
 
-**Why nobody plots this loss.** Its gradient is right, its value means nothing: with the mean as baseline it stays near zero,
-whether the policy is good or bad. Watch the score.
+**Why nobody plots this loss.** Its gradient is right, its value means little: with the mean as baseline it is minus the covariance of
+score and log-probability within the batch, which can have either sign whether the policy is good or bad. Watch the score.
 """
 
 # %% price [markdown] defines="KL divergence; PPO-ptx"
 r"""
 ## The price of leaving (Eq. 2)
 
-A policy that follows scores alone goes wherever *this* reward model sends it. But the reward model was trained on replies such as
-step 1 writes. Far from those its scores are guesses, some of them too high. So Eq. 2 charges for going away:
+A policy that follows scores alone goes wherever *this* reward model sends it. But the reward model was trained on replies such as step 1
+writes. Far from those its scores are guesses, and some may be too high (chapter 07). So Eq. 2 charges for going away:
 
 $$
 J(\phi)=\mathbb E_{x,\,y\sim\pi}\Big[\,r_\theta(x,y)-\beta\,\log\frac{\pi(y\mid x)}{\pi^{\rm SFT}(y\mid x)}\Big]
@@ -340,21 +338,23 @@ J(\phi)=\mathbb E_{x,\,y\sim\pi}\Big[\,r_\theta(x,y)-\beta\,\log\frac{\pi(y\mid 
 $$
 
 - The first term is the **score**, as before; $\theta$ are the reward model's weights.
-- The second is the **price**. The reference $\pi^{\rm SFT}$ is a frozen copy of the policy's start, here `initial`.
-  The mean of the log-ratio is the *KL divergence* of the policy from the reference, in nats per reply, and $\beta$ is the price
-  of a nat in units of the score: {paper:ppo.beta} in the paper, {run:counts.ppo_beta} in our shipped run. How far scores
-  spread differs between reward models, so the number doesn't carry over from one to another.
-- The third **rehearses** pretraining text. With it the paper says *PPO-ptx*, without it PPO. Its weight is called $\gamma$, which is the
-  discount in most books; the paper has no discount. This page trains without the third term.
+- The second is the **charge**. The reference $\pi^{\rm SFT}$, named after supervised fine-tuning (step 1), is a frozen copy of the
+  policy's start, here `initial`. The mean of the log-ratio is the *KL divergence* of the policy from the reference, in *nats*, the unit
+  of natural logarithms. $\beta$ is the **price** of a nat, in units of the score: {paper:ppo.beta} in the paper,
+  {run:counts.ppo_beta} in our shipped run. Scores spread differently in other reward models, so the number doesn't carry over.
+- The third **rehearses** pretraining text. With it the paper says *PPO-ptx*, without it PPO. Its weight is called $\gamma$. In most
+  books that is a discount on later rewards, which the paper doesn't use. This page trains
+  without the third term.
 
-Where does the price lead? At the best policy no arm may be worth more than another once its price is paid, or it would still pay to
-shift probability there. So $r_a-\beta\log(\pi_a/\pi^{\rm SFT}_a)$ is the same number for all arms, which means
+Where does the price lead? At the best policy no arm may be worth more than another once its charge is paid, or it would still pay to
+shift probability there. (Shifting changes the charge too, but that adds the same $-\beta$ for every arm.) So
+$r_a-\beta\log(\pi_a/\pi^{\rm SFT}_a)$ is the same number for all arms, which means
 
 $$\pi^*_a\;\propto\;\pi^{\rm SFT}_a\,\exp(r_a/\beta)$$
 
-The best policy is the start, tilted by the scores. A large price leaves it nearly as it was; as the price goes to zero, the best
-arm takes all. The next cell compares the formula with gradient ascent. The one after it puts the price into the loop above: only
-`reward_of` changes.
+The best policy is the start, tilted by the scores: little at a large price; as the price goes to zero, the best arm takes all. The next
+cell compares the formula with gradient ascent. The one after it puts the price into the loop above: only `reward_of` changes. Its $\beta$
+is large, so that a few steps on one prompt show an effect.
 """
 
 # %% tilt
@@ -414,9 +414,9 @@ places = {name: torch.tensor([landed(policy) for policy in them])
 
 # %% frontier-text [markdown]
 r"""
-The formula holds for whole replies too, and so the best policy can be known without any training: sample replies from the reference, and
-weight each by $\exp(r/\beta)$. That gives its score and its KL for every price. No policy can lie above that line, except by the luck
-of the samples.
+Nothing in that argument needs three arms: it holds for whole replies too. So the best policy can be known without training: sample
+replies from the reference, and weight each by $\exp(r/\beta)$. That gives its score and KL for every price. No policy can lie above that
+line, except by the luck of the samples. The line can't pass their best score; of a run that ends farther right it says nothing.
 """
 
 # %% frontier
@@ -432,8 +432,8 @@ best_kl = (weights * (weights * len(s)).clamp(min=1e-9).log()).sum(-1)
 # %% price-look [markdown]
 r"""
 Left, the best policy on three arms: read it from the right, where it is the start. Right, where the real policies ended on the one
-prompt, a mark for each run: do those with a price stay left of those without, and how far below the line do both lie? The table adds
-how varied the replies are.
+prompt, a mark for each run: do those with a price stay left of those without, and how far below the line do they lie? The table adds how
+varied the replies are.
 """
 
 # %% price-picture folded="yes"
@@ -461,7 +461,7 @@ lesson.show(figure, "Left, probabilities of three arms over β. Right, "
 
 # %% price-table folded="yes"
 lesson.table(("live, mean over the runs", "KL, nats", "score",
-              f"score − {beta:g} × KL", "different ones of 64 replies"), [
+              f"score − {beta:g} × KL", f"different ones of {n} replies"), [
     (name, f"{kl:.2f}", f"{score:.2f}", f"{score - beta * kl:.2f}",
      f"{kinds:.0%}")
     for name, found in places.items()
@@ -471,13 +471,13 @@ lesson.table(("live, mean over the runs", "KL, nats", "score",
 r"""
 ### Token by token
 
-The logarithm of a product is a sum, so the price need not wait for the end. Every token can pay its own part:
+The logarithm of a product is a sum, so the charge need not wait for the end. Every token can pay its own part, and its *reward* $R_t$ is:
 
 $$R_t=-\beta\,\big(\log\pi(y_t)-\log\pi^{\rm SFT}(y_t)\big)+\mathbf 1[t\text{ is the last token}]\;r_\theta(x,y)$$
 
-The log-ratio of a single token is called `k1`. It may be negative: then the policy likes the token less than its reference does.
-Only the mean, the KL, can't be. Below are the package's lines, then one reply of a trained policy with what each token pays. As a
-check, the rewards of a reply must add up, on average, to the bracket of Eq. 2.
+The log-ratio of a single token is called `k1`. It may be negative; its mean, the KL, can't be. Below are the package's lines, then one
+reply of a trained policy with what each token pays. The rewards of each reply add up to the bracket of Eq. 2; as a check, we compare the
+means.
 """
 
 # %% shaped
@@ -507,17 +507,16 @@ lesson.table(("live", *named), [
 r"""
 ## Which token earned it? (C.2, C.4)
 
-A reply begins kindly and ends with an insult. REINFORCE pushes all its words down alike, the kind ones too. It would be better to
-know, before each word, what score was to be expected: where the expectation falls, there stands the word to blame.
+A reply begins kindly and ends with an insult. REINFORCE pushes all its words down alike. It would be better to know, before each word,
+what score was to be expected: the word at which the expectation falls is to blame.
 
 The *value model* predicts that: $V_t$ is the reward still to come, judged from the prompt and the tokens before $t$. It is a network like
-the reward model, read at every position instead of the last, and it learns by regression: what came in the end is the target for
-every token of the reply. The paper's starts as a copy of the reward model. One of its reasons against larger reward models is that
-their training was less stable, which made them a worse start for the value model (C.2).
+the reward model, read at every position instead of the last, and it learns by regression. In the next cells nothing is charged, so the
+score that came in the end is the target for every token. The paper's value model starts as a copy of the reward model.
 
-**Why from the reward model?** It knows what makes a reply good, and a fresh head on the policy has yet to find out. But it was only ever
-read at the last token; its number for an unfinished reply has meant nothing so far. Which weighs more? We train both starts on the
-same replies in the same order, and measure the squared error on each batch *before* learning from it.
+**Why from the reward model?** It knows what makes a reply good; a fresh head on the policy has yet to find out. But it was only read at
+the last token; its number for an unfinished reply has meant nothing so far. Which weighs more? We train both starts on the same replies
+in the same order, and measure the squared error on each batch *before* learning from it.
 """
 
 # %% value-guess
@@ -594,12 +593,11 @@ lesson.table((f"squared error ({len(copied)} seeds, live)",
 
 # %% truth-text [markdown]
 r"""
-A positive difference favours the copy of the reward model. *Better* in the answer above asks that the whole interval, over seeds, be
-positive.
+A positive difference favours the copy of the reward model; *a constant* always predicts the mean. *Better*, in the answer above, asks
+that the whole interval over seeds be positive, so *never* includes cases that so few seeds can't decide.
 
-Is the trained value model right about a single token? We can ask the policy itself. Take a reply that went badly, cut it before each of
-its tokens, and let the policy finish it many times. The mean score of these endings is what the value should be. Where both curves
-fall together, the value model has found the word.
+Is the trained value model right about a single token? We can ask the policy. Take a reply that went badly, cut it before each of its
+tokens, and let the policy finish it many times. The mean score of these endings is what the value should be.
 """
 
 # %% truth
@@ -622,13 +620,13 @@ r"""
 
 The *surprise* at a token is what it brought, plus what is expected after it, minus what was expected before:
 
-$$\delta_t=R_t+V_{t+1}-V_t,\qquad \hat A_t=\delta_t+\lambda\,\delta_{t+1}+\lambda^2\,\delta_{t+2}+\dots$$
+$$\delta_t=R_t+V_{t+1}-V_t,\qquad \hat A_t=\delta_t+\lambda\,\delta_{t+1}+\lambda^2\,\delta_{t+2}+\dots=\delta_t+\lambda\,\hat A_{t+1}$$
 
-After the last token nothing is to come, and the next value is zero. A token's advantage is its own surprise and, fading by
-$\lambda$, the later ones. This is *GAE*, generalised advantage estimation. With a $\lambda$ of zero a token answers for its own
-surprise alone: little noise, but every error of the value model counts. With one, the sum collapses to what really came minus
-$V_t$. Errors of the value model then don't mislead it on average, but the luck of all later tokens is in it. The paper doesn't
-state $\lambda$. Its ancestors, the works whose recipe it follows, take {paper:unstated.gae_lambda}; our runs take one.
+After the last token nothing is to come, and the next value is zero. A token's advantage is its own surprise and, fading by $\lambda$, the
+later ones; the last form computes it from right to left. This is *GAE*, generalised advantage estimation. With a $\lambda$ of zero a
+token answers for its own surprise alone: little noise, but every error of the value model counts. With one, the sum collapses to what
+really came minus $V_t$. Errors of the value model then don't mislead it on average, but it has the luck of all later tokens. The paper
+doesn't state $\lambda$. Its ancestors, the works it follows, take {paper:unstated.gae_lambda}; our runs take one.
 
 By hand: four tokens, a score of one at the end, no price.
 """
@@ -662,14 +660,15 @@ lesson.table(("token", "1", "2", "3", "4"), [
 # %% credit
 whole = torch.ones(1, len(y), dtype=torch.bool)
 R1 = torch.zeros(1, len(y))
-R1[0, -1] = s[worst]  # no price: the policy is its own reference
+R1[0, -1] = s[worst]  # no charge: the policy is its own reference
 credit = {lam: gae(R1, V, whole, lam=lam).advantages[0]
           for lam in (0.0, 0.95, 1.0)}
 
 # %% credit-look [markdown]
 r"""
-Left, before each token, the trained value and the mean of new endings; the bar is the score that came. Find the word at which they
-drop. Right, the advantages of the same tokens. Which $\lambda$ blames one word, and which blames them all?
+Left, before each token, the trained value and the mean of new endings with its interval; the bar is the score that came. Where both fall
+together, the value model has found the word. Right, the advantages of the same tokens. Which $\lambda$ blames one word, and which all the
+words up to it?
 """
 
 # %% credit-picture folded="yes"
@@ -702,19 +701,20 @@ lesson.show(figure, "Left, the value of each prefix of a reply beside the "
 r"""
 ## Ratio and clip (C.4)
 
-A batch of fresh replies, a *rollout*, is expensive, so one would like to take several steps on it. But after the first step the
-policy is no longer the one that sampled, and the estimate above is right for its own samples only. The remedy is to weight each
-token by a *ratio*: its probability now, over its probability when it was drawn, $\rho_t=\pi(y_t)/\pi_{\rm old}(y_t)$. At a ratio
-of one, $\rho_t\hat A_t$ has the gradient $\hat A_t\,\nabla\log\pi(y_t)$, which is the bandit's.
+A batch of fresh replies, a *rollout*, is expensive, so we want several steps on it. But after the first step the policy is no longer the
+one that sampled, and the estimate above is right for its own samples only. The remedy is to weight each token by a *ratio*: its
+probability now, over its probability when it was drawn, $\rho_t=\pi(y_t)/\pi_{\rm old}(y_t)$. The words before it come from the old
+policy too, so this is nearly right only while the two are close. At a ratio of one, $\rho_t\hat A_t$ has the gradient
+$\hat A_t\,\nabla\log\pi(y_t)$, which is the bandit's.
 
 Far from one such a weight gets out of hand. *PPO*, proximal policy optimization, therefore ends the push on a token once its ratio is
-more than $\epsilon$ away from one, in the direction that pays. The paper's $\epsilon$ is {paper:ppo.clip}. With a bar for the
-mean over tokens:
+more than $\epsilon$ away from one: upwards for a good token, downwards for a bad one. The paper's $\epsilon$ is {paper:ppo.clip}. With a
+bar for the mean over tokens:
 
 $$\mathcal L=-\,\overline{\min\big(\rho_t\hat A_t,\ \mathrm{clip}(\rho_t,1-\epsilon,1+\epsilon)\,\hat A_t\big)}$$
 
-Before that, advantages are *whitened*: shifted to mean zero and scaled to variance one over the rollout's tokens, so that the unit
-of the reward doesn't set the size of a step. The paper doesn't state this; it is the ancestors'.
+Before that, advantages are *whitened*: shifted to mean zero and scaled to variance one over the rollout's tokens, so that a rollout with
+widely spread rewards takes no larger steps than another. The paper doesn't state this; it comes from its ancestors.
 """
 
 # %% push-guess
@@ -741,8 +741,8 @@ guess_push.reveal("; ".join(still))
 
 # %% reuse-text [markdown]
 r"""
-What does the clip prevent? We take step after step on one rollout, with the clip and without, and measure how far the policy has moved
-from the one that sampled. If the clip did nothing, the curves would coincide.
+What does the clip prevent? We take many steps on one rollout, with and without it, and measure how far the policy has moved from the one
+that sampled (`approx_kl`: half the mean square of a token's log-ratio). If the clip did nothing, the curves would coincide.
 """
 
 # %% reuse
@@ -821,12 +821,13 @@ Four models are at work:
 | reward model | the model of step 2 | no |
 | value model | the reward model | yes |
 
-And here is step 3 of the paper, whole. You have met every line: draw, read what the four models say, shape the rewards, make
-advantages, then step on one minibatch after another. What is to be learned from is computed once, before the first step; only
-`new` and the second call of `values` carry a gradient. The first loss moves the policy, the second the value model. `G` are the
-*returns*, advantage plus value, from which the value model learns.
+And here is step 3 of the paper, whole: draw, read what the four models say, shape the rewards, make advantages, then step on one
+minibatch after another. All targets are computed once, before the first step; only `new` and the second call of `values` carry a
+gradient. The first loss moves the policy, the second the value model. `G` are the *returns*, advantage plus value, from which the value
+model learns. New are three things: `[rows, : m.shape[1]]` cuts a minibatch to its longest reply, a *value clip* ends the push on a value
+far from the old one, `v`, and `explained_variance` says how well the values predicted. The price is the shipped run's.
 
-Read it before it runs. What would change if `old` were read again for each minibatch? (Question 3.) And if the reference learned too?
+Read it before it runs. What would change if `old` were read again for each minibatch, or if the reference learned too? (Question 3.)
 """
 
 # %% loop
@@ -901,9 +902,9 @@ guess_loop.reveal(judged_by(gain))
 
 # %% loop-look [markdown]
 r"""
-Three panels follow the training, a dot for each rollout: the score, the price in nats, and the value fit (one where every return is
-predicted, zero where a constant would do as well). The fourth shows the scores of guests that the policy never met, before and after. Ours, not
-the paper's, are the learning rates, and they were chosen with such curves in sight.
+Three panels follow the training, a dot for each rollout: the score, the KL, and the value fit (one where every return is predicted, zero
+where a constant would do as well). The fourth shows the scores of guests that the policy never met, before and after. The learning rates
+are ours, and we chose them while looking at such curves.
 """
 
 # %% loop-picture folded="yes"
@@ -929,9 +930,9 @@ print(f"{gain.n} guests never met, score after minus before: {gain:+.2f}")
 
 # %% lens-text [markdown]
 r"""
-Now look into a reply of the policy that you trained, with its own value model. With a running kernel, choose a step and a token:
-its numbers stand in the equation. In the third step, run the recursion from right to left; in the last, drag the dot across the
-clip. Then write to the guide yourself.
+Now look into a reply of the policy that you trained. With a running kernel, choose a step and a token: the equation shows its numbers. In
+the third step, run $\hat A_t=\delta_t+\lambda\hat A_{t+1}$ from right to left; in the last, drag the dot across the clip. Then write to
+the guide.
 """
 
 # %% lens
@@ -951,11 +952,11 @@ TokenLens(models=models, prompt=text, config=config)
 r"""
 ## The same, faster (C.4)
 
-The package's stage `ppo` computes what your loop does, and a test holds the two together. It adds speed (whole batches through
-each model), a warm-up of the learning rate, a limit on the gradient, an average of the weights, checkpoints, and the third term of
-Eq. 2. A prompt with its reply and score is an *episode*. The paper trains on {paper:ppo.episodes} of them, {paper:ppo.batch} in each
-iteration; our shipped run on {run:counts.episodes:,}, {run:counts.ppo_batch} in each; the run below on a small part of those. The next
-cell compares the two ways of reading the same replies.
+The package's stage `ppo` computes what your loop does, and a test checks that they agree. It adds speed (whole batches through each
+model), a warm-up of the learning rate, a limit on the gradient, an average of the weights, checkpoints, and the third term of Eq. 2. A
+prompt with its reply and score is an *episode*. The paper trains on {paper:ppo.episodes} of them, {paper:ppo.batch} in each rollout; our
+shipped run on {run:counts.episodes:,}, {run:counts.ppo_batch} in each; the run below on a small part of those. The next cell compares the
+two ways of reading the same replies.
 """
 
 # %% same
@@ -979,9 +980,9 @@ print(f"{len(some)} replies, largest difference of a log-probability: "
 
 # %% stage-run [markdown]
 r"""
-First, a guess at what the *judge*, Tinytown's exact grader, will say of a run with prompts of every kind. A reply *passes* if nothing in
-it is wrong or missing. The run never asks the judge. Still, the labelers behind the reward model roughly follow its grade, so it is
-a kinder test than people would be. The run is a process of its own, whose folder the desk reads.
+First, guess what the *judge*, Tinytown's exact grader, will say of a run with prompts of every kind. A reply *passes* if nothing in it is
+wrong or missing. The run never asks it. Still, the labelers behind the reward model roughly follow its grade, so it is easier to please
+than people. The run is a process of its own; the *desk*, the panel below, reads its folder.
 """
 
 # %% run-guess
@@ -1000,7 +1001,7 @@ job = start(
     reward=shipped.run("reward") / "model",
     prompts=shipped.file("prompts-ppo"),
     episodes=lesson.pick(2304, quick=256),
-    warmup=3,  # iterations
+    warmup=3,  # rollouts
     ema=0.9,  # the paper's average suits far more steps
     max_response=72,
     drop_long=True,  # prompts that are too long, as the shipped run did
@@ -1009,12 +1010,12 @@ TrainingDesk(job, note="live", ghost=shipped.run("ppo"))
 
 # %% desk-look [markdown]
 r"""
-*Reward* is the score, *KL* the price in nats. *Entropy* says how undecided the policy still is, *clip fraction* is the share of
-tokens beyond the clip. Dashed grey is the shipped run. The slider of $\beta$ acts on the run in progress: raise it, and see how soon the
-KL answers. The next cell waits for the end.
+On the desk, *reward* means the score alone. *Entropy* says how undecided the policy still is, *clip fraction* is the share of tokens
+beyond the clip. Dashed grey is the shipped run. The slider of $\beta$ acts on the run in progress: raise it, and see how soon the KL
+answers. The next cell waits for the end.
 
-The score proves little, because it is what was trained on. So the judge reads a reply to each of some hundred prompts whose writers
-are in no training set, before and after.
+The score was trained on, so it proves little. So the judge reads a reply to each of several hundred prompts whose writers are in no
+training set, before and after. The interval is over prompts: another seed's run could end differently.
 """
 
 # %% wait
@@ -1054,8 +1055,8 @@ lesson.show(figure, "Left, the shares of replies that pass for the initial "
 r"""
 ### What the paper leaves open (C.4)
 
-The ancestors filled these gaps. So do we, or say where not. The second table has every setting of PPO in which Tinytown differs from
-our preset `paper`, and why; reasons that name an effect are of trials not shown here.
+The ancestors filled these gaps. We fill them too, or say which we don't. The second table has every setting of PPO in which Tinytown
+differs from our preset `paper`, and why; effects named there come from trials not shown.
 """
 
 # %% open folded="yes"
@@ -1096,11 +1097,11 @@ PredictionScore("06.")
 r"""
 ## Summary
 
-What the paper says of step 3 was listed before any run. Now each statement is looked for: over five seeds of all three steps, where such
-runs are shipped; else with shipped models that answer held-out prompts as you read. Labelers say which of two replies they prefer; more
-than one half is a win. *New* labelers ranked nothing for the reward model. *Seen*: the whole interval lies on the paper's side.
-*Open*: it includes zero, or one half. New labelers count as *seen* if PPO keeps more than half of its margin with them; PPO-ptx against
-PPO, if the interval stays within a tenth of one half.
+We listed the paper's statements on step 3 before any run. Each is now checked, on shipped runs of five seeds or, without those, on
+shipped models answering held-out prompts; closed cells compute, and one table shows the outcomes. A model wins if a majority of five
+labelers prefers its reply. *New* labelers ranked nothing for the reward model. *Seen*: the whole interval lies on the paper's side. *The
+opposite*: it lies on the other. *Open*: it includes zero, or one half. PPO-ptx against PPO is *seen* between two fifths and three fifths.
+For new labelers only means count: *seen* if PPO keeps at least half of its margin with them.
 """
 
 # %% five folded="yes"
@@ -1138,7 +1139,7 @@ from minirlhf.tinytown.town import Tinytown
 
 checks = {
     "is of the kind asked for": lambda v: v.get("instruction", 0.0) >= 1,
-    "adds to the text it was given": lambda v: v.get("source", 0.0) < 1,
+    "adds to the text it was given": lambda v: v.get("source", 1.0) < 1,
 }
 
 
@@ -1294,9 +1295,9 @@ The paper's numbers: wins of its largest models (Fig. 1, §4.1); GPT-3, SFT and 
 count operations: two for each weight and token read, six with a gradient. On *twice as many* episodes the paper reports no gain for its
 smallest model (E.11). Learning rates above {paper:ppo.lr.diverges_above} need runs that aren't shipped (E.9).
 
-The score needs no derivative: times the gradient of the log-probability, it is the gradient on average. Baseline, value model and
-GAE say how much of it each token deserves, ratio and clip let one rollout serve several steps, and the price keeps the policy
-where the reward model can be trusted. Whether the policy became better, only somebody outside its training can say.
+The score needs no derivative: multiplied by the gradient of the log-probability, it gives the right gradient on average. Baseline, value
+model and GAE say how much of it each token deserves, ratio and clip let one rollout serve several steps, and the price keeps the policy
+near replies such as the reward model was trained on. Whether the policy became better, only somebody outside its training can say.
 
 ## Questions
 
@@ -1304,12 +1305,12 @@ where the reward model can be trusted. Whether the policy became better, only so
 
 <details><summary>Answer</summary>
 
-With it, nothing: every advantage stays. Without, every drawn reply is pushed up, good or bad; on average the gradient is the same,
-but its variance is far larger.
+With it, nothing: every advantage stays. Without, every drawn reply is pushed up; the mean gradient is the same, its variance far larger.
 
 </details>
 
-2. The price depends on the policy's own log-probabilities, yet the loop puts it into the reward without a gradient. Is something missing?
+2. The charge depends on the policy's own log-probabilities, yet the loop puts it into the reward without a gradient. Is something
+missing?
 
 <details><summary>Answer</summary>
 
@@ -1321,7 +1322,8 @@ No. The missing part would be the mean of $\nabla\log\pi$ under the policy, whic
 
 <details><summary>Answer</summary>
 
-Nothing: every ratio is one. Each step is REINFORCE on a rollout that is treated as the policy's own, and no token's push ever ends.
+Nothing: every ratio is one. Each step treats the rollout as the policy's own, and no token's push ever ends. If the reference learned
+too, the charge would hold the policy nowhere.
 
 </details>
 
@@ -1345,7 +1347,7 @@ The nearer one, until somebody outside the training has compared their replies: 
 
 <details><summary>Answer</summary>
 
-After the first token nothing but the price is still to come. The advantages of the others no longer say how good the reply was.
+After the first token nothing but the charge is still to come. The advantages of the others no longer say how good the reply was.
 
 </details>
 

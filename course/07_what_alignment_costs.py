@@ -14,11 +14,11 @@ it trains?
 
 After this chapter you can
 
-- choose $\beta$, the price of leaving the start, and say what goes wrong on either side of it;
+- say what goes wrong where $\beta$, the price of leaving the start, is too small or too large;
 - see from a run's log and replies that it follows the reward model's mistakes, before anyone has graded it;
-- say how much of a loss is PPO's and how much the reward model's;
+- say how many failures are PPO's and how many the reward model's;
 - measure what a policy has unlearned;
-- write the third term of Eq. 2, and say why it does what no price can.
+- write the third term of Eq. 2, and say what it does that a price doesn't.
 """
 
 # %% beta [markdown]
@@ -88,10 +88,9 @@ guess_beta.reveal(answer, "shipped run")
 
 # %% sweep-look [markdown]
 r"""
-Left the proxy, then the judge twice: its grade, from one to seven, also counts how rich a reply is; *passes* asks only whether all is
-right. In the shipped run, the start of all runs has a score of {run:models.initial.score:.2f}, a grade of
-{run:models.initial.grade:.2f}, and {run:models.initial.passes:.1%} pass. Follow one row from left to right: where does it change
-its place?
+Left is the proxy; the other two are the judge: its grade, from one to seven, also counts how rich a reply is; *passes* asks only
+whether all is right. The model that all runs start from has a score of {run:models.initial.score:.2f}, a grade of
+{run:models.initial.grade:.2f}, and {run:models.initial.passes:.1%} pass. Is the run that leads in the first panel ahead in the others?
 """
 
 # %% sweep-picture folded="yes"
@@ -140,27 +139,26 @@ lesson.table((
 # %% floor [markdown]
 r"""
 Look at the third column, which is what each run maximises. Where it *falls*, training made things worse by its own measure. Our
-explanation, not tested here: whitening makes all steps equally large, and at a high price most of an advantage is the luck of single
-tokens. Each run has one seed, and our own $\beta$ was chosen with such tables in sight.
+explanation, not tested here: whitening (chapter 06) makes all steps equally large, and at a high price most of an advantage is the luck
+of single tokens. Each run has one seed, and our own $\beta$ was chosen with such tables in sight.
 """
 
 # %% over [markdown] defines="over-optimisation"
 r"""
 ## Over-optimisation, and seeing it without a judge (E.7)
 
-*Over-optimisation* is when the proxy still rises while what it stands for falls. The policy needs no malice for that. Wherever it
-moves, the reward model has read little; some of what it likes there is a mistake, and finding what it likes is the policy's task.
+*Over-optimisation* is when the proxy still rises while what it stands for falls. Away from the start, the reward model has seen few
+rankings; some of what it likes there is a mistake, and finding what it likes is the policy's task.
 
 A course has a judge; a product has none, or one too slow to ask during training. These signs need none:
 
 - the **KL**, from the log. By itself it proves nothing, but a policy that stays near its start has little room for mistakes;
-- the **replies as texts**: how long they are, how much of a reply repeats its own words, how many different words all replies
-  have together. Nothing in the score forbids the same sentence three times;
-- **a few people**. Show them pairs of replies to the same prompts, one of this run and one of a more careful run. A hundred
-  pairs take an afternoon.
+- the **replies as texts**: how long they are, how often a reply repeats three words in a row, how many different words all
+  replies have in their first ten. Nothing in the score forbids the same sentence three times;
+- **a few people**. Show them pairs of replies to the same prompts, one of this run and one of a more careful run.
 
-Below are the last replies of each run, on the same prompts. Five labelers who ranked nothing for the reward model say which of two
-they prefer.
+Below, the last replies of each run are measured, on the same prompts. Five labelers who ranked nothing for the reward model say which
+of two they prefer. (They roughly follow the judge's grade, so here this sign leans on the judge.)
 """
 
 # %% said
@@ -168,9 +166,8 @@ def said(factor, last=32):
     """Replies of a run's last iterations, by iteration and prompt."""
     path = shipped.run(f"beta-{factor:g}") / "samples.jsonl"
     rows = [json.loads(line) for line in path.read_text().splitlines()]
-    end = rows[-1]["step"]
-    return {(r["step"], r["prompt"]): r
-            for r in rows if r["step"] > end - last}
+    return {(r["step"], r["prompt"]): r for r in rows
+            if r["step"] > rows[-1]["step"] - last}
 
 
 replies = {f: said(f) for f in sweep}
@@ -179,9 +176,10 @@ texts = {f: [replies[f][key]["response"] for key in shared] for f in sweep}
 
 
 def repeated(text):
-    """The share of a reply's words that it has said before."""
+    """The share of its runs of three words that a reply has said before."""
     words = text.lower().split()
-    return 1 - len(set(words)) / max(1, len(words))
+    runs = [*zip(words, words[1:], words[2:], strict=False)]
+    return 1 - len(set(runs)) / max(1, len(runs))
 
 
 # %% alarms
@@ -195,7 +193,7 @@ for f, of_run in texts.items():
     alarms[f] = (
         np.mean([len(text.split()) for text in of_run]),
         over_prompts([repeated(text) for text in of_run]),
-        len(set(" ".join(of_run).lower().split())),
+        len({w for text in of_run for w in text.lower().split()[:10]}),
         preferred_by_panel(panel, prompts, of_run, texts[1]).win_rate,
     )
 
@@ -212,30 +210,27 @@ guess_panel.reveal(100 * alarms[none][3].mean, "shipped run")
 # %% alarm-table folded="yes"
 lesson.table((
     f"{len(shared)} replies (shipped run)", "KL, nats", "words per reply",
-    "said before, of its words", "different words in all",
+    "three words said before", "different words, first ten of each",
     f"preferred to {ours}"),
-    [(beta_of[f], f"{kl[f]:.1f}", f"{words:.1f}", f"{again:.0%}", found,
+    [(beta_of[f], f"{kl[f]:.1f}", f"{words:.1f}", f"{again:.1%}", found,
       "–" if f == 1 else f"{won:.2f}")
      for f, (words, again, found, won) in alarms.items()])
 
 # %% cheese [markdown]
 r"""
-And this is how it reads. Among the prompts to which our usual run gave a reply that passes, the next cell looks for the one on which
-the run without a price repeats itself most, and shows what each run wrote there. The score is the reward model's.
+Among the prompts on which our usual run scores above its own average, the next cell looks for the one on which the run without a price
+repeats itself most, and shows what each run wrote there.
 """
 
 # %% cheese-look
-from minirlhf.tinytown.judge import judge
-
-
 def said_again(key):
     """How many words of the reply without a price it has said before."""
     words = replies[none][key]["response"].lower().split()
     return len(words) - len(set(words))
 
 
-fine = [key for key, text in zip(shared, texts[1], strict=True)
-        if judge(key[1], text).passes]
+average = np.mean([replies[1][key]["score"] for key in shared])
+fine = [key for key in shared if replies[1][key]["score"] > average]
 worst = max(fine or shared, key=said_again)
 there = {f: replies[f][worst] for f in sweep}
 
@@ -259,9 +254,9 @@ curves = {(f, name): smooth(logs[f][name]) for f in (none, 1, most)
 
 # %% time-look [markdown]
 r"""
-Now with the judge, to check the alarms: score and grade over the training of three runs, with bands for their noise. While both
-rise, the proxy is worth following. Where the left goes on and the right falls by more than its band, and stays down, that is
-over-optimisation. A dip that all runs share is due to the prompts of that iteration.
+Now with the judge, to check the alarms: score and grade over the training of three runs, with bands for their noise. While both rise,
+the proxy is worth following. Where the score rises on and the grade falls by more than its band is wide, and stays down, that is
+over-optimisation.
 """
 
 # %% time-picture folded="yes"
@@ -283,13 +278,15 @@ lesson.show(figure, "Score and grade of three runs over time, with bands.")
 
 # %% mistakes-text [markdown]
 r"""
-Which mistakes did the policy find where nothing held it? The next table compares the last replies of two runs, in the five of the
-judge's criteria that differ most; chosen so, some may differ by luck. *Coherence*: nothing is said twice, and all makes sense.
-*Source*: nothing is added to the text asked about. *Constraint*: what the prompt demands of words or form. *Truth*: nothing said of
-the town is false. *Instruction*: the reply is of the kind asked for.
+Which of the reward model's mistakes did the policy without a price exploit? The next table compares the last replies of two runs, in
+the five of the judge's criteria that differ most; chosen so, some may differ by luck. A criterion that a prompt doesn't call for counts
+as met.
 """
 
 # %% mistakes
+from minirlhf.tinytown.judge import judge
+
+
 def missed(factor):
     """Of a run's last replies, which miss each of the judge's criteria."""
     met = [judge(prompt, text).criteria
@@ -304,15 +301,23 @@ more = {name: paired_difference(freed[name], held[name])
 widest = sorted(more, key=lambda name: (-abs(more[name].mean), name))[:5]
 
 # %% mistakes-table folded="yes"
-lesson.table((f"missed, of {len(shared)} replies (shipped run)",
-              beta_of[none], beta_of[1], "more, points"), [
-    (name, f"{freed[name].mean():.0%}", f"{held[name].mean():.0%}",
+asks = {"coherence": "nothing said twice, all makes sense",
+        "instruction": "a reply of the kind asked for",
+        "language": "whole sentences of the town's language",
+        "length": "not too long", "manners": "no insults",
+        "source": "nothing added to the text asked about",
+        "topic": "about what was asked",
+        "truth": "nothing false said of the town"}
+lesson.table((f"missed, of all {len(shared)} replies (shipped run)",
+              "it asks for", beta_of[none], beta_of[1], "more, points"), [
+    (name, asks.get(name, "what the prompt says of words or form"),
+     f"{freed[name].mean():.0%}", f"{held[name].mean():.0%}",
      f"{100 * more[name]:+.1f}") for name in widest])
 
 # %% frontier-text [markdown]
 r"""
-Choose a run and drag its ring back along its way: beneath stands what the policy said then, the judge's objections underlined.
-Where does the first one appear?
+Here are proxy and judge over the KL. Choose a run and drag its ring back in time; below is what the policy said then, the judge's
+objections underlined. Where does the first one appear?
 """
 
 # %% frontier
@@ -324,16 +329,16 @@ Frontier([shipped.run(f"beta-{f:g}") for f in sweep], source="shipped run")
 r"""
 ## Whose fault is it? A control
 
-Some replies still fail after training. Is that PPO, which didn't find better ones, or the reward model, which didn't ask for them?
-The paper can't know; a closed world can. Gao et al. (2022) put a large reward model in the judge's place. Here PPO trains on the
-*judge itself*: the grade minus five takes the place of the score, and all else stays, $\beta$ too, though a unit of grade needn't weigh as
-much as one of score. What this run gains is about what PPO can reach here, the ceiling. The learned reward gets part of it:
+Some replies still fail after training. Is that PPO, which didn't find better ones, or the reward model, which didn't ask for them? The
+paper can't know; Tinytown can. (Gao et al., 2022, put a large reward model in the judge's place.) Here PPO trains on the *judge
+itself*: the score is the grade, minus five to lie near zero. All else stays, $\beta$ too, though a unit of grade may weigh more or
+less, and we count passes. So its gain is a rough estimate of what PPO can reach. The learned reward reaches part of it:
 
-$$\text{kept}=\frac{\text{gain with the learned reward}}{\text{gain with the judge as reward}}$$
+$$\text{reached}=\frac{\text{gain with the learned reward}}{\text{gain with the judge as reward}}$$
 
-If the control gained nothing, PPO would be at fault, and no reward model could help. A third run has the learned reward and no
-price. Each seed repeats all three steps of the paper, so the intervals below know the luck of training, too. The *gain* is the share of
-held-out replies that pass, minus that of SFT on the same prompts.
+What fails in the control we call PPO's part (with its price, episodes and small model); what fails in addition, the reward model's. A
+third run has the learned reward and no price. Each seed repeats all three steps of the paper, so these intervals include the luck of
+training. The *gain* is the share of held-out replies that pass, minus that of SFT on the same prompts.
 """
 
 # %% seeds
@@ -358,7 +363,7 @@ worse = over_seeds(each("ppo", "grade") - each("ppo-beta-0", "grade"))
 
 # %% control-guess
 guess_kept = Prediction(
-    "How much of the control's gain does the learned reward model keep?",
+    "How much of the control's gain does the learned reward model reach?",
     "07.kept", unit="% of the gain", low=0, high=130)
 guess_kept
 
@@ -367,8 +372,8 @@ guess_kept.reveal(100 * kept.mean, "shipped run")
 
 # %% control-look [markdown]
 r"""
-Left what the judge says, right what the reward model says of the same replies. Read both panels for the run without a price, then
-for the one on the judge. Which panel would you have had in a product?
+Both panels are of the same replies. Read them for the run without a price, then for the one on the judge. Which panel would you have
+had in a product?
 """
 
 # %% control-picture folded="yes"
@@ -388,9 +393,11 @@ lesson.show(figure, "Left, gains in passes of three kinds of run over "
     "seeds, right, the reward model's scores of the same.")
 
 # %% control-table folded="yes"
+lacking = over_seeds(1 - each("ppo-judge", "passes"))
 lesson.table((f"{len(seeds)} seeds (shipped run)", "mean, 95% interval"), [
-    ("kept of the control's gain", f"{kept:.0%}"),
-    ("passes that the learned reward costs", f"{missing:+.0%}"),
+    ("reached, of the control's gain", f"{kept:.0%}"),
+    ("fails with the judge as reward: PPO's part", f"{lacking:.0%}"),
+    ("fails in addition: the reward model's part", f"{missing:+.0%}"),
     ("score: no price minus usual", f"{free:+.2f}"),
     ("grade: usual minus no price", f"{worse:+.2f}")])
 
@@ -398,18 +405,19 @@ lesson.table((f"{len(seeds)} seeds (shipped run)", "mean, 95% interval"), [
 r"""
 ## The tax (§4.2)
 
-What a policy gains on instructions it may lose elsewhere: trained on requests alone, a model has no reason to keep what requests
-don't need. The paper calls the loss on other tasks the *alignment tax*. Largest models, with examples in the prompt (Table 14):
+What a policy gains on instructions it may lose elsewhere: trained on requests alone, a model has no reason to keep what requests don't
+need. The paper calls the loss on other tasks the *alignment tax*. Largest models, with examples in the prompt (Table 14; F1 and BLEU
+measure overlap with a right answer); PPO-ptx is the next section's:
 
 | | GPT-3 | PPO | PPO-ptx |
 |---|---|---|---|
-| SQuADv2, questions on a text | {paper:table14.squadv2.few.175b.gpt} | {paper:table14.squadv2.few.175b.ppo} | {paper:table14.squadv2.few.175b.ppo-ptx} |
-| DROP, questions that need counting | {paper:table14.drop.few.175b.gpt} | {paper:table14.drop.few.175b.ppo} | {paper:table14.drop.few.175b.ppo-ptx} |
-| French to English | {paper:table14.fr-en.few.175b.gpt} | {paper:table14.fr-en.few.175b.ppo} | {paper:table14.fr-en.few.175b.ppo-ptx} |
+| SQuADv2, questions on a text (F1) | {paper:table14.squadv2.few.175b.gpt} | {paper:table14.squadv2.few.175b.ppo} | {paper:table14.squadv2.few.175b.ppo-ptx} |
+| DROP, questions that need counting (F1) | {paper:table14.drop.few.175b.gpt} | {paper:table14.drop.few.175b.ppo} | {paper:table14.drop.few.175b.ppo-ptx} |
+| French to English (BLEU) | {paper:table14.fr-en.few.175b.gpt} | {paper:table14.fr-en.few.175b.ppo} | {paper:table14.fr-en.few.175b.ppo-ptx} |
 
-Tinytown has *task probes*: texts in the form in which the pretraining corpus has them, to be continued. No request looks like
-them. One asks about a short text, one quizzes, one translates into the town's old language. We ask the shipped models about
-texts, and look at items that the base has right and PPO has wrong.
+Tinytown has *task probes*: texts in the form in which the pretraining corpus has them, to be continued. One asks about a short text,
+one quizzes, one translates into the town's old language; `run_probe` scores the answers. We ask about texts, and look at items that the
+*base*, which is only pretrained, has right and PPO has wrong. The table counts the reverse, too.
 """
 
 # %% probes
@@ -437,7 +445,9 @@ told = {name: complete(policies[name], tokenizer, some, max_new_tokens=24,
                        temperature=0.0) for name in ("base", "ppo")}
 
 # %% unlearned-table folded="yes"
-lesson.table(("a text and a question", "base (live)", "PPO (live)"), [
+won_over = np.sum(right["base"] < right["ppo"])
+lesson.table((f"of {len(items)} items {len(unlearned)} like these, "
+              f"{won_over} reversed", "base (live)", "PPO (live)"), [
     (prompt, *(told[name][i].strip().split("\n")[0] for name in told))
     for i, prompt in enumerate(some)])
 
@@ -462,8 +472,9 @@ guess_tax.reveal(hardest, "shipped run")
 
 # %% tax-look [markdown]
 r"""
-How much does each model lose to the base, over seeds? Zero is the base; without a tax, all intervals would include it. Look first at SFT
-and at the *initial* model, which have seen demonstrations and no reward: how much of PPO's tax do they pay already?
+How much does each model lose to the base, over seeds? Zero is the base; without a tax, all intervals would include it. Look first at
+SFT and at the *initial* model, PPO's start (from demonstrations and some pretraining text, C.3): how much of PPO's tax do they pay
+already, without any reward?
 """
 
 # %% tax-picture folded="yes"
@@ -480,8 +491,7 @@ lesson.show(figure, "For each task, what SFT, initial model and PPO lose "
 
 # %% playground-text [markdown]
 r"""
-Ask the models something yourself: a request, or a text for which they have to find the answer. The same question in two forms can
-have two answers.
+Ask the models something yourself: a request, or a text and a question.
 """
 
 # %% playground
@@ -503,12 +513,13 @@ term of Eq. 2, which PPO-ptx adds:
 $$\gamma\,\mathbb E_{x\sim D_{\rm pretrain}}\big[\log\pi(x)\big]$$
 
 Each minibatch brings some pretraining documents with it, and $\gamma$ times the gradient of their log-likelihood is added to PPO's.
-In the paper $\gamma$ is {paper:ptx.gamma}, with {paper:ptx.ratio} documents for an episode; the normalisation of the likelihood isn't
-stated. Ours is a mean over tokens, so the numbers don't compare: {run:counts.ptx_gamma}, and one document to four episodes.
+(`ptx_loss`, to be minimised, is minus that.) In the paper $\gamma$ is {paper:ptx.gamma}, with {paper:ptx.ratio} documents for an
+episode; the normalisation of the likelihood isn't stated. Ours is a mean over tokens, so the numbers don't compare:
+{run:counts.ptx_gamma}, and one document to four episodes.
 
 You know the loop from chapter 06; `roll_out` and `minibatches` of `minirlhf/plain/ppo.py` now do its first half. Three lines are new.
-What would happen if the documents were read without a gradient? Then the loop trains three times: without the term, without it at ten
-times the price, and with it. All prompts are a guest's, so there is much else to forget.
+The loop trains three times: without the term, without it at ten times the price, and with it; on guests' prompts only (*Guest: … Guide:*), so
+the rest can be forgotten.
 """
 
 # %% parts
@@ -644,8 +655,8 @@ saved = paired_difference(skills["ppo-ptx"], skills["ppo"])
 # %% document-look [markdown]
 r"""
 First, the loss on documents that no run has drawn: if the term did nothing, *PPO* and *PPO-ptx* would have the same. But likelihood is
-what the term trains, so this shows only that it works. Second, the task probes: does it save skills as well? Third, the score on guests
-that no run has met: what do the term and the high price each give up?
+what the term trains, so this shows only that it works. Second, the task probes: does the term save skills too? Third, the score on
+guests that no run has met: what do the term and the high price each give up?
 """
 
 # %% document-picture folded="yes"
@@ -664,7 +675,7 @@ lesson.intervals(
 for axes in (exam_panel, score_panel):
     axes.tick_params(axis="y", labelleft=False)
 lesson.show(figure, "Loss on documents, share of probes right and score "
-    "for the initial model, PPO and PPO-ptx, with intervals.")
+    "for the initial model, PPO, PPO at a high β and PPO-ptx.")
 
 # %% document-table folded="yes"
 lesson.table(("live, on the same documents, items, guests",
@@ -681,15 +692,16 @@ lesson.table(("live, on the same documents, items, guests",
 r"""
 ## What wins it back (E.6)
 
-Would a higher price do instead of a third term? The paper trained its smallest model without the term, held to GPT-3 itself, with
-$\beta$ up to {paper:fig34.beta.max} (Fig. 34), and with the term at several $\gamma$ (Fig. 33). From a $\gamma$ of about
-{paper:fig33.gamma.recovers} on, it reports, the tasks are won back.
+Would a higher price do instead of a third term? Without the term, the paper held its smallest model to GPT-3, with $\beta$ up to
+{paper:fig34.beta.max} (Fig. 34); with it, it tried several $\gamma$ (Fig. 33). From a $\gamma$ of about {paper:fig33.gamma.recovers}
+on, it reports, the tasks are won back.
 
-**Why no $\beta$ does it.** The price is paid on replies to requests. On texts that nobody asks for the policy may change for free. And
-at the highest price it stays where it started, so it learns nothing; our start is the initial model, which has seen demonstrations
-and may have paid part of the tax. (*High β* in the picture above is such a run: compare its loss and its score with *PPO*'s.)
+**What a $\beta$ can't do.** The price is paid on replies to requests. On other texts the policy may change for free. At an infinite
+price it would reply as GPT-3 does: nothing learned. That even the best $\beta$ tried stays below GPT-3, this doesn't fully explain. Our
+start is the initial model; what that has lost, no price brings back. (*High β* in the picture above: compare its loss and its score
+with *PPO*'s.)
 
-**Why $\gamma$ can.** Its gradient is taken on those very texts, on every step.
+**Why $\gamma$ can.** Its gradient is taken on texts of the kind to be kept, on every step.
 """
 
 # %% paper-curves
@@ -712,7 +724,7 @@ guess_back
 won = over_seeds(1 - mean_tax("ppo-ptx") / mean_tax("ppo"))
 mitigates = over_seeds(mean_tax("ppo") - mean_tax("ppo-ptx"))
 remains = over_seeds(mean_tax("ppo-ptx"))
-half_tax = mean_tax("ppo").mean() / 2
+regained = over_seeds(mean_tax("ppo") / 2 - mean_tax("ppo-ptx"))
 keeps = over_seeds(each("ppo-ptx", "passes") - each("ppo", "passes"))
 costs = over_seeds(each("ppo", "score") - each("ppo-ptx", "score"))
 
@@ -722,8 +734,8 @@ guess_back.reveal(100 * won.mean, "shipped run")
 # %% back-look [markdown]
 r"""
 The first two panels are the paper's, Fig. 33 and 34 in one: the curve is $\gamma$, the dotted line the best that any $\beta$ reached,
-the dashed one GPT-3. Where does the curve meet each line? If a price were enough, the dotted line would reach the dashed one. The third is
-ours: the mean loss over the tasks, for the start, for PPO and for PPO-ptx.
+the dashed one GPT-3. Where does the curve meet each line? A price would be enough if it reached the dashed line *and* raised the score,
+which isn't drawn. The third panel is ours: the mean loss over the tasks.
 """
 
 # %% back-picture folded="yes"
@@ -756,8 +768,9 @@ lesson.table((f"{len(seeds)} seeds (shipped run)", "mean, 95% interval"), [
 r"""
 ## γ on a running job (E.6, C.4)
 
-The third term needs no new run. The next cell starts one, a process of its own, with a $\gamma$ of nearly nothing; half way, the
-page raises it, as you could with the desk's slider. The package's stage computes what your loop does, in whole batches.
+$\gamma$ can be changed while a run is under way. The next cell starts one with a tiny $\gamma$ and one document per episode, drawn from
+so many that few come twice. Half way, the page raises $\gamma$, as you could with the slider of the *desk*, the panel below. The
+package's PPO does the same as your loop, in batches.
 
 The log has the loss of the documents that were drawn, and how hard each part pushes on the weights, the norm of its gradient: *policy*
 is PPO's, *ptx* the third term's. If the term did nothing, the loss would go on as before.
@@ -776,7 +789,7 @@ from minirlhf.widgets import start as start_stage
 text_file = lesson.workspace("07", "documents.jsonl")
 text_file.write_text("".join(
     json.dumps({"text": row["text"]}) + "\n"
-    for row in islice(documents(5), 800)))
+    for row in islice(documents(5), lesson.pick(6000, quick=800))))
 
 # %% desk-run
 job = start_stage(
@@ -800,11 +813,14 @@ job.wait()
 job.reader.look()
 
 # %% turned
+from scipy import stats
+
 gamma_at = np.array(job.reader.series("ptx/gamma")[1])
 ptx_at = np.array(job.reader.series("ptx/loss")[1])
 low, high = ptx_at[gamma_at < 0.5], ptx_at[gamma_at >= 0.5]
 k = min(len(low), len(high)) // 2 or 1  # late iterations of each part
-moved = over_seeds(high[-k:] - low[-k:]) if k > 1 else None  # Student's t
+moved = None if k < 2 else stats.ttest_ind(  # Welch's: two samples
+    high[-k:], low[-k:], equal_var=False).confidence_interval()
 
 # %% moved-answer
 guess_moved.reveal(outcomes[
@@ -814,8 +830,8 @@ guess_moved.reveal(outcomes[
 # %% moved-look [markdown]
 r"""
 The grey line marks where the new $\gamma$ was first obeyed. Left, the loss of the drawn documents. Right, both pushes; that of the
-third term has $\gamma$ in it. How strong must it be, beside PPO's, before the loss answers? The guess compares the late iterations
-after the line with the late ones before it.
+third term has $\gamma$ in it. How do the two compare before the line, and how after it? The answer compares the late iterations after
+the line with the late ones before it. Its interval covers the luck of the documents, not of the run.
 """
 
 # %% moved-picture folded="yes"
@@ -851,9 +867,10 @@ r"""
 | passes: PPO, PPO-ptx | – | {run:models.ppo.passes:.0%}, {run:models.ppo-ptx.passes:.0%} |
 | preferred to SFT: PPO, PPO-ptx | {paper:fig1.175b.ppo}, {paper:fig1.175b.ppo-ptx} | {run:models.ppo.wins_labelers:.2f}, {run:models.ppo-ptx.wins_labelers:.2f} |
 
-The next table lists all that this chapter set out to see, before its runs. *Seen*: the whole interval lies on the paper's side. *Open*:
-it includes zero. *Not looked for*: that needs runs that aren't shipped. PPO-ptx keeps the preference if it gives up less than a
-twentieth of the passes.
+The next table lists what we planned, before the runs, to look for. *Seen*: the whole interval lies on the paper's side. *Open*: it
+includes zero. *Not looked for*: that needs runs that aren't shipped. PPO-ptx keeps the preference if it gives up less than a twentieth
+of the passes; $\gamma$ wins the tasks back if it saves over half of PPO's tax. Without a price, the score has to be higher *and* the
+grade lower. We compare one $\gamma$ with none.
 """
 
 # %% directions
@@ -869,9 +886,8 @@ def verdict(found):
 least = -0.05  # of passes, a twentieth: what PPO-ptx may give up
 same = ("seen" if keeps.low > least else
         "the opposite" if keeps.high < least else "open")
-recovered = ("the opposite" if remains.low > half_tax
-             else verdict(mitigates))
-fooled = "open" if verdict(free) == "open" else verdict(worse)
+both = {verdict(free), verdict(worse)}  # score higher, and grade lower
+fooled = next(of for of in ("the opposite", "open", "seen") if of in both)
 
 # %% directions-table folded="yes"
 def two(key, *ends):
@@ -892,9 +908,8 @@ taken_up = [
 
 # %% directions-more folded="yes"
 taken_up += [
-    ("γ wins the tasks back", two("fig33.squadv2", 1, 30), mitigates, many),
-    ("the score falls as γ grows", two("fig33.reward", 1, 100),
-     costs, many),
+    ("γ wins the tasks back", two("fig33.squadv2", 1, 30), regained, many),
+    ("γ costs score", two("fig33.reward", 1, 100), costs, many),
     ("no β wins them back", two("fig34.squadv2", "gpt", "peak"), None, ""),
     ("the score falls as β grows", two("fig34.reward", "start", "end"),
      price, one),
@@ -909,7 +924,6 @@ taken_up += [
 
 # %% directions-shown folded="yes"
 special = {"PPO-ptx keeps the preference": same,
-           "γ wins the tasks back": recovered,
            "no price: higher score, worse grade": fooled}
 lesson.table(("the paper says (shipped run)", "its numbers",
               "our difference", "over", ""), [
@@ -919,11 +933,12 @@ lesson.table(("the paper says (shipped run)", "its numbers",
 
 # %% summary-read [markdown]
 r"""
-The paper's numbers are read off where they come from a figure; the differences are in shares of items or prompts, in units of the score,
-or in points of the grade. Compare signs, since the scales aren't ours.
+The paper's numbers are read off where they come from a figure; the differences are in shares of items or prompts, in units of the
+score, or in points of the grade. Compare signs, since the scales differ.
 
 A price keeps the policy where the reward model can be trusted. If it is too small, the policy follows the reward model's mistakes; if
-it is too large, it learns little. A price doesn't see what is unlearned elsewhere; the third term does, because it is trained there.
+it is too large, it learns little or gets worse. A price doesn't see what is unlearned elsewhere; the third term does, because it is
+trained there.
 
 ## Questions
 
@@ -963,8 +978,7 @@ Plain PPO. A constant is added to the loss, and its gradient is zero.
 
 <details><summary>Answer</summary>
 
-For following instructions: the base doesn't, so each reply that does is far from it. And it still says nothing of texts that no
-request brings up.
+For following instructions: the base doesn't, so each reply that does is far from it.
 
 </details>
 
@@ -972,8 +986,7 @@ request brings up.
 
 - [Exercise 07](../exercises/ex07_ppo_ptx.ipynb): PPO-ptx from an empty file, up to one whole iteration; then six runs with one bug
   each, to be told from curves and samples.
-- Back to [reinforcement learning](06_reinforcement_learning.ipynb), or to [the reward model](05_reward_model.ipynb), whose
-  mistakes the policy found.
+- Back to [reinforcement learning](06_reinforcement_learning.ipynb), or to [the reward model](05_reward_model.ipynb).
 
 **A lecture of thirty minutes:** the panels over $\beta$ and one reply in five versions (ten), the alarms and the frontier (eight), the
 control (four), the tax and what wins it back (eight).
