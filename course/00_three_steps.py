@@ -390,15 +390,15 @@ def prefer(reward, step):
 r"""
 The new layer starts at random. A coin would put half of the pairs in order.
 
-**Predict.** After one pass over sixteen hundred rankings, what percentage of pairs do the scores put in the labeler's order? (The
+**Predict.** After one pass over about sixteen hundred rankings, what percentage of pairs do the scores put in the labeler's order? (The
 test's prompts are by other users than the training's.)
 """
 
-# %% predict-2 [markdown] lang="zh" of="e2359c3c"
+# %% predict-2 [markdown] lang="zh" of="b677fbf8"
 r"""
 新的一层起初是随机的。抛硬币能排对一半的对子。
 
-**先猜一猜。** 把一千六百个排序学过一遍之后，百分之几的对子，得分的先后与标注员一致？（考题的提示，出自训练之外的用户。）
+**先猜一猜。** 把约一千六百个排序学过一遍之后，百分之几的对子，得分的先后与标注员一致？（考题的提示，出自训练之外的用户。）
 """
 
 # %% guess-2 folded="yes"
@@ -497,7 +497,8 @@ lesson.show(figure, "Pairs in the labeler's order: from "
 }
 
 # %% fill-2 folded="yes"
-board.second(request, four, ranks, score([request] * len(four), four),
+board.second(request, four, ranks,
+             score([request] * len(four), four).tolist(),
              start.mean, end.mean)
 
 # %% step-3 [markdown] defines="policy"
@@ -505,7 +506,8 @@ r"""
 ## Step 3: the model practices (§3.1)
 
 Now nobody writes and nobody ranks. The model, called a *policy* since it chooses each next token, replies to a prompt, and the reward
-model scores the reply. A reply that scores better than expected becomes likelier, one that scores worse, less likely.
+model scores the reply. A reply that scores better than expected is pushed to be likelier, one that scores worse, to be
+less likely.
 
 A lesson has no time for all rankings, so from here on a shipped run's reward model scores in place of yours. It was trained on
 {run:counts.rankings:,} rankings, from a different initial model (chapter 05).
@@ -514,12 +516,12 @@ First in slow motion: sixteen replies to one prompt, one step of the loop. Their
 the loss is its score minus that mean. How many times as likely are the best and the worst afterwards?
 """
 
-# %% step-3 [markdown] lang="zh" of="1baf9e72"
+# %% step-3 [markdown] lang="zh" of="b220fe4d"
 r"""
 ## 第 3 步：模型自己练习（§3.1）
 
 现在没有人写，也没有人排。模型逐个选择下一个词元，因此又叫*策略*（policy）：它回复一个提示，奖励模型给回复打分。
-得分比预期好的回复变得更可能，比预期差的变得更不可能。
+得分比预期好的回复，往更可能的方向推；比预期差的，往更不可能的方向推。
 
 一堂课来不及学完所有排序，所以从这里起，换下你的奖励模型，得分由随包运行的那个来打：它学过 {run:counts.rankings:,} 个排序，起点的模型也不同（第 05 章）。
 
@@ -584,6 +586,8 @@ lesson.table(
 
 # %% price [markdown] defines="reference model; KL divergence; PPO; value model"
 r"""
+Not every reply has to follow its own push. All share the weights of one model, so what pushes one moves the others too.
+
 A model that practices for a score may find what pleases the scorer by mistake (chapter 07 shows such a run). So a frozen copy of its
 start, the *reference model*, stays beside it, and moving away costs. The distance is the *KL divergence*: how many times as likely the
 policy makes its replies as the reference model does, as a mean logarithm; the unit is the *nat*. $\beta$ is the price of a
@@ -596,8 +600,10 @@ probability far in one update (chapter 06). The package's PPO starts from your S
 **Predict.** The policy is trained for score, not for requests done. By how many percentage points does the share of requests done change?
 """
 
-# %% price [markdown] lang="zh" of="e8389259"
+# %% price [markdown] lang="zh" of="ce54208d"
 r"""
+一个回复不一定顺着它自己受的推力走：所有回复共用一个模型的权重，推一个，别的也跟着动。
+
 为得分而练习的模型，可能会找到打分者看走眼才喜欢的东西（第 07 章有这样一次运行）。所以旁边留着起点的一个冻结副本，即*参考模型*（reference model），离开它要付出代价。
 离开多远，用 *KL 散度*（KL divergence）来量：策略写出自己的回复的概率，是参考模型的多少倍，取对数再平均；单位是 *nat*。$\beta$ 是每个 nat 的价格（论文取 {paper:ppo.beta}，它的得分与我们的尺度不同）。
 
@@ -657,13 +663,13 @@ desk
 
 # %% desk-says [markdown]
 r"""
-The *training desk* watches the run: follow *reward*, the mean score of each batch of replies, and *KL*, and read some replies below the curves. The
-next cell waits for the end.
+The *training desk* watches the run: follow *reward*, the mean score of each batch of replies, and *KL*, and read some replies below the
+curves. The prompts differ from batch to batch, so *reward* jumps. The next cell waits for the end.
 """
 
-# %% desk-says [markdown] lang="zh" of="bbf254c3"
+# %% desk-says [markdown] lang="zh" of="31374a6d"
 r"""
-*训练台*在旁边看着这次训练。请看*奖励*，即每批回复的平均得分，还有 *KL*。再读读曲线下面的回复。下一格等训练结束。
+*训练台*在旁边看着这次训练。请看*奖励*，即每批回复的平均得分，还有 *KL*。再读读曲线下面的回复。每批的提示不同，所以*奖励*会跳动。下一格等训练结束。
 """
 
 # %% measure-3
@@ -689,19 +695,22 @@ board.third(episode["prompt"], episode["response"], episode["score"],
 
 # %% two-numbers [markdown]
 r"""
-In the last column stand two kinds of numbers. The *score* was trained on: if it rises, the training works. The
-share of requests *done* was not, so it measures. But it isn't independent: no loss asks the judge, yet the
-demonstrations pass it, and the labelers whose rankings taught the reward model start from its grade.
+In the last column stand two kinds of numbers. The *score* was trained on: if it rises by more than its jumps from batch to batch, the
+training works. (Don't compare it with the scores in the second column: those are your reward model's.) The share of requests *done* was
+not trained on, so it measures. But it isn't independent: no loss asks the judge, yet nearly all demonstrations pass it, and the labelers
+whose rankings taught the reward model start from the grade that it gives, from one to seven.
 
-Now ask all three models for something of your own. Does the reply with the higher score do what you asked?
+Now ask all three models for something of your own. Does the reply with the higher score do what you asked? One reply of each shows
+little, so try several requests.
 """
 
-# %% two-numbers [markdown] lang="zh" of="a8bc13d5"
+# %% two-numbers [markdown] lang="zh" of="41641a6d"
 r"""
-最后一列里有两种数。*得分*被拿来训练过：它升高，说明训练在起作用。*完成*的比例没有参与训练，所以能用来测量。但它不是独立的：没有哪个损失去问评判者，
-可示范都通过了它；标注员也从它的评分出发，而奖励模型正是从他们的排序学来的。
+最后一列里有两种数。*得分*被拿来训练过：它若升得比批与批之间的跳动还多，就说明训练在起作用。（别拿它同第二列的得分比：那是你的奖励模型打的。）
+*完成*的比例没有参与训练，所以能用来测量。但它不是独立的：没有哪个损失去问评判者，可示范几乎都通过了它；标注员也从它的评分（一到七分）出发，
+而奖励模型正是从他们的排序学来的。
 
-现在请你自己来问这三个模型。得分更高的回复，就是照你的要求做的那个吗？
+现在请你自己来问这三个模型。得分更高的回复，就是照你的要求做的那个吗？每个模型只看一个回复，说明不了什么，请多试几个要求。
 """
 
 # %% playground
@@ -777,12 +786,14 @@ size_guess.reveal("small, trained" if small_wins else "large, raw"
 
 # %% ladder-look [markdown]
 r"""
-All models of this page: read the first four rows downward, then compare the last two.
+All models of this page: read the first four rows downward, then compare the last two. The large model is asked without
+examples in front; the second row shows what three of them do for the base of this page. With examples the large one may do better too, which isn't
+tested here.
 """
 
-# %% ladder-look [markdown] lang="zh" of="43a064d5"
+# %% ladder-look [markdown] lang="zh" of="80c1a7fa"
 r"""
-本页的所有模型都在这里：前四行从上往下读，再比较最后两行。
+本页的所有模型都在这里：前四行从上往下读，再比较最后两行。问大模型时前面没有放例子；第二行是三个例子对本页的基座模型起的作用，放上例子，大模型也许同样会更好，这里没有测。
 """
 
 # %% ladder folded="yes"
@@ -857,15 +868,15 @@ r"""
 ## Summary
 
 We wrote down five claims of the paper before any run ([`directions.toml`](../course/directions.toml)); they fill eight rows. An
-interval above zero: *seen*; below it: *the opposite*; else *open*. Each model was trained once, so the intervals cover the choice of
-prompts, not the chance in training.
+interval above zero: *seen*; below it: *the opposite*; else *open*, as there may be no difference. Each
+model was trained once, so the intervals cover the choice of prompts, not the chance in training.
 """
 
-# %% summary [markdown] lang="zh" of="00029097"
+# %% summary [markdown] lang="zh" of="df4f40f1"
 r"""
 ## 小结
 
-论文的五个说法，在任何一次运行之前就已写下（[`directions.toml`](../../course/directions.toml)），共占八行。区间在零之上，记作*看到*；在零之下，记作*相反*；其余是*看不出*。
+论文的五个说法，在任何一次运行之前就已写下（[`directions.toml`](../../course/directions.toml)），共占八行。区间在零之上，记作*看到*；在零之下，记作*相反*；其余是*看不出*，也许没有差别。
 每个模型只训练了一次，所以区间涵盖的是提示的选取，不是训练中的偶然。
 """
 
@@ -954,10 +965,11 @@ lesson.table(
 # %% summary-read [markdown]
 r"""
 In the paper's column, arrows join win rates against its largest SFT model (Fig. 1, read off the plot): its smallest model before and
-after, and in the last row the largest GPT-3, then the smallest model after PPO with pretraining mixed in, which ours leaves out. A dash: the
-figure doesn't compare these two directly, or the paper has no such number. Compare signs, not sizes.
+after, and in the last row the largest GPT-3, then the smallest model after PPO with pretraining mixed in, which ours leaves out. The lone
+percentage is how often its reward models agree with the labelers who taught them (§4.1). A dash: the figure doesn't compare
+these two directly, or the paper has no such number. Compare signs, not sizes.
 
-Demonstrations teach the model to reply. Rankings teach a second model what people prefer. Practice for its score may go beyond
+Demonstrations teach the model to reply. Rankings teach a second model some of what people prefer. Practice for its score may go beyond
 what people showed, but that score can't be the measure.
 
 ## Questions
@@ -974,7 +986,8 @@ In step 1 they write replies, in step 2 they rank replies. In step 3 the reward 
 
 <details><summary>Answer</summary>
 
-No. The score minus the mean counts, and the mean may lie lower still.
+No. The score minus the mean counts, and the mean may lie lower still. Even below the mean a reply can become likelier, where the pushes
+on the others move it along.
 
 </details>
 
@@ -982,7 +995,7 @@ No. The score minus the mean counts, and the mean may lie lower still.
 
 <details><summary>Answer</summary>
 
-If the fall is beyond its interval, then probably the policy found what the reward model likes by mistake. A higher $\beta$ or a better
+If the interval of the fall excludes zero, then probably the policy found what the reward model likes by mistake. A higher $\beta$ or a better
 reward model may help (chapter 07).
 
 </details>
@@ -1011,12 +1024,12 @@ Kindness. A program can check the solution.
 there (twenty).
 """
 
-# %% summary-read [markdown] lang="zh" of="f72c214c"
+# %% summary-read [markdown] lang="zh" of="0defb5de"
 r"""
 论文一栏里，箭头两端是对最大的 SFT 模型的胜率（图 1，从图上读出）：最小的模型在前、后各是多少；末行则是最大的 GPT-3，然后是用 PPO
-并混入预训练文本的最小模型，我们没有混入。短横：图里没有直接比较这两个，或者论文没有这样的数。请比较正负，不要比较大小。
+并混入预训练文本的最小模型，我们没有混入。单独的那个百分数，是它的奖励模型与教过它们的标注员有多少一致（§4.1）。短横：图里没有直接比较这两个，或者论文没有这样的数。请比较正负，不要比较大小。
 
-示范教模型回复。排序教会另一个模型，人偏好什么。为它的得分练习，也许能超出人示范过的东西；但这个得分不能再当尺子。
+示范教模型回复。排序教会另一个模型，人偏好的一部分是什么。为它的得分练习，也许能超出人示范过的东西；但这个得分不能再当尺子。
 
 ## 问题
 
@@ -1032,7 +1045,7 @@ r"""
 
 <details><summary>答案</summary>
 
-没有。算数的是得分减去平均，而平均可能更低。
+没有。算数的是得分减去平均，而平均可能更低。就是低于平均的回复，也可能被别的回复所受的推力带着，变得更可能。
 
 </details>
 
@@ -1040,7 +1053,7 @@ r"""
 
 <details><summary>答案</summary>
 
-如果降幅超出了区间，那么很可能是策略找到了奖励模型误以为好的东西。提高 $\beta$，或者换一个更好的奖励模型，也许有用（第 07 章）。
+如果降幅的区间不含零，那么很可能是策略找到了奖励模型误以为好的东西。提高 $\beta$，或者换一个更好的奖励模型，也许有用（第 07 章）。
 
 </details>
 

@@ -138,9 +138,8 @@ runs = {"no baseline": learn(False), "baseline": learn(True)}
 
 # %% variance-look [markdown]
 r"""
-Left, the variance for every baseline: is it smallest at $J$? (Nearly: arms with longer gradients count more.) Right, the mean score of
-the copies while they learn; nine in ten of them lie in the band, the lighter one without a baseline. The best that a policy can reach is
-five.
+Left, the variance for every baseline: is it smallest at $J$? (Nearly: arms with longer gradients count more.) Right, the mean score of the
+copies while they learn; nine in ten of them lie in the band, the lighter one without a baseline.
 """
 
 # %% variance-picture folded="yes"
@@ -180,7 +179,7 @@ $$\log\pi(y\mid x)=\sum_t\log\pi(y_t\mid x,y_{<t})$$
 
 We load two models of the package's *shipped run*, a long one made beforehand: the policy from which step 3 starts (C.3: a base model
 after demonstrations, with some pretraining text mixed in) and the reward model of step 2. Then we open two functions of
-`minirlhf/plain/ppo.py`, step 3 as on a blackboard.
+`minirlhf/plain/ppo.py`.
 """
 
 # %% load
@@ -203,7 +202,7 @@ print(inspect.getsource(respond), inspect.getsource(logprobs), sep="\n")
 # %% opened-text [markdown]
 r"""
 - `respond` draws. `u` is a uniform number between zero and one; the token drawn is the first whose cumulative probability
-  exceeds it. The end token ends the reply.
+  exceeds it.
 - `logprobs` says how likely the drawn tokens were. The model's output at one position predicts the *next* token; hence the slice,
   which begins one before the reply and ends one before its end. `banned` rules out tokens that are never drawn, such as padding.
 
@@ -285,8 +284,8 @@ guess_different.reveal(float(courses[:, -1, 1].mean()))
 
 # %% reinforce-look [markdown]
 r"""
-Left, does the score rise in each run? Right, what becomes of the variety? A line is a run with dice of its own. The table shows the
-commonest replies of one run, before and after.
+Left, does the score rise in each run? A mean of twelve jumps: look at the trend. Right, what becomes of the variety? A line is a run. The
+table shows common replies of one run, before and after. They needn't score higher for the mean to rise: bad replies may become rarer.
 """
 
 # %% reinforce-picture folded="yes"
@@ -341,7 +340,7 @@ $$
 - The second is the **charge**. The reference $\pi^{\rm SFT}$, named after supervised fine-tuning (step 1), is a frozen copy of the
   policy's start, here `initial`. The mean of the log-ratio is the *KL divergence* of the policy from the reference, in *nats*, the unit
   of natural logarithms. $\beta$ is the **price** of a nat, in units of the score: {paper:ppo.beta} in the paper,
-  {run:counts.ppo_beta} in our shipped run. Scores spread differently in other reward models, so the number doesn't carry over.
+  {run:counts.ppo_beta} in our shipped run.
 - The third **rehearses** pretraining text. With it the paper says *PPO-ptx*, without it PPO. Its weight is called $\gamma$. In most
   books that is a discount on later rewards, which the paper doesn't use. This page trains
   without the third term.
@@ -354,7 +353,7 @@ $$\pi^*_a\;\propto\;\pi^{\rm SFT}_a\,\exp(r_a/\beta)$$
 
 The best policy is the start, tilted by the scores: little at a large price; as the price goes to zero, the best arm takes all. The next
 cell compares the formula with gradient ascent. The one after it puts the price into the loop above: only `reward_of` changes. Its $\beta$
-is large, so that a few steps on one prompt show an effect.
+is large, so that a few steps on one prompt can show an effect.
 """
 
 # %% tilt
@@ -431,9 +430,9 @@ best_kl = (weights * (weights * len(s)).clamp(min=1e-9).log()).sum(-1)
 
 # %% price-look [markdown]
 r"""
-Left, the best policy on three arms: read it from the right, where it is the start. Right, where the real policies ended on the one
-prompt, a mark for each run: do those with a price stay left of those without, and how far below the line do they lie? The table adds how
-varied the replies are.
+Left, the best policy on three arms: read it from the right, where it is the start. Right, where the real policies ended on the one prompt,
+a mark for each run: do those with a price stay left of those without, and how far below the line do they lie? The start belongs at the
+line's left end: its distance from there is the luck of few replies. The table adds how varied the replies are.
 """
 
 # %% price-picture folded="yes"
@@ -476,8 +475,8 @@ The logarithm of a product is a sum, so the charge need not wait for the end. Ev
 $$R_t=-\beta\,\big(\log\pi(y_t)-\log\pi^{\rm SFT}(y_t)\big)+\mathbf 1[t\text{ is the last token}]\;r_\theta(x,y)$$
 
 The log-ratio of a single token is called `k1`. It may be negative; its mean, the KL, can't be. Below are the package's lines, then one
-reply of a trained policy with what each token pays. The rewards of each reply add up to the bracket of Eq. 2; as a check, we compare the
-means.
+reply of a trained policy with what each token pays; the last one also gets the score. The rewards of a reply add up to the bracket of
+Eq. 2; as a check, we compare the means.
 """
 
 # %% shaped
@@ -593,8 +592,9 @@ lesson.table((f"squared error ({len(copied)} seeds, live)",
 
 # %% truth-text [markdown]
 r"""
-A positive difference favours the copy of the reward model; *a constant* always predicts the mean. *Better*, in the answer above, asks
-that the whole interval over seeds be positive, so *never* includes cases that so few seeds can't decide.
+A positive difference favours the copy of the reward model. *Better*, in the answer above, asks that the whole interval over seeds be
+positive, so *never* includes cases that so few seeds can't decide. *A constant* always predicts the mean (its error is over replies, not
+tokens): does either start beat it?
 
 Is the trained value model right about a single token? We can ask the policy. Take a reply that went badly, cut it before each of its
 tokens, and let the policy finish it many times. The mean score of these endings is what the value should be.
@@ -667,8 +667,8 @@ credit = {lam: gae(R1, V, whole, lam=lam).advantages[0]
 # %% credit-look [markdown]
 r"""
 Left, before each token, the trained value and the mean of new endings with its interval; the bar is the score that came. Where both fall
-together, the value model has found the word. Right, the advantages of the same tokens. Which $\lambda$ blames one word, and which all the
-words up to it?
+together, the value model has found the word; where only the value falls, a small $\lambda$ blames a word for the model's error. Right, the
+advantages of the same tokens. Which $\lambda$ blames few of them, and which nearly all?
 """
 
 # %% credit-picture folded="yes"
@@ -714,7 +714,7 @@ bar for the mean over tokens:
 $$\mathcal L=-\,\overline{\min\big(\rho_t\hat A_t,\ \mathrm{clip}(\rho_t,1-\epsilon,1+\epsilon)\,\hat A_t\big)}$$
 
 Before that, advantages are *whitened*: shifted to mean zero and scaled to variance one over the rollout's tokens, so that a rollout with
-widely spread rewards takes no larger steps than another. The paper doesn't state this; it comes from its ancestors.
+widely spread rewards takes no larger steps than another. The paper doesn't state this.
 """
 
 # %% push-guess
@@ -772,8 +772,9 @@ without = [reuse(1e9, seed, often) for seed in seeds]
 
 # %% clip-look [markdown]
 r"""
-In the first two panels, look for the flat part: there the loss has no gradient, and the token gets no push. The dots are the four
-tokens of the guess. In the third, one rollout is used repeatedly: look when the runs without a clip leave the others.
+In the first two panels, look for the flat part: there the loss has no gradient, and the token gets no push. The dots are the four tokens of
+the guess. In the third, a solid and a dashed line that start together are one rollout, used repeatedly with and without a clip: when do
+they part?
 """
 
 # %% clip-picture folded="yes"
@@ -903,8 +904,8 @@ guess_loop.reveal(judged_by(gain))
 # %% loop-look [markdown]
 r"""
 Three panels follow the training, a dot for each rollout: the score, the KL, and the value fit (one where every return is predicted, zero
-where a constant would do as well). The fourth shows the scores of guests that the policy never met, before and after. The learning rates
-are ours, and we chose them while looking at such curves.
+where a constant does as well, negative where it does better). The fourth shows the scores of guests never met, before and after. We chose
+the learning rates while looking at such curves.
 """
 
 # %% loop-picture folded="yes"
@@ -1055,8 +1056,8 @@ lesson.show(figure, "Left, the shares of replies that pass for the initial "
 r"""
 ### What the paper leaves open (C.4)
 
-The ancestors filled these gaps. We fill them too, or say which we don't. The second table has every setting of PPO in which Tinytown
-differs from our preset `paper`, and why; effects named there come from trials not shown.
+The ancestors filled these gaps; the last column is ours. The second table has every setting of PPO in which Tinytown differs from our
+preset `paper`, and why; effects named there come from trials not shown. `vector_factor` multiplies the learning rate of gains and biases.
 """
 
 # %% open folded="yes"
@@ -1097,11 +1098,14 @@ PredictionScore("06.")
 r"""
 ## Summary
 
-We listed the paper's statements on step 3 before any run. Each is now checked, on shipped runs of five seeds or, without those, on
-shipped models answering held-out prompts; closed cells compute, and one table shows the outcomes. A model wins if a majority of five
-labelers prefers its reply. *New* labelers ranked nothing for the reward model. *Seen*: the whole interval lies on the paper's side. *The
-opposite*: it lies on the other. *Open*: it includes zero, or one half. PPO-ptx against PPO is *seen* between two fifths and three fifths.
-For new labelers only means count: *seen* if PPO keeps at least half of its margin with them.
+We listed the paper's statements on step 3, most with five seeds, before any run; one table shows the outcomes. Where it counts prompts, one
+shipped model of each kind answers, and another seed's could end differently. A model wins if a majority of five labelers prefers its reply.
+*New* labelers ranked nothing for the reward model.
+
+*Seen*: the whole interval lies on the paper's side. *The opposite*: it lies on the other. *Open*: it includes zero, or one half. PPO-ptx
+against PPO is *seen* between two fifths and three fifths. For new labelers only means count: *seen* if PPO keeps at least half of its
+margin with them. For the cost only the order counts. For the value model's start we had listed the policy's score, but measured the value
+error.
 """
 
 # %% five folded="yes"
@@ -1291,9 +1295,9 @@ lesson.table(("the paper says", "its number", "here", "over", ""),
 
 # %% summary-read [markdown]
 r"""
-The paper's numbers: wins of its largest models (Fig. 1, §4.1); GPT-3, SFT and PPO-ptx over all sizes (Fig. 4); petaflop/s-days (§5.1). We
-count operations: two for each weight and token read, six with a gradient. On *twice as many* episodes the paper reports no gain for its
-smallest model (E.11). Learning rates above {paper:ppo.lr.diverges_above} need runs that aren't shipped (E.9).
+The paper's numbers: wins of its largest models (Fig. 1, §4.1); GPT-3, SFT and PPO-ptx over all sizes (Fig. 4; ours are differences);
+petaflop/s-days (§5.1). We count operations: two for each weight and token read, six with a gradient. On *twice as many* episodes the paper
+reports no gain for its smallest model (E.11). Learning rates above {paper:ppo.lr.diverges_above} need runs that aren't shipped (E.9).
 
 The score needs no derivative: multiplied by the gradient of the log-probability, it gives the right gradient on average. Baseline, value
 model and GAE say how much of it each token deserves, ratio and clip let one rollout serve several steps, and the price keeps the policy
@@ -1322,8 +1326,7 @@ No. The missing part would be the mean of $\nabla\log\pi$ under the policy, whic
 
 <details><summary>Answer</summary>
 
-Nothing: every ratio is one. Each step treats the rollout as the policy's own, and no token's push ever ends. If the reference learned
-too, the charge would hold the policy nowhere.
+Nothing: every ratio is one, and no token's push ever ends. If the reference learned too, the charge would hold the policy nowhere.
 
 </details>
 
@@ -1340,14 +1343,6 @@ At zero each token has its own surprise: zero, zero, one. At one it has what cam
 <details><summary>Answer</summary>
 
 The nearer one, until somebody outside the training has compared their replies: it had less room to find the reward model's mistakes.
-
-</details>
-
-6. A colleague adds the score to the *first* token of the reply. What do the other tokens learn, with a $\lambda$ of one?
-
-<details><summary>Answer</summary>
-
-After the first token nothing but the charge is still to come. The advantages of the others no longer say how good the reply was.
 
 </details>
 

@@ -15,7 +15,7 @@ it trains?
 After this chapter you can
 
 - say what goes wrong where $\beta$, the price of leaving the start, is too small or too large;
-- see from a run's log and replies that it follows the reward model's mistakes, before anyone has graded it;
+- suspect from a run's log and replies that it follows the reward model's mistakes, before anyone has graded it;
 - say how many failures are PPO's and how many the reward model's;
 - measure what a policy has unlearned;
 - write the third term of Eq. 2, and say what it does that a price doesn't.
@@ -25,16 +25,16 @@ After this chapter you can
 r"""
 ## Too little β, and too much (E.7)
 
-Asked for a story, one policy of the shipped runs writes that somebody opened a bag and found cheese. Then it writes the sentence again,
-and once more. Does the reward model mind? If it doesn't, PPO will find out, and many stories will have cheese in them. The price of
-leaving the start is there to prevent that.
+Asked for a story, one policy of the shipped runs writes that somebody opened a bag and found cheese. Then it writes almost the same
+sentence again, and once more. Does the reward model mind? If it doesn't, PPO may find out and repeat itself in many stories. The
+price of leaving the start is there to prevent that.
 
-In Eq. 2 each nat of KL costs $\beta$ units of the score. The paper tried a range of $\beta$ (E.7, Fig. 36). For a $\beta$ of zero, labelers rated the replies {paper:fig36.likert.0} of seven; for {paper:ppo.beta.best.low},
-{paper:fig36.likert.0.01}; for {paper:ppo.beta.best.high}, {paper:fig36.likert.0.02}; for two, {paper:fig36.likert.2}.
+In Eq. 2 each nat of KL costs $\beta$ units of the score. The paper tried several values (E.7, Fig. 36). For a $\beta$ of zero, labelers
+rated the replies {paper:fig36.likert.0} of seven; for {paper:ppo.beta.best.low}, {paper:fig36.likert.0.01}; for
+{paper:ppo.beta.best.high}, {paper:fig36.likert.0.02}; for two, {paper:fig36.likert.2}.
 
-**Why these numbers don't carry over.** $\beta$ is score per nat. A difference of scores is the log-odds of a preference
-(Eq. 1), but how far scores spread depends on how sure of itself a reward model is. Another reward model needs another price; ours
-is {run:counts.ppo_beta}.
+**Why these numbers don't carry over.** $\beta$ is score per nat. How far scores spread depends on how sure of itself a reward model
+is. Another one needs another price; ours is {run:counts.ppo_beta}.
 
 The package ships runs that differ in $\beta$ alone. The *proxy* is the reward model's score, which the policy was trained for. The
 *judge*, Tinytown's exact grader, took no part in training. (The labelers behind the reward model roughly follow its grade, so the two
@@ -88,9 +88,9 @@ guess_beta.reveal(answer, "shipped run")
 
 # %% sweep-look [markdown]
 r"""
-Left is the proxy; the other two are the judge: its grade, from one to seven, also counts how rich a reply is; *passes* asks only
-whether all is right. The model that all runs start from has a score of {run:models.initial.score:.2f}, a grade of
-{run:models.initial.grade:.2f}, and {run:models.initial.passes:.1%} pass. Is the run that leads in the first panel ahead in the others?
+The judge's grade, from one to seven, also counts how rich a reply is; *passes* asks only whether all is right. The model that all
+runs start from has a score of {run:models.initial.score:.2f}, a grade of {run:models.initial.grade:.2f}, and
+{run:models.initial.passes:.1%} pass. Is the run that leads in the first panel ahead in the others? And is it ahead of the start?
 """
 
 # %% sweep-picture folded="yes"
@@ -138,9 +138,9 @@ lesson.table((
 
 # %% floor [markdown]
 r"""
-Look at the third column, which is what each run maximises. Where it *falls*, training made things worse by its own measure. Our
-explanation, not tested here: whitening (chapter 06) makes all steps equally large, and at a high price most of an advantage is the luck
-of single tokens. Each run has one seed, and our own $\beta$ was chosen with such tables in sight.
+The third column is what each run maximises. Where it *falls*, training made things worse by its own measure. Our explanation, not
+tested here: whitening (chapter 06) makes all steps equally large, and at a high price most of an advantage is the luck of single
+tokens. Each run has one seed, and our own $\beta$ was chosen with such tables in sight.
 """
 
 # %% over [markdown] defines="over-optimisation"
@@ -150,15 +150,16 @@ r"""
 *Over-optimisation* is when the proxy still rises while what it stands for falls. Away from the start, the reward model has seen few
 rankings; some of what it likes there is a mistake, and finding what it likes is the policy's task.
 
-A course has a judge; a product has none, or one too slow to ask during training. These signs need none:
+A product has no judge, or one too slow to ask during training. These signs need none:
 
 - the **KL**, from the log. By itself it proves nothing, but a policy that stays near its start has little room for mistakes;
 - the **replies as texts**: how long they are, how often a reply repeats three words in a row, how many different words all
-  replies have in their first ten. Nothing in the score forbids the same sentence three times;
+  replies have in their first ten;
 - **a few people**. Show them pairs of replies to the same prompts, one of this run and one of a more careful run.
 
-Below, the last replies of each run are measured, on the same prompts. Five labelers who ranked nothing for the reward model say which
-of two they prefer. (They roughly follow the judge's grade, so here this sign leans on the judge.)
+Below, the last replies of each run are measured, on the same prompts. Five labelers who ranked nothing for the reward model say
+which of two they prefer. (They roughly follow the judge's grade, so here this sign leans on the judge.) Does any sign also accuse a
+run whose grade was no worse than our usual one's?
 """
 
 # %% said
@@ -218,8 +219,8 @@ lesson.table((
 
 # %% cheese [markdown]
 r"""
-Among the prompts on which our usual run scores above its own average, the next cell looks for the one on which the run without a price
-repeats itself most, and shows what each run wrote there.
+Among the prompts on which our usual run scores above its own average, the next cell looks for the one on which the run without a
+price repeats itself most, and shows all replies to it.
 """
 
 # %% cheese-look
@@ -254,9 +255,8 @@ curves = {(f, name): smooth(logs[f][name]) for f in (none, 1, most)
 
 # %% time-look [markdown]
 r"""
-Now with the judge, to check the alarms: score and grade over the training of three runs, with bands for their noise. While both rise,
-the proxy is worth following. Where the score rises on and the grade falls by more than its band is wide, and stays down, that is
-over-optimisation.
+Now the judge checks the alarms: score and grade during training, with bands for their noise. Where the score rises on and the grade
+falls by more than its band is wide, and stays down, that is over-optimisation.
 """
 
 # %% time-picture folded="yes"
@@ -317,7 +317,7 @@ lesson.table((f"missed, of all {len(shared)} replies (shipped run)",
 # %% frontier-text [markdown]
 r"""
 Here are proxy and judge over the KL. Choose a run and drag its ring back in time; below is what the policy said then, the judge's
-objections underlined. Where does the first one appear?
+objections marked. Where does a reply first say a sentence twice?
 """
 
 # %% frontier
@@ -372,8 +372,8 @@ guess_kept.reveal(100 * kept.mean, "shipped run")
 
 # %% control-look [markdown]
 r"""
-Both panels are of the same replies. Read them for the run without a price, then for the one on the judge. Which panel would you have
-had in a product?
+Both panels are of the same replies. Read them for the run without a price and the one on the judge. Which panel would you have had
+in a product?
 """
 
 # %% control-picture folded="yes"
@@ -405,9 +405,9 @@ lesson.table((f"{len(seeds)} seeds (shipped run)", "mean, 95% interval"), [
 r"""
 ## The tax (§4.2)
 
-What a policy gains on instructions it may lose elsewhere: trained on requests alone, a model has no reason to keep what requests don't
-need. The paper calls the loss on other tasks the *alignment tax*. Largest models, with examples in the prompt (Table 14; F1 and BLEU
-measure overlap with a right answer); PPO-ptx is the next section's:
+Trained on requests alone, a model has no reason to keep what requests don't need. The paper calls the loss on other tasks the
+*alignment tax*. Largest models, with examples in the prompt (Table 14; F1 and BLEU measure overlap with a right answer); PPO-ptx is
+the next section's:
 
 | | GPT-3 | PPO | PPO-ptx |
 |---|---|---|---|
@@ -417,7 +417,7 @@ measure overlap with a right answer); PPO-ptx is the next section's:
 
 Tinytown has *task probes*: texts in the form in which the pretraining corpus has them, to be continued. One asks about a short text,
 one quizzes, one translates into the town's old language; `run_probe` scores the answers. We ask about texts, and look at items that the
-*base*, which is only pretrained, has right and PPO has wrong. The table counts the reverse, too.
+*base*, which is only pretrained, has right and PPO has wrong.
 """
 
 # %% probes
@@ -472,9 +472,9 @@ guess_tax.reveal(hardest, "shipped run")
 
 # %% tax-look [markdown]
 r"""
-How much does each model lose to the base, over seeds? Zero is the base; without a tax, all intervals would include it. Look first at
-SFT and at the *initial* model, PPO's start (from demonstrations and some pretraining text, C.3): how much of PPO's tax do they pay
-already, without any reward?
+How much does each model lose to the base, over seeds? Zero is the base; without a tax, nearly all intervals would include it. The
+answer above goes by the mean: do the intervals allow another? Look also at SFT and at the *initial* model, PPO's start (from
+demonstrations and some pretraining text, C.3): how much of PPO's tax do they pay already, without any reward?
 """
 
 # %% tax-picture folded="yes"
@@ -514,8 +514,8 @@ $$\gamma\,\mathbb E_{x\sim D_{\rm pretrain}}\big[\log\pi(x)\big]$$
 
 Each minibatch brings some pretraining documents with it, and $\gamma$ times the gradient of their log-likelihood is added to PPO's.
 (`ptx_loss`, to be minimised, is minus that.) In the paper $\gamma$ is {paper:ptx.gamma}, with {paper:ptx.ratio} documents for an
-episode; the normalisation of the likelihood isn't stated. Ours is a mean over tokens, so the numbers don't compare:
-{run:counts.ptx_gamma}, and one document to four episodes.
+episode; the normalisation of the likelihood isn't stated. Ours is a mean over tokens, so the numbers don't compare: the shipped
+runs have {run:counts.ptx_gamma}, and one document to four episodes.
 
 You know the loop from chapter 06; `roll_out` and `minibatches` of `minirlhf/plain/ppo.py` now do its first half. Three lines are new.
 The loop trains three times: without the term, without it at ten times the price, and with it; on guests' prompts only (*Guest: … Guide:*), so
@@ -654,9 +654,10 @@ saved = paired_difference(skills["ppo-ptx"], skills["ppo"])
 
 # %% document-look [markdown]
 r"""
-First, the loss on documents that no run has drawn: if the term did nothing, *PPO* and *PPO-ptx* would have the same. But likelihood is
-what the term trains, so this shows only that it works. Second, the task probes: does the term save skills too? Third, the score on
-guests that no run has met: what do the term and the high price each give up?
+First, the loss on documents that no run has drawn: if the term did nothing, *PPO* and *PPO-ptx* would have the same. But likelihood
+is what the term trains, so this shows only that it works. Second, the task probes: does the term save skills too? Third, the score
+on guests that no run has met. Training should raise it above *Initial*'s. Where *PPO*'s ends below, this short loop has harmed its own
+task, and can't say what term and price give up.
 """
 
 # %% document-picture folded="yes"
@@ -693,13 +694,13 @@ r"""
 ## What wins it back (E.6)
 
 Would a higher price do instead of a third term? Without the term, the paper held its smallest model to GPT-3, with $\beta$ up to
-{paper:fig34.beta.max} (Fig. 34); with it, it tried several $\gamma$ (Fig. 33). From a $\gamma$ of about {paper:fig33.gamma.recovers}
-on, it reports, the tasks are won back.
+{paper:fig34.beta.max} (Fig. 34); with it, it tried several $\gamma$ (Fig. 33). From a $\gamma$ of {paper:fig33.gamma.recovers} on,
+it reports, the tasks are won back.
 
-**What a $\beta$ can't do.** The price is paid on replies to requests. On other texts the policy may change for free. At an infinite
-price it would reply as GPT-3 does: nothing learned. That even the best $\beta$ tried stays below GPT-3, this doesn't fully explain. Our
-start is the initial model; what that has lost, no price brings back. (*High β* in the picture above: compare its loss and its score
-with *PPO*'s.)
+**What a $\beta$ can't do.** The price is paid on replies to requests. On other texts the policy may change for free, though the
+weights are shared, so a price may save a part. At an infinite price it would reply as GPT-3 does: nothing learned. This doesn't
+explain why even the best $\beta$ tried stays below GPT-3. Our start is the initial model; what that has lost, no price brings back.
+(*High β* in the picture above: compare its loss, its probes and its score with *PPO*'s.)
 
 **Why $\gamma$ can.** Its gradient is taken on texts of the kind to be kept, on every step.
 """
@@ -733,9 +734,8 @@ guess_back.reveal(100 * won.mean, "shipped run")
 
 # %% back-look [markdown]
 r"""
-The first two panels are the paper's, Fig. 33 and 34 in one: the curve is $\gamma$, the dotted line the best that any $\beta$ reached,
-the dashed one GPT-3. Where does the curve meet each line? A price would be enough if it reached the dashed line *and* raised the score,
-which isn't drawn. The third panel is ours: the mean loss over the tasks.
+The first two panels are the paper's, Fig. 33 and 34 in one. Where does the curve of $\gamma$ meet each line? A price would be
+enough if it reached the dashed line *and* raised the score (not drawn). The third panel is ours: the mean loss over the tasks.
 """
 
 # %% back-picture folded="yes"
@@ -768,9 +768,9 @@ lesson.table((f"{len(seeds)} seeds (shipped run)", "mean, 95% interval"), [
 r"""
 ## γ on a running job (E.6, C.4)
 
-$\gamma$ can be changed while a run is under way. The next cell starts one with a tiny $\gamma$ and one document per episode, drawn from
-so many that few come twice. Half way, the page raises $\gamma$, as you could with the slider of the *desk*, the panel below. The
-package's PPO does the same as your loop, in batches.
+$\gamma$ can be changed while a run is under way. The next cell starts one with a tiny $\gamma$ and one document per episode, drawn
+from so many that few come twice. Half way, the page raises $\gamma$, as you could at the *desk* below. The package's PPO does the
+same as your loop, in batches. Dashed is the shipped PPO-ptx.
 
 The log has the loss of the documents that were drawn, and how hard each part pushes on the weights, the norm of its gradient: *policy*
 is PPO's, *ptx* the third term's. If the term did nothing, the loss would go on as before.
@@ -830,8 +830,9 @@ guess_moved.reveal(outcomes[
 # %% moved-look [markdown]
 r"""
 The grey line marks where the new $\gamma$ was first obeyed. Left, the loss of the drawn documents. Right, both pushes; that of the
-third term has $\gamma$ in it. How do the two compare before the line, and how after it? The answer compares the late iterations after
-the line with the late ones before it. Its interval covers the luck of the documents, not of the run.
+third term has $\gamma$ in it. How do they compare before the line, and after it? The answer compares the late iterations after the
+line with the late ones before it, and says *falls* or *rises* where the difference's interval excludes zero. It covers the luck of
+the documents, not of the run.
 """
 
 # %% moved-picture folded="yes"
@@ -868,9 +869,9 @@ r"""
 | preferred to SFT: PPO, PPO-ptx | {paper:fig1.175b.ppo}, {paper:fig1.175b.ppo-ptx} | {run:models.ppo.wins_labelers:.2f}, {run:models.ppo-ptx.wins_labelers:.2f} |
 
 The next table lists what we planned, before the runs, to look for. *Seen*: the whole interval lies on the paper's side. *Open*: it
-includes zero. *Not looked for*: that needs runs that aren't shipped. PPO-ptx keeps the preference if it gives up less than a twentieth
-of the passes; $\gamma$ wins the tasks back if it saves over half of PPO's tax. Without a price, the score has to be higher *and* the
-grade lower. We compare one $\gamma$ with none.
+includes zero. *Not looked for*: that needs runs that aren't shipped. PPO-ptx keeps the preference if its passes fall by less than a
+twentieth of all replies; $\gamma$ wins the tasks back if it saves over half of PPO's tax. Without a price, the score has to be
+higher *and* the grade lower. We compare one $\gamma$ with none. The table above is of one seed, as are the rows over *prompts*.
 """
 
 # %% directions
@@ -936,9 +937,9 @@ r"""
 The paper's numbers are read off where they come from a figure; the differences are in shares of items or prompts, in units of the
 score, or in points of the grade. Compare signs, since the scales differ.
 
-A price keeps the policy where the reward model can be trusted. If it is too small, the policy follows the reward model's mistakes; if
-it is too large, it learns little or gets worse. A price doesn't see what is unlearned elsewhere; the third term does, because it is
-trained there.
+A price keeps the policy nearer to where the reward model can be trusted. If it is too small, the policy follows the reward model's
+mistakes; if it is too large, it learns little, or even ends lower by its own measure. A price charges nothing for what is unlearned
+elsewhere; the third term works against that, because it trains there.
 
 ## Questions
 
@@ -985,12 +986,12 @@ For following instructions: the base doesn't, so each reply that does is far fro
 ## The way on
 
 - [Exercise 07](../exercises/ex07_ppo_ptx.ipynb): PPO-ptx from an empty file, up to one whole iteration; then six runs with one bug
-  each, to be told from curves and samples.
+  each to find.
 - Back to [reinforcement learning](06_reinforcement_learning.ipynb), or to [the reward model](05_reward_model.ipynb).
 
-**A lecture of thirty minutes:** the panels over $\beta$ and one reply in five versions (ten), the alarms and the frontier (eight), the
-control (four), the tax and what wins it back (eight).
+**A lecture of thirty minutes:** the panels over $\beta$, one reply in five versions (ten); alarms and frontier (eight); control
+(four); tax and its remedy (eight).
 
-**A lab of sixty minutes:** the page with its guesses (thirty-five), the loop with another $\gamma$ (ten), a run at the desk whose $\beta$
-and $\gamma$ you move yourself (fifteen).
+**A lab of sixty minutes:** the page with its guesses (thirty-five), the loop with another $\gamma$ (ten), a run at the desk, moving
+$\beta$ and $\gamma$ (fifteen).
 """
