@@ -94,7 +94,7 @@ The judge is our measuring rod; the paper had none like it. No step asks it dire
 labelers' replies and the order they put replies in.
 
 What the paper had is people: its *labelers*, about {paper:intro.labelers:d} of them, hired to write replies and to
-compare them. Tinytown's labelers are programs. They start from the judge's grade, add a taste (for short replies, say, or cheerful
+compare them. Tinytown's labelers are programs. They start from the judge's grade, add a taste (for short replies, say, or warm
 ones), and are always somewhat off.
 
 Look at what each reply misses. (*Instruction*: the kind of text that was asked for. *Language*: sentences that make sense as a

@@ -685,14 +685,14 @@ the paper $\gamma$ is {paper:ptx.gamma}, with {paper:ptx.ratio} documents an epi
 document to four episodes.
 
 The next cells give three models *task probes*: texts to continue, in the form in which the pretraining corpus has them.
-Look above all at reading: the other two are easy for all.
+Look where PPO and PPO-ptx stand beside the base, above all at copying two sentences with another name.
 """
 
 # %% probes
 from minirlhf.evaluate.probing import run_probe
 from minirlhf.evaluate.statistics import proportion
 from minirlhf.tinytown.bases import base_folder
-from minirlhf.tinytown.probes import TAX
+from minirlhf.tinytown.tax import TAX
 
 folders = {"base": base_folder("medium")}
 folders |= {m: shipped.run(m) / "model" for m in ("ppo", "ppo-ptx")}
@@ -702,15 +702,15 @@ compared = {name: load_policy(path) for name, path in folders.items()}
 def right(task):
     """Which items of a task each model has right: 1 or 0."""
     items = task(lesson.pick(200, quick=20))
-    return {name: run_probe(model, tokenizer, items)
-            for name, model in compared.items()}
+    return {n: run_probe(m, tokenizer, items) for n, m in compared.items()}
 
 
-answers = {task: right(TAX[task]) for task in TAX}
+tasks = ("copying with another name", "names in a text", "reading")
+answers = {task: right(TAX[task]) for task in tasks}
 
 # %% probes-picture
 title = "Task probes: % right (live)"
-figure, panels = lesson.panels(3, title, size=(7.2, 2.1), titles=list(TAX))
+figure, panels = lesson.panels(3, title, size=(7.2, 2.1), titles=[*answers])
 for axes, given in zip(panels, answers.values(), strict=True):
     lesson.intervals(axes, {
         name: proportion(int(was.sum()), len(was))

@@ -33,7 +33,7 @@ class ExperimentConfig:
     """The base model: small, medium or large."""
     seed: int = 0
     """Of data, models and samples."""
-    demonstrations: int = 200
+    demonstrations: int = 320
     """Demonstrations of step 1 (paper: 12,725)."""
     ranking_prompts: int = 4000
     """Prompts whose samples are ranked for step 2 (paper: 33,207)."""

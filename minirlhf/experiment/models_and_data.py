@@ -233,6 +233,7 @@ class Artifacts:
     # ------------------------------------------------------------------------------- the replies
 
     def sample(self, model: Path, asked: Sequence[str], *, seed: int, n: int = 1) -> list[str]:
+        """Replies, cut by the world where a reply ends: all models alike."""
         policy = load_policy(model, self.tokenizer).to(first_device())
         whose = model.relative_to(self.folder).parts[0] if self.folder in model.parents else "base"
         tell = partial(self.teller.tell, f"sampling {whose}" + f" × {n}" * (n > 1))
@@ -242,7 +243,7 @@ class Artifacts:
             seed=1000 * self.config.seed + seed, micro_batch=256, progress=tell,
         )  # fmt: skip
         tell(n * len(asked), n * len(asked))
-        return replies
+        return list(map(self.world.cut, replies))
 
     def score(self, asked: Sequence[str], replies: Sequence[str]):
         """Reward-model scores, float ``[N]``."""
@@ -269,9 +270,8 @@ class Artifacts:
         return max(self.kept("data/prefixes", candidates), key=lambda row: row["score"])["prefix"]
 
     def sample_prompted(self, prefix: str, asked: Sequence[str], *, seed: int) -> list[str]:
-        """The base model's replies after a few-shot prefix, each cut at the first empty line."""
-        replies = self.sample(self.base, [prefix + prompt for prompt in asked], seed=200 + seed)
-        return [reply.split("\n\n")[0] for reply in replies]
+        """The base model's replies after a few-shot prefix."""
+        return self.sample(self.base, [prefix + prompt for prompt in asked], seed=200 + seed)
 
     def replies(self, name: str, make: Callable[[list[str]], list[str]]) -> list[str]:
         """One reply of model ``name`` to every evaluation prompt."""

@@ -27,7 +27,7 @@ from minirlhf.training.second_process import in_second_process
 
 CONTEXT = 320
 CORPUS_SEED, VALIDATION_SEED = 1, 2
-TOKENIZER_DOCUMENTS, VALIDATION_DOCUMENTS = 20_000, 1000
+TOKENIZER_DOCUMENTS, VALIDATION_DOCUMENTS = 40_000, 1000
 
 
 def new_tokenizer() -> PreTrainedTokenizerFast:
@@ -64,7 +64,7 @@ def corpus(count: int, seed: int = CORPUS_SEED) -> Iterator[dict[str, str]]:
     return islice(documents(seed), count)
 
 
-def settings(size: Size, precision: str = "bf16") -> PretrainConfig:
+def settings(size: Size, precision: str = "fp32") -> PretrainConfig:
     """How a size is pretrained."""
     return PretrainConfig(
         context=CONTEXT,
@@ -155,7 +155,7 @@ class Remake:
     """Where the runs go, a folder for each size."""
     target: Path = FOLDER
     """Where the finished bases go; by default those of this package are replaced."""
-    precision: Literal["auto", "fp32", "bf16"] = "bf16"
+    precision: Literal["auto", "fp32", "bf16"] = "fp32"
     """Of forward passes."""
     threads: int = 1
     """Cores that a process uses. The shipped bases were made with one, large with two."""

@@ -20,7 +20,8 @@ from minirlhf.reward import train_reward
 from minirlhf.sampling import complete
 from minirlhf.sft import train_sft
 from minirlhf.tinytown.judge import judge
-from minirlhf.tinytown.neighbours import attentive, careless, misread, mistaken, slip
+from minirlhf.tinytown.mistakes import careless, slip
+from minirlhf.tinytown.neighbours import attentive, misread, mistaken
 from minirlhf.tinytown.prompts import completion, filtered, generate
 from minirlhf.tinytown.requests import CLOSED_DOMAIN, Request, parse
 from minirlhf.training.log import Callback, Event

@@ -17,6 +17,8 @@ from minirlhf.sampling import complete
 from minirlhf.tinytown import datasets, probes
 from minirlhf.tinytown.corpus import REGISTERS, documents
 from minirlhf.tinytown.judge import judge
+from minirlhf.tinytown.prompts import cut
+from minirlhf.tinytown.tax import TAX
 
 LINES = 200
 """Lines that are left of a run's log."""
@@ -40,9 +42,9 @@ def thinned_log(metrics: Path) -> str:
 
 def skills(policy, tokenizer) -> dict[str, float]:
     """What the model does when its own kind of text begins: scores from 0 to 1."""
-    tasks = {"echo of 3-8 given words": probes.echo, **probes.TAX}
+    tasks = {"echo of 3-8 given words": probes.echo, **TAX}
     return {
-        name: float(run_probe(policy, tokenizer, make(ITEMS), max_new_tokens=40).mean())
+        name: float(run_probe(policy, tokenizer, make(ITEMS)).mean())
         for name, make in tasks.items()
     }
 
@@ -59,9 +61,7 @@ def pass_rate(policy, tokenizer, shots: int, seed: int = 0) -> float:
     room = policy.config.max_position_embeddings - REPLY
     fitting = [text for text in asked if len(tokenizer(text)["input_ids"]) <= room]
     replies = complete(policy, tokenizer, fitting, max_new_tokens=REPLY, seed=seed)
-    if shots:
-        replies = [reply.split("\n\n")[0] for reply in replies]
-    pairs = zip(fitting, replies, strict=True)
+    pairs = zip(fitting, map(cut, replies), strict=True)
     return float(np.mean([judge(asked[text], reply).passes for text, reply in pairs]))
 
 

@@ -11,15 +11,18 @@ from minirlhf.experiment.claim import (
     of,
     of_each,
     ratio,
-    worse_tasks,
+    taxed,
+    won_back_each,
+    worse_than_initial,
 )
-from minirlhf.tinytown import probes
+from minirlhf.tinytown.tax import TAX
 
 CLAIMS: dict[int, tuple[Claim, ...]] = {
     2: (
-        Claim("the base passes", of("base", "passes"), at_most=0.06),
-        Claim("the base with three shots passes", of("prompted", "passes"), at_least=0.12),
-        Claim("prompted over plain base", ratio("prompted", "base", "passes"), at_least=3),
+        Claim("the base passes", of("base", "passes"), at_most=0.1),
+        Claim("the base with three shots passes", of("prompted", "passes"), at_most=0.35),
+        Claim("prompted above plain base", difference("prompted", "base", "passes"), at_least=0.08),
+        Claim("SFT above prompted", difference("sft", "prompted", "passes"), at_least=0.12),
     ),
     3: (
         Claim("demonstrations pass", lambda s: s["demonstrations"]["passes"]["mean"], at_least=0.9),
@@ -101,18 +104,26 @@ CLAIMS: dict[int, tuple[Claim, ...]] = {
     9: (
         *(
             Claim(f"{task}: {name}", of(name, "probes", task))
-            for task in (*probes.TAX, "corpus loss")
+            for task in (*TAX, "corpus loss")
             for name in ("base", "sft", "initial", "ppo", "ppo-ptx")
         ),
         *(
             Claim(f"{task}: {name} over base", of(name, "tax", task))
-            for task in probes.TAX
+            for task in TAX
             for name in ("ppo", "ppo-ptx")
         ),
-        Claim("task probes on which PPO is worse than the base", worse_tasks, at_least=2),
         Claim(
-            "share of the loss that PPO-ptx wins back", lambda s: s["won_back"] or 0.0, at_least=0.7
+            "task probes on which PPO is below the base by 8 points",
+            lambda s: float(len(taxed(s, 0.08))),
+            at_least=4,
         ),
+        Claim("task probes on which it is below the initial model", worse_than_initial, at_least=2),
+        Claim(
+            "share of the tax that PPO-ptx wins back, mean of the tasks",
+            won_back_each,
+            at_least=0.6,
+        ),
+        Claim("of the loss on all tasks together", lambda s: s["won_back"] or 0.0),
     ),
     10: (
         *of_each("truthful", "probes", "truthfulness"),

@@ -1,43 +1,18 @@
-"""How the people of Tinytown answer a request: seldom as they should.
+"""How the people of Tinytown answer on the notice board: seldom as they should.
 
-The web of Tinytown holds their careless answers. On the notice board some do better, and the ways
-to do worse are more: to misread the request, to do another task than the one that was asked for, or
-to make a slip on the way to a right answer.
+Some look their answers over until nothing is wrong with them, and some of those have read another
+request than the one that was made.
 """
 
 from __future__ import annotations
 
 import random
-import re
-from dataclasses import replace
 
-from minirlhf.tinytown import lexicon as lx
-from minirlhf.tinytown import phrases as ph
+from minirlhf.tinytown import mistakes
 from minirlhf.tinytown.judge import judge_request
 from minirlhf.tinytown.knowledge import TOWN
-from minirlhf.tinytown.requests import Request, parse
-from minirlhf.tinytown.source import readable
-from minirlhf.tinytown.writer import careful, draft
-
-CONFUSED = (
-    lx.PEOPLE, lx.OBJECTS, lx.ANIMALS, lx.PLACES, lx.NUMBERS, ("happy", "sad"), lx.DAYS,
-    lx.KEYWORDS, lx.AVOIDED,
-)  # fmt: skip
-"""Words that are taken for one another."""
-
-
-def careless(request: Request, rng: random.Random) -> str:
-    """Some constraints forgotten, hearsay for facts, an insult for an insult."""
-    kept = tuple(c for c in request.constraints if rng.random() < 0.75)
-    reply = draft(replace(request, constraints=kept), rng, 0.4 * rng.random(), TOWN)
-    if request.kind == "fact":
-        key = request.slots["s"], request.tags["relation"]
-        if key in TOWN.misconceptions and rng.random() < 0.85:
-            reply = TOWN.statement(key, rng, TOWN.misconceptions[key])
-    angry = request.kind == "chat" and rng.random() < 0.5
-    if angry and request.guest.pattern.tags["role"] == "provocation":
-        reply = rng.choice(ph.INSULT_REPLIES).write(rng)
-    return reply
+from minirlhf.tinytown.requests import Request
+from minirlhf.tinytown.writer import careful
 
 
 def attentive(request: Request, rng: random.Random) -> str:
@@ -49,79 +24,10 @@ def attentive(request: Request, rng: random.Random) -> str:
 
 
 def misread(prompt: str, rng: random.Random) -> str:
-    """A right answer to another request: one word of this one taken for another.
-
-    "" where no other word makes sense.
-    """
-    before, gap, last = prompt.rpartition("\n\n")
-    words = dict.fromkeys(re.findall(r"[A-Za-z]+", last))
-    options = [(word, group) for word in words for group in CONFUSED if word in group]
-    rng.shuffle(options)
-    for word, group in options:
-        other = rng.choice([w for w in group if w != word])
-        request = parse(before + gap + re.sub(rf"\b{word}\b", other, last))
-        if request is not None and readable(request):
-            return attentive(request, rng)
-    return ""
+    """An attentive answer to another request (see `mistakes.misread`)."""
+    return mistakes.misread(prompt, rng, attentive)
 
 
 def mistaken(request: Request, other: Request, rng: random.Random) -> str:
-    """A right answer to what ``other`` asks for, of this request's text, names and constraints.
-
-    "" where that makes no sense.
-    """
-    slots = {name: request.slots.get(name, value) for name, value in other.slots.items()}
-    taken = replace(other, passage=request.passage, slots=slots, constraints=request.constraints)
-    if not readable(taken):
-        return ""
-    try:
-        return attentive(taken, rng)
-    except (KeyError, ValueError):  # the town knows no such fact, or the text tells too little
-        return ""
-
-
-def slip(reply: str, other: str, rng: random.Random) -> str:
-    """``reply`` with a word lost or confused, a sentence lost, or one of ``other``'s too many.
-
-    "" where that can't be.
-    """
-    if (kind := rng.choice(("lost", "confused", "confused", "sentence"))) == "sentence":
-        return _sentence_slip(reply, other, rng)
-    if kind == "confused" and (wrong := _confused(reply, rng)):
-        return wrong
-    words = reply.split(" ")
-    del words[rng.randrange(len(words))]
-    return " ".join(words)
-
-
-def _confused(reply: str, rng: random.Random) -> str:
-    """``reply`` with a word for another of its kind, if it can be one that is said elsewhere."""
-    said = list(re.finditer(r"[A-Za-z]+", reply))
-    spots = [(word, group) for word in said for group in CONFUSED if word[0] in group]
-    if not spots:
-        return ""
-    word, group = rng.choice(spots)
-    others = [w for w in group if w != word[0] and _vowel(w) == _vowel(word[0])]
-    again = [w for w in others if w in {other[0] for other in said}]
-    options = again if rng.random() < 0.5 and again else others
-    return reply[: word.start()] + rng.choice(options) + reply[word.end() :] if options else ""
-
-
-def _vowel(word: str) -> bool:
-    return word[0] in "aeiou"
-
-
-_SENTENCE = re.compile(r"\S[^\n]*?[.!?](?=\s|$)|\S[^\n]*,(?=\n)")
-"""A sentence, or a line that ends in a comma."""
-
-
-def _sentence_slip(reply: str, other: str, rng: random.Random) -> str:
-    found = list(_SENTENCE.finditer(reply))
-    added = _SENTENCE.findall(other)
-    if not found or not added:
-        return ""
-    start, end = rng.choice(found).span()
-    if len(found) > 1 and rng.random() < 0.5:
-        return (reply[:start] + reply[end + 1 :]).rstrip()
-    gap = reply[end : end + 1] or reply[start - 1 : start] or " "
-    return reply[:end] + gap + rng.choice(added) + reply[end:]
+    """An attentive answer to what ``other`` asks for (see `mistakes.mistaken`)."""
+    return mistakes.mistaken(request, other, rng, attentive)
