@@ -19,7 +19,7 @@ from minirlhf.evaluate.preference import agreement, labeler_verdicts
 from minirlhf.evaluate.probing import run_probe, run_task
 from minirlhf.models import ScalarModel
 from minirlhf.pretrained import load_policy, load_tokenizer, save_model
-from minirlhf.tinytown import bases, board, corpus, datasets, mistakes, neighbours, probes
+from minirlhf.tinytown import bases, corpus, datasets, mistakes, probes
 from minirlhf.tinytown.grammar import CLASSES
 from minirlhf.tinytown.judge import better, judge
 from minirlhf.tinytown.knowledge import RELATIONS, TOWN
@@ -46,8 +46,11 @@ from minirlhf.tinytown.prompts import (
     is_reserved,
     request_line,
 )
+from minirlhf.tinytown.proof import voted
 from minirlhf.tinytown.reading import Text
 from minirlhf.tinytown.requests import CONTEXTS, GUIDE, USE_CASE, parse
+from minirlhf.tinytown.school import questions, texts
+from minirlhf.tinytown.school.learn import Term
 from minirlhf.tinytown.source import names
 from minirlhf.tinytown.tastes import QUALITIES
 from minirlhf.tinytown.tax import TAX
@@ -608,19 +611,14 @@ def test_bases_are_remade_and_published_whole(tmp_path, monkeypatch):
         assert (tensor == weights[name].half().float()).all()
 
 
-def test_what_reward_models_start_from_is_made_and_published(tmp_path, monkeypatch):
+def test_a_voted_base_is_made(tmp_path, monkeypatch):
     """The board in miniature: posts, neighbours, votes, a model of them that loads again."""
     small = {"ANSWERED": 8, "POSTS": 12, "PAGE": 8, "SAMPLES": 3, "REPLY": 12}
     for name, value in small.items():
-        monkeypatch.setattr(board, name, value)
-    tokenizer = build_tokenizer([d["text"] for d in islice(corpus.documents(1), 300)], 2)
-    size = bases.Size(width=16, layers=1, heads=2, documents=30, learning_rate=1e-3)
-    save_model(bases.new_model(size, tokenizer), tokenizer, tmp_path / "base")
-    target = tmp_path / "assets" / "voted"
+        monkeypatch.setattr(voted, name, value)
+    base, tokenizer = _tiny_base(tmp_path / "base")
     for _ in range(2):
-        bases.remake_voted(
-            tmp_path / "base", tokenizer, folder=tmp_path / "run", target=target, callback=[]
-        )
+        model = voted.learn_votes(base, tokenizer, tmp_path / "run", [])
     pages = sorted((tmp_path / "run" / "pages").iterdir())
     assert [page.name for page in pages] == ["00.jsonl", "01.jsonl"]
     rows = [json.loads(line) for page in pages for line in page.read_text().splitlines()]
@@ -634,11 +632,35 @@ def test_what_reward_models_start_from_is_made_and_published(tmp_path, monkeypat
                 assert a.overall > b.overall
             elif row["ranks"][one] == row["ranks"][two]:
                 assert a.passes == b.passes and abs(a.overall - b.overall) < 0.5
-    saved = ScalarModel.load(target)
-    made = ScalarModel.load(tmp_path / "run" / "votes" / "model")
-    assert float(saved.bias) == pytest.approx(float(made.bias))
-    assert (saved.head.weight == made.head.weight.half().float()).all()
-    assert "{" not in (target / "README.md").read_text()
+    saved = ScalarModel.load(tmp_path / "run" / "votes" / "model")
+    assert float(saved.bias) == pytest.approx(float(model.bias))
+
+
+def test_what_reward_models_start_from_is_made_and_published(tmp_path, monkeypatch):
+    """School in miniature: a head of zero on a backbone that has learned, a card with questions."""
+    monkeypatch.setattr(texts, "ANSWERED", 8)
+    monkeypatch.setattr(texts, "REPLY", 12)
+    base, tokenizer = _tiny_base(tmp_path / "base")
+    target, term = tmp_path / "assets" / "start", Term(pages=1, passes=2, requests=8, batch=4)
+    for _ in range(2):
+        bases.remake_start(
+            base, tokenizer, folder=tmp_path / "run", target=target, term=term, callback=[]
+        )
+        assert {path.name for path in target.parent.iterdir()} == {"start"}
+    saved, before = ScalarModel.load(target), load_policy(base, tokenizer).base_model.state_dict()
+    assert not saved.head.weight.any() and float(saved.bias) == 0
+    learned = saved.classifier.base_model.state_dict()
+    assert any((learned[name] != value).any() for name, value in before.items())
+    card = (target / "README.md").read_text()
+    assert all(question in card for question in questions.QUESTIONS)
+    assert "{" not in card and len((target / "log.jsonl").read_text().splitlines()) == 2
+
+
+def _tiny_base(folder):
+    tokenizer = build_tokenizer([d["text"] for d in islice(corpus.documents(1), 300)], 2)
+    size = bases.Size(width=16, layers=4, heads=2, documents=30, learning_rate=1e-3)
+    save_model(bases.new_model(size, tokenizer), tokenizer, folder)
+    return folder, tokenizer
 
 
 def test_votes_go_by_half_points_of_the_grade():
@@ -648,27 +670,27 @@ def test_votes_go_by_half_points_of_the_grade():
     long = f"{plain}\n{right}"
     nonsense = "The mouse the mouse of."
     replies = [nonsense, right, long, plain]
-    row = board.votes(prompt, [*replies, right])
+    row = voted.votes(prompt, [*replies, right])
     assert row["completions"] == replies
     grades = [judge(prompt, reply).overall for reply in replies]
     assert [verdict >= 4 for verdict in grades] == [False, True, False, True]
     assert row["ranks"][1] <= row["ranks"][3] < row["ranks"][2] < row["ranks"][0]
     close = abs(grades[1] - grades[3]) < 0.5 and int(2 * grades[1]) == int(2 * grades[3])
     assert (row["ranks"][1] == row["ranks"][3]) == close
-    assert board.votes(prompt, [right, right]) is None
+    assert voted.votes(prompt, [right, right]) is None
 
 
 def test_neighbours_misread_and_slip():
     """Both are near misses: seldom right, but most often in whole and correct sentences."""
     rng = random.Random(0)
     right, wrong, slips, readable = [], [], [], 0
-    for prompt in board.posts(400):
+    for prompt in voted.posts(400):
         request = parse(prompt)
-        right.append(judge(prompt, reply := neighbours.attentive(request, rng)).passes)
-        if other := neighbours.misread(prompt, rng):
+        right.append(judge(prompt, reply := voted.attentive(request, rng)).passes)
+        if other := mistakes.misread(prompt, rng, voted.attentive):
             wrong.append(judge(prompt, other).passes)
             readable += judge(prompt, other).criteria["language"] == 1.0
-        again = neighbours.attentive(request, rng)
+        again = voted.attentive(request, rng)
         slips.append(judge(prompt, mistakes.slip(reply, again, rng)).passes)
     assert sum(right) / len(right) > 0.85
     assert len(wrong) > 300 and sum(wrong) / len(wrong) < 0.35 and readable / len(wrong) > 0.9
@@ -678,11 +700,11 @@ def test_neighbours_misread_and_slip():
 def test_neighbours_do_another_task():
     """Whole and correct sentences about the right things, and nearly never what was asked for."""
     rng, wrong, readable = random.Random(0), [], 0
-    requests = {prompt: parse(prompt) for prompt in board.posts(800)}
+    requests = {prompt: parse(prompt) for prompt in voted.posts(800)}
     for prompt, request in requests.items():
         others = [r for r in requests.values() if r.kind != request.kind]
         alike = [r for r in others if r.use_case == request.use_case]
-        reply = neighbours.mistaken(request, rng.choice(alike or others), rng)
+        reply = mistakes.mistaken(request, rng.choice(alike or others), rng, voted.attentive)
         if reply:
             verdict = judge(prompt, reply)
             wrong.append(verdict.passes)
@@ -699,17 +721,17 @@ def test_another_task_has_the_words_of_the_request():
         parse("Count the names.\nText: Ann ran."),
     )
     assert names.kind == "people" and count.kind == "count"
-    reply = neighbours.mistaken(names, count, rng)
+    reply = mistakes.mistaken(names, count, rng, voted.attentive)
     assert judge(f"Count the names.\nText: {text}", reply).passes
     take = parse("List three things to take to the library.")
     buy = parse("Name three things from the bakery.")
-    reply = neighbours.mistaken(buy, take, rng)
+    reply = mistakes.mistaken(buy, take, rng, voted.attentive)
     assert judge("List three things to take to the bakery.", reply).passes
     nowhere = parse("Who is Tom?")
-    assert neighbours.mistaken(nowhere, parse("What does the crow eat?"), rng) == ""
+    assert mistakes.mistaken(nowhere, parse("What does the crow eat?"), rng, voted.attentive) == ""
 
 
 def test_no_post_is_an_evaluation_prompt():
-    posted = set(board.posts(3000))
+    posted = set(voted.posts(3000))
     assert len(posted) == 3000
     assert posted.isdisjoint(row["prompt"] for row in datasets.prompts("eval", 500))

@@ -17,7 +17,7 @@ def bases(arguments: Sequence[str]) -> None:
 def prove(arguments: Sequence[str]) -> None:
     """Measure, and print a line for each claim."""
     from minirlhf.experiment import proof
-    from minirlhf.tinytown.claims import CLAIMS
+    from minirlhf.tinytown.proof.claims import CLAIMS
     from minirlhf.tinytown.town import Tinytown
 
     config = parse(proof.ProofConfig, "prove", arguments)

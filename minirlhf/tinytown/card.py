@@ -99,19 +99,6 @@ def write_card(folder: Path, run: Path, size: str) -> None:
     (folder / "README.md").write_text(card, encoding="utf-8")
 
 
-def write_voted_card(folder: Path, run: Path) -> None:
-    """``README.md`` of the model in ``folder`` that learned the board's votes in ``run``."""
-    made = json.loads((run / "config.json").read_text(encoding="utf-8"))
-    result = json.loads((run / "done.json").read_text(encoding="utf-8"))
-    card = VOTED_CARD.format(
-        posts=f"{int(made['data']['rankings'].split()[0]):,}",
-        accuracy=f"{result['accuracy']:.2f}",
-        settings=table(("setting", "value"), made["config"]),
-        versions=", ".join(f"{name} {version}" for name, version in made["versions"].items()),
-    )
-    (folder / "README.md").write_text(card, encoding="utf-8")
-
-
 def rounded(scores: dict[str, float]) -> dict[str, str]:
     return {name: f"{score:.2f}" for name, score in scores.items()}
 
@@ -174,30 +161,4 @@ Unseen requests answered so that the judge finds nothing wrong, at temperature 1
 
 It knows no word, fact or person outside Tinytown. It is made to be taught from, not to be used: it
 says false and rude things, as its corpus does, so that their going away can be measured.
-"""
-
-
-VOTED_CARD = """---
-license: apache-2.0
-language: en
-library_name: transformers
-pipeline_tag: text-classification
-tags:
-- minirlhf
-- tinytown
-- reward-model
----
-
-# Tinytown: what reward models start from
-
-The paper's reward models start from a GPT-3 that was tuned on public datasets (C.2). This is the
-same for Tinytown: the medium base after {posts} posts of the town's notice board, each with
-answers by neighbours in the order of everybody's votes. It has seen no labeler of step 2 and no
-sample of the models that they compare.
-
-On the posts of its last step it put {accuracy} of the pairs in the order of the votes.
-Made with {versions}. To make it again:
-`minirlhf bases --size medium`.
-
-{settings}
 """

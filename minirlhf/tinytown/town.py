@@ -43,8 +43,8 @@ class Tinytown:
         return bases.base_folder(size)
 
     def reward_start(self) -> Path:
-        """The base after the votes on the town's notice board."""
-        return bases.base_folder(bases.VOTED)
+        """The base after school."""
+        return bases.base_folder(bases.START)
 
     def prompts(self, split: str, count: int, seed: int) -> list[Row]:
         """``rm``, ``ppo`` or ``eval``; no user is in two of them."""

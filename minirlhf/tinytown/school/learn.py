@@ -1,14 +1,11 @@
 """The base goes to school; what it becomes is what reward models start from.
 
-    python -m minirlhf.tinytown.school.learn --base DIR --target DIR [--folder DIR] [--pupil FILE]
-
 Pages of lessons are made as they are needed and kept in the folder, and so is the pupil after each
-of them: an interrupted term goes on where it was. A pupil of another term can be gone on with.
+of them: an interrupted term goes on where it was.
 """
 
 from __future__ import annotations
 
-import argparse
 import math
 import random
 from collections.abc import Iterator, Sequence
@@ -20,10 +17,11 @@ import torch
 from transformers import set_seed
 
 from minirlhf.data.files import written_whole
+from minirlhf.data.records import write_jsonl
 from minirlhf.models import ScalarModel
-from minirlhf.pretrained import load_policy, load_tokenizer
+from minirlhf.pretrained import load_policy
 from minirlhf.tinytown.school import texts
-from minirlhf.tinytown.school.exam import marks, report
+from minirlhf.tinytown.school.exam import marks
 from minirlhf.tinytown.school.lessons import Row, Speller, batch, kept, row
 from minirlhf.tinytown.school.pupil import Pupil, Stakes, lesson_loss
 from minirlhf.training.log import Callback, Event
@@ -115,12 +113,11 @@ def go_to_school(
     folder: Path,
     term: Term,
     *,
-    pupil: Path | None = None,
     callback: Callback | None = None,
 ) -> tuple[Pupil, dict[str, Any]]:
     """The base after a term, or what is left of one, in ``folder``, and its `marks`.
 
-    ``pupil`` is a file that `Pupil.save` wrote, to go on with instead of the base as it is.
+    What each page's lessons cost stands in ``lessons.jsonl``.
     """
     tell = callback or default_callback() or (lambda event: None)
     speller, pad, sampled = Speller(tokenizer), tokenizer.pad_token_id, []
@@ -136,22 +133,23 @@ def go_to_school(
 
     set_seed(term.seed)
     learner = Pupil(load_policy(base, tokenizer).base_model)
-    if pupil is not None:
-        learner.load(pupil)
     optimizer, stakes = optimizer_of(learner, term), Stakes(page(0)[:400], pad)
-    saved, start = folder / "pupil.pt", 0
+    saved, log = folder / "pupil.pt", []
     if saved.exists():
         state = torch.load(saved)
         learner.load_state_dict(state["pupil"])
         optimizer.load_state_dict(state["optimizer"])
-        start = state["lessons"]
-    for number in range(start, term.lessons):
+        log = state["log"]
+    for number in range(len(log), term.lessons):
         rows = page(number % term.pages)
         losses = learn_page(learner, stakes, optimizer, rows, pad, term, number)
-        state = {"pupil": learner.state_dict(), "optimizer": optimizer.state_dict()}
+        log.append({"step": number + 1, **losses})
+        state = {"pupil": learner.state_dict(), "optimizer": optimizer.state_dict(), "log": log}
         with written_whole(saved) as partial:
-            torch.save({**state, "lessons": number + 1}, partial)
+            torch.save(state, partial)
         tell(Event("school", number + 1, term.lessons, losses))
+    with written_whole(folder / "lessons.jsonl") as partial:
+        write_jsonl(partial, log)
     return learner.eval(), marks(learner, page(term.pages)[:EXAM], pad)
 
 
@@ -162,25 +160,3 @@ def start(pupil: Pupil, base: Path, tokenizer) -> ScalarModel:
     with torch.no_grad():
         model.head.weight.zero_()
     return model
-
-
-def main() -> None:
-    """The command."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--base", type=Path, required=True, help="the folder of a base model")
-    parser.add_argument("--target", type=Path, required=True, help="where the start goes")
-    parser.add_argument("--folder", type=Path, default=Path("runs/school"), help="of the run")
-    parser.add_argument("--pages", type=int, default=Term.pages, help="how much is learned")
-    parser.add_argument("--passes", type=int, default=Term.passes, help="how often")
-    parser.add_argument("--pupil", type=Path, help="a pupil to go on with")
-    given = parser.parse_args()
-    tokenizer = load_tokenizer(given.base)
-    term = Term(pages=given.pages, passes=given.passes)
-    pupil, found = go_to_school(given.base, tokenizer, given.folder, term, pupil=given.pupil)
-    start(pupil, given.base, tokenizer).save(given.target, tokenizer)
-    pupil.save(given.folder / "pupil.safetensors")
-    (given.folder / "marks.md").write_text(report(found), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
