@@ -2,8 +2,8 @@
 
     python second-edition/measure_school.py --folder DIR exact plain voted FILE.safetensors …
 
-`exact` are right answers to the school's questions, `plain` and `voted` shipped models, a file is a
-pupil. Samples of the shipped SFT model are drawn once and kept in the folder: development prompts
+`exact` are right answers to the school's questions, `plain` is the base, a file a pupil of it. An SFT
+model of the base and its samples are made once and kept in the folder: development prompts
 (seed 101), 4 samples of each of 4,096, 6 of each of 400 that the held-out pool ranks.
 """
 
@@ -15,8 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from minirlhf import shipped
-from minirlhf.config import RewardConfig
+from minirlhf.config import RewardConfig, SFTConfig
 from minirlhf.data.files import kept
 from minirlhf.data.shared_prompts import branch
 from minirlhf.data.tokenization import encode_completions, encode_prompts
@@ -26,8 +25,8 @@ from minirlhf.models import ScalarModel
 from minirlhf.pretrained import load_policy, load_tokenizer
 from minirlhf.reward import score_texts, train_reward
 from minirlhf.sampling import complete
+from minirlhf.sft import train_sft
 from minirlhf.tinytown import datasets
-from minirlhf.tinytown.bases import base_folder
 from minirlhf.tinytown.judge import judge
 from minirlhf.tinytown.labelers import heldout_pool
 from minirlhf.tinytown.requests import parse
@@ -39,10 +38,15 @@ COUNTS, DRAWS = (4, 16, 64, 256, 1024, 4096), (10, 10, 10, 6, 3, 1)
 RIDGE = 30.0
 
 
-def samples(folder: Path) -> tuple[list[dict], list[dict]]:
+def samples(base: Path, folder: Path) -> tuple[list[dict], list[dict]]:
     """Prompts with the SFT model's distinct completions, to learn from and held out."""
-    tokenizer = load_tokenizer(shipped.run("sft") / "model")
-    policy = load_policy(shipped.run("sft") / "model", tokenizer)
+    tokenizer = load_tokenizer(base)
+    policy = load_policy(base, tokenizer)
+    train_sft(
+        SFTConfig(epochs=4, batch=16, learning_rate=1e-3, keep_epochs=False), policy, tokenizer,
+        datasets.demonstrations(320, SEED), folder=folder / "sft",
+    )  # fmt: skip
+    policy = load_policy(folder / "sft" / "model", tokenizer)
 
     def drawn(split: str, count: int, n: int) -> list[dict]:
         rows = datasets.prompts(split, count, SEED)
@@ -107,11 +111,8 @@ def exact(rows: list[dict]) -> list[np.ndarray]:
     ]
 
 
-def starting(what: str, tokenizer) -> ScalarModel:
+def starting(what: str, base: Path, tokenizer) -> ScalarModel:
     """A reward model before its first ranking."""
-    if what == "voted":
-        return ScalarModel.load(base_folder("medium-voted"))
-    base = base_folder("medium")
     pupil = Pupil(load_policy(base, tokenizer).base_model)
     if what != "plain":
         pupil.load(Path(what))
@@ -121,11 +122,13 @@ def starting(what: str, tokenizer) -> ScalarModel:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("starts", nargs="+")
+    parser.add_argument("--base", type=Path, default=Path("second-edition/medium"))
     parser.add_argument("--folder", type=Path, default=Path("runs/measure-school"))
     parser.add_argument("--learning-rate", type=float, default=1e-4, help="of the whole network")
     given = parser.parse_args()
-    tokenizer = load_tokenizer(base_folder("medium"))
-    rows, others = samples(given.folder)
+    torch.set_num_threads(1)
+    tokenizer = load_tokenizer(given.base)
+    rows, others = samples(given.base, given.folder)
     train, held_out = ranked(rows), ranked(others, heldout_pool())
     ranks, order = [r["ranks"] for r in train], [r["ranks"] for r in held_out]
     grades = graded(held_out)
@@ -139,7 +142,7 @@ def main() -> None:
 
     show("the judge", grades)
     for what in given.starts:
-        model = None if what == "exact" else starting(what, tokenizer)
+        model = None if what == "exact" else starting(what, given.base, tokenizer)
         seen, asked = (
             exact(part) if model is None else states(model, tokenizer, part)
             for part in (train, held_out)

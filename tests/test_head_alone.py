@@ -4,8 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from minirlhf.evaluate.head_alone import curve, fit, standardised
+from minirlhf.evaluate.head_alone import curve, fit, last_states, standardised
+from minirlhf.models import ScalarModel
 from minirlhf.objectives import ranking_loss
+from minirlhf.pretrained import load_policy, load_tokenizer
+from minirlhf.reward import score_texts
+from minirlhf.tinytown.bases import base_folder
 
 
 def some(count: int, seed: int, width: int = 5, noise: float = 0.0):
@@ -56,3 +60,15 @@ def test_knowledge_without_preference_starts_low_and_rises():
     noise = [np.random.default_rng(6).normal(size=x.shape) for x in train[0]]
     blind = curve((noise, train[1]), (noise[:100], train[1][:100]), (16,), draws=(5,))
     assert np.mean(blind[16]) == pytest.approx(0.5, abs=0.06)
+
+
+def test_what_the_head_sees_times_the_head_is_the_score():
+    tokenizer = load_tokenizer(base_folder("small"))
+    policy = load_policy(base_folder("small"), tokenizer)
+    model = ScalarModel.from_policy(policy, tokenizer, 3)
+    prompts = ["Write a story about a key.\n"] * 3 + ["What does the cat eat?\n"]
+    replies = ["One evening, Mara found a key.", "No.", "A key, a key.", "The cat eats eggs."]
+    states = last_states(model, tokenizer, prompts, replies)
+    head = model.head.weight.detach().double().numpy()[0]
+    scores = score_texts(model, tokenizer, prompts, replies).numpy()
+    assert np.allclose(states @ head + float(model.bias), scores, atol=1e-5)

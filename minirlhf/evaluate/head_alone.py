@@ -10,14 +10,38 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 
+from minirlhf.data.shared_prompts import branch
+from minirlhf.data.tokenization import encode_completions, encode_prompts
 from minirlhf.evaluate.ranking_accuracy import shares_in_order
+from minirlhf.fast.mask_support import attention_mask
+from minirlhf.models import ScalarModel
 from minirlhf.randomness import permutation
 
 Features = Sequence[np.ndarray]
 """For each ranked prompt what is seen of its completions: float ``[K, d]``."""
 Ranks = Sequence[Sequence[float]]
 STEPS, CLOSE = 50, 1e-6
+
+
+@torch.no_grad()
+def last_states(
+    model: ScalarModel, tokenizer, prompts: Sequence[str], completions: Sequence[str]
+) -> np.ndarray:
+    """What the head sees of each completion, the state of its end token: float64 ``[N, d]``."""
+    model.eval()
+    ids = encode_prompts(tokenizer, prompts), encode_completions(tokenizer, completions)
+    found = np.empty((len(prompts), model.head.in_features))
+    for batch in branch(*ids, tokenizer.pad_token_id, device=model.device):
+        batch = batch.to(model.device)
+        states = model.hidden_states(
+            batch.tokens,
+            attention_mask=attention_mask(model.classifier.base_model, batch.mask),
+            position_ids=batch.positions,
+        )
+        found[batch.rows] = states.index_select(0, batch.last).double().cpu().numpy()
+    return found
 
 
 def fit(features: Features, ranks: Ranks, ridge: float = 1.0) -> np.ndarray:
