@@ -18,7 +18,8 @@ def prove(arguments: Sequence[str]) -> None:
     """Measure, and print a line for each claim."""
     from minirlhf.experiment import proof
     from minirlhf.tinytown.proof.claims import CLAIMS
+    from minirlhf.tinytown.proof.parts import PARTS
     from minirlhf.tinytown.town import Tinytown
 
     config = parse(proof.ProofConfig, "prove", arguments)
-    proof.prove(Tinytown(), CLAIMS, config)
+    proof.prove(Tinytown(), CLAIMS, config, parts=PARTS)

@@ -167,10 +167,10 @@ def better(world: World, prompt: str, one: str, two: str) -> float:
 
 def probe(artifacts: Artifacts, name: str) -> dict[str, Any]:
     """Every probe of one model: ``figures``, and of each task the scores of its items."""
-    policy = load_policy(model_folder(artifacts, name), artifacts.tokenizer).to(first_device())
     seed = artifacts.config.seed
 
     def rows() -> list[Row]:
+        policy = load_policy(model_folder(artifacts, name), artifacts.tokenizer).to(first_device())
         figures: dict[str, dict[str, float]] = {}
         tasks: dict[str, list[float]] = {}
         apart: dict[str, dict[str, dict[str, float]]] = {}
@@ -191,6 +191,15 @@ def probe(artifacts: Artifacts, name: str) -> dict[str, Any]:
         return [{"figures": figures, "tasks": tasks, "apart": apart}]
 
     return artifacts.kept(f"probes/{name}", rows)[0]
+
+
+def tax(artifacts: Artifacts, name: str) -> dict[str, dict[str, float]]:
+    """Paired differences to the base on each task probe, item by item."""
+    base = probe(artifacts, "base")["tasks"]
+    return {
+        task: shown(paired_difference(scores, base[task]))
+        for task, scores in probe(artifacts, name)["tasks"].items()
+    }
 
 
 @torch.no_grad()
@@ -268,13 +277,10 @@ def summarize(artifacts: Artifacts) -> dict[str, Any]:
     """Every figure of the run: see :data:`SUMMARY`."""
     each = artifacts.teller.each("measuring the models", MODELS)
     models = {name: describe(artifacts, name) for name in each}
-    probed = {name: probe(artifacts, name) for name in PROBED}
-    for name, found in probed.items():
+    for name in PROBED:
+        found = probe(artifacts, name)
         models[name]["probes"], models[name]["apart"] = found["figures"], found["apart"]
-        models[name]["tax"] = {
-            task: shown(paired_difference(scores, probed["base"]["tasks"][task]))
-            for task, scores in found["tasks"].items()
-        }
+        models[name]["tax"] = tax(artifacts, name)
     summary: dict[str, Any] = {
         "models": models,
         "comparisons": agreement_on(artifacts.world, comparisons(artifacts)),

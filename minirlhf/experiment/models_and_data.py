@@ -19,11 +19,12 @@ from pathlib import Path
 import torch
 
 from minirlhf import objectives
+from minirlhf.config import PPOConfig, RewardConfig
 from minirlhf.data.files import kept
 from minirlhf.experiment.experiment_config import VARIANTS, ExperimentConfig
 from minirlhf.experiment.teller import Teller
 from minirlhf.experiment.world import Row, World
-from minirlhf.models import ScalarModel
+from minirlhf.models import ScalarModel, Scorer
 from minirlhf.ppo import train_ppo
 from minirlhf.pretrained import load_policy, load_tokenizer
 from minirlhf.reward import score_texts, train_reward
@@ -103,13 +104,9 @@ class Artifacts:
         config = replace(self.config.stages.sft, seed=self.config.seed)
         policy = load_policy(self.base, self.tokenizer)
         train_sft(
-            config,
-            policy,
-            self.tokenizer,
-            demonstrations,
-            folder=self.folder / name,
-            callback=self.teller.of(name),
-        )
+            config, policy, self.tokenizer, demonstrations,
+            folder=self.folder / name, callback=self.teller.of(name),
+        )  # fmt: skip
         return self.folder / name
 
     @cached_property
@@ -172,15 +169,17 @@ class Artifacts:
         self, round: int, name: str = "", rankings: list[Row] | None = None
     ) -> ScalarModel:
         """The reward model of a round (or another, ``name``, from some of its ``rankings``)."""
-        config = replace(self.config.stages.reward, seed=self.config.seed)
         name = name or self._numbered("reward", round)
-        model = self.reward_start()
         result = train_reward(
-            config, model, self.tokenizer, rankings or self.rankings(round),
+            self.reward_settings, self.reward_start(), self.tokenizer, rankings or self.rankings(round),
             demonstrations=self.few_demonstrations,
             folder=self.folder / name, callback=self.teller.of(name),
         )  # fmt: skip
         return result.model
+
+    @property
+    def reward_settings(self) -> RewardConfig:
+        return replace(self.config.stages.reward, seed=self.config.seed)
 
     def reward_start(self) -> ScalarModel:
         """What a reward model starts from (C.2): the world's, or the SFT model with a new head."""
@@ -203,20 +202,21 @@ class Artifacts:
         stage = self.config.stages.ppo_ptx if name.startswith("ppo-ptx") else self.config.stages.ppo
         config = replace(stage, seed=self.config.seed, max_response=self.config.max_response)
         config = VARIANTS.get(name, lambda config: config)(config)
-        folder = self.folder / self._numbered(name, round)
         reward = self.reward if round == self.config.rounds else self.reward_model(round)
+        scores = self.judge_scores if name == "ppo-judge" else reward
+        return self.train_policy(self._numbered(name, round), config, scores, reward)
+
+    def train_policy(
+        self, name: str, config: PPOConfig, scores: ScalarModel | Scorer, start: ScalarModel
+    ) -> Path:
+        """PPO from the initial model on these scores; its value model starts from ``start``."""
+        folder = self.folder / name
+        policy, reference = (load_policy(self.initial, self.tokenizer) for _ in range(2))
         train_ppo(
-            config,
-            load_policy(self.initial, self.tokenizer),
-            load_policy(self.initial, self.tokenizer),
-            self.judge_scores if name == "ppo-judge" else reward,
-            reward.value_model(),
-            self.tokenizer,
-            self.prompts("ppo"),
-            pretraining=self.documents,
-            folder=folder,
-            callback=self.teller.of(folder.name),
-        )
+            config, policy, reference, scores, start.value_model(), self.tokenizer,
+            self.prompts("ppo"), pretraining=self.documents,
+            folder=folder, callback=self.teller.of(folder.name),
+        )  # fmt: skip
         return folder / "model"
 
     def judge_scores(self, prompts: list[str], replies: list[str]) -> torch.Tensor:
