@@ -19,9 +19,12 @@ class Claim:
     at_least: float | None = None
     at_most: float | None = None
     low_above: float | None = None
+    part: str = ""
+    """The part of the proof that it is about; seeds without that part don't count."""
 
     def line(self, measured: list[dict[str, Any]]) -> str:
-        figures = [self._figure(summary) for summary in measured]
+        figures = [self._figure(s) for s in measured if not self.part or s.get(self.part)]
+        figures = figures or [math.nan]
         if any(map(math.isnan, figures)):
             verdict = (
                 "MISSED  "

@@ -170,8 +170,9 @@ class Artifacts:
     ) -> ScalarModel:
         """The reward model of a round (or another, ``name``, from some of its ``rankings``)."""
         name = name or self._numbered("reward", round)
+        rankings = rankings or self.rankings(round)
         result = train_reward(
-            self.reward_settings, self.reward_start(), self.tokenizer, rankings or self.rankings(round),
+            self.reward_settings, self.reward_start(), self.tokenizer, rankings,
             demonstrations=self.few_demonstrations,
             folder=self.folder / name, callback=self.teller.of(name),
         )  # fmt: skip

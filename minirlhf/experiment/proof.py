@@ -2,7 +2,7 @@
 
 Each seed is a whole run of its own, followed by the runs for comparison: PPO on the judge as
 reward, PPO without KL penalty, twice the episodes at a constant rate, reward models that never saw
-a group of labelers, other β and γ, and what a world adds. It can be interrupted at any time: the
+a group of labelers, and the parts of a world's own. It can be interrupted at any time: the
 same command goes on.
 """
 
@@ -28,8 +28,6 @@ from minirlhf.training.second_process import in_second_process
 
 GROUPS = 5
 """Groups of labelers, each left out once (E.2)."""
-SEEDS_SWEPT = 3
-"""How many seeds other β and γ are tried with."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +122,7 @@ def measure_seed(
         summary["models"][name]["since"] = describe(
             artifacts, name, opponent=name.removesuffix("-long")
         )["gain"]
-    for name, part in {**(parts or {}), "swept": swept}.items():
+    for name, part in (parts or {}).items():
         say(f"seed {seed}: {name}")
         summary[name] = _kept(artifacts.folder / "parts" / f"{name}.json", part, artifacts)
     write_json(path, summary)
@@ -140,9 +138,7 @@ def _kept(path: Path, part: Part, artifacts: Artifacts) -> Any:
 
 
 def swept(artifacts: Artifacts) -> dict[str, Any]:
-    """PPO at other β, PPO-ptx at other γ: figures and tax of each; for the first seeds alone."""
-    if artifacts.config.seed >= SEEDS_SWEPT:
-        return {}
+    """A part: PPO at other β, PPO-ptx at other γ; figures and tax of each."""
     half = len(SWEPT) // 2
     with in_second_process(_measure, artifacts.world, artifacts.config, SWEPT[:half]):
         _measure(artifacts.world, artifacts.config, SWEPT[half:])

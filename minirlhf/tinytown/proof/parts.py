@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from minirlhf.experiment.models_and_data import Artifacts
-from minirlhf.experiment.proof import Part
+from minirlhf.experiment.proof import Part, swept
 from minirlhf.tinytown import bases
-from minirlhf.tinytown.proof import direction, kwise, start, teaching, voted
+from minirlhf.tinytown.proof import direction, kwise, sizes, start, teaching, voted
 
 SEEDS = 3
 """How many seeds the costlier parts are measured with."""
@@ -30,4 +30,6 @@ PARTS: dict[str, Part] = {
     "teaching": _of_the_first(teaching.measure),
     "direction": _of_the_first(direction.measure),
     "k-wise": _of_the_first(kwise.measure),
+    "sizes": _of_the_first(sizes.measure),
+    "swept": _of_the_first(swept),
 }
