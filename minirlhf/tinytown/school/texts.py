@@ -79,21 +79,25 @@ def _more_asked(prompt: str, rng: random.Random) -> str:
 def written(prompt: str, request: Request, alike: Sequence[Request], rng: random.Random) -> str:
     """A reply, with or without a mistake of some sort; "" where the sort makes no sense."""
     sort = rng.random()
-    if sort < 0.15:
+    if sort < 0.1:
         return offhand(request, rng)
-    if sort < 0.2:
+    if sort < 0.15:
         return careless(request, rng)
-    if sort < 0.32:
+    if sort < 0.25:
         return misread(prompt, rng, offhand)
-    if sort < 0.36:
+    if sort < 0.29:
         return mistaken(request, rng.choice(alike), rng, offhand)
-    if sort < 0.48:
+    if sort < 0.38:
         return offhand(replace(request, constraints=_forgotten(request, rng)), rng)
     one, two = offhand(request, rng), offhand(rng.choice([request, rng.choice(alike)]), rng)
-    if sort < 0.58:
+    if sort < 0.46:
         return slip(one, two, rng)
-    if sort < 0.68:
+    if sort < 0.54:
         return _spliced(one, two, rng)
+    if sort < 0.76:
+        changed = rng.choice(_OF_REQUESTS)(one, request, rng)
+        if changed not in ("", one):
+            return changed
     changes = rng.sample(_CHANGES, 4)
     return next((made for change in changes if (made := change(one, rng)) != one and made), "")
 
@@ -158,6 +162,37 @@ _CLASSES = (
 )  # fmt: skip
 
 
+def _asked_for_lost(reply: str, request: Request, rng: random.Random) -> str:
+    """Another word of its class for one that the request has."""
+    wanted = set(re.findall(r"\w+", _words_of(request)))
+    return _instead(reply, rng, lambda word: [
+        w for group in _CLASSES if word in group and word in wanted for w in group if w != word
+    ])  # fmt: skip
+
+
+def _avoided_used(reply: str, request: Request, rng: random.Random) -> str:
+    """The word to be avoided, for one of its class."""
+    avoided = request.constraint("avoid")
+    return _instead(reply, rng, lambda word: [
+        avoided for group in _CLASSES if avoided in group and word in group and word != avoided
+    ]) if avoided else ""  # fmt: skip
+
+
+def _said_already(reply: str, rng: random.Random) -> str:
+    """For one word, another of its class that the reply has: lists and sentences repeat it."""
+    said = set(re.findall(r"\w+", reply))
+    return _instead(reply, rng, lambda word: [
+        w for group in _CLASSES if word in group for w in group if w != word and w in said
+    ])  # fmt: skip
+
+
+def _words_of(request: Request) -> str:
+    """What a request names, in one line."""
+    constrained = [c.value for c in request.constraints]
+    flat = [w for value in constrained for w in (value if isinstance(value, tuple) else (value,))]
+    return " ".join(map(str, [*request.slots.values(), *flat]))
+
+
 def _from_nowhere(reply: str, rng: random.Random) -> str:
     """Another thing or animal behind a "the"."""
     spots = [
@@ -202,7 +237,12 @@ def _another_article(reply: str, rng: random.Random) -> str:
 
 _CHANGES = (
     _another_pronoun, _another_pronoun, _another_word, _another_word, _another_word,
-    _from_nowhere, _from_nowhere, _a_sentence_twice, _another_order, _cut_off, _another_article,
+    _from_nowhere, _from_nowhere, _said_already, _said_already, _a_sentence_twice, _another_order,
+    _cut_off, _another_article,
+)  # fmt: skip
+_OF_REQUESTS = (
+    _asked_for_lost, _asked_for_lost, _asked_for_lost, _avoided_used,
+    lambda reply, request, rng: _said_already(reply, rng),
 )  # fmt: skip
 
 
