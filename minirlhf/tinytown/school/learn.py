@@ -35,14 +35,14 @@ EXAM = 200
 class Term:
     """How long and how fast is learned."""
 
-    pages: int = 40
-    passes: int = 2
+    pages: int = 32
+    passes: int = 3
     """How often each page is learned from."""
     requests: int = 1000
     """Requests on a page, each with its six replies or so."""
-    batch: int = 8
+    batch: int = 16
     """Requests a step."""
-    learning_rate: float = 1.5e-3
+    learning_rate: float = 2e-3
     heads_factor: float = 3.0
     """The learning rate of the answers' own weights, in that of the backbone's."""
     betas: tuple[float, float] = (0.9, 0.98)
