@@ -295,7 +295,7 @@ def test_changed_words_are_marked_and_new_numbers_arrive(browser, tmp_path, monk
         box.fill("many")
         box.press("Enter")
         assert box.get_attribute("aria-invalid") == "true"
-        assert "Type a number" in page.get_by_role("alert").inner_text()
+        assert "isn't a number" in page.get_by_role("alert").inner_text()
         box.fill("0,5")
         box.press("Enter")
         until(bare, lambda: shown.reader.control() == {"beta": 0.5})
