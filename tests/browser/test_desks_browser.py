@@ -145,7 +145,8 @@ def test_what_cannot_be_saved_is_said_beside_the_button(labels, tmp_path):
     labels.push()
     labels.page.get_by_role("button", name="Save").click()
     alert = labels.page.get_by_role("alert")
-    until(labels, lambda: "mine.jsonl" in alert.inner_text())
+    until(labels, lambda: "Not saved" in alert.inner_text())
+    assert str(tmp_path) not in alert.inner_text()
     save = labels.page.get_by_role("button", name="Save").bounding_box()
     assert 0 < alert.bounding_box()["y"] - save["y"] < 120
 
