@@ -72,14 +72,15 @@ function numberGuess(view) {
     // at the nearer end where what was typed can't be
     const typed = view.get("problem") ? parseFloat(entry.value.replace(",", ".").replace("−", "-")) : NaN;
     const stands = Number.isNaN(typed) ? value : clamp(typed, ...limits);
-    put(thumb, { cx: stands === null ? zero : x(clamp(stands, ...reach)), cy: 2 + BAR / 2, hidden: view.get("revealed"),
-      "stroke-dasharray": value === null ? "4 3" : null });
+    put(thumb, { cx: stands === null ? zero : x(clamp(stands, ...reach)), cy: 2 + BAR / 2,
+      hidden: view.get("revealed"), "stroke-dasharray": value === null ? "4 3" : null });
     const y = 2 + BAR + GAP, shown = out ? part * result : 0;
     put(real, { ...span(shown), y, height: BAR });
     const come = out && value !== null && part === 1;
     const [from, to] = [value, shown].map((one) => x(one ?? 0));
     put(apart, { d: come ? `M${from} ${2 + BAR}H${to}V${y}H${from}Z` : "" });
-    const off = come ? Number(Math.abs(value - result).toPrecision(6)) : 0, wide = Math.abs(to - from) > 90;
+    const off = come ? Number(Math.abs(value - result).toPrecision(6)) : 0;
+    const wide = Math.abs(to - from) > 90;
     far.textContent = off ? view.say("prediction.gap", { off: short(off) }) : "";
     put(far, { x: wide ? (from + to) / 2 : Math.max(from, to) + 8, y: y - 5,
       "text-anchor": wide ? "middle" : "start" });
