@@ -271,7 +271,7 @@ def test_a_resumed_run_takes_back_what_it_drops(tmp_path, sent):
     shown.look()
     assert shown.curves[0]["x"] == [1, 2, 3, 4]
     assert sent[-1]["curves"][0] | {"mean": 0} == {
-        "from": 4, "x": [], "y": [], "held": None, "turns": [], "mean": 0,
+        "from": 4, "x": [], "y": [], "held": None, "turns": [], "digits": 1, "mean": 0,
     }  # fmt: skip
     assert sent[-1]["texts"] == {"from": 4, "added": []}
 
@@ -440,7 +440,7 @@ def test_pause_beta_and_resume_reach_a_run_in_progress(tmp_path):
     thread.join()
     shown.look()
     assert shown.state == "finished" and turns(shown.reader) == [(4, "β 0.02 → 0.2")]
-    assert shown.curves[0]["turns"] == [{"step": 4, "words": "β 0.02 → 0.2"}]
+    assert shown.curves[0]["turns"] == [{"step": 4, "words": "β 0.02 → 0.2", "symbol": "β"}]
     assert log_of(steered)[:3] == log_of(plain)[:3]
     assert all(a != b for a, b in zip(log_of(steered)[3:], log_of(plain)[3:], strict=True))
 
