@@ -32,11 +32,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seeds", action="store_true", help="only the figures of the proof")
     options = parser.parse_args(arguments)
     config = ExperimentConfig(folder=options.folder / "run")
-    pack = Pack(trial(config) if options.trial else config, seeds=1 if options.trial else 3)
     try:
-        if options.seeds:
+        if options.seeds:  # which no model of the pack is needed for
             publish.publish_seeds(options.target)
             return 0
+        pack = Pack(trial(config) if options.trial else config, seeds=1 if options.trial else 3)
         for name, part in pack.parts():
             started = time.monotonic()
             part()

@@ -50,9 +50,9 @@ export default widget((view) => {
 
   function draw() {
     guess.draw();
-    const out = view.get("revealed"), empty = view.get("value") === null;
+    const out = view.get("revealed"), value = view.get("value"), empty = value === null;
+    const gaps = Array.isArray(value) && value.includes(null);
     if (reveal) reveal.hidden = out;
-    const value = view.get("value"), gaps = Array.isArray(value) && value.includes(null);
     hint.textContent = out ? (isOutcome ? "" : view.say("prediction.locked"))
       : view.say(empty ? (isOutcome ? "prediction.unguessed" : guess.hint)
         : gaps ? "prediction.gaps" : "prediction.kept");

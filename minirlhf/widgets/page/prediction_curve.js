@@ -73,12 +73,12 @@ function curveGuess(view) {
     y = scale(reach, [HIGH - FOOT, TOP]);
     put(picture, { viewBox: `0 0 ${width} ${HIGH}` });
     put(board, { x: EDGE, y: TOP, width: width - EDGE - 14, height: HIGH - FOOT - TOP });
-    const levels = ticks(...reach, 5);
+    const levels = ticks(...reach, 5), written = alike(levels);
     fill(frame,
       levels.map((one, k) => [
         make("path", { class: "mr-grid", d: `M${EDGE} ${y(one)}H${width - 14}` }),
         make("text", { class: "mr-small", x: EDGE - 8, y: y(one) + 4, "text-anchor": "end" },
-          alike(levels)[k])]),
+          written[k])]),
       ticks(along[0], along.at(-1), width > 400 ? 6 : 3).map((one) => make("text", { class: "mr-small",
         x: x(one), y: HIGH - FOOT + 18, "text-anchor": "middle" }, short(one))),
       make("path", { class: "mr-axis", d: `M${EDGE} ${TOP}V${HIGH - FOOT}H${width - 14}` }),
