@@ -133,7 +133,8 @@ def test_a_file_that_cannot_be_written_says_so(tmp_path):
     desk = LabelingDesk([TASK], tmp_path / "file" / "mine.jsonl")
     desk.ranks = [1] * 6
     tell(desk, "save")
-    assert "mine.jsonl" in desk.problem and desk.saved == ""
+    assert desk.problem.startswith("Not saved: a file stands where") and desk.saved == ""
+    assert str(tmp_path) not in desk.problem
 
 
 def test_the_streak_goes_over_the_prompts(tmp_path):
@@ -160,6 +161,7 @@ def test_what_the_page_draws_counts_the_labelers(tmp_path):
     assert desk.result["others"][0] == [1, 0, 0, 0, 0, 1]  # one puts it first, one last
     assert [sum(row) for row in desk.result["others"]] == [2] * 6
     assert desk.result["agreement"] == {"long": 1.0, "short": 0.0}
+    assert desk.result["difference"].startswith("You differ most on y1: you put it into tier 6")
     assert (desk.result["mean"], desk.result["among"]) == (0.5, 0.0)
     save(desk, [2] * 6)
     assert desk.result["sentences"] == ["With one another they agree on 0%."]

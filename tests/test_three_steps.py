@@ -56,6 +56,12 @@ def test_what_was_measured_stands_in_the_cells():
     ]
 
 
+def test_a_ranking_of_ties_alone_has_no_pairs_to_count():
+    board = ThreeSteps().second("p", ["a", "b"], [1, 1], [0.5, 1.0], 0.5, 0.7)
+    said = text(board.figure)
+    assert said.count("all tied, so no pair") == 2 and "0 of 0" not in said and "A = B" not in said
+
+
 def test_what_one_step_hands_to_the_next_is_written_on_the_arrows():
     board = ThreeSteps()
     drawn = " ".join(one.get_text() for one in board.draw().findobj(Text))

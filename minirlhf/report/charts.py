@@ -172,9 +172,26 @@ class Lines:
         return 100 * (x - left) / (right - left), 100 * (high - y) / (high - low)
 
     @property
+    def labels(self) -> list[tuple[Curve, float, float]]:
+        """Of several curves each with the place of its name, in percent from the left and the top:
+        where the line ends, and below the name above.
+        """
+        (left, right), (low, high) = self.x_range, self.y_range
+        places, under = [], -LABEL
+        for curve in sorted(self.curves, key=lambda curve: -curve.ends[1]):
+            under = max(under + LABEL, 100 * (high - curve.ends[1]) / (high - low))
+            at = 100 * (curve.mean[0][-1] - left) / (right - left)
+            places.append((curve, round(float(at), 2), round(under, 2)))
+        return places if len(places) > 1 else []
+
+    @property
     def window(self) -> int:
         """Over how many values the running mean goes; 1 where none is drawn."""
         return max(curve.window for curve in self.curves)
+
+
+LABEL = 10.0
+"""How high a curve's name is, in percent of the panel."""
 
 
 @dataclass(frozen=True)

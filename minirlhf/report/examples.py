@@ -127,22 +127,27 @@ def episode(samples: Sequence[Row], steps: int = 10) -> Row | None:
 
 
 def gallery(folder: Path, world: Any) -> list[Row]:
-    """Some prompts with every model's reply and, where there is a judge, the verdict on it."""
+    """Some prompts with every model's reply and, where there is a judge, the verdict on it. Models
+    that say the same share an answer.
+    """
     asked = read_rows(folder / "data" / "prompts-eval.jsonl")
     replies = {model: read_rows(folder / "replies" / f"{model}.jsonl") for model in ANSWERING}
     out = []
     for place in spread(asked, world.kind):
-        answers = []
+        answers: dict[str, Row] = {}
         for model, rows in replies.items():
             if rows:
                 reply = rows[place]["completion"]
-                answer = {"model": model, "reply": reply.strip("\n"), "verdict": None}
+                if reply in answers:
+                    answers[reply]["models"].append(model)
+                    continue
+                answer = {"models": [model], "reply": reply.strip("\n"), "verdict": None}
                 if world.has_judge:
                     verdict = world.judge(asked[place]["prompt"], reply)
                     missed = {c: met for c, met in verdict.criteria.items() if met < 1.0}
                     answer |= {"verdict": verdict, "missed": missed}
-                answers.append(answer)
-        out.append({**asked[place], "answers": answers})
+                answers[reply] = answer
+        out.append({**asked[place], "answers": list(answers.values())})
     return out
 
 

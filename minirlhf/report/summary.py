@@ -57,11 +57,14 @@ class Numbers:
 
     def interval(self, key: str, unit: str = "%") -> Markup:
         """A mean and its 95% interval."""
+        return Markup("{} {}").format(self.value(f"{key}.mean", unit), self.between(key, unit))
+
+    def between(self, key: str, unit: str = "%") -> Markup:
+        """A 95% interval alone."""
         markup = Markup('<data value="{}" data-key="{}">{}</data>')
         ends = [f"{key}.{end}" for end in ("low", "high")]
         low, high = (markup.format(repr(self.at(e)), e, show(self.at(e), unit)) for e in ends)
-        between = Markup('<span class="interval">[{}, {}]</span>').format(low, high)
-        return Markup("{} {}").format(self.value(f"{key}.mean", unit), between)
+        return Markup('<span class="interval">[{}, {}]</span>').format(low, high)
 
     def paper(self, key: str, digits: int | None = None) -> Markup:
         """The paper's number, to so many ``digits``; else a rate in percent, as ours."""

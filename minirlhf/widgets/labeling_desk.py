@@ -158,7 +158,7 @@ class LabelingDesk(LiveWidget):
             reason = getattr(error, "strerror", None) or error
             if isinstance(error, FileExistsError | NotADirectoryError):
                 reason = say("labeling.blocked")
-            raise MinirlhfError(say("labeling.unsaved", path=self.path, reason=reason)) from None
+            raise MinirlhfError(say("labeling.unsaved", reason=reason)) from None
         closed = ranks != self.ranks
         with self.hold_sync():
             self.ranks = ranks
@@ -202,7 +202,7 @@ class LabelingDesk(LiveWidget):
     def _told(self, compared: Comparison, ranks: list[int]) -> dict[str, Any]:
         """What the page draws of a saved ranking: by completion how many labelers gave it each rank
         (``others``), the reward model's ``scores``, ``agreement`` by labeler, its ``mean`` and that
-        ``among`` them; and all in ``sentences``.
+        ``among`` them; the largest ``difference`` in words, and all else in ``sentences``.
         """
         places = range(1, len(ranks) + 1)
         counted = [
@@ -214,6 +214,8 @@ class LabelingDesk(LiveWidget):
             told |= {"ranks": ranks, "others": counted, "scores": compared.scores}
             told |= {"agreement": compared.agreement, "mean": compared.share}
             told["among"] = compared.others
+        if compared.ranks:
+            told["difference"] = _difference(ranks, list(compared.ranks.values()))
         return told
 
     def _sentences(self, compared: Comparison) -> list[str]:
@@ -264,6 +266,16 @@ class LabelingDesk(LiveWidget):
             (self.task["prompt"], ""),
             *zip(names, self.task["completions"], strict=True),
         ]
+
+
+def _difference(ranks: list[int], theirs: list[list[int]]) -> str:
+    """The reply whose tier is farthest from the labelers' mean, where it is a whole tier."""
+    means = np.mean(theirs, axis=0)
+    most = int(np.argmax(np.abs(means - ranks)))
+    if abs(means[most] - ranks[most]) < 1:
+        return say("labeling.close")
+    values = {"name": f"y{most + 1}", "own": ranks[most], "mean": f"{means[most]:.1f}"}
+    return say("labeling.difference", **values)
 
 
 def _row(marks: list[str]) -> int:

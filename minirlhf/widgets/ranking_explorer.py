@@ -38,7 +38,7 @@ class RankingExplorer(LiveWidget):
             number.
     """
 
-    scripts = ("equations.js", "ranking_explorer.js")
+    scripts = ("equations.js", "ranking_pairs.js", "ranking_explorer.js")
     styles = ("ranking_explorer.css",)
     speaks = ("ranking",)
 

@@ -67,6 +67,7 @@ class ThreeSteps(LiveWidget):
         """
         names = LETTERS[: len(completions)]
         right, pairs = pairs_in_order(ranks, scores)
+        these = say("pipeline.of", right=right, pairs=pairs) if pairs else say("pipeline.tied")
         self.replies = [
             {"letter": name, "rank": rank, "score": score}
             for name, rank, score in zip(names, ranks, scores, strict=True)
@@ -74,11 +75,11 @@ class ThreeSteps(LiveWidget):
         return self._fill(
             1,
             {"prompt": prompt, "replies": list(completions)},
-            {"order": order(ranks, names)},
+            {"order": order(ranks, names) if pairs else [say("pipeline.tied")]},
             {
                 "scores": list(scores),
                 "rows": [
-                    (say("pipeline.these"), say("pipeline.of", right=right, pairs=pairs)),
+                    (say("pipeline.these"), these),
                     (say("pipeline.unseen"), _change(before, after)),
                 ],
             },

@@ -25,17 +25,17 @@ function shownBy({ y, held, ghost, chance }, end) {
 
 // A panel. `draw(curve, [first, last], width)` with new numbers; `point(step, at)` puts the
 // crosshair there and makes pale what comes after `at`. `tell(step, pressed)` hears of a pointer
-// over it, with null when it leaves.
+// over it, with null when it leaves; the panel under the pointer says which step that is.
 function curvePanel(view, tell) {
   const value = make("span", { class: "mr-desk-value mr-number" });
   const name = make("span", { class: "mr-desk-name" }), unit = make("span", { class: "mr-small" });
   const svg = make("svg", { class: "mr-desk-plot", role: "img" });
   const root = make("figure", { class: "mr-desk-panel" },
     make("figcaption", {}, name, make("span", { class: "mr-desk-now" }, value, " ", unit)), svg);
-  let curve = null, toX = null, toY = null, top = PLOT.top;
+  let curve = null, toX = null, toY = null, top = PLOT.top, foot = 0, held = false, hovered = false;
   const later = make("rect", { class: "mr-desk-later" });
   const cross = make("line", { class: "mr-desk-cross" });
-  const when = make("text", { class: "mr-small mr-desk-when" });
+  const when = make("text", { class: "mr-desk-when", "text-anchor": "middle" });
   const dot = make("circle", { class: "mr-desk-dot", r: 4.5 });
   const shade = make("circle", { class: "mr-desk-shade", r: 3.5 });
 
@@ -48,7 +48,7 @@ function curvePanel(view, tell) {
     const height = PLOT.height + FLAG * rows.count;
     const plot = axes({ ...PLOT, top, height, width, y, rows: 5 });
     toX = Object.assign(scale([first, last], [plot.left, plot.right]), { end: plot.right });
-    toY = plot.toY;
+    [toY, foot] = [plot.toY, plot.foot];
     put(svg, { viewBox: `0 0 ${width} ${height}`, height });
     const named = `${short(last)} ${view.say(`desk.units.${view.get("run").unit}`)}`;
     const end = make("text", { class: "mr-small", x: width - right, y: height - 4,
@@ -71,13 +71,14 @@ function curvePanel(view, tell) {
         view.say("desk.chance"))];
   }
 
-  // Where β or γ was changed, a flag says so; none covers another, and what has no room has a line.
+  // Where β or γ was changed, a flag says so, to the right of its line; it covers no other flag
+  // and no line of one above. What has no room has a line alone.
   function flagRows(across, width) {
     const inRows = (name) => {
       const ends = [], placed = curve.turns.map((turn) => {
         const words = turn[name], room = 6.3 * words.length + 10, x = across(turn.step);
-        const from = clamp(x - room / 2, 0, Math.max(width - room, 0));
-        const row = ends.findIndex((end) => end < from - 4);
+        const from = Math.max(Math.min(x, width - room), 0);
+        const row = ends.findIndex((_, at) => ends.slice(at).every((end) => end < from - 4));
         const at = row < 0 ? Math.min(ends.length, ROWS) : row;
         if (at < ROWS) ends[at] = from + room;
         return { from, room, at, x, words };
@@ -138,10 +139,8 @@ function curvePanel(view, tell) {
     put(cross, { x1: toX(step), x2: toX(step) });
     put(dot, { cx: toX(x[found]), cy: toY(y[found]) });
     put(later, { x: toX(at) + 1, width: at < x.at(-1) ? toX(x.at(-1)) - toX(at) + 3 : 0 });
-    // which step the number at the head is of, where it isn't the one that the slider stands at
-    const end = toX(step) > 0.7 * toX.end;
-    put(when, { x: toX(step) + (end ? -5 : 5), y: top + 6, "text-anchor": end ? "end" : "start" });
-    when.textContent = step === at ? "" : view.say(`desk.at.${view.get("run").unit}`, { step });
+    when.textContent = hovered ? view.say(`desk.at.${view.get("run").unit}`, { step }) : "";
+    put(when, { x: clamp(toX(step), PLOT.left + 16, toX.end - 32), y: foot + 17 });
     const there = ghost ? lastBefore(ghost.x, step) : -1;
     put(shade, { hidden: there < 0 });
     if (there >= 0) {
@@ -149,7 +148,6 @@ function curvePanel(view, tell) {
     }
   }
 
-  let held = false;
   const under = (event) => toX.back(place(svg, event).x);
   const listen = (event, act) => svg.addEventListener(event, (found) => curve && act(found));
   listen("pointerdown", (event) => {
@@ -157,8 +155,8 @@ function curvePanel(view, tell) {
     svg.setPointerCapture(event.pointerId);
     tell(under(event), true);
   });
-  listen("pointermove", (event) => tell(under(event), held));
+  listen("pointermove", (event) => { hovered = true; tell(under(event), held); });
   for (const end of ["pointerup", "pointercancel"]) listen(end, () => { held = false; });
-  listen("pointerleave", () => { if (!held) tell(null, false); });
+  listen("pointerleave", () => { hovered = false; if (!held) tell(null, false); });
   return { root, draw, point };
 }

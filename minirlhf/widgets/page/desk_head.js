@@ -14,7 +14,7 @@ function lever(view, name, bar) {
   const root = field(view.say(`desk.${name}`), range, { class: "mr-field mr-desk-lever" });
   const note = make("span", { class: "mr-small mr-number mr-desk-began", role: "status" });
   root.append(box, note);
-  let held = false;
+  let held = false, began = 0;
   const show = (value) => {
     box.value = String(Number(value.toPrecision(4)));
     put(range, { "aria-valuetext": box.value });
@@ -27,8 +27,11 @@ function lever(view, name, bar) {
     const value = Number(box.value.replace(",", "."));
     const wrong = box.value.trim() === "" || !(value >= 0) || !Number.isFinite(value);
     put(box, { "aria-invalid": wrong && "true" });
-    if (wrong) view.set({ problem: view.say("desk.wrong") });
-    else tell(value);
+    if (!wrong) return tell(value);
+    put(note, { role: "alert" });
+    note.classList.add("is-wrong");
+    note.textContent = view.say("desk.wrong", { name: view.say(`desk.${name}`)[0],
+      typed: box.value.trim().slice(0, 12), value: short(began) });
   };
   box.addEventListener("change", take);
   box.addEventListener("keydown", (event) => { // JupyterLab keeps the change that Enter would make
@@ -37,6 +40,9 @@ function lever(view, name, bar) {
   return { root, draw(now) {
     root.hidden = !now;
     if (!now || held) return;
+    began = now.began;
+    put(note, { role: "status" });
+    note.classList.remove("is-wrong");
     put(range, { min: bar.to(now.min), max: bar.to(now.max) });
     range.value = bar.to(now.value);
     put(box, { "aria-invalid": null });

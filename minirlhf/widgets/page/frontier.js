@@ -17,7 +17,7 @@ function beside(places, lines, plot) {
     const spots = [17, 26, 36].flatMap((far) => [...Array(12).keys()].map((k) => [
       at[0] + 1.5 * far * Math.cos((k * Math.PI) / 6), at[1] + far * Math.sin((k * Math.PI) / 6) + 4]));
     const cost = ([x, y], n) => {
-      const within = ([px, py]) => Math.abs(px - x) < 24 && Math.abs(py - y + 4) < 10;
+      const within = ([px, py]) => Math.abs(px - x) < 30 && Math.abs(py - y + 4) < 12;
       const outside = x < plot.left + 18 || x > plot.right - 12 || y < plot.top || y > plot.foot - 4;
       return dense.filter(within).length + (outside ? 500 : 0) + 4 * Math.floor(n / 12)
         + taken.filter(within).reduce((sum, one) => sum + one[2], 0);
@@ -49,9 +49,10 @@ export default widget((view) => {
   const plots = make("div", { class: "mr-frontier-plots" });
   const panels = shown.map(([name, k]) => panel(name, k));
   const headline = make("p", { class: "mr-title", hidden: !judged || points.length < 2 });
-  const best = (name) => short(points.reduce((top, one) =>
-    ((one[name] ?? -Infinity) > (top[name] ?? -Infinity) ? one : top)).beta);
-  headline.textContent = view.say("frontier.headline", { proxy: best("proxy"), judge: best("judge") });
+  const best = (name) => points.reduce((top, one) =>
+    ((one[name] ?? -Infinity) > (top[name] ?? -Infinity) ? one : top));
+  headline.textContent = view.say("frontier.headline",
+    { proxy: short(best("proxy").beta), judge: short(best("judge").beta) });
   plots.append(...panels.map((one) => one.root));
 
   const steps = make("input", { type: "range", min: 0, step: 1 });
@@ -136,17 +137,19 @@ export default widget((view) => {
 
     function mark(run, n) {
       const [x, y] = spot(run), is = n === view.get("choice");
+      const top = points.length > 1 && run === best(name), called = `β ${short(run.beta)}`;
       const [dx, dy] = [sides[n][0] - x, sides[n][1] - 4 - y], far = Math.hypot(dx, dy);
       return make("g", { class: `mr-frontier-end${is ? " mr-frontier-chosen" : ""}${
         n === hovered ? " mr-frontier-lit" : ""}`, onclick: () => choose(n),
       // a move, since a mark that is drawn anew under a resting pointer isn't meant
       onpointermove: () => hover(n), onpointerleave: () => hover(null) },
       make("circle", { class: "mr-frontier-touch", cx: x, cy: y, r: 16 }),
+      top && make("circle", { class: "mr-frontier-best", cx: x, cy: y, r: is ? 11 : 9 }),
       make("circle", { cx: x, cy: y, r: is ? 7 : 5 }),
       far < 34 ? null : make("line", { class: "mr-axis", x1: x, y1: y,
         x2: x + (1 - 20 / far) * dx, y2: y + (1 - 20 / far) * dy }),
       make("text", { x: sides[n][0], y: sides[n][1], "text-anchor": "middle" },
-        `β ${short(run.beta)}`));
+        top ? view.say("frontier.best", { called }) : called));
     }
     return { root, draw, point, mark };
   }

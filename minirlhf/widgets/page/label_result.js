@@ -7,8 +7,7 @@ function labelResult(view) {
   const words = make("div", { role: "status" });
   const places = make("svg", { role: "img" }), people = make("svg", { role: "img" });
   const title = (key) => make("h4", { class: "mr-label" }, view.say(key));
-  const left = make("section", {}, title("labeling.places"), places,
-    make("p", { class: "mr-small" }, view.say("labeling.key")));
+  const left = make("section", {}, title("labeling.places_sized"), places);
   const right = make("section", {}, title("labeling.people"), people);
   const root = make("div", { class: "mr-card mr-stack" }, words,
     make("div", { class: "mr-label-pair" }, left, right));
@@ -34,6 +33,7 @@ function labelResult(view) {
         make("line", { class: "mr-axis", x1: zero, x2: zero, y1: HEAD, y2: foot }),
         make("text", { class: "mr-small", x: zero, y: foot + 16, "text-anchor": "middle" }, "0"),
       ] : null,
+      named(ranks[order[0]], others[order[0]], x, end),
       order.map((k, at) => {
         const y = HEAD + at * ROW + ROW / 2;
         return make("g", {},
@@ -52,6 +52,17 @@ function labelResult(view) {
       `y${k + 1}: ${ranks[k]}`).join(", ") }) });
   }
 
+  // What the marks are, over those of the first row: yours, and the dot that stands farthest from it.
+  function named(own, theirs, x, end) {
+    const name = (rank, key, look) => make("text", { class: `mr-small ${look}`, y: 12,
+      x: clamp(x(rank), 50, end - 30), "text-anchor": "middle" }, view.say(key));
+    const places = theirs.map((number, at) => (number ? at + 1 : 0)).filter(Boolean);
+    const far = places.sort((a, b) => Math.abs(b - own) - Math.abs(a - own))[0];
+    if (!far) return name(own, "labeling.you", "is-you");
+    if (Math.abs(x(far) - x(own)) < 60) return name(own, "labeling.you_and_labelers", "is-you");
+    return [name(own, "labeling.you", "is-you"), name(far, "labeling.labelers", "")];
+  }
+
   // A dot for each labeler at the share of pairs on which they agree; equal ones are stacked.
   function drawPeople({ agreement, mean, among }, width) {
     const x = scale([0, 1], [12, width - 12]), foot = 110, heights = new Map();
@@ -65,7 +76,7 @@ function labelResult(view) {
     const ruler = [0, 0.5, 1].map((share) => make("text", { class: "mr-small", x: x(share),
       y: foot + 16, "text-anchor": { 0: "start", 1: "end" }[share] ?? "middle" },
       `${100 * share}%`));
-    const lines = [[mean, "labeling.with_you", 12, ""],
+    const lines = [[mean, "labeling.with_you", 12, "is-you"],
       [among, "labeling.with_one_another", 28, "mr-label-dashed"]]
       .filter(([share]) => share != null)
       .map(([share, key, y, look]) => [
@@ -85,7 +96,8 @@ function labelResult(view) {
     root.hidden = !result.sentences;
     if (root.hidden) return;
     const [first, ...rest] = result.sentences;
-    fill(words, make("p", { class: "mr-title" }, first), make("p", {}, rest.join(" ")));
+    const told = result.difference ? [result.difference, first, ...rest] : [first, ...rest];
+    fill(words, make("p", { class: "mr-title" }, told[0]), make("p", {}, told.slice(1).join(" ")));
     left.hidden = !result.ranks;
     right.hidden = !Object.keys(result.agreement ?? {}).length;
     if (!left.hidden) drawPlaces(result, left.clientWidth || 380);

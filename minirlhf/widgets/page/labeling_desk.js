@@ -14,8 +14,9 @@ export default widget((view) => {
   const extras = labelExtras(view);
   const board = tiers(view, { chosen: extras.show });
   fill(view.root, make("div", { class: "mr-row" }, number, streak), prompt, hint, board.root,
-    make("div", { class: "mr-row" }, back, save, on, status, make("span", { class: "mr-push" }, extras.link)),
-    view.problem, extras.panel, labelResult(view));
+    make("div", { class: "mr-row" }, back, save, on, status, view.problem,
+      make("span", { class: "mr-push" }, extras.link)),
+    extras.panel, labelResult(view));
 
   const left = () => view.get("ranks").filter((rank) => rank == null).length;
 
@@ -58,6 +59,7 @@ export default widget((view) => {
 
   view.on("task number total", draw);
   view.on("ranks saved", count);
+  view.on("problem", () => { status.hidden = Boolean(view.get("problem")); });
   view.on("streak number", drawStreak);
   draw();
   count();

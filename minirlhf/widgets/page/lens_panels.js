@@ -1,7 +1,7 @@
 // The token lens' four pictures, one a step: how likely, shaped rewards, advantages, clipped loss.
 
 const REACH = [0.5, 1.5]; // ratios that the clipped loss is drawn for
-const ROOM = 17; // pixels of a column, from which on its token is written along the foot
+const ROOM = 24, LETTER = 7.6; // pixels of a column from which on its token is named, and of a letter
 
 // A trace with everything that follows from it.
 function followed(shown) {
@@ -87,14 +87,13 @@ function columnsPanel(view, pick) {
   };
 
   function foot() {
-    const wordy = band >= ROOM;
+    const wordy = band >= ROOM, most = Math.floor((2 * band - 8) / LETTER);
     return facts.shown.map((one) => brief(view, one)).map((word, t) => {
-      const x = middle(t), y = plot.foot + 13;
+      const x = middle(t), y = plot.foot + 15;
       if (!wordy && (t + 1) % 5) return null;
-      return make("text", wordy ? { class: "mr-lens-word", "text-anchor": "end",
-        transform: `translate(${x + 3} ${y}) rotate(-42)` }
-        : { class: "mr-small", "text-anchor": "middle", x, y: y + 2 },
-      wordy ? (word.length > 11 ? `${word.slice(0, 10)}…` : word) : String(t + 1));
+      return make("text", { class: wordy ? "mr-lens-word" : "mr-small", "text-anchor": "middle", x,
+        y: wordy && t % 2 ? y + 16 : y }, // every other one lower: each has two columns' room
+      !wordy ? String(t + 1) : word.length > most ? `${word.slice(0, most - 1)}…` : word);
     });
   }
 
@@ -102,8 +101,8 @@ function columnsPanel(view, pick) {
     [facts, step, bars] = [next, name, []];
     title.textContent = view.say(`lens.titles.${step}`);
     fill(keys, legend(...legends[step]()));
-    const wordy = (width - 60) / facts.tokens.length >= ROOM, height = wordy ? 258 : 220;
-    plot = axes({ width, height, top: 26, bottom: wordy ? 62 : 26, y: extent(shownBy(step)),
+    const wordy = (width - 60) / facts.tokens.length >= ROOM, height = wordy ? 242 : 220;
+    plot = axes({ width, height, top: 28, bottom: wordy ? 42 : 26, y: extent(shownBy(step)),
       names: { y: view.say(step === "sampling" ? "lens.nats" : "lens.unit") } });
     band = (plot.right - plot.left) / facts.tokens.length;
     put(svg, { viewBox: `0 0 ${width} ${height}`, height, "aria-label": title.textContent });

@@ -1,9 +1,12 @@
 // The playground: a prompt, and every model's reply to it in a lane of its own, on one axis of
 // scores. Replies grow as they are sampled; a click on a dot shows another sample.
 
+const EXAMPLES = 3; // requests to click while nothing has been asked
+const onOneLine = (request) => request.trim().replace(/\n/g, "  ·  ");
+
 export default widget((view) => {
   const names = view.get("names");
-  let lanes = view.get("lanes"), width = 0, reached = [];
+  let lanes = view.get("lanes"), width = 0, reached = [-4, 4]; // where most scores lie
 
   // ------------------------------------------------------------------------------------- controls
   const prompt = make("textarea", { class: "mr-input mr-play-prompt", rows: 2, spellcheck: "false",
@@ -18,11 +21,14 @@ export default widget((view) => {
   const surprise = button(view.say("playground.surprise"), () => view.act("surprise"));
   const suggestions = view.get("suggestions");
   const pick = make("select", { class: "mr-input mr-play-pick", onchange: () => {
-    view.set({ prompt: suggestions[pick.selectedIndex - 1] });
+    askFor(suggestions[pick.selectedIndex - 1]);
     pick.selectedIndex = 0;
-    ask.click();
   } }, make("option", {}, view.say("playground.pick_first")),
-  suggestions.map((one) => make("option", {}, one.trim().replace(/\n/g, "  ·  "))));
+  suggestions.map((one) => make("option", {}, onOneLine(one))));
+  function askFor(one) {
+    view.set({ prompt: one });
+    ask.click();
+  }
   const slide = (name, options) => {
     const input = make("input", { type: "range", ...options });
     const box = field("", input, { class: "mr-field mr-play-slide" });
@@ -42,12 +48,15 @@ export default widget((view) => {
       suggestions.length ? field(view.say("playground.pick"), pick,
         { class: "mr-field mr-play-grow" }) : null,
       view.get("surprises") ? surprise : null),
-    field(view.say("prompt.label"), prompt), view.problem,
+    field(view.say("prompt.label"), prompt),
     make("div", { class: "mr-row mr-low" }, ask,
       scored ? slide("n", { min: 1, max: 16, step: 1 }) : null,
       slide("temperature", { min: 0, max: 2, step: 0.1 }), view.busy)];
   const notice = make("div", { class: "mr-hint", role: "status", hidden: true });
-  const invite = make("p", { class: "mr-words mr-play-invite" }, view.say("playground.invite"));
+  const invite = make("div", { class: "mr-stack mr-play-invite" },
+    make("p", { class: "mr-words" }, view.say("playground.invite")),
+    suggestions.slice(0, EXAMPLES).map((one) => button(onOneLine(one), () => askFor(one))));
+  const compared = make("p", { class: "mr-words mr-number", hidden: true });
 
   // ---------------------------------------------------------------------------------------- lanes
   const axis = make("svg"), axisRow = make("div", { class: "mr-play-head" },
@@ -68,7 +77,7 @@ export default widget((view) => {
     return { root, strip, body };
   });
   const lanesBox = make("div", { class: "mr-play-lanes" }, axisRow, rowsOf.map((row) => row.root));
-  fill(view.root, controls, notice, invite, lanesBox);
+  fill(view.root, controls, view.problem, notice, invite, compared, lanesBox);
 
   // At once with the plain text; what the judge says of it follows from the kernel.
   function show(at, sample) {
@@ -85,18 +94,27 @@ export default widget((view) => {
     const values = lanes.flatMap((lane) => lane.values ?? []);
     if (view.get("measure") === "grade") return [1, 7];
     // round ends that only ever move apart: what is drawn already keeps its place
-    const [low, high] = extent(values);
-    if (values.length) {
-      reached = [Math.min(4 * Math.floor(low / 4), ...reached.slice(0, 1)),
-        Math.max(4 * Math.ceil(high / 4), ...reached.slice(1))];
-    }
-    return reached.length ? reached : [-1, 1];
+    reached = [4 * Math.floor(Math.min(...values, reached[0]) / 4),
+      4 * Math.ceil(Math.max(...values, reached[1]) / 4)];
+    return reached;
+  }
+
+  // Each model's best, the highest first.
+  function compare() {
+    const found = lanes.map((lane, at) => ({ name: names[at].name, best: Math.max(...lane.values ?? []) }))
+      .filter((one) => Number.isFinite(one.best)).sort((a, b) => b.best - a.best);
+    const graded = view.get("measure") === "grade";
+    put(compared, { hidden: found.length < 2 || found.length < names.length });
+    compared.textContent = view.say(graded ? "playground.compared_grades" : "playground.compared", {
+      models: found.map(({ name, best }) => `${name} ${graded ? number(best, 1) : signed(best)}`)
+        .join(view.say("reply.comma")) });
   }
 
   function draw() {
     const asked = lanes.length > 0, measure = view.get("measure");
     put(invite, { hidden: asked || Boolean(view.get("problem")) });
     put(lanesBox, { hidden: !asked });
+    compare();
     if (!asked) return;
     const reach = span(), room = width - 150, beside = width >= 520, wide = beside ? room : width;
     const any = lanes.some((lane) => lane.values?.length);

@@ -34,6 +34,16 @@ function choiceGuess(view) {
   return { element: group, hint: "prediction.choose", draw, grow: draw };
 }
 
+// What a curve does on the whole, and where it turns: what is smaller than `least` doesn't count.
+function shapeOf(points, least) {
+  const first = points[0][1], last = points.at(-1)[1];
+  const top = points.reduce((most, one) => (one[1] > most[1] ? one : most));
+  const low = points.reduce((most, one) => (one[1] < most[1] ? one : most));
+  const up = top[1] - Math.max(first, last), down = Math.min(first, last) - low[1];
+  if (Math.max(up, down) > 2 * least) return up > down ? ["peak", top[0]] : ["dip", low[0]];
+  return [Math.abs(last - first) < least ? "flat" : last > first ? "rise" : "fall", 0];
+}
+
 export default widget((view) => {
   const isOutcome = view.get("_result") !== undefined;
   const guess = (view.get("_choices").length ? choiceGuess
@@ -43,9 +53,10 @@ export default widget((view) => {
   const todo = make("div", { class: "mr-row guess-todo" }, hint, guess.clear);
   const reveal = isOutcome && button(view.say("prediction.reveal"),
     () => view.set({ revealed: true }), "primary");
-  view.root.append(make("div", { class: "mr-card guess-card" },
+  const card = make("div", { class: "mr-card guess-card" },
     make("div", { class: "mr-title" }, view.get("_question")), todo, guess.element, view.problem,
-    reveal, verdict));
+    reveal, verdict);
+  view.root.append(card);
   let stop = () => {};
 
   function draw() {
@@ -53,7 +64,11 @@ export default widget((view) => {
     const out = view.get("revealed"), value = view.get("value"), empty = value === null;
     const gaps = Array.isArray(value) && value.includes(null);
     if (reveal) reveal.hidden = out;
-    hint.textContent = out ? (isOutcome ? "" : view.say("prediction.locked"))
+    card.classList.toggle("is-locked", out && !isOutcome);
+    put(guess.element, { hidden: out && !isOutcome });
+    const told = typeof value === "number" ? `${short(value)} ${view.get("_unit")}`.trim() : value;
+    const locked = typeof told === "string" ? "prediction.locked_at" : "prediction.locked";
+    hint.textContent = out ? (isOutcome ? "" : view.say(locked, { value: told }))
       : view.say(empty ? (isOutcome ? "prediction.unguessed" : guess.hint)
         : gaps ? "prediction.gaps" : "prediction.kept");
     todo.hidden = !hint.textContent;
@@ -64,8 +79,22 @@ export default widget((view) => {
     const worth = view.get("_verdict"), result = resultOf(), apart = apartOf();
     if (worth === null) return view.say("prediction.unjudged", { result });
     const name = worth === 1 ? "spot" : worth > 0 ? "near" : "far";
+    if (Array.isArray(view.get("_result"))) {
+      return view.say(`prediction.curve.${name}`, { apart, shapes: shapes() });
+    }
     if (!apart) return view.say(`prediction.${name}`, { result });
     return view.say(`prediction.apart.${name}`, { apart, result });
+  }
+  // How the curve that was drawn went, and how the result did.
+  function shapes() {
+    const along = view.get("_along"), result = view.get("_result");
+    const known = view.get("value").map((one, k) => [along[k], one]).filter(([, one]) => one !== null);
+    const came = along.map((one, k) => [one, result[k]]);
+    const least = 0.1 * (Math.max(...result) - Math.min(...result) || 1);
+    const [mine, real] = [known, came].map((points) => shapeOf(points, least));
+    const say = ([kind, at]) => view.say(`prediction.shape.${kind}`, { x: short(at) });
+    return view.say(mine[0] === real[0] ? "prediction.shape.same" : "prediction.shape.other",
+      { mine: say(mine), result: say(real) });
   }
   // How far the guess lies from the result, in words; none where that has no size.
   function apartOf() {

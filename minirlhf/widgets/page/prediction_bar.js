@@ -1,6 +1,6 @@
 // A number to guess, as a bar that one drags; and the result as a bar beneath it.
 
-const BAR = 20, GAP = 12, LEFT = 12, RIGHT = 12; // pixels
+const BAR = 20, GAP = 18, LEFT = 12, RIGHT = 12; // pixels
 
 // Where an axis begins and ends: as the question says, and further for what has to be shown.
 function reachOf(view, shown) {
@@ -33,8 +33,8 @@ function numberGuess(view) {
   const whiskers = [0, 1].map(() => make("path", { class: "guess-ends" }));
   const [mineSaid, realSaid] = [0, 1].map(() => make("text", { class: "guess-said" }));
   const touch = make("text", { class: "guess-touch mr-words" });
-  const apart = make("path", { class: "guess-apart" });
-  fill(picture, axis, slide, touch, apart, real, whiskers, mineSaid, realSaid);
+  const apart = make("path", { class: "guess-apart" }), far = make("text", { class: "guess-far" });
+  fill(picture, axis, slide, touch, apart, far, real, whiskers, mineSaid, realSaid);
   let x = scale([0, 1], [0, 1]), width = 0, step = 1, reach = [0, 1], held = false, part = 1;
 
   const take = (value, settled) => {
@@ -69,12 +69,21 @@ function numberGuess(view) {
     put(track, { x: LEFT, width: width - LEFT - RIGHT, y: 2, height: BAR });
     put(mine, { ...span(value ?? zero), y: 2, height: BAR });
     mine.toggleAttribute("hidden", value === null);
-    put(thumb, { cx: value === null ? zero : x(value), cy: 2 + BAR / 2, hidden: view.get("revealed"),
-      "stroke-dasharray": value === null ? "4 3" : null });
+    // at the nearer end where what was typed can't be
+    const typed = view.get("problem") ? parseFloat(entry.value.replace(",", ".").replace("−", "-")) : NaN;
+    const stands = Number.isNaN(typed) ? value : clamp(typed, ...limits);
+    put(thumb, { cx: stands === null ? zero : x(clamp(stands, ...reach)), cy: 2 + BAR / 2,
+      hidden: view.get("revealed"), "stroke-dasharray": value === null ? "4 3" : null });
     const y = 2 + BAR + GAP, shown = out ? part * result : 0;
     put(real, { ...span(shown), y, height: BAR });
-    const come = out && value !== null && part === 1, [near, far] = [value, shown].map((one) => x(one ?? 0));
-    put(apart, { d: come ? `M${near} ${2 + BAR}H${far}V${y}H${near}Z` : "" });
+    const come = out && value !== null && part === 1;
+    const [from, to] = [value, shown].map((one) => x(one ?? 0));
+    put(apart, { d: come ? `M${from} ${2 + BAR}H${to}V${y}H${from}Z` : "" });
+    const off = come ? Number(Math.abs(value - result).toPrecision(6)) : 0;
+    const wide = Math.abs(to - from) > 90;
+    far.textContent = off ? view.say("prediction.gap", { off: short(off) }) : "";
+    put(far, { x: wide ? (from + to) / 2 : Math.max(from, to) + 8, y: y - 5,
+      "text-anchor": wide ? "middle" : "start" });
     const reached = out && ends.length && part === 1;
     whiskers.forEach((line) => {
       put(line, { d: reached ? `M${x(ends[0])} ${y + BAR / 2}H${x(ends[1])}` : "" });

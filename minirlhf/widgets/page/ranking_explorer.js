@@ -1,7 +1,7 @@
 // Eq. 1 under one's hands: a lane for each reply with its dot, every pair, and the loss of a pair.
 
-const DOT = 10, AXIS = 40, SMALLEST = 3; // pixels; an arrow shorter than this is not drawn
-const FAR = 6; // the curve is shown from minus to plus this much
+const DOT = 10, AXIS = 40, UNDER = DOT + 8; // pixels; an arrow lies so far beneath its dot's middle
+const LEAST = 14, STILL = 0.0005; // an arrow's shortest length; a gradient that moves nothing
 
 export default widget((view) => {
   const K = view.get("scores").length;
@@ -29,11 +29,7 @@ export default widget((view) => {
   make("path", { class: "rank-arrow-head", d: "M0 0 8 4 0 8Z" }))), axis, link, arrows, dots);
   const board = make("div", { class: "rank-lanes" }, lanes.map((one) => one.row), picture);
 
-  const matrix = make("div", { class: "rank-matrix", role: "group",
-    "aria-label": view.say("ranking.pairs"),
-    style: { "grid-template-columns": `auto repeat(${K}, minmax(0, 1fr))` } });
-  const curve = make("svg", { class: "rank-curve", role: "img",
-    "aria-label": view.say("ranking.curve") });
+  const matrix = pairMatrix(view, light, isLit), curve = pairCurve(view, isLit);
   const said = make("p", { class: "rank-said mr-words" });
   const size = make("input", { type: "range", min: 0.5, max: 8, step: 0.5,
     value: view.get("step_size"), oninput: () => view.set({ step_size: Number(size.value) }, false),
@@ -45,8 +41,8 @@ export default widget((view) => {
   view.root.append(head, said, make("div", { class: `rank-both${K > 5 ? " rank-many" : ""}` },
     make("div", { class: "mr-stack" }, board, controls, view.busy, view.problem),
     make("div", { class: "rank-side" },
-      make("div", {}, make("div", { class: "mr-label" }, view.say("ranking.pairs")), matrix),
-      make("div", {}, make("div", { class: "mr-label" }, view.say("ranking.curve")), curve))));
+      make("div", {}, make("div", { class: "mr-label" }, view.say("ranking.pairs")), matrix.root),
+      make("div", {}, make("div", { class: "mr-label" }, view.say("ranking.curve")), curve.root))));
 
   // a reply's lane: who it is, its rank, its numbers, and a dot on the common axis
   function lane(k) {
@@ -166,8 +162,8 @@ export default widget((view) => {
     loss.textContent = number(found.loss, 3);
     const none = !found.pairs.length;
     order.textContent = none ? view.say("ranking.none") : view.say("ranking.order", summary(found));
-    const kind = none ? "" : found.correct === found.pairs.length ? "mr-good" : "mr-bad";
-    order.className = `mr-chip ${kind}`;
+    const all = !none && found.correct === found.pairs.length;
+    order.className = `mr-chip ${all ? "mr-good" : ""}`;
     put(onward, { disabled: none });
     sized.firstChild.textContent = view.say("ranking.size", { size: short(view.get("step_size")) });
     put(size, { value: String(view.get("step_size")) });
@@ -182,87 +178,26 @@ export default widget((view) => {
       dot[k].tell();
     });
     drawArrows(scores, found);
-    drawMatrix(found);
-    drawCurve(scores, found);
+    matrix.draw(found);
+    curve.draw(scores, found);
     drawTrail();
     explain(scores, found);
   }
 
   function drawArrows(scores, found) {
-    const shaft = () => make("path", { class: "rank-arrow", "marker-end": `url(#${arrowHead})` });
+    const shaft = () => make("g", {}, make("circle", { class: "rank-ghost", r: DOT }),
+      make("path", { class: "rank-arrow", "marker-end": `url(#${arrowHead})` }));
     each(arrows, scores, shaft, (arrow, score, k) => {
-      const from = x(score), pull = x(score - view.get("step_size") * found.gradient[k]) - from;
-      const long = DOT + Math.max(Math.abs(pull), 8), way = Math.sign(pull);
-      const tip = clamp(from + way * long, 4, width - 4);
-      put(arrow, { d: `M${from + way * DOT} ${middles[k]}H${tip}`,
-        hidden: Math.abs(pull) < SMALLEST });
+      const slope = found.gradient[k], from = x(score), y = middles[k] + UNDER;
+      const to = x(clamp(score - view.get("step_size") * slope, -reach, reach));
+      const tip = from - Math.sign(slope) * Math.max(Math.abs(to - from), LEAST);
+      put(arrow, { hidden: Math.abs(slope) < STILL });
+      put(arrow.firstChild, { cx: to, cy: middles[k] });
+      put(arrow.lastChild, { d: `M${from} ${y}H${clamp(tip, 4, width - 4)}` });
     });
     const pair = lit?.winner === undefined ? [] : [lit];
     each(link, pair, () => make("line", { class: "rank-link" }), (line, { winner, loser }) => put(line, {
       x1: x(scores[winner]), y1: middles[winner], x2: x(scores[loser]), y2: middles[loser] }));
-  }
-
-  // Winners down, losers across; a cell is a pair's loss, the stronger the more it costs.
-  function drawMatrix(found) {
-    const cells = Array.from({ length: (K + 1) ** 2 }, (_, at) => (
-      { row: Math.floor(at / (K + 1)) - 1, column: (at % (K + 1)) - 1 }));
-    const known = new Map(found.pairs.map((pair) => [`${pair.winner} ${pair.loser}`, pair]));
-    each(matrix, cells, ({ row, column }) => {
-      if (row < 0 || column < 0) {
-        const name = Math.max(row, column);
-        return make("span", { class: "rank-label mr-small" }, name < 0 ? "≻" : `y${name + 1}`);
-      }
-      const pair = { winner: row, loser: column };
-      return make("button", { type: "button", class: "rank-pair mr-number",
-        onpointerenter: () => light(pair), onfocus: () => light(pair), onclick: () => light(pair),
-        onpointerleave: () => light(null), onblur: () => light(null), onkeydown: walk });
-    }, (cell, { row, column }) => {
-      if (row < 0 || column < 0) return;
-      const pair = known.get(`${row} ${column}`);
-      put(cell, { disabled: !pair, "aria-hidden": !pair && "true", "aria-label": pair
-        && view.say("ranking.cell", { winner: row + 1, loser: column + 1, loss: number(pair.loss) }) });
-      cell.textContent = pair ? number(pair.loss) : "";
-      cell.classList.toggle("rank-lit", Boolean(pair) && isLit(pair));
-      cell.style.setProperty("--cost", pair ? `${Math.round(45 * Math.min(pair.loss / 1.4, 1))}%` : "0%");
-    });
-    const open = [...matrix.querySelectorAll("button:not(:disabled)")];
-    const stopHere = open.find((cell) => cell === document.activeElement) ?? open[0];
-    open.forEach((cell) => put(cell, { tabindex: cell === stopHere ? 0 : -1 }));
-  }
-
-  // Arrow keys walk over the pairs; Tab leaves them.
-  function walk(event) {
-    const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-    if (!by) return;
-    event.preventDefault();
-    const open = [...matrix.querySelectorAll("button:not(:disabled)")];
-    open[(open.indexOf(event.currentTarget) + by + open.length) % open.length].focus();
-  }
-
-  function drawCurve(scores, found) {
-    const wide = curve.clientWidth || 280, high = 150, far = FAR;
-    put(curve, { height: high, viewBox: `0 0 ${wide} ${high}` });
-    const at = scale([-far, far], [26, wide - 8]), up = scale([0, far], [high - 30, 8]);
-    if (curve.dataset.width !== String(wide)) {
-      curve.dataset.width = wide;
-      const line = Array.from({ length: 61 }, (_, k) => -far + (far * k) / 30)
-        .map((d) => `${at(d).toFixed(1)} ${up(softplus(-d)).toFixed(1)}`).join("L");
-      fill(curve, make("path", { class: "mr-axis", d: `M${at(-far)} ${up(0)}H${at(far)}` }),
-        make("path", { class: "mr-grid", d: `M${at(0)} ${up(far)}V${up(0)}` }),
-        [-far, 0, far].map((d) => make("text", { class: "mr-small", x: at(d), y: up(0) + 14,
-          "text-anchor": d < 0 ? "start" : d ? "end" : "middle" }, short(d))),
-        [0, far].map((y) => make("text", { class: "mr-small", x: 20, y: up(y) + 4,
-          "text-anchor": "end" }, short(y))),
-        make("text", { class: "mr-small", x: at(0), y: high - 2, "text-anchor": "middle" },
-          view.say("ranking.difference")),
-        make("path", { class: "rank-line", d: `M${line}` }), make("g"));
-    }
-    const spot = () => make("circle", { class: "rank-point" });
-    each(curve.lastChild, found.pairs, spot, (point, pair) => {
-      const difference = clamp(scores[pair.winner] - scores[pair.loser], -far, far);
-      put(point, { cx: at(difference), cy: up(Math.min(pair.loss, far)), r: isLit(pair) ? 6 : 4 });
-      point.classList.toggle("rank-lit", isLit(pair));
-    });
   }
 
   // The loss after each step taken.
@@ -286,7 +221,17 @@ export default widget((view) => {
     said.textContent = pair ? view.say("ranking.pair", { winner: pair.winner + 1, loser: pair.loser + 1,
       difference: signed(difference), chance: number(sigmoid(difference)), loss: number(pair.loss),
       pull: number(pair.pull, 3) })
-      : view.say(found.pairs.length ? "ranking.hint" : "ranking.tied");
+      : view.get("losses").length > 1 ? did(scores, found)
+        : view.say(found.pairs.length ? "ranking.hint" : "ranking.tied");
+  }
+
+  // What the last step did, and which pair it hasn't turned.
+  function did(scores, found) {
+    const [before, after] = view.get("losses").slice(-2).map((one) => number(one, 3));
+    const wrong = found.pairs.find(({ winner, loser }) => scores[winner] <= scores[loser]);
+    const left = wrong ? view.say("ranking.wrong", { winner: wrong.winner + 1, loser: wrong.loser + 1 })
+      : view.say("ranking.right");
+    return view.say("ranking.did", { before, after, left });
   }
 
   view.on("scores ranks step_size losses", () => draw());

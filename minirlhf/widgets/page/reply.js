@@ -11,10 +11,11 @@ function replyParts(view, reply, marks = []) {
     : at ? words : words.trimStart()));
   const said = reply.pieces.some(([words]) => words.trim());
   const chip = (words, kind = "") => make("span", { class: `mr-chip ${kind}` }, words);
+  const sign = { true: "✓ ", false: "✗ " }[reply.passes] ?? "";
   const chips = [
     ...marks.map((words) => chip(words)),
     reply.score == null ? null : chip(view.say("reply.score", { score: signed(reply.score) })),
-    reply.grade == null ? null : chip(view.say("reply.grade", {
+    reply.grade == null ? null : chip(sign + view.say("reply.grade", {
       grade: typeof reply.grade === "number" ? number(reply.grade, 1) : reply.grade }),
     { true: "mr-good", false: "mr-bad" }[reply.passes]),
     reply.finished === false ? chip(view.say("reply.cut"), "mr-bad") : null,

@@ -6,8 +6,12 @@ export default widget((view) => {
   fill(view.root, todo, view.busy, view.problem, figure);
   let known = new Set(), lit = null;
 
-  const told = ({ rank, score }) => view.say("pipeline.told",
-    { rank, count: view.get("replies").length, score: signed(score) });
+  // All tied, they have no ranks to tell.
+  function told({ rank, score }) {
+    const replies = view.get("replies"), tied = replies.every((one) => one.rank === replies[0].rank);
+    return view.say(tied ? "pipeline.told_tied" : "pipeline.told",
+      { rank, count: replies.length, score: signed(score) });
+  }
 
   function light(letter) {
     lit = lit === letter ? null : letter;
@@ -21,13 +25,14 @@ export default widget((view) => {
     }
   }
 
-  // What a reply tells stands beneath it, and is there for the keyboard as well.
+  // What a reply tells lies beneath it, and is there for the keyboard as well.
   function prepare() {
     for (const reply of figure.querySelectorAll(".mr-steps-replies li")) {
       const one = view.get("replies").find(({ letter }) => letter === reply.dataset.reply);
-      put(reply.querySelector(".mr-steps-text"),
-        { role: "button", tabindex: 0, "aria-expanded": "false" });
-      reply.append(make("small", { class: "mr-steps-told", hidden: true }, one && told(one)));
+      const text = reply.querySelector(".mr-steps-text");
+      put(text, { role: "button", tabindex: 0, "aria-expanded": "false" });
+      reply.append(make("div", { class: "mr-steps-told", hidden: true },
+        make("p", {}, text.textContent), make("small", {}, one && told(one))));
     }
     lit = null;
   }
@@ -41,7 +46,7 @@ export default widget((view) => {
       if (!taken.includes(step) || known.has(step)) return;
       [...column.querySelectorAll(".mr-steps-cell")].forEach((cell, at) => {
         cell.classList.add("is-coming");
-        cell.style.animationDelay = `${0.35 * at}s`;
+        cell.style.setProperty("--wait", `${0.35 * at}s`);
       });
     });
     known = new Set(taken);

@@ -37,9 +37,16 @@ export default widget((view) => {
       field(view.say("prompt.label"), prompt, { style: { flex: "1 1 300px" } }), ask) : asked;
   view.on("busy", () => {
     put(ask, { disabled: Boolean(view.get("busy")) });
-    view.root.classList.toggle("mr-lens-stale", Boolean(view.get("busy")));
+    age();
   });
-  view.on("problem", () => put(prompt, { "aria-invalid": view.get("problem") && "true" }));
+  view.on("problem", () => {
+    put(prompt, { "aria-invalid": view.get("problem") && "true" });
+    age();
+  });
+  // What is shown isn't an answer to what stands above it.
+  function age() {
+    view.root.classList.toggle("mr-lens-stale", Boolean(view.get("busy") || view.get("problem")));
+  }
 
   // ------------------------------------------------------------------- steps, colours, the tokens
   const choose = {
@@ -97,6 +104,19 @@ export default widget((view) => {
     if (document.activeElement !== prompt) put(prompt, { value: facts.prompt.trimEnd() });
   }
 
+  // Rows of about the same length, so that no token stands alone in the last.
+  function balance() {
+    const rows = () => new Set(parts.map((part) => part.offsetTop)).size;
+    put(strip, { style: { "max-width": "none" } });
+    const wanted = rows();
+    for (let room = strip.clientWidth; wanted > 1 && room > 160; room -= 24) {
+      put(strip, { style: { "max-width": `${room}px` } });
+      if (rows() === wanted) continue;
+      put(strip, { style: { "max-width": `${room + 24}px` } });
+      return;
+    }
+  }
+
   function paint() {
     const name = view.get("color"), values = facts[QUANTITIES[name]];
     const reach = Math.max(...values.map(Math.abs)) || 1;
@@ -109,6 +129,7 @@ export default widget((view) => {
     });
     chips.textContent = view.say("lens.chips", { name: view.say(`lens.colors.${name}`) });
     markColors("aria-checked");
+    balance();
   }
 
   // ---------------------------------------------------------------------- pictures and recursion
@@ -235,6 +256,7 @@ export default widget((view) => {
   view.on("step", draw);
   view.fit(panel, (now) => {
     width = now;
+    balance();
     draw();
   });
   draw();

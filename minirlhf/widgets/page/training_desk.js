@@ -10,7 +10,7 @@ export default widget((view) => {
   const grid = make("div", { class: "mr-desk-panels" });
   const empty = make("p", { class: "mr-desk-empty mr-words" });
   const more = button("", () => view.set({ more: !view.get("more") }), "link");
-  const legend = make("p", { class: "mr-small" });
+  const legend = make("p", { class: "mr-small mr-desk-keys" });
   const range = make("input", { type: "range", min: 0, step: 1, "aria-label": view.say("desk.step") });
   const play = button("▶", () => (playing ? halt() : start()));
   const where = make("output", { class: "mr-number mr-desk-where" });
@@ -58,18 +58,20 @@ export default widget((view) => {
       panels = shown.map(() => curvePanel(view, tell));
       fill(grid, panels.map((panel) => panel.root));
     }
-    put(grid, { style: { "--model": view.get("color") } });
+    for (const one of [grid, legend]) put(one, { style: { "--model": view.get("color") } });
     empty.hidden = curves.length > 0;
-    empty.textContent = view.say(view.get("run").hold === "start" ? "desk.press" : "desk.empty");
+    const { hold, error } = view.get("run"); // what failed to start has to be mended first
+    empty.textContent = view.say(hold === "start" && !error ? "desk.press" : "desk.empty");
     const rest = curves.slice(FIRST).map((curve) => curve.title);
     more.hidden = !rest.length;
     more.textContent = view.get("more") ? view.say("desk.less")
       : view.say("desk.more", { names: rest.join(view.say("desk.comma")) });
     put(more, { "aria-expanded": String(Boolean(view.get("more"))) });
     const told = [];
-    if (shown.some((curve) => curve.mean)) told.push(view.say("desk.pale"));
-    if (shown.some((curve) => ghost.curves?.[curve.metric])) told.push(ghost.words);
-    legend.textContent = told.join(" · ");
+    if (shown.some((curve) => curve.mean)) told.push(["pale", view.say("desk.pale")]);
+    const behind = shown.some((curve) => ghost.curves?.[curve.metric]);
+    if (behind) told.push(["ghost", ghost.words]);
+    fill(legend, told.map(([line, words]) => make("span", { class: `is-${line}` }, words)));
     samples.read();
     replay.hidden = steps.length < 2;
     caption.hidden = !steps.length;
@@ -84,10 +86,16 @@ export default widget((view) => {
 
   const named = (step) => view.say(`desk.at.${view.get("run").unit}`, { step });
 
-  function sentence(step) {
+  function sentence(step, key = "desk.words") {
     const words = view.get("curves").slice(0, FIRST).map(({ said, x, y, digits }) =>
       said.replace("{value}", number(y[Math.max(lastBefore(x, step), 0)], digits)));
-    return view.say("desk.words", { at: named(step), values: words.join(view.say("desk.and")) });
+    return view.say(key, { at: named(step), values: words.join(view.say("desk.and")) });
+  }
+
+  // The step under the pointer, else the one that the slider stands at.
+  function tellAbout() {
+    const chosen = steps[index()], step = hovered ?? chosen;
+    caption.textContent = step === chosen ? sentence(step) : sentence(step, "desk.pointed");
   }
 
   function point() {
@@ -97,7 +105,7 @@ export default widget((view) => {
     range.value = at;
     where.textContent = named(step);
     put(range, { "aria-valuetext": sentence(step) });
-    caption.textContent = sentence(hovered ?? step);
+    tellAbout();
     panels.forEach((panel) => panel.point(hovered ?? step, step));
     samples.draw(step);
   }
@@ -107,7 +115,7 @@ export default widget((view) => {
     const near = step === null ? -1 : Math.max(lastBefore(steps, Math.round(step)), 0);
     hovered = near < 0 ? null : steps[near];
     if (pressed) { halt(); go(near, false); }
-    if (steps.length) caption.textContent = sentence(hovered ?? steps[index()]);
+    if (steps.length) tellAbout();
     panels.forEach((panel) => panel.point(hovered ?? steps[index()], steps[index()]));
   }
 
