@@ -137,7 +137,7 @@ def test_a_quick_run_is_never_what_is_committed(monkeypatch):
 
 def test_a_rebuild_leaves_everything_untouched(monkeypatch):
     monkeypatch.setattr(build.execute, "execute", lambda *_, **__: pytest.fail("it ran again"))
-    files = [*ROOT.glob("notebooks/**/*.ipynb"), *ROOT.glob("exercises/*.ipynb")]
+    files = [*ROOT.glob("notebooks/**/*.ipynb"), *ROOT.glob("exercises/**/*.ipynb")]
     before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
     assert len(before) >= 5
     for master in MASTERS:
@@ -198,6 +198,64 @@ def test_a_chapter_without_translation_has_no_chinese_notebook(small):
     assert assemble.languages(master) == ("en", "zh")
     assert assemble.languages(bare) == ("en",)
     assert ("05_small.py", "end", "missing") in translations.due([bare])
+
+
+EXERCISE = '''# %% title [markdown]
+r"""
+# Title
+
+{question:rm.bias} {why:rm.bias}
+"""
+
+# %% title [markdown] lang="zh" of="{of}"
+r"""
+# 标题
+
+{question:rm.bias} {why:rm.bias}
+"""
+
+# %% answer answer="rm.bias"
+def reward_bias(scores):
+    """What to add."""
+    return -scores.mean()
+
+
+letter = "C"
+
+# %% answer lang="zh"
+{
+    "What to add.": "应加上的数。",
+}
+'''
+
+
+def test_an_exercise_has_a_chinese_edition_too(monkeypatch, tmp_path):
+    """The same cells and the same checks; what the question says of itself is Chinese as well."""
+    monkeypatch.setenv("MINIRLHF_LANGUAGE", "zh")  # what is built doesn't hang on it
+    path = tmp_path / "ex05_small.py"
+    path.write_text(EXERCISE)
+    master = read(path)
+    assert assemble.place(master, "solution", "zh") == "solutions/zh/ex05_small.ipynb"
+    built = {
+        (kind, language): assemble.assemble(master, kind, language)
+        for kind in assemble.kinds(master)
+        for language in assemble.languages(master)
+    }
+    assert len(built) == 4 and languages.language() == "zh"
+    say = Texts(ROOT / "minirlhf" / "grading" / "messages.toml").entries
+    for (kind, language), notebook in built.items():
+        title, facts, setup, answer = notebook.cells
+        for part in ("objective", "why"):
+            assert say[f"rm.bias.{part}"][language] in title.source
+        other = assemble.place(master, kind, "en" if language == "zh" else "zh")
+        link = settings.github(other) if kind == "exercise" else other.partition("/")[2]
+        assert f"]({link})" in facts.source or f"](../{link})" in facts.source
+        assert ('language="zh"' in setup.source) == (language == "zh")
+        assert ("scores.mean()" in answer.source) == (kind == "solution")
+    assert built["exercise", "zh"].cells[-1].source == (
+        'def reward_bias(scores):\n    """应加上的数。"""\n    ...  # 在这里写代码\n\n\n'
+        "letter = ...  # 在这里写答案"
+    )
 
 
 def test_chinese_lines_are_joined_without_spaces(small):

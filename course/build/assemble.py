@@ -13,7 +13,15 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from course.build import code_words, limits, prose, staleness
 from course.build.masters import Cell, Master
-from course.build.settings import FOLDERS, MEASURED, BuildError, archive, colab, read_json
+from course.build.settings import (
+    FOLDERS,
+    MEASURED,
+    BuildError,
+    archive,
+    colab,
+    github,
+    read_json,
+)
 from minirlhf.lesson.languages import LANGUAGES
 
 SETUP = (Path(__file__).parent / "setup_cell.txt").read_text("utf-8").strip()
@@ -30,6 +38,8 @@ SETUP_WORDS = {
         "# Colab 已有所需的一切，保持原样",
 }  # fmt: skip
 """The Chinese of the first cell, as `code_words` has it."""
+EMPTY_WORDS = {"# your code here": "# 在这里写代码", "# your answer here": "# 在这里写答案"}
+"""The Chinese of what `empty` puts in an answer's place."""
 STALE = "> （这一格的英文原文已有改动，译文尚未更新。）\n\n"
 FOLDED = {"cellView": "form", "jupyter": {"source_hidden": True}}
 """How a code cell is stored whose code is closed at first: on Colab, and in Jupyter."""
@@ -94,7 +104,8 @@ def _built(master: Master, cell: Cell, kind: str, language: str) -> NotebookNode
         asked = cell.answer and kind == "exercise" and not cell.only
         source = empty(cell.source, where) if asked else cell.source
         if language == "zh":
-            source = code_words.translated(source, cell.words, where)
+            words = {**EMPTY_WORDS, **cell.words} if asked else cell.words
+            source = code_words.translated(source, words, where)
         return new_code_cell(source, id=cell.name, metadata=FOLDED if cell.folded else {})
     prose.check_digits(cell.source, where)
     text = cell.source
@@ -103,7 +114,7 @@ def _built(master: Master, cell: Cell, kind: str, language: str) -> NotebookNode
         text = prose.join_chinese(cell.zh)
         if cell.translation == "stale":
             text = STALE + text
-    return new_markdown_cell(prose.fill(text, where), id=cell.name)
+    return new_markdown_cell(prose.fill(text, where, language), id=cell.name)
 
 
 def _setup(master: Master, language: str) -> str:
@@ -118,10 +129,18 @@ def _facts(master: Master, kind: str, language: str) -> str:
     links = [f"[![Open in Colab]({badge})]({colab(place(master, kind, language))})"]
     for other in languages(master):
         if other != language:
-            name = f"{master.name}.ipynb"
-            path = f"zh/{name}" if other == "zh" else f"../{name}"
-            links.append(f"[{LANGUAGES[other]}]({path})")
+            links.append(f"[{LANGUAGES[other]}]({_beside(master, kind, other)})")
     return " · ".join(links) + "\n\n" + " · ".join(_costs(master, kind, language))
+
+
+def _beside(master: Master, kind: str, other: str) -> str:
+    """Where the same notebook stands in the other language.
+
+    An exercise is worked on as a copy, which lies elsewhere: from there only a whole address leads.
+    """
+    if kind == "exercise":
+        return github(place(master, kind, other))
+    return f"zh/{master.name}.ipynb" if other == "zh" else f"../{master.name}.ipynb"
 
 
 def _costs(master: Master, kind: str, language: str) -> Iterator[str]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
 from course.build.settings import RUN, BuildError, read_json
 from minirlhf import paper
 from minirlhf.errors import MinirlhfError
+from minirlhf.lesson import languages
 
 PLACEHOLDER = re.compile(r"\{(paper|run|question|why):([^{}:]+)(?::([^{}]+))?\}")
 _NO_PROSE = re.compile(r"```.*?```|`[^`\n]*`|\$\$.*?\$\$|\$[^$]+\$|\]\([^)]*\)|<[^>]+>", re.DOTALL)
@@ -40,8 +42,11 @@ def words(text: str) -> int:
     return len(re.findall(r"[\w'’-]+", re.sub(r"\$[^$\n]+\$|`[^`\n]*`", " N ", text)))
 
 
-def fill(text: str, where: str) -> str:
-    """The text with every ``{paper:…}``, ``{run:…}``, ``{question:…}`` and ``{why:…}`` replaced."""
+def fill(text: str, where: str, language: str = "en") -> str:
+    """The text with every ``{paper:…}``, ``{run:…}``, ``{question:…}`` and ``{why:…}`` replaced.
+
+    What a question says is said in that language.
+    """
 
     def replace(found: re.Match) -> str:
         source, key, spec = found.groups()
@@ -50,7 +55,19 @@ def fill(text: str, where: str) -> str:
         except (KeyError, ValueError, TypeError, MinirlhfError) as error:
             raise BuildError(f"{where}: {found[0]} can't be filled: {error}") from None
 
-    return PLACEHOLDER.sub(replace, text)
+    with _speaking(language):
+        return PLACEHOLDER.sub(replace, text)
+
+
+@contextmanager
+def _speaking(language: str) -> Iterator[None]:
+    """Within, the package speaks this language, whatever the environment says."""
+    before = list(languages._chosen)
+    languages.choose(language)
+    try:
+        yield
+    finally:
+        languages._chosen[:] = before
 
 
 def _paper(key: str, spec: str | None) -> str:

@@ -47,6 +47,11 @@ def colab(path: str) -> str:
     return at + path
 
 
+def github(path: str) -> str:
+    """The address of a file, as GitHub shows it."""
+    return "https://github.com/{repository}/blob/{tag}/".format(**published()) + path
+
+
 def read_json(path: Path) -> dict:
     """The object in a file, or an empty one where there is no file yet."""
     return json.loads(path.read_text("utf-8")) if path.is_file() else {}
