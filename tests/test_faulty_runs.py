@@ -1,13 +1,17 @@
 """What is wrong with this run: each stored run shows its bug, and guessing earns little."""
 
 import itertools
+import re
 
 import pytest
+from matplotlib.text import Text
 
 from course.pack import faulty_runs as made
+from minirlhf import lesson
 from minirlhf.errors import MinirlhfError
 from minirlhf.grading import check, question, show_run, shown_runs
 from minirlhf.grading.bank.ex07_runs import CAUSES, QUESTIONS
+from minirlhf.lesson import languages
 
 RUNS = shown_runs.runs()
 
@@ -27,7 +31,7 @@ def test_the_stored_runs_are_those_of_the_command_and_small():
     assert shown_runs.FILE.stat().st_size < 60_000
     iterations = made.CONFIG.episodes // made.CONFIG.rollout_batch
     for run in RUNS.values():
-        assert set(run["curves"]) == {name for name, _ in shown_runs.PANELS}
+        assert set(run["curves"]) == set(shown_runs.PANELS)
         assert all(len(values) == iterations for values in run["curves"].values())
         assert len(run["samples"]) == 2 * made.CONFIG.samples
 
@@ -91,6 +95,20 @@ def test_a_run_is_drawn_over_the_healthy_one(monkeypatch):
     for number in (0, 7, "one"):
         with pytest.raises(MinirlhfError, match="no run"):
             show_run(number)
+
+
+def test_a_run_is_shown_in_the_language_that_is_spoken(monkeypatch):
+    said = []
+    monkeypatch.setattr(languages, "_chosen", ["zh"])
+    monkeypatch.setattr(lesson, "table", lambda head, rows: said.extend(head))
+
+    def look(figure, alt):
+        said.extend([alt, *(text.get_text() for text in figure.findobj(Text))])
+
+    monkeypatch.setattr(lesson, "show", look)
+    show_run(1)
+    assert {"得分", "迭代", "被裁剪的词元的比例"} <= set(said)
+    assert not [words for words in said if re.search(r"[A-Za-z]{3,}(?: [A-Za-z]+)+", words)]
 
 
 def test_no_letter_is_the_right_one_twice():

@@ -16,9 +16,19 @@ from wrong_answers import WRONG
 
 from minirlhf import grading, objectives
 from minirlhf.errors import MinirlhfError
-from minirlhf.grading import check, diagnosis, hint, progress, question, questions, time_limit
+from minirlhf.grading import (
+    check,
+    diagnosis,
+    hint,
+    progress,
+    question,
+    questions,
+    shown_runs,
+    time_limit,
+)
 from minirlhf.grading.choices import ChoiceQuestion, MeasuredQuestion
-from minirlhf.grading.question_kinds import FunctionQuestion, say
+from minirlhf.grading.messages import say
+from minirlhf.grading.question_kinds import FunctionQuestion
 from minirlhf.lesson import languages
 
 FUNCTIONS = [q for q in questions() if isinstance(q, FunctionQuestion)]
@@ -94,7 +104,8 @@ def test_every_text_of_a_question_is_there_and_its_own(q):
 
 def test_no_message_is_left_over():
     mistakes = {q.told_by(name) for q in questions() for name in q.mistakes}
-    mistakes |= {f"runs.shown.{name}" for name in ("iteration", "prompt", "reply", "score")}
+    shown = ("title", "ends", "iteration", "prompt", "reply", *shown_runs.PANELS)
+    mistakes |= {f"runs.shown.{name}" for name in shown}
     told = ("objective", "hint", "recipe", "why")
     known = mistakes | {f"{q.key}.{name}" for q in questions() for name in told}
     shared = ("common", "board", "table")
@@ -425,6 +436,11 @@ def test_messages_come_in_the_language_that_is_chosen():
     languages.choose("zh")
     chinese = question("rm.bias").verdict(...).message
     assert chinese != english and chinese == say.entries["common.unwritten"]["zh"]
+    fails = question("rm.bias").verdict(lambda scores: 1 / 0).message
+    assert "出错的一行" in fails and "at:" not in fails
+    sparse = question("ppo.k1").verdict(lambda p, q: (p - q).to_sparse()).message
+    assert "cpu 上的 float32 张量" in sparse
+    assert question("rm.ranking_loss").facts().endswith("式 1")
     with pytest.raises(MinirlhfError):
         languages.choose("xx")
 

@@ -16,16 +16,21 @@ from minirlhf.data.files import written_whole
 from minirlhf.lesson import letters
 from minirlhf.lesson.languages import Texts
 
-DRAWN = ("lesson/lesson.toml", "widgets/labels.toml")
-"""The package's words that may come into a picture."""
+DRAWN = {
+    "lesson/lesson.toml": "",
+    "widgets/labels.toml": "",
+    "grading/messages.toml": "runs.shown.",
+}
+"""The package's words that may come into a picture: files, and how their keys begin."""
 ASCII = "".join(map(chr, range(0x20, 0x7F)))
 
 
 def words(every: Iterable[Master]) -> Iterator[str]:
-    """Every Chinese word that a picture may show: labels, and the words of chapters' code."""
-    for name in DRAWN:
-        for entry in Texts(PACKAGE / name).entries.values():
-            yield entry["zh"]
+    """Every Chinese word that a picture may show: labels, and the words of the masters' code."""
+    for name, begin in DRAWN.items():
+        for key, entry in Texts(PACKAGE / name).entries.items():
+            if key.startswith(begin):
+                yield entry["zh"]
     for master in every:
         for cell in master.cells:
             yield from filter(None, cell.words.values())

@@ -15,7 +15,8 @@ from typing import Any
 
 import torch
 
-from minirlhf.grading.question_kinds import Question, Submission, Verdict, say
+from minirlhf.grading.messages import say
+from minirlhf.grading.question_kinds import Question, Submission, Verdict
 
 
 @dataclass(frozen=True, kw_only=True)

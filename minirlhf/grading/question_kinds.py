@@ -11,18 +11,16 @@ import html
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from minirlhf.grading.diagnosis import Shown, diagnose
+from minirlhf.grading.messages import say
 from minirlhf.grading.side_by_side import side_by_side
 from minirlhf.grading.time_limit import LIMIT
 from minirlhf.grading.trial import Inputs
-from minirlhf.lesson.languages import Texts
 
-say = Texts(Path(__file__).parent / "messages.toml")
 _MARK = {True: ("#0b5d34", "#e3f5ea", "✓"), False: ("#7a2b10", "#fbe9e2", "✗")}
 """Text colour, its own background, and a sign, for right and not yet right."""
 
@@ -139,7 +137,7 @@ class Question(ABC):
             dots=dots,
             minutes=self.minutes,
             points=self.points,
-            source=self.source,
+            source=self.source.replace("Eq.", say("board.equation")),
         )
 
     def why(self) -> str:

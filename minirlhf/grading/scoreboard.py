@@ -14,7 +14,8 @@ from typing import Any
 from minirlhf import lesson
 from minirlhf.data.files import written_whole
 from minirlhf.grading.bank import questions
-from minirlhf.grading.question_kinds import Question, Verdict, say
+from minirlhf.grading.messages import say
+from minirlhf.grading.question_kinds import Question, Verdict
 
 
 def place() -> Path:

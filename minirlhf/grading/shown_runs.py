@@ -9,7 +9,7 @@ from typing import Any
 
 from minirlhf import lesson
 from minirlhf.errors import MinirlhfError
-from minirlhf.grading.question_kinds import say
+from minirlhf.grading.messages import say
 
 FILE = Path(__file__).parent / "faulty_runs.json"
 ORDER = (
@@ -21,14 +21,7 @@ ORDER = (
     "penalty-reversed",
 )
 """The runs by number, from one."""
-PANELS = (
-    ("score", "score"),
-    ("kl", "KL, nats per reply"),
-    ("length", "tokens per reply"),
-    ("entropy", "entropy, nats per reply"),
-    ("clipfrac", "share of tokens clipped"),
-    ("explained", "explained variance of V"),
-)
+PANELS = ("score", "kl", "length", "entropy", "clipfrac", "explained")
 
 
 @cache
@@ -46,20 +39,26 @@ def show_run(number: int) -> None:
         raise MinirlhfError(f"There is no run {number!r}: they are 1 to {len(ORDER)}.")
     run, healthy = runs()[ORDER[number - 1]], runs()["healthy"]
     for start in (0, 3):
-        names, titles = zip(*PANELS[start : start + 3], strict=True)
-        title = f"Run {number}, black, and a healthy run, grey (shipped)" if start == 0 else ""
+        names = PANELS[start : start + 3]
+        titles = [say(f"runs.shown.{name}") for name in names]
+        title = say("runs.shown.title", number=number) if start == 0 else ""
         figure, axes = lesson.panels(3, title, titles=titles)
         for panel, name in zip(axes, names, strict=True):
             iterations = range(1, len(healthy["curves"][name]) + 1)
             panel.plot(iterations, healthy["curves"][name], color="#a9adb4", linewidth=2.5)
             panel.plot(iterations, run["curves"][name], color="black", linewidth=1.2)
-            panel.set_xlabel("iteration")
-        ends = "; ".join(
-            f"{title}: {run['curves'][name][0]:.2g} to {run['curves'][name][-1]:.2g}, "
-            f"healthy to {healthy['curves'][name][-1]:.2g}"
-            for name, title in PANELS[start : start + 3]
+            panel.set_xlabel(say("runs.shown.iteration"))
+        ends = (
+            say(
+                "runs.shown.ends",
+                title=title,
+                first=f"{run['curves'][name][0]:.2g}",
+                last=f"{run['curves'][name][-1]:.2g}",
+                healthy=f"{healthy['curves'][name][-1]:.2g}",
+            )
+            for name, title in zip(names, titles, strict=True)
         )
-        lesson.show(figure, ends)
+        lesson.show(figure, "; ".join(ends))
     head = [say(f"runs.shown.{name}") for name in ("iteration", "prompt", "reply", "score")]
     lesson.table(
         head,

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from minirlhf import objectives
 from minirlhf.data import batching
+from minirlhf.grading.messages import say
 from minirlhf.grading.time_limit import StoppedError
 from minirlhf.plain import ppo as plain_ppo
 
@@ -129,8 +130,9 @@ def as_results(returned: Any) -> Result:
             got = type(result if alone else returned).__name__
             raise RefusedError("number" if number and alone else "type", got=got)
         if result.device.type != "cpu" or result.layout != torch.strided or result.is_complex():
-            got = f"a {result.dtype} tensor, {result.layout}, on {result.device}"
-            raise RefusedError("type", got=got.replace("torch.", ""))
+            dtype, layout = (str(of).replace("torch.", "") for of in (result.dtype, result.layout))
+            got = say("common.tensor", dtype=dtype, layout=layout, device=result.device)
+            raise RefusedError("type", got=got)
     return results
 
 
@@ -187,9 +189,10 @@ def as_shipped() -> Iterator[None]:
 def told(error: BaseException) -> str:
     """An exception in a line, with the student's own line where that is known."""
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename != __file__]
-    line = f", at: {frames[0].line}" if frames and frames[0].line else ""
-    text = str(error).strip().split("\n")[0]
-    return f"{type(error).__name__}: {text}{line}"
+    first, *_ = str(error).strip().split("\n")
+    text = f"{type(error).__name__}: {first}"
+    line = frames[0].line if frames else ""
+    return say("common.at", error=text, line=line) if line else text
 
 
 @contextmanager
