@@ -10,15 +10,22 @@ import torch
 from altered_solutions import mutants
 from answers import RIGHT
 
+from course.build import staleness
+from course.build.assemble import languages, place
 from course.build.masters import masters
 from course.build.settings import ROOT
 from minirlhf import objectives
 from minirlhf.errors import MinirlhfError
 from minirlhf.grading import diagnosis, exercise, question, questions, trial
+from minirlhf.grading.messages import say
 from minirlhf.grading.question_kinds import FunctionQuestion, Verdict
 from minirlhf.randomness import generator
 
 EXERCISES = [master for master in masters() if master.kind == "exercise"]
+EDITIONS = [(master, language) for master in EXERCISES for language in languages(master)]
+by_edition = pytest.mark.parametrize(
+    ("master", "language"), EDITIONS, ids=[f"{master.name}-{said}" for master, said in EDITIONS]
+)
 MUTANTS, WIDE = 30, 40
 SHARE = 0.95
 
@@ -26,11 +33,12 @@ SHARE = 0.95
 @pytest.fixture(autouse=True)
 def workspace(monkeypatch, tmp_path):
     monkeypatch.setenv("MINIRLHF_WORK", str(tmp_path))
+    monkeypatch.setattr("minirlhf.lesson.languages._chosen", [])
 
 
-def verdicts(folder, name):
+def verdicts(master, kind, language):
     """Run a built notebook's code in this process; returns what its check cells say."""
-    notebook = nbformat.read(ROOT / folder / f"{name}.ipynb", as_version=4)
+    notebook = nbformat.read(ROOT / place(master, kind, language), as_version=4)
     space, found = {"__name__": "student"}, []
     for cell in notebook.cells:
         if cell.cell_type != "code":
@@ -42,9 +50,9 @@ def verdicts(folder, name):
     return found
 
 
-@pytest.mark.parametrize("master", EXERCISES, ids=lambda m: m.name)
-def test_an_untouched_exercise_gets_no_points_and_does_not_crash(master):
-    found = verdicts("exercises", master.name)
+@by_edition
+def test_an_untouched_exercise_gets_no_points_and_does_not_crash(master, language):
+    found = verdicts(master, "exercise", language)
     assert [v.key for v in found] == [q.key for q in exercise(master.key)]
     assert all(isinstance(v, Verdict) and v.points == 0 for v in found)
     for verdict in found:
@@ -56,10 +64,11 @@ def test_an_untouched_exercise_gets_no_points_and_does_not_crash(master):
         )
 
 
-@pytest.mark.parametrize("master", EXERCISES, ids=lambda m: m.name)
-def test_a_solution_gets_full_marks(master):
-    for verdict in verdicts("solutions", master.name):
+@by_edition
+def test_a_solution_gets_full_marks(master, language):
+    for verdict in verdicts(master, "solution", language):
         assert verdict.right and verdict.points == verdict.out_of, verdict
+        assert say.entries[f"{verdict.key}.why"][language] in verdict.message
 
 
 @pytest.mark.parametrize("master", EXERCISES, ids=lambda m: m.name)
@@ -71,15 +80,28 @@ def test_a_solution_says_why(master):
     assert not any(cell.name.endswith("-why") for cell in master.shown("exercise"))
 
 
-@pytest.mark.parametrize("master", EXERCISES, ids=lambda m: m.name)
-def test_an_exercise_shows_no_answer(master):
+@by_edition
+def test_an_exercise_shows_no_answer(master, language):
     """No line of an answer's body stands in the exercise."""
-    handed_out = (ROOT / "exercises" / f"{master.name}.ipynb").read_text("utf-8")
+    handed_out = (ROOT / place(master, "exercise", language)).read_text("utf-8")
     bodies = [c.source for c in master.cells if c.answer and not c.only]
     for line in (line.strip() for body in bodies for line in body.splitlines()):
         if line.startswith(("return ", "predicted = ", "letter = ")):
             assert line not in handed_out
-    assert "**Why.**" not in handed_out
+    assert "**Why.**" not in handed_out and "**为什么？**" not in handed_out
+
+
+@by_edition
+def test_both_editions_have_the_same_cells_and_the_same_code(master, language):
+    for kind in ("exercise", "solution"):
+        english, other = (
+            nbformat.read(ROOT / place(master, kind, one), as_version=4).cells
+            for one in ("en", language)
+        )
+        assert [cell.id for cell in english] == [cell.id for cell in other]
+        for one, two in zip(english[3:], other[3:], strict=True):
+            if one.cell_type == "code":
+                assert staleness.bare(one.source) == staleness.bare(two.source)
 
 
 # --------------------------------------------------------------------------- mutants
@@ -161,6 +183,15 @@ def test_start_makes_a_copy_and_never_overwrites(tmp_path, capsys):
     assert path.read_text() == "my work" and "already" in capsys.readouterr().out
     assert cli.main(["start", "ex77"]) == 2
     assert "ex04, ex05, ex06" in capsys.readouterr().err
+
+
+def test_start_takes_the_chinese_edition_where_that_is_spoken(tmp_path, monkeypatch):
+    from minirlhf.cli import __main__ as cli
+
+    monkeypatch.setenv("MINIRLHF_LANGUAGE", "zh")
+    assert cli.main(["start", "ex05"]) == 0
+    copy = tmp_path / "ex05_reward_model.ipynb"
+    assert copy.read_bytes() == (ROOT / "exercises" / "zh" / copy.name).read_bytes()
 
 
 def test_start_says_so_where_there_is_no_exercise(monkeypatch):

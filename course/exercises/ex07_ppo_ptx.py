@@ -9,6 +9,16 @@ Each question says all that you need. Run the check under your answer; a mistake
 take away the `#`; a second argument, as in `hint("…", 2)`, goes a step further.
 """
 
+# %% title [markdown] lang="zh" of="ad3d41b4"
+r"""
+# 第 07 章练习 · 完整的 PPO-ptx
+
+先从一个空文件写起，分五个阶段写出 PPO-ptx，最后一个阶段是一次完整的迭代。然后看六次运行，每次都有一个错误，请你说出错在哪里。
+
+做题所需的一切，题目里都有。答完就运行下面的检查；答错了，检查会说出错在哪里。想要提示，就去掉提示单元格里的 `#`；
+再加第二个参数，写作 `hint("…", 2)`，会说得更透。
+"""
+
 # %% begin
 import torch
 from torch.nn.utils.rnn import pad_sequence
@@ -35,6 +45,23 @@ Everywhere in these five stages
 Write helpers if you like. Each stage is checked by itself, on models of a few hundred weights.
 """
 
+# %% loop-given [markdown] lang="zh" of="7a0eb52e"
+r"""
+## 从空文件写出 PPO-ptx
+
+各个式子都可以直接调用：`minirlhf.objectives` 的函数全部开放，不管它们的题目你答过没有。要你写的是式子外面的循环。
+
+在这五个阶段里
+
+- 提示 $x$、回复 $y$ 和预训练文档都是 int 张量 `[L]`，装的是编号，长短各异；放在列表里时，批次的每一行占一项；
+- `policy(ids)` 和 `reference(ids)` 给出 logits，float `[L, V]`：第 $t$ 行说的是第 $t+1$ 行的编号；
+- `reward(ids)` 和 `value(ids)` 在每个编号处给出一个数，float `[L]`；
+- 这四个都能读一行编号，也能读长度相同的几行，`[B, L]`；它们都只看前文；
+- 结果 `[B, T]` 的一行是一个回复，列数等于最长回复的长度，回复之后的格子为零。
+
+辅助函数想写就写。每个阶段单独检查，用的是只有几百个权重的模型。
+"""
+
 # %% rollout-question [markdown]
 r"""
 ## Stage one: rollout
@@ -44,6 +71,16 @@ r"""
 Sample a response to each of `prompts`. Token $t$ of row $b$ is the first id at which the cumulative probability, added
 up from the first id on, exceeds `uniforms[b, t]`; `uniforms` is float `[B, T]`. A response ends with the id `eos`, which
 belongs to it, or after $T$ tokens. Return a list of int tensors, the responses without their prompts.
+"""
+
+# %% rollout-question [markdown] lang="zh" of="0fd6fb27"
+r"""
+## 第一阶段：采样轨迹
+
+{question:loop.rollout}
+
+为 `prompts` 里的每个提示采样一个回复。第 $b$ 行的词元 $t$ 这样选：把概率从第一个编号起往后累加，首次超过 `uniforms[b, t]` 的那个编号就是它；
+`uniforms` 是 float `[B, T]`。回复写到编号 `eos` 为止（它也属于回复），或者写满 $T$ 个词元为止。返回由 int 张量组成的列表，也就是各个回复，不带提示。
 """
 
 
@@ -64,6 +101,11 @@ def rollout(policy, prompts, uniforms, eos):
     return responses
 
 
+# %% rollout-answer lang="zh"
+{
+    "A response to each prompt.": "给每个提示一个回复。",
+}
+
 # %% rollout-check
 check("loop.rollout", rollout)
 
@@ -73,6 +115,11 @@ check("loop.rollout", rollout)
 # %% rollout-why [markdown] only="solution"
 r"""
 **Why.** {why:loop.rollout}
+"""
+
+# %% rollout-why [markdown] lang="zh" of="541cc173"
+r"""
+**为什么？** {why:loop.rollout}
 """
 
 # %% rewards-question [markdown]
@@ -85,6 +132,17 @@ The score $r(x,y)$ is the reward model's number at the last id of prompt and res
 gradients, `[B, T]`: the policy's log-probability of each response token, and its reward
 
 $$R_t=-\beta\big(\log\pi(y_t)-\log\pi^{\rm SFT}(y_t)\big)+\mathbf 1[t\text{ is the last token}]\;r(x,y)$$
+"""
+
+# %% rewards-question [markdown] lang="zh" of="e168dddf"
+r"""
+## 第二阶段：对数概率与奖励
+
+{question:loop.rewards}
+
+把提示和回复接成一行，奖励模型在最后一个编号处给出的数，就是得分 $r(x,y)$。返回两个不带梯度的张量，`[B, T]`：策略给每个回复词元的对数概率，以及这个词元的奖励
+
+$$R_t=-\beta\big(\log\pi(y_t)-\log\pi^{\rm SFT}(y_t)\big)+\mathbf 1[t\text{ 是最后一个词元}]\;r(x,y)$$
 """
 
 
@@ -103,6 +161,11 @@ def rewards(policy, reference, reward, prompts, responses, beta):
     return old, objectives.shaped_rewards(torch.stack(scores), old, start, mask, beta)
 
 
+# %% rewards-answer lang="zh"
+{
+    "Log-probabilities of the policy, and shaped rewards.": "策略的对数概率，以及逐词元的奖励。",
+}
+
 # %% rewards-check
 check("loop.rewards", rewards)
 
@@ -114,6 +177,11 @@ r"""
 **Why.** {why:loop.rewards}
 """
 
+# %% rewards-why [markdown] lang="zh" of="8ec85750"
+r"""
+**为什么？** {why:loop.rewards}
+"""
+
 # %% advantages-question [markdown]
 r"""
 ## Stage three: values and advantages
@@ -123,6 +191,16 @@ r"""
 $V_t$ is the value of the state in which token $t$ is still to be chosen. With `rewards`, float `[B, T]`, and the number
 `lam`, return three tensors without gradients, `[B, T]`: the values, the advantages of GAE (without a discount), whitened
 over all response tokens of the batch, and the returns.
+"""
+
+# %% advantages-question [markdown] lang="zh" of="5985c545"
+r"""
+## 第三阶段：价值与优势
+
+{question:loop.advantages}
+
+$V_t$ 是词元 $t$ 尚未选出时那个状态的价值。由 `rewards`，float `[B, T]`，和数 `lam`，返回三个不带梯度的张量，`[B, T]`：
+价值；GAE 的优势（不打折扣），在批次的全部回复词元上白化；回报。
 """
 
 
@@ -138,6 +216,11 @@ def advantages(value, prompts, responses, rewards, lam):
     return values, objectives.whiten(found, mask), returns
 
 
+# %% advantages-answer lang="zh"
+{
+    "Values, whitened advantages, returns.": "价值、白化后的优势、回报。",
+}
+
 # %% advantages-check
 check("loop.advantages", advantages)
 
@@ -147,6 +230,11 @@ check("loop.advantages", advantages)
 # %% advantages-why [markdown] only="solution"
 r"""
 **Why.** {why:loop.advantages}
+"""
+
+# %% advantages-why [markdown] lang="zh" of="e860e941"
+r"""
+**为什么？** {why:loop.advantages}
 """
 
 # %% losses-question [markdown]
@@ -159,6 +247,17 @@ r"""
 returns. `documents` are pretraining texts; their first id is predicted by nothing. Return three losses, tensors without
 dimensions: the clipped policy loss, the value loss with the same `clip`, halved, and the mean of $-\log\pi$ over all
 predicted ids of all documents. Gradients have to reach `policy` and `value`.
+"""
+
+# %% losses-question [markdown] lang="zh" of="9b950978"
+r"""
+## 第四阶段：损失
+
+{question:loop.losses}
+
+`old` 里有四个张量 `[B, T]`，都是采样回复时的值：对数概率、价值、优势、回报。`documents` 是预训练文本；它们的第一个编号无从预测。
+返回三个损失，都是没有维度的张量：裁剪的策略损失；价值损失，用同一个 `clip`，并取一半；$-\log\pi$ 在所有文档中要预测的全部编号上的平均。
+梯度要传到 `policy` 和 `value`。
 """
 
 
@@ -181,6 +280,11 @@ def losses(policy, value, prompts, responses, old, documents, clip):
     )
 
 
+# %% losses-answer lang="zh"
+{
+    "The losses of policy, value and pretraining.": "策略、价值和预训练的损失。",
+}
+
 # %% losses-check
 check("loop.losses", losses)
 
@@ -190,6 +294,11 @@ check("loop.losses", losses)
 # %% losses-why [markdown] only="solution"
 r"""
 **Why.** {why:loop.losses}
+"""
+
+# %% losses-why [markdown] lang="zh" of="fa9ce2be"
+r"""
+**为什么？** {why:loop.losses}
 """
 
 # %% iteration-question [markdown]
@@ -213,6 +322,24 @@ are scaled to a norm of at most `grad_clip`, and so, by themselves, are those of
 return nothing: their weights are compared with those after an iteration of `minirlhf.plain.ppo`.
 """
 
+# %% iteration-question [markdown] lang="zh" of="c4ac3e76"
+r"""
+## 第五阶段：一次完整的迭代
+
+{question:loop.iteration}
+
+先为所有提示采样回复，然后按次序对 `batches` 中的每一项，用 `adam` 走一步。给你的是
+
+- `models`：依次是策略、参考模型、奖励模型、价值模型；
+- `adam`：一个 torch 优化器，里面是策略和价值模型的权重；
+- `prompts` 和 `uniforms`，与第一阶段的相同；
+- `batches`：每一项是一对，`rows` 是 int 张量，指明这一步从哪些回复学习，`documents` 是这一步的预训练文本；
+- `settings`，其中有 `eos`、`beta`、`lam`、`clip`、`gamma` 和 `grad_clip`。
+
+每一步沿着“策略损失 + 价值损失 + $\gamma$ · ptx 损失”的梯度下降。在此之前，先缩小策略的梯度，使范数不超过 `grad_clip`；价值模型的梯度也这样做，但单独算
+（`torch.nn.utils.clip_grad_norm_`）。优势对全部回复只白化一次。模型就地训练，什么也不返回：检查时会拿它们的权重与 `minirlhf.plain.ppo` 迭代一次之后的相比。
+"""
+
 
 # %% iteration-answer answer="loop.iteration"
 def iteration(models, adam, prompts, uniforms, batches, settings):
@@ -233,6 +360,11 @@ def iteration(models, adam, prompts, uniforms, batches, settings):
         adam.zero_grad()
 
 
+# %% iteration-answer lang="zh"
+{
+    "One iteration of PPO-ptx, in place.": "就地做一次 PPO-ptx 迭代。",
+}
+
 # %% iteration-check
 check("loop.iteration", iteration)
 
@@ -242,6 +374,11 @@ check("loop.iteration", iteration)
 # %% iteration-why [markdown] only="solution"
 r"""
 **Why.** {why:loop.iteration}
+"""
+
+# %% iteration-why [markdown] lang="zh" of="8e76d0ac"
+r"""
+**为什么？** {why:loop.iteration}
 """
 
 # %% runs-given [markdown]
@@ -271,6 +408,29 @@ Answer with the letter of the bug and that of the reason which tells it from all
 a second one half, later ones nothing.
 """
 
+# %% runs-given [markdown] lang="zh" of="984ec62b"
+r"""
+## 这次运行错在哪里？
+
+下面是六次短的 PPO 运行，每次都有一个错误。它们与一次正常的运行起点相同，用的随机数也相同；奖励不是模型，而是一条规则：回复里每有一个友好的词
+（*dear*、*friend*、*please*、*you* ……）就加一分，而不管什么词，每个都扣十分之一分。回复最多二十八个词元，各次运行的 $\beta$ 相同，每个批次走四步。
+
+解释的方差，是说价值模型能解释回报方差的几成：只抵得上一个常数，就是零；比常数还差，就小于零。熵是采样到的回复的对数概率取负号，再取平均。
+
+每次运行有一个错误，各次互不重复：
+
+- **A**：参考模型跟着策略一起学。
+- **B**：得分在每个词元都付一次。
+- **C**：KL 惩罚的符号反了。
+- **D**：旧的对数概率每一步都重取。
+- **E**：价值模型的权重从不更新。
+- **F**：采样的温度低于计算对数概率时的温度。
+- **G**：优势的符号反了。
+- **H**：策略的权重从不更新。
+
+请答两个字母：错误是哪一个，以及凭什么理由能把它与其余各项区分开。第一次就答对，得满分；第二次答对，得一半；再往后不得分。
+"""
+
 # %% run-one-question [markdown]
 r"""
 ### Run one
@@ -283,6 +443,20 @@ Because
 - **B**: replies grow to the limit, from the iterations on in which their scores turn positive.
 - **C**: the explained variance is low: the value model learns nothing.
 - **D**: no token is clipped.
+"""
+
+# %% run-one-question [markdown] lang="zh" of="67a41fe9"
+r"""
+### 第一次运行
+
+{question:runs.one}
+
+因为
+
+- **A**：得分最后比正常的运行高一点。
+- **B**：从得分转正的那几次迭代起，回复一直变长，直到上限。
+- **C**：解释的方差很低：价值模型什么也没学到。
+- **D**：没有词元被裁剪。
 """
 
 # %% run-one-shown
@@ -303,6 +477,11 @@ r"""
 **Why.** {why:runs.one}
 """
 
+# %% run-one-why [markdown] lang="zh" of="ab656d48"
+r"""
+**为什么？** {why:runs.one}
+"""
+
 # %% run-two-question [markdown]
 r"""
 ### Run two
@@ -315,6 +494,20 @@ Because
 - **B**: the entropy is several times that of the healthy run.
 - **C**: not one token is clipped in the whole run, though the policy moves.
 - **D**: the score rises faster than it should.
+"""
+
+# %% run-two-question [markdown] lang="zh" of="ecaffbaa"
+r"""
+### 第二次运行
+
+{question:runs.two}
+
+因为
+
+- **A**：KL 最后高于正常的运行。
+- **B**：熵是正常的运行的好几倍。
+- **C**：整次运行没有裁剪过一个词元，可策略是在动的。
+- **D**：得分上升得比应有的快。
 """
 
 # %% run-two-shown
@@ -335,6 +528,11 @@ r"""
 **Why.** {why:runs.two}
 """
 
+# %% run-two-why [markdown] lang="zh" of="dc8e14e5"
+r"""
+**为什么？** {why:runs.two}
+"""
+
 # %% run-three-question [markdown]
 r"""
 ### Run three
@@ -347,6 +545,20 @@ Because
 - **B**: the score rises far above that of the healthy run.
 - **C**: replies grow to the limit.
 - **D**: far more tokens are clipped than in the healthy run.
+"""
+
+# %% run-three-question [markdown] lang="zh" of="b9b7dacd"
+r"""
+### 第三次运行
+
+{question:runs.three}
+
+因为
+
+- **A**：KL 停在零，回复却变得面目全非。
+- **B**：得分上升到远高于正常的运行。
+- **C**：回复一直变长，直到上限。
+- **D**：裁剪的词元比正常的运行多得多。
 """
 
 # %% run-three-shown
@@ -367,6 +579,11 @@ r"""
 **Why.** {why:runs.three}
 """
 
+# %% run-three-why [markdown] lang="zh" of="626bc931"
+r"""
+**为什么？** {why:runs.three}
+"""
+
 # %% run-four-question [markdown]
 r"""
 ### Run four
@@ -379,6 +596,20 @@ Because
 - **B**: the KL ends elsewhere than in the healthy run.
 - **C**: the replies have fallen apart.
 - **D**: the explained variance never rises above zero.
+"""
+
+# %% run-four-question [markdown] lang="zh" of="456bc79b"
+r"""
+### 第四次运行
+
+{question:runs.four}
+
+因为
+
+- **A**：得分上升得更慢。
+- **B**：KL 最后的值与正常的运行不同。
+- **C**：回复已经支离破碎。
+- **D**：解释的方差从未升到零以上。
 """
 
 # %% run-four-shown
@@ -399,6 +630,11 @@ r"""
 **Why.** {why:runs.four}
 """
 
+# %% run-four-why [markdown] lang="zh" of="3660ed40"
+r"""
+**为什么？** {why:runs.four}
+"""
+
 # %% run-five-question [markdown]
 r"""
 ### Run five
@@ -411,6 +647,20 @@ Because
 - **B**: the entropy is far below that of the healthy run from the first iteration on.
 - **C**: replies at the end resemble one another.
 - **D**: the score ends a little above that of the healthy run.
+"""
+
+# %% run-five-question [markdown] lang="zh" of="0d00d0e8"
+r"""
+### 第五次运行
+
+{question:runs.five}
+
+因为
+
+- **A**：KL 最后高于正常的运行。
+- **B**：从第一次迭代起，熵就远低于正常的运行。
+- **C**：最后的回复彼此雷同。
+- **D**：得分最后比正常的运行高一点。
 """
 
 # %% run-five-shown
@@ -431,6 +681,11 @@ r"""
 **Why.** {why:runs.five}
 """
 
+# %% run-five-why [markdown] lang="zh" of="f2db7dc9"
+r"""
+**为什么？** {why:runs.five}
+"""
+
 # %% run-six-question [markdown]
 r"""
 ### Run six
@@ -443,6 +698,20 @@ Because
 - **B**: the entropy ends far above that of the healthy run.
 - **C**: the KL rises to hundreds of nats, while score and sense get lost.
 - **D**: more tokens are clipped than in the healthy run.
+"""
+
+# %% run-six-question [markdown] lang="zh" of="db694f02"
+r"""
+### 第六次运行
+
+{question:runs.six}
+
+因为
+
+- **A**：回复一直变长，直到上限。
+- **B**：熵最后远高于正常的运行。
+- **C**：KL 升到几百 nat，得分和文意却都丢了。
+- **D**：裁剪的词元比正常的运行多。
 """
 
 # %% run-six-shown
@@ -461,6 +730,11 @@ check("runs.six", bug, reason=reason)
 # %% run-six-why [markdown] only="solution"
 r"""
 **Why.** {why:runs.six}
+"""
+
+# %% run-six-why [markdown] lang="zh" of="30cb641c"
+r"""
+**为什么？** {why:runs.six}
 """
 
 # %% end
