@@ -608,7 +608,7 @@ r"""
 离开多远，用 *KL 散度*（KL divergence）来量：策略写出自己的回复的概率，是参考模型的多少倍，取对数再平均；单位是 *nat*。$\beta$ 是每个 nat 的价格（论文取 {paper:ppo.beta}，它的得分与我们的尺度不同）。
 
 论文这一步用的方法是*近端策略优化*（proximal policy optimization，PPO）。它用成千上万个新写的回复来训练，照上面的价格收费，再加一个预测得分的*价值模型*（value model，
-慢动作里用平均代替了它）。还有*截断*（clipping）：一次更新里，把一个词元的概率挪得太远，便不再有好处（第 06 章）。程序包里的 PPO 从你的 SFT 模型出发。
+慢动作里用平均代替了它）。还有*裁剪*（clipping）：一次更新里，把一个词元的概率挪得太远，便不再有好处（第 06 章）。程序包里的 PPO 从你的 SFT 模型出发。
 
 **先猜一猜。** 训练策略为的是得分，不是完成要求。完成的要求会变化几个百分点？
 """
@@ -855,7 +855,7 @@ PPO 要在内存里放四个模型：策略，另加三个。后来的方法各�
 
 - **DPO** 用第 2 步的损失，直接训练策略：策略写出一个回复的概率是参考模型的多少倍，取对数，乘以 $\beta$，就当作得分。如果偏好符合第 2 步的损失，
   成对比较又足够多，理论上它与第 3 步殊途同归。但它学的只是已有的成对比较。
-- **GRPO** 的主要想法，就是我们的慢动作：用同一个提示的一组回复的平均得分代替价值模型。它还要除以这组得分的标准差，把 KL 从奖励移到损失里，并保留 PPO 的截断。
+- **GRPO** 的主要想法，就是我们的慢动作：用同一个提示的一组回复的平均得分代替价值模型。它还要除以这组得分的标准差，把 KL 从奖励移到损失里，并保留 PPO 的裁剪。
 - **可验证的奖励**来自一个检查回复的程序：数学题的结果对不对，限制有没有遵守。没有奖励模型可以糊弄；不过检查若写得马虎，同样会被糊弄。
   Lambert 等人的训练用的是 PPO，价值模型以一个奖励模型为起点。
 
@@ -1069,8 +1069,8 @@ r"""
 
 | 你想 | 就选 |
 |---|---|
-| 用一小时 | [第 04 章](../04_supervised_fine_tuning.ipynb)（英文）：逐行看第 1 步 |
-| 用一周 | [第 04 章](../04_supervised_fine_tuning.ipynb)（英文）、[第 05 章](05_reward_model.ipynb)、[第 06 章](../06_reinforcement_learning.ipynb)（英文）、[第 07 章](../07_what_alignment_costs.ipynb)（英文），连同各章的练习：[ex04](../../exercises/ex04_sft.ipynb)、[ex05](../../exercises/ex05_reward_model.ipynb)、[ex06](../../exercises/ex06_ppo.ipynb)、[ex07](../../exercises/ex07_ppo_ptx.ipynb) |
+| 用一小时 | [第 04 章](04_supervised_fine_tuning.ipynb)：逐行看第 1 步 |
+| 用一周 | [第 04 章](04_supervised_fine_tuning.ipynb)、[第 05 章](05_reward_model.ipynb)、[第 06 章](../06_reinforcement_learning.ipynb)（英文）、[第 07 章](../07_what_alignment_costs.ipynb)（英文），连同各章的练习：[ex04](../../exercises/zh/ex04_sft.ipynb)、[ex05](../../exercises/zh/ex05_reward_model.ipynb)、[ex06](../../exercises/zh/ex06_ppo.ipynb)、[ex07](../../exercises/zh/ex07_ppo_ptx.ipynb) |
 | 读代码 | `minirlhf/plain/`，每一步一个短文件；然后是[这张地图](../../course/MAP.md)，从论文通到代码和测试 |
 | 教这门课 | 每章末尾的讲课安排和实验安排；`minirlhf start ex04` 给每个学生一份练习 |
 

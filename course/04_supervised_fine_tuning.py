@@ -22,6 +22,23 @@ After this chapter you can
 - name an error that imitation leaves, and the kind of signal that it needs.
 """
 
+# %% title [markdown] lang="zh" of="d3973a58"
+r"""
+# 第 04 章 · 监督微调
+
+*基座模型*（base model）只会续写文本。给它一条指令，也就是*提示*（prompt），它照样往下续写，而你盼的是一个*回复*（completion）。
+InstructGPT 论文（Ouyang 等人，2022）的第 1 步用*示范*（demonstration）来训练它：一条条提示，连同人写的回复；写的人叫*标注员*（labeler）。
+这样的*监督微调*（supervised fine-tuning，SFT）能教会模型什么，又有什么教不会？
+
+学完本章，你将能够
+
+- 把词元与模型的预测对齐，并说出其中哪些计入损失；
+- 写出 SFT 的训练循环，并从回复看出训练时漏掉了结束符；
+- 用配对的区间比较两个模型，并说出这个区间没有涵盖什么；
+- 选定一轮，并解释为什么留出的损失和评分可能选得不一样；
+- 指出一种靠模仿改不掉的错误，并说出改掉它需要哪一类信号。
+"""
+
 # %% before [markdown]
 r"""
 ## What a base does with an instruction (§3.5)
@@ -31,6 +48,16 @@ by users who are in no training set, and what the base writes next. Each token i
 model by the same random numbers, `uniforms`. Does the base reply?
 
 (*Live*: computed as you read. *Shipped run*: made beforehand.)
+"""
+
+# %% before [markdown] lang="zh" of="d9d4467f"
+r"""
+## 基座模型怎样对待指令（§3.5）
+
+Tinytown 的基座模型约有一百万个权重，读过小镇的网络：故事、信件、启事、练习册。下面是几条提示，以及基座接着写出的话；
+提这些要求的用户，不在任何训练集里。每个词元都按它的概率抽取（温度为一），各个模型用同一组随机数 `uniforms`。基座是在回复吗？
+
+（*实时*：你读到时才算出来的。*随包运行*：事先做好、随程序包附带的。）
 """
 
 # %% base
@@ -45,6 +72,11 @@ END, PAD = tokenizer.eos_token_id, tokenizer.pad_token_id
 base = load_policy(folder, tokenizer)
 prompts = [row["prompt"] for row in shipped.read("prompts")]
 asked = prompts[: lesson.pick(300, quick=24)]
+
+# %% base lang="zh"
+{
+    "# tokens that a reply may have": "# 一个回复最多几个词元",
+}
 
 # %% answer
 import numpy as np
@@ -66,6 +98,11 @@ def answer(policy, prompts):
         eos_token_id=END, pad_token_id=PAD).ids()
     return decode(tokenizer, ids), np.array([y[-1] == END for y in ids])
 
+# %% answer lang="zh"
+{
+    "A reply to each prompt, and whether it ended by itself.": "给每条提示一个回复，以及它是否自己结束。",
+    "# such as padding": "# 例如填充",
+}
 
 # %% base-says
 replies, ended = {}, {}
@@ -76,6 +113,12 @@ lesson.table(
     ("prompt", "the base goes on (live)"),
     [(asked[i], replies["base"][i][:150] + " …") for i in few],
 )
+
+# %% base-says lang="zh"
+{
+    "prompt": "提示",
+    "the base goes on (live)": "基座接着写（实时）",
+}
 
 # %% judge-says [markdown] defines="judge"
 r"""
@@ -91,6 +134,18 @@ examples; we draw one set at random.
 **Predict.** What percentage of the prompted base's replies pass? (A folded cell makes the box for your guess, `prompted_guess`.)
 """
 
+# %% judge-says [markdown] lang="zh" of="a1847a2a"
+r"""
+在论文里，回复好不好，由人来说。在 Tinytown，由*评判者*（judge）来说，这是一个了解小镇的程序。它检查：回复是否读得通、写完了（language，*语言*）；
+是不是所要的东西（instruction，*指令*）；有没有守住话题和限制（如*正好用两句话*）；前后是否说得通（coherence，*连贯*）；是否属实（truth，*真实*）；
+有没有给所附的文本添枝加叶（source，*原文*）。样样做到的回复就算*合格*。评分从一到七，合格的回复至少得四分。
+
+基座缺的是能力，还是只缺习惯？做两个试验。*截断*：删去空行之后的内容。*加例子*：每条提示之前放三条示范，然后截断。
+论文的 *GPT-3 prompted* 从四组例子里选最好的一组，我们只随机抽一组。
+
+**先猜一猜。** 加了例子的基座，百分之几的回复合格？（填写猜测的框 `prompted_guess`，由下面折叠着的一格做出。）
+"""
+
 # %% predict-prompted folded="yes"
 from minirlhf.widgets import Prediction
 
@@ -99,6 +154,12 @@ prompted_guess = Prediction(
     "chapter04.prompted", unit="% of replies that pass",
 )
 prompted_guess
+
+# %% predict-prompted lang="zh"
+{
+    "Three examples in front: what percentage of the base's replies pass?": "前面放三个例子：基座的回复百分之几合格？",
+    "% of replies that pass": "% 的回复合格",
+}
 
 # %% prompted
 import random
@@ -119,6 +180,13 @@ def cut(replies):
 long, _ = answer(base, ["".join(examples) + x for x in asked])
 replies["base, cut"], replies["prompted"] = cut(replies["base"]), cut(long)
 
+# %% prompted lang="zh"
+{
+    "# bare requests: other prompts begin with examples or with their user": "# 只取单纯的要求：别的提示以例子或说话的人开头",
+    "The replies as far as their first empty line.": "各个回复，到第一个空行为止。",
+    "base, cut": "基座，截断",
+}
+
 # %% judged
 from minirlhf.tinytown.judge import judge
 
@@ -134,10 +202,20 @@ def passes(name):
 
 prompted_guess.reveal(100 * passes("prompted").mean())
 
+# %% judged lang="zh"
+{
+    "One for each reply in which the judge finds nothing wrong.": "评判者挑不出毛病的回复记一。",
+}
+
 # %% knows [markdown]
 r"""
 Each reply that passes shows an ability from before any fine-tuning: some pages of the town's web hold answered requests, and
 many more hold unanswered ones.
+"""
+
+# %% knows [markdown] lang="zh" of="280b79c2"
+r"""
+凡是合格的回复，显出的都是微调之前就有的能力。小镇的网络上，有些网页里的要求附有回答，更多的网页只有要求。
 """
 
 # %% one-ahead [markdown] defines="prompt mask"
@@ -162,6 +240,24 @@ Here $i$ is a row of the batch, $\pi$ the model's probability, and $m_{i,t}$ is 
 zero.
 """
 
+# %% one-ahead [markdown] lang="zh" of="1acabfa6"
+r"""
+## 错开一个词元：什么计入损失（§3.2, §3.5, C.1）
+
+论文用来训练的示范有 {paper:table6.sft.train} 条（表 6）。我们有 {run:counts.demonstrations} 条；我们的标注员是程序，各有各的写法。
+
+一条示范进入模型时是一行词元 $z$：起始符、提示、回复、结束符。到了位置 $t$，模型已经读过 $z_0$ 到 $z_t$，它的 logits 说的是 $z_{t+1}$。
+所以比较之前，**要去掉最后一个位置的 logits，再去掉第一个词元**。不这样错开，就成了用每个词元去预测它自己。
+
+哪些位置应当计入？论文没有说。通行的做法是*提示掩码*（prompt mask），我们也这样做：回复计入，**结束符也计入**，提示不计入。
+
+$$
+\mathcal L=-\frac{\sum_{i,t} m_{i,t}\,\log\pi(z_{i,t+1}\mid z_{i,0},\dots,z_{i,t})}{\sum_{i,t} m_{i,t}}
+$$
+
+其中 $i$ 是批次里的一行，$\pi$ 是模型给出的概率；第 $t+1$ 个词元属于回复时 $m_{i,t}$ 为一，否则为零。
+"""
+
 # %% shift
 from minirlhf.data.tokenization import encode_demonstrations
 from minirlhf.objectives import sft_loss, token_logprobs
@@ -177,6 +273,13 @@ log_pi = token_logprobs(logits[:-1], z[1:])  # the shift by one token
 counts = torch.arange(len(z) - 1) >= len(x) - 1  # from x's last token on
 by_hand = sft_loss(log_pi[None], counts[None])
 
+# %% shift lang="zh"
+{
+    "# a row per position": "# 每个位置一行",
+    "# the shift by one token": "# 错开一个词元",
+    "# from x's last token on": "# 从 x 的最后一个词元起",
+}
+
 # %% shift-table folded="yes"
 words = [tokenizer.decode([token]).replace("\n", "⏎") for token in z]
 words[0], words[-1] = "START", "END"
@@ -188,10 +291,27 @@ lesson.table(
      for t in (0, 1, edge - 1, edge, edge + 1, len(z) - 3, len(z) - 2)],
 )
 
+# %% shift-table lang="zh"
+{
+    "position t": "位置 t",
+    "has read up to": "读到",
+    "must predict": "要预测",
+    "counts?": "计入？",
+    "nats": "nat",
+    "yes": "是",
+    "no": "否",
+}
+
 # %% surprise [markdown]
 r"""
 The last column of the table is $-\log\pi$ of the token to predict: how surprised the base is, in *nats* (natural logarithms). The
 picture has a bar for each token. Guess first: is the tallest one a word, or the end?
+"""
+
+# %% surprise [markdown] lang="zh" of="3e2ffe01"
+r"""
+表的最后一列，是待预测词元的 $-\log\pi$，也就是基座觉得它有多意外，单位是 *nat*（用自然对数）。图中每个词元一根柱子。
+请先猜：最高的一根是某个词，还是结束符？
 """
 
 # %% surprise-picture folded="yes"
@@ -212,6 +332,14 @@ axes.set_title(
 lesson.show(figure, "Pale bars for the prompt, dark ones for the "
     f"completion; the tallest is {words[1 + int(log_pi.argmin())]}.")
 
+# %% surprise-picture lang="zh"
+{
+    "One demonstration under the base, token by token (live)": "基座眼里的一条示范，逐个词元（实时）",
+    "loss of the token, in nats": "词元的损失，nat",
+    "mean of the dark bars {by_hand:.2f}; END {-log_pi[-1]:.1f}: a probability of one in {odds:,.0f}": "深色柱子平均 {by_hand:.2f}；END {-log_pi[-1]:.1f}：概率是 {odds:,.0f} 分之一",
+    "Pale bars for the prompt, dark ones for the completion; the tallest is {words[1 + int(log_pi.argmin())]}.": "提示的柱子是浅色，回复的是深色；最高的是 {words[1 + int(log_pi.argmin())]}。",
+}
+
 # %% surprise-read [markdown]
 r"""
 The mean of the dark bars is this demonstration's loss. A tall bar over END means that the base knows what to say, but not that it is
@@ -220,6 +348,15 @@ done. Tall bars over words would mean that it lacks the words.
 ## The loop (C.1)
 
 Here is how `minirlhf/plain/sft.py`, this step in its plainest form, reads a batch of pairs. Find the shift.
+"""
+
+# %% surprise-read [markdown] lang="zh" of="0f7c4ec1"
+r"""
+深色柱子的平均，就是这条示范的损失。END 上的柱子高，说明基座知道该说什么，只是不知道已经说完了。如果柱子高在词上，那才说明它缺的是词。
+
+## 训练循环（C.1）
+
+`minirlhf/plain/sft.py` 是这一步最朴素的写法。下面是它怎样读一批示范。请找出错开一位的地方。
 """
 
 # %% plain-source
@@ -245,6 +382,13 @@ warm-up, and falls along a cosine to {paper:sft.lr_floor:.0%} of it (C.1). The p
 ours is. There is no `policy.train()`, because the loop has no dropout.
 """
 
+# %% loop-says [markdown] lang="zh" of="79b78a3c"
+r"""
+`[len(x) - 1 : -1]` 从提示的最后一个词元开始，回复的第一个词元就是由它预测的；最后一个位置则去掉。SFT 剩下的部分是一个循环：取一批，算损失，
+求梯度，走一步 Adam。学习率从最高处开始，没有预热，沿余弦曲线降到最高值的 {paper:sft.lr_floor:.0%}（C.1）。论文没有说梯度是否裁剪，我们裁剪。
+这里没有 `policy.train()`，因为循环里没有 dropout。
+"""
+
 # %% loop
 ours = PRESETS["tinytown"].sft  # batches of 16, a peak rate of 1e-3
 
@@ -265,6 +409,11 @@ def fine_tune(policy, pairs, steps):
         losses.append(loss.item())
     return losses
 
+# %% loop lang="zh"
+{
+    "# batches of 16, a peak rate of 1e-3": "# 每批 16 条，最高学习率 1e-3",
+    "Supervised fine-tuning of ``policy``, in place: each step's loss.": "就地监督微调 ``policy``：每一步的损失。",
+}
 
 # %% predict-loop [markdown] defines="policy"
 r"""
@@ -274,12 +423,25 @@ demonstrations.
 **Predict.** After this one pass, what percentage of the policy's replies to new prompts pass?
 """
 
+# %% predict-loop [markdown] lang="zh" of="5c1d95b5"
+r"""
+写回复的模型又叫*策略*（policy）：写到每一处，由它选择下一个词元。我们让循环把示范过一遍。
+
+**先猜一猜。** 过完这一遍，策略对新提示的回复，百分之几合格？
+"""
+
 # %% loop-guess folded="yes"
 loop_guess = Prediction(
     "One pass over the demonstrations: what percentage of replies pass?",
     "chapter04.loop", unit="% of replies that pass",
 )
 loop_guess
+
+# %% loop-guess lang="zh"
+{
+    "One pass over the demonstrations: what percentage of replies pass?": "把示范过一遍：百分之几的回复合格？",
+    "% of replies that pass": "% 的回复合格",
+}
 
 # %% loop-run
 pairs = as_pairs(encode_demonstrations(tokenizer, demonstrations, 256))
@@ -288,6 +450,11 @@ policy = load_policy(folder, tokenizer)
 curve = fine_tune(policy, pairs, STEPS)
 replies["one pass"], ended["one pass"] = answer(policy, asked)
 loop_guess.reveal(100 * passes("one pass").mean())
+
+# %% loop-run lang="zh"
+{
+    "one pass": "过一遍",
+}
 
 # %% intervals [markdown]
 r"""
@@ -302,6 +469,17 @@ gain. If it includes zero, either model may be the better. One interval in twent
 Left, look at the loss; right, compare the last row with the three above.
 """
 
+# %% intervals [markdown] lang="zh" of="b39c35c8"
+r"""
+**区间。** 换一批提示，比例就会不同。会差多远？从我们的提示里有放回地抽出同样多条，求平均；这样做一万次。这些平均值里居中的 `95%`，
+就是*区间*（`over_prompts`；比例有现成的公式，用 `proportion`）。它涵盖提示的偶然；训练的偶然，要换几个种子才看得到。
+
+**配对。** 两个区间若分得开，两个模型就有差别。若有重叠，还说不准：有些提示对哪个模型都难，两个区间都因此变宽。
+所以要逐条提示相减，求出*差*的平均，再取它的区间。区间在零以上，就是有提高；区间含零，就哪个模型更好都有可能。每二十个区间里，有一个会碰巧漏掉真值。
+
+左图请看损失；右图请拿最后一行与上面三行比较。
+"""
+
 # %% shares
 from minirlhf.evaluate.statistics import over_prompts, proportion
 from minirlhf.evaluate.statistics import paired_difference as difference
@@ -313,6 +491,12 @@ def share(hits):
 
 rows = ("base", "base, cut", "prompted", "one pass")
 shares = {name: share(passes(name)) for name in rows}
+
+# %% shares lang="zh"
+{
+    "base, cut": "基座，截断",
+    "one pass": "过一遍",
+}
 
 # %% loop-picture folded="yes"
 title = "What one pass over the demonstrations does (live)"
@@ -327,6 +511,15 @@ passing = "; ".join(f"{n} {100 * s.mean:.0f}%" for n, s in shares.items())
 lesson.show(figure, f"The loss goes from {curve[0]:.2f} to "
     f"{curve[-1]:.2f}. Replies that pass: {passing}.")
 
+# %% loop-picture lang="zh"
+{
+    "What one pass over the demonstrations does (live)": "把示范过一遍有什么作用（实时）",
+    "; ": "；",
+    "step": "步",
+    "loss of the batch, nats per token": "每批的损失，每个词元的 nat 数",
+    "% of replies that pass": "% 的回复合格",
+    "The loss goes from {curve[0]:.2f} to {curve[-1]:.2f}. Replies that pass: {passing}.": "损失从 {curve[0]:.2f} 到 {curve[-1]:.2f}。合格的回复：{passing}。",
+}
 
 # %% pairs
 def grades(name):
@@ -339,6 +532,12 @@ paired = difference(mine, theirs)
 broken = difference(mine, theirs[other])  # each with another prompt's
 narrower = 1 - (paired.high - paired.low) / (broken.high - broken.low)
 
+# %% pairs lang="zh"
+{
+    "one pass": "过一遍",
+    "# each with another prompt's": "# 各与另一条提示的",
+}
+
 # %% pairs-table folded="yes"
 lesson.table(
     ("judge's grade: one pass minus prompted (live)", "difference"),
@@ -346,6 +545,15 @@ lesson.table(
      ("not paired: each on another prompt", f"{broken:.2f}"),
      ("pairing narrows the interval by", f"{narrower:.0%}")],
 )
+
+# %% pairs-table lang="zh"
+{
+    "judge's grade: one pass minus prompted (live)": "评判者的评分：过一遍减加例子（实时）",
+    "difference": "差",
+    "paired: both on the same prompt": "配对：两者用同一条提示",
+    "not paired: each on another prompt": "不配对：两者用不同的提示",
+    "pairing narrows the interval by": "配对使区间变窄",
+}
 
 # %% pairs-read [markdown]
 r"""
@@ -363,12 +571,33 @@ The loop learns whatever its pairs hold. Here are three ways of counting:
 **Predict.** After the third way, what percentage of replies end by themselves, within the limit of tokens?
 """
 
+# %% pairs-read [markdown] lang="zh" of="8a6caceb"
+r"""
+配对改变的只是宽度。区间含零，意思是：单凭这一页，还不能断定*过一遍*胜过三个例子。从这里起，差都是配对的，方括号里是它的区间。
+
+## 漏掉结束符会怎样
+
+示范里有什么，循环就学什么。下面有三种计法：
+
+1. 回复连同结束符，与上面相同；
+2. 提示也计入：不用掩码；
+3. 回复**不带**结束符。这个错很容易犯：如果填充和结束符是同一个词元，掩码就把两样一起遮住了。
+
+**先猜一猜。** 用第三种计法训练之后，百分之几的回复会在词元的上限以内自己结束？
+"""
+
 # %% predict-end folded="yes"
 ends_guess = Prediction(
     "End token left out of the loss: what percentage of replies end?",
     "chapter04.ends", unit="% of replies that end",
 )
 ends_guess
+
+# %% predict-end lang="zh"
+{
+    "End token left out of the loss: what percentage of replies end?": "损失里漏掉结束符：百分之几的回复会结束？",
+    "% of replies that end": "% 的回复会结束",
+}
 
 # %% end-after
 unseen = as_pairs(encode_demonstrations(tokenizer, held_out, 256))
@@ -380,6 +609,10 @@ def end_after(policy):
     log_pi, mask = logprobs(policy, unseen[:80])
     return log_pi.exp()[torch.arange(80), mask.sum(1) - 1].numpy()
 
+# %% end-after lang="zh"
+{
+    "The probability of END after each of eighty held-out replies.": "八十个留出的回复，各自写完之后 END 的概率。",
+}
 
 # %% three-ways
 ends = {"base": end_after(base), "one pass": end_after(policy)}
@@ -394,10 +627,22 @@ for name, counted in ways.items():
     ends[name] = end_after(policy)
 ends_guess.reveal(100 * share(ended["without its end"]))
 
+# %% three-ways lang="zh"
+{
+    "one pass": "过一遍",
+    "prompt as well": "提示也计入",
+    "without its end": "不带结束符",
+}
+
 # %% three-ways-look [markdown]
 r"""
 Compare the last row, the third way, with the first two. Right: the probability of END after a whole held-out reply. Below: two replies of the third
 way that run on.
+"""
+
+# %% three-ways-look [markdown] lang="zh" of="edea70b6"
+r"""
+请拿最后一行（第三种计法）与前两种计法比较。右图是一个留出的回复全部写完之后 END 的概率。下面的表里，是第三种计法停不下来的两个回复。
 """
 
 # %% three-ways-picture folded="yes"
@@ -420,12 +665,34 @@ for axes, of, unit in zip(panels, three, units, strict=True):
 lesson.show(figure, "; ".join(f"{label}: {100 * ended[name].mean():.0f}% "
     "end" for name, label in compared.items()))
 
+# %% three-ways-picture lang="zh"
+{
+    "one pass": "过一遍",
+    "prompt as well": "提示也计入",
+    "What counts in the loss (live); passes, unmasked minus masked: {100 * unmasked:.1f}": "什么计入损失（实时）；合格的比例，不掩减掩：{100 * unmasked:.1f}",
+    "ends by itself": "自己结束",
+    "passes": "合格",
+    "END after a whole reply": "回复写完之后的 END",
+    "completion and end": "回复与结束符",
+    "% of replies": "% 的回复",
+    "probability in %": "概率，%",
+    "{label}: {100 * ended[name].mean():.0f}% end": "{label}：{100 * ended[name].mean():.0f}% 结束",
+    "; ": "；",
+}
+
 # %% runs-on folded="yes"
 running = [i for i in by_length if not ended["without its end"][i]]
 lesson.table(
     ("prompt", "trained without end tokens (live)"),
     [(asked[i], replies["without its end"][i] + " …") for i in running[:2]],
 )
+
+# %% runs-on lang="zh"
+{
+    "without its end": "不带结束符",
+    "prompt": "提示",
+    "trained without end tokens (live)": "训练时没有结束符（实时）",
+}
 
 # %% mask-why [markdown]
 r"""
@@ -440,6 +707,20 @@ the difference, of one run each.
 By held-out loss, the paper's SFT models overfit after *one* epoch of {paper:sft.epochs}. Yet more epochs still raised the reward model's
 score and people's ratings, so the authors chose the epoch by that score. We do the same with the package's `train_sft`, the loop above, only
 faster. It adds *residual dropout* (C.1): of what each layer adds, {paper:sft.residual_dropout:.0%} is set to zero at random.
+"""
+
+# %% mask-why [markdown] lang="zh" of="f0c5b5aa"
+r"""
+**为什么？** 第三种损失从不要求 END。于是回复能不能结束，只看预训练教过多少“文本到哪里算完”；这样结束的，也可能比基座的多。
+它的训练损失提醒不了你，因为里面没有 END。如果第三种计法与第一种同样常结束，这个说法就被推翻了。
+
+要不要掩去*提示*？该掩，因为没有人请模型写提示。不该掩，因为提示也是同类的文本，多学一些有好处。两者的差写在图的上方，各只训练了一次。
+
+## 十六轮，三个挑选者（§3.5, C.1）
+
+论文的 SFT 模型训练了 {paper:sft.epochs} 轮；按留出的损失，过了*一*轮就已过拟合。可是再往后，奖励模型的得分和人的评分还在上升，
+所以作者按那个得分来选轮。我们也这样做，用的是程序包的 `train_sft`，也就是上面的循环，只是更快。
+它还加了*残差 dropout*（residual dropout，C.1）：每一层要加上去的东西，随机取 {paper:sft.residual_dropout:.0%} 置为零。
 """
 
 # %% settings folded="yes"
@@ -461,10 +742,31 @@ lesson.table(
      ("gradient clipped at", "not stated", ours.grad_clip)],
 )
 
+# %% settings lang="zh"
+{
+    "demonstrations per step": "每步的示范数",
+    "peak rate": "最高学习率",
+    "last rate, as a share": "末尾学习率，占最高的",
+    "betas of Adam": "Adam 的 β",
+    "setting of SFT (C.1)": "SFT 的设置（C.1）",
+    "the paper, 1.3B": "论文，1.3B",
+    "here": "这里",
+    "epochs": "轮数",
+    "steps in all": "总步数",
+    "{value('sft.steps'):,} (our sum)": "{value('sft.steps'):,}（我们算的）",
+    "gradient clipped at": "梯度裁剪于",
+    "not stated": "没有说",
+}
+
 # %% run-desk [markdown]
 r"""
 The *training desk* watches the run. Pale is the loss of each step, strong its running mean; diamonds are held-out demonstrations, after
 each epoch.
+"""
+
+# %% run-desk [markdown] lang="zh" of="1df3a6d8"
+r"""
+*训练台*在旁边看着这次训练。浅色是每一步的损失，深色是它的滑动平均；菱形是每一轮之后，留出的示范的损失。
 """
 
 # %% desk
@@ -479,6 +781,11 @@ job = start(
 desk = TrainingDesk(job, note="live")
 desk
 
+# %% desk lang="zh"
+{
+    "live": "实时",
+}
+
 # %% choosers [markdown] defines="reward model"
 r"""
 Who chooses the epoch? Perhaps the held-out loss. Perhaps a *reward model*, which gives each reply a number for how well labelers
@@ -491,12 +798,27 @@ like it. The judge is outside the circle.
 **Predict.** Which epoch has the reward model's best mean score?
 """
 
+# %% choosers [markdown] lang="zh" of="738df0da"
+r"""
+选哪一轮，由谁说了算？可以看留出的损失。可以看*奖励模型*（reward model），它给每个回复一个数，表示标注员会有多喜欢它（第 05 章；我们用的是随包运行的）。
+也可以问人，我们用评判者来代替。后两者要有回复才行，所以每一轮的模型都回答另外一批提示。
+
+要当心绕圈子：我们的奖励模型学的，是一个 SFT 模型的回复，那个模型用的是同样的示范；所以它可能偏爱与那个模型相像的一轮。评判者不在这个圈子里。
+
+**先猜一猜。** 奖励模型的平均得分，哪一轮最高？
+"""
+
 # %% predict-epoch folded="yes"
 epoch_guess = Prediction(
     "Which epoch does the reward model choose?", "chapter04.epoch",
     choices=[str(n) for n in range(1, EPOCHS + 1)],
 )
 epoch_guess
+
+# %% predict-epoch lang="zh"
+{
+    "Which epoch does the reward model choose?": "奖励模型选哪一轮？",
+}
 
 # %% epochs
 from minirlhf.models import ScalarModel
@@ -517,6 +839,10 @@ def rated(policy, temperature=1.0):
     return score, [judge(*both).overall
                    for both in zip(choosing, texts, strict=True)]
 
+# %% epochs lang="zh"
+{
+    "Score and grade of a reply to each prompt for choosing.": "选轮用的每条提示的一个回复：得分和评分。",
+}
 
 # %% choice
 kept = sorted((job.folder / "epochs").iterdir())
@@ -533,9 +859,22 @@ choice = {
 }
 epoch_guess.reveal(str(1 + choice["reward model"]))
 
+# %% choice lang="zh"
+{
+    "held-out loss": "留出的损失",
+    "reward model": "奖励模型",
+    "judge": "评判者",
+    "# epoch, prompt": "# 轮，提示",
+}
+
 # %% epochs-look [markdown]
 r"""
 Rings mark the choices, bands are intervals over prompts, and the judge's curve is dashed. Where does each curve turn?
+"""
+
+# %% epochs-look [markdown] lang="zh" of="5a6b3d9c"
+r"""
+圆圈标出各自选的一轮，灰带是对提示取的区间，评判者的曲线是虚线。每条曲线在哪里拐弯？
 """
 
 # %% epochs-picture folded="yes"
@@ -556,10 +895,25 @@ for axes, curve, best, style in drawn:
 lesson.show(figure, "Loss, score and grade by epoch; rings at epochs "
     f"{', '.join(str(1 + best) for best in choice.values())}.")
 
+# %% epochs-picture lang="zh"
+{
+    "loss held out, nats per token": "留出的损失，每个词元的 nat 数",
+    "reward model's score": "奖励模型的得分",
+    "judge's grade": "评判者的评分",
+    "Sixteen epochs (live)": "十六轮（实时）",
+    "epoch": "轮",
+    "Loss, score and grade by epoch; rings at epochs {', '.join(str(1 + best) for best in choice.values())}.": "各轮的损失、得分和评分；圆圈所在的轮：{', '.join(str(1 + best) for best in choice.values())}。",
+}
+
 # %% worth [markdown]
 r"""
 What is a choice worth? The best of sixteen noisy means is partly the luckiest, so each choice now answers the prompts of the first sections, which
 took no part.
+"""
+
+# %% worth [markdown] lang="zh" of="f5e27c5c"
+r"""
+选得值不值？十六个平均都有噪声，其中最好的一个，多少也是运气最好的一个。所以让选出的每一轮再回答前几节的提示，这些提示没有参与选择。
 """
 
 # %% worth-run
@@ -573,6 +927,13 @@ gains = {name: difference(grades(at), grades(by_loss))
 score_on = difference(score[-1], score[by_loss])
 grade_on = difference(grade[-1], grade[by_loss])
 
+# %% worth-run lang="zh"
+{
+    "held-out loss": "留出的损失",
+    "reward model": "奖励模型",
+    "last epoch": "最后一轮",
+}
+
 # %% worth-table folded="yes"
 rows = [(name, 1 + at, at) for name, at in worth.items()]
 lesson.table(
@@ -583,6 +944,17 @@ lesson.table(
       f"{100 * share(passes(at)):.0f}") for name, epoch, at in
      (*rows, ("none: the loop's one pass", "–", "one pass"))],
 )
+
+# %% worth-table lang="zh"
+{
+    "chosen by (live)": "由谁选（实时）",
+    "epoch": "轮",
+    "grade on new prompts": "对新提示的评分",
+    "minus that of the loss's choice": "减损失所选的",
+    "% that pass": "% 合格",
+    "none: the loop's one pass": "无：循环过一遍",
+    "one pass": "过一遍",
+}
 
 # %% worth-read [markdown]
 r"""
@@ -598,6 +970,20 @@ model grows sure of its own wording, and loses above all on such free words.
 To test it, we sort the tokens of held-out completions, each into the first kind that fits: the end token; the forty most common (*the*,
 *was*, *.*); words copied from the prompt; the *first* of a sentence or line; the labeler's *own words*. A rise carried by END or copied
 words would refute the guess.
+"""
+
+# %% worth-read [markdown] lang="zh" of="94f21c07"
+r"""
+如果*最后一轮*这一行的区间在零以下，论文的发现就被推翻了。表的末行是个提醒：循环的一遍走完时，学习率已经很低；早先的那一轮走完时，学习率还在最高处附近。
+那一行得到的好处，不是多训练几轮带来的。
+
+## 它们为什么意见不一
+
+**损失在哪里上升？** 比如，在 *Ines found a* 之后，标注员写的是 *coat*。损失只认 *coat*，评判者也认 *hat*。如果两个一样好，给它们 $0.5$ 和 $0.5$ 的概率，
+平均付出 $0.7$ nat；很有把握地给 $0.9$ 和 $0.1$，就要付 $1.2$。我们猜：模型对自己的措辞越来越有把握，损失主要就亏在这些可以随意选的词上。
+
+为了检验，我们把留出的回复的词元分类，每个归入第一个合适的类：结束符；最常见的四十个（*the*、*was*、*.*）；从提示照抄的词；
+一句或一行的*第一个*；标注员*自己的用词*。如果上升来自 END 或照抄的词，我们就猜错了。
 """
 
 # %% kinds
@@ -620,12 +1006,30 @@ def kinds(x, y):
         for t, b in zip(y.tolist(), before, strict=True)
     ]
 
+# %% kinds lang="zh"
+{
+    "# \"\": a new line": "# \"\"：新的一行",
+    "end": "结束符",
+    "common": "常见",
+    "copied": "照抄",
+    "first": "句首",
+    "own words": "自己的用词",
+}
 
 # %% kinds-losses
 unseen.sort(key=lambda pair: len(pair[0]) + len(pair[1]))
 unseen = unseen[:: lesson.pick(1, quick=8)]
 KINDS = ("own words", "first", "copied", "common", "end")
 sorts = [np.array(kinds(x, y)) for x, y in unseen]
+
+# %% kinds-losses lang="zh"
+{
+    "end": "结束符",
+    "common": "常见",
+    "copied": "照抄",
+    "first": "句首",
+    "own words": "自己的用词",
+}
 
 # %% kinds-summed
 from minirlhf.data.batching import collate
@@ -642,6 +1046,10 @@ def summed(policy):
     return [[row[: len(sort)][sort == kind].sum() for kind in KINDS]
             for row, sort in zip(losses, sorts, strict=True)]
 
+# %% kinds-summed lang="zh"
+{
+    "Loss per demonstration and kind of token, in nats.": "每条示范、每类词元的损失，以 nat 计。",
+}
 
 # %% kinds-run
 nats = np.array([summed(policy) for policy in epochs])  # epoch, text, kind
@@ -653,12 +1061,26 @@ per_kind = [over_prompts(column / n) for column, n
 overfit = over_prompts(rise.sum(1) / size.sum(1).mean())
 part = rise.sum(0) / (rise.sum() or 1.0)
 
+# %% kinds-run lang="zh"
+{
+    "# epoch, text, kind": "# 轮，文本，类",
+    "# of each demonstration": "# 每条示范的",
+}
+
 # %% cooled [markdown]
 r"""
 **What is sureness good for?** A sure model draws fewer slips, and one slip spoils a reply. To test it, make the early epoch, the loss's choice,
 surer without training: divide its logits by a *temperature* of `0.7` before drawing.
 
 **Predict.** The cooled early epoch's mean score, compared with the last epoch's at temperature one, is …
+"""
+
+# %% cooled [markdown] lang="zh" of="21c105f3"
+r"""
+**有把握，好在哪里？** 有把握的模型抽词元时失手更少，而一次失手就能毁掉一个回复。为了检验，我们不再训练，直接让早先的那一轮（损失选的）更有把握：
+抽取之前，把它的 logits 除以*温度*（temperature）`0.7`。
+
+**先猜一猜。** 早先的一轮降温以后，平均得分与温度为一的最后一轮相比……
 """
 
 # %% predict-cooled folded="yes"
@@ -668,6 +1090,14 @@ cooled_guess = Prediction(
     choices=("lower", "no clear difference", "higher"),
 )
 cooled_guess
+
+# %% predict-cooled lang="zh"
+{
+    "Early epoch at temperature 0.7, beside the last epoch: its score is …": "早先的一轮温度取 0.7，与最后一轮相比，得分……",
+    "lower": "更低",
+    "no clear difference": "看不出差别",
+    "higher": "更高",
+}
 
 # %% cooled-run
 TEMPERATURE = 0.7
@@ -680,9 +1110,24 @@ lower, higher = against.high < 0, against.low > 0
 unclear = "no clear difference"
 cooled_guess.reveal("lower" if lower else "higher" if higher else unclear)
 
+# %% cooled-run lang="zh"
+{
+    "early epoch": "早先一轮",
+    "early, cooled": "早先，降温",
+    "last epoch": "最后一轮",
+    "lower": "更低",
+    "no clear difference": "看不出差别",
+    "higher": "更高",
+}
+
 # %% kinds-look [markdown]
 r"""
 Left: which lines climb? Right: how far does cooling alone bring the early epoch?
+"""
+
+# %% kinds-look [markdown] lang="zh" of="ce9922da"
+r"""
+左图：哪几条线在往上走？右图：单靠降温，能把早先的一轮抬高多少？
 """
 
 # %% kinds-picture folded="yes"
@@ -705,6 +1150,16 @@ most = KINDS[change[-1].argmax()]
 lesson.show(figure, f"The loss climbs most on {most}. Scores of the early "
     "epoch, of the same cooled, of the last.")
 
+# %% kinds-picture lang="zh"
+{
+    "Where the loss rises, and what sureness is worth (live)": "损失在哪里上升，把握值多少（实时）",
+    "held-out loss minus the best epoch's, nats per token": "留出的损失减最好一轮的，每个词元的 nat 数",
+    "cooled minus early {warmed:.2f},\nminus last {against:.2f}": "降温减早先 {warmed:.2f}，\n减最后一轮 {against:.2f}",
+    "epoch": "轮",
+    "reward model's score": "奖励模型的得分",
+    "The loss climbs most on {most}. Scores of the early epoch, of the same cooled, of the last.": "损失上升最多的：{most}。早先一轮、它降温之后、最后一轮的得分。",
+}
+
 # %% kinds-table folded="yes"
 rows = [
     (kind, f"{n / size.sum():.0%}", f"{before:.2f}", f"{found:.2f}",
@@ -716,6 +1171,16 @@ lesson.table(
      "last epoch minus best", "of the rise"),
     [*rows, ("all", "100%", f"{loss[by_loss]:.2f}", f"{overfit:.2f}", "")],
 )
+
+# %% kinds-table lang="zh"
+{
+    "kind of token (live)": "词元的类别（实时）",
+    "of all": "占全部",
+    "loss, best epoch": "损失，最好一轮",
+    "last epoch minus best": "最后一轮减最好一轮",
+    "of the rise": "占上升",
+    "all": "全部",
+}
 
 # %% kinds-read [markdown]
 r"""
@@ -730,6 +1195,17 @@ sameness: the interval says how large one may be.
 Take the epoch that the reward model chose, as the paper does. What is still wrong in its replies, and was it wrong in the demonstrations?
 """
 
+# %% kinds-read [markdown] lang="zh" of="883f3ea5"
+r"""
+先看*自己的用词*：这里的损失，量的是模型料到*某一位标注员的措辞*的本事。再看*照抄*：这里若上升，损失就是真的，哪怕只占一小部分。
+
+*降温减早先*，说明光凭把握能值多少；区间要在零以上，才算支持我们的猜测。*降温减最后一轮*如果看不出差别，不等于两者相同：差别最大可能有多大，要看区间。
+
+## 靠模仿改不掉的
+
+论文用的是奖励模型选的那一轮，我们也一样。它的回复里还有什么毛病？这些毛病，示范里有没有？
+"""
+
 # %% failing
 sft = epochs[by_score]
 verdicts = {
@@ -742,6 +1218,12 @@ unmet = {
     name: Counter(key for verdict in found
                   for key, met in verdict.criteria.items() if met < 1)
     for name, found in verdicts.items()
+}
+
+# %% failing lang="zh"
+{
+    "base, cut": "基座，截断",
+    "labelers": "标注员",
 }
 
 # %% failing-table folded="yes"
@@ -761,6 +1243,17 @@ lesson.table(
      for key, _ in unmet["SFT"].most_common(5)],
 )
 
+# %% failing-table lang="zh"
+{
+    "How much more often SFT misses a criterion than the base, cut.": "SFT 比截断的基座多常达不到一条标准。",
+    "base, cut": "基座，截断",
+    "not met, % of replies (live)": "没有达到，% 的回复（实时）",
+    "SFT minus base": "SFT 减基座",
+    "worse": "更差",
+    "better": "更好",
+    "open": "看不出",
+}
+
 # %% playground
 from minirlhf.widgets import Playground
 
@@ -770,6 +1263,11 @@ playground = Playground(
 )
 playground.answer(playground.prompt)
 playground
+
+# %% playground lang="zh"
+{
+    "Give me three ideas for a gift for Ines.": None,
+}
 
 # %% own-errors [markdown]
 r"""
@@ -786,12 +1284,30 @@ the labelers whose rankings it learned from grade roughly as the judge does.
 **Predict.** In what percentage of the pairs does SFT give the right reply the higher log-probability?
 """
 
+# %% own-errors [markdown] lang="zh" of="3845d615"
+r"""
+请亲自向两个模型提一个要求。表里说 SFT 比基座*更差*的地方，我们猜是这样：基座读得通的话太少，连错的机会也没有。
+
+损失只看标注员的词。在那些地方，标注员没有写的，它一律往下压，好的同义词也好，致命的错误也好，都是一样。至于模型自己写出的词，它一句话也没有说。
+
+模型心里有数吗，只是没有写出来？让它把同样的提示各回答四次，凡是一个合格、一个不合格的，就取作一对。训练提高了好回复的*概率*：那么一对之中，对的那个概率更高吗？
+我们也拿同一个问题去问奖励模型。它应该做得好：它学的是标注员的排序，而标注员的评分与评判者大致相同。
+
+**先猜一猜。** 在百分之几的对里，SFT 给对的回复更高的对数概率？
+"""
+
 # %% predict-likelier folded="yes"
 likelier_guess = Prediction(
     "One passes, one fails: how often is the right one the likelier?",
     "chapter04.likelier", unit="% of pairs",
 )
 likelier_guess
+
+# %% predict-likelier lang="zh"
+{
+    "One passes, one fails: how often is the right one the likelier?": "一个合格，一个不合格：对的那个有多常更可能？",
+    "% of pairs": "% 的对",
+}
 
 # %% four-each
 TIMES = 4
@@ -810,6 +1326,13 @@ signals = {
     "reward model": score_texts(rewarding, tokenizer, some, drawn).numpy(),
 }
 
+# %% four-each lang="zh"
+{
+    "log-probability": "对数概率",
+    "per token": "每个词元",
+    "reward model": "奖励模型",
+}
+
 # %% in-order
 def in_order(signal):
     """Of each prompt with both, the share of pairs in the right order."""
@@ -826,10 +1349,23 @@ ordered = {name: in_order(signal) for name, signal in signals.items()}
 extra = difference(ordered["reward model"], ordered["per token"])
 likelier_guess.reveal(100 * over_prompts(ordered["log-probability"]))
 
+# %% in-order lang="zh"
+{
+    "Of each prompt with both, the share of pairs in the right order.": "两样都有的提示，各自有多少对次序正确。",
+    "log-probability": "对数概率",
+    "per token": "每个词元",
+    "reward model": "奖励模型",
+}
+
 # %% in-order-look [markdown]
 r"""
 A coin is right in half of the pairs. (*Per token* divides by the reply's length, since longer replies are less likely.) How far is
 likelihood from the coin, and how far from the reward model?
+"""
+
+# %% in-order-look [markdown] lang="zh" of="f8911c58"
+r"""
+抛硬币能对一半。（*每个词元*是除以回复的长度，因为回复越长，概率总是越低。）概率比抛硬币强多少？离奖励模型又有多远？
 """
 
 # %% in-order-picture folded="yes"
@@ -848,6 +1384,15 @@ axes.set_title(
 ranked = ", ".join(f"{n} {100 * f.mean:.0f}%" for n, f in found.items())
 lesson.show(figure, f"Pairs in the right order: {ranked}; a coin has half.")
 
+# %% in-order-picture lang="zh"
+{
+    "Right replies put before wrong ones (live)": "把对的回复排在错的前面（实时）",
+    "% of pairs, one passing and one failing": "% 的对，一个合格一个不合格",
+    "per token": "每个词元",
+    "{count} prompts; reward model minus per token: {100 * extra:.1f}": "{count} 条提示；奖励模型减每个词元：{100 * extra:.1f}",
+    "Pairs in the right order: {ranked}; a coin has half.": "次序正确的对：{ranked}；抛硬币能对一半。",
+}
+
 # %% in-order-read [markdown] defines="comparison"
 r"""
 Where likelihood is right, the wrong reply held a slip that the model itself finds unlikely. What the reward model adds comes from
@@ -857,6 +1402,15 @@ not above zero would have refuted this.
 More demonstrations also help: four times as many, at as many epochs, add {run:models.sft-4x.gain.mean:.1%}
 [{run:models.sft-4x.gain.low:.1%}, {run:models.sft-4x.gain.high:.1%}] to the share that passes (shipped runs). None of them shows a mistake. Chapter 05
 turns comparisons into a model.
+"""
+
+# %% in-order-read [markdown] lang="zh" of="b107345a"
+r"""
+概率判对的地方，错的回复里有一处失手，而模型自己也觉得那里不大可能。奖励模型多出来的本事来自*成对比较*（comparison）：模型写出两个回复，人说出哪个更好。
+这等于告诉它：*不要这个*；而且说的是整个回复。如果差距不在零以上，这个说法就被推翻了。
+
+多些示范也有用：示范增加到四倍，训练同样多轮，合格的比例提高 {run:models.sft-4x.gain.mean:.1%}
+[{run:models.sft-4x.gain.low:.1%}, {run:models.sft-4x.gain.high:.1%}]（随包运行）。但没有哪条示范会指出一个错误。第 05 章把成对比较变成一个模型。
 """
 
 # %% predictions
@@ -870,6 +1424,14 @@ r"""
 
 Ten statements of the paper (one fills two rows) were written down before any run. An interval above zero: *seen*; below: *the opposite*, refuted;
 else *open*. The base is the cut one. One run each, so intervals are over prompts, not seeds.
+"""
+
+# %% summary [markdown] lang="zh" of="e5eacf2f"
+r"""
+## 小结
+
+在任何运行之前，我们写下了论文的十个说法（其中一个占两行）。区间在零以上，记作*看到*；在零以下，记作*相反*，也就是推翻；其余是*看不出*。
+基座都是截断了的。每个模型只训练一次，所以区间是对提示而言的，不是对种子。
 """
 
 # %% tax
@@ -888,6 +1450,12 @@ def meets(name, key):
     found = judged(replies[name])
     return np.array([float(v.criteria.get(key, 0) == 1) for v in found])
 
+# %% tax lang="zh"
+{
+    "# Quiz questions, reading and translation, as the base read them": "# 问答、阅读和翻译，照基座读过的样子",
+    "# items of each": "# 每种的题数",
+    "One for each reply that meets the judge's criterion.": "达到评判者这条标准的回复记一。",
+}
 
 # %% criteria
 from minirlhf.tinytown.requests import parse
@@ -897,6 +1465,12 @@ closed = np.array([bool(parse(x).passage) for x in asked])
 models = (by_score, "base, cut")
 source = [meets(name, "source")[closed] for name in models]
 asks = [meets(name, "instruction") for name in models]
+
+# %% criteria lang="zh"
+{
+    "# Prompts that give a text, to which a reply must add nothing": "# 附有文本的提示，回复不得给文本添东西",
+    "base, cut": "基座，截断",
+}
 
 # %% seen
 grade_of = {name: grades(name)
@@ -914,6 +1488,12 @@ shown = [
     difference(grade_of[by_score], grade_of["prompted"]),
     *(100 * found for found in percent),
 ]
+
+# %% seen lang="zh"
+{
+    "base, cut": "基座，截断",
+    "reward model": "奖励模型",
+}
 
 # %% statements folded="yes"
 from minirlhf.paper import cite
@@ -934,6 +1514,22 @@ statements = [
     ("% pass, SFT minus prompted", paper("fig1.1.3b", "prompted", "sft")),
 ]
 
+# %% statements lang="zh"
+{
+    "held-out loss, last epoch minus best ({1 + by_loss})": "留出的损失，末轮减最好的（第 {1 + by_loss} 轮）",
+    "best: 1": "最好：第 1 轮",
+    "reward model's score, last minus loss's best": "奖励模型的得分，最后一轮减损失选的",
+    "rises": "上升",
+    "grade, last epoch minus loss's best": "评分，最后一轮减损失选的",
+    "ratings rise": "评分上升",
+    "grade, score's choice minus loss's": "评分，得分选的减损失选的",
+    "score chooses": "按得分选",
+    "grade, prompted minus base": "评分，加例子减基座",
+    "grade, SFT minus prompted": "评分，SFT 减加例子",
+    "% pass, SFT minus base": "% 合格，SFT 减基座",
+    "% pass, SFT minus prompted": "% 合格，SFT 减加例子",
+}
+
 # %% more-statements folded="yes"
 tax = "table14.{}.zero.175b"
 statements += [
@@ -945,6 +1541,14 @@ statements += [
      f"SQuADv2: {paper(tax.format('squadv2'), 'gpt', 'sft')}; "
      f"DROP: {paper(tax.format('drop'), 'gpt', 'sft')}"),
 ]
+
+# %% more-statements lang="zh"
+{
+    "% of the kind asked for, SFT minus base": "% 是所要的东西，SFT 减基座",
+    "% that add nothing to a given text, SFT minus base": "% 没有给所附的文本添东西，SFT 减基座",
+    "adds: {paper('fig4.hallucination', 'gpt', 'sft')}": "添了：{paper('fig4.hallucination', 'gpt', 'sft')}",
+    "% right in quiz, reading, translation, base minus SFT": "% 答对（问答、阅读、翻译），基座减 SFT",
+}
 
 # %% directions folded="yes"
 def verdict(found):
@@ -1018,4 +1622,58 @@ token (ten); sixteen epochs and why the choosers disagree (ten).
 
 **A lab of sixty minutes.** The page as far as the desk (twenty-five); the masked loss and the model that never stops
 (twenty-five); then change `TEMPERATURE` or add a way to `ways`, predict, and run again (ten).
+"""
+
+# %% summary-read [markdown] lang="zh" of="0eebb205"
+r"""
+论文的数：轮数出自 §3.5 和 C.1；满分七分的评分，取最大的模型（图 5）；胜率取最小的模型，对手是最大的 SFT（图 1）；回复的比例不分模型大小（图 4）；
+准确率取最大的模型，不给例子（表 14）。请比较正负，因为多数尺度与我们的不同。
+
+如果 *SFT 减加例子*看不出，三个例子也许就抵得上 {run:counts.demonstrations} 条示范；论文看到的是提高。末行是 SFT 的代价：在零以上，就是基座会的本事，SFT 丢了一些。
+
+SFT 使回复成为习惯，最要紧的是结束符。留哪一轮，取决于你问谁，因为损失要的是某一位标注员的用词。示范没有办法让模型看到自己的错误。
+
+## 思考题
+
+**损失看上去正常。回复是对的，可是答完又接着写第二个问题。你最先去看哪一行代码？**
+
+<details><summary>答案</summary>
+
+生成目标的那一行：结束符接上了吗，掩码把它留下了吗？
+
+</details>
+
+**如果损失里分量相同的不是每个词元，而是每条示范，会有什么变化？**
+
+<details><summary>答案</summary>
+
+短回复的一个词元，推力会比长回复的大，结束符也不例外。
+
+</details>
+
+**两轮的区间有重叠。你会报告说它们没有差别吗？**
+
+<details><summary>答案</summary>
+
+不会。应该报告配对的差，而且所用的提示，不能是拿来选轮的那些。
+
+</details>
+
+**留出的损失上升了，合格的比例也上升了。先别着急，你会先量什么？**
+
+<details><summary>答案</summary>
+
+按词元的类别来量损失。在可以随意选的词上，上升也许只是更有把握；若是在照抄的词或结束符上，评判者也会看出毛病。
+
+</details>
+
+## 接下来
+
+- [本章的练习](../../exercises/zh/ex04_sft.ipynb)：带掩码的损失，停不下来的模型，一无所知的模型，位置编号。
+- [第 05 章](05_reward_model.ipynb)：奖励模型。
+
+**讲课，三十分钟。** 基座的表与一条示范的图，十分钟；循环，以及漏掉结束符会怎样，十分钟；十六轮，以及挑选者为什么意见不一，十分钟。
+
+**实验课，六十分钟。** 从开头做到训练台，二十五分钟；练习里带掩码的损失和停不下来的模型，二十五分钟；然后改动 `TEMPERATURE`，或在 `ways` 里加一种计法，
+先猜，再运行一遍，十分钟。
 """
