@@ -311,7 +311,7 @@ picture has a bar for each token. Guess first: is the tallest one a word, or the
 # %% surprise [markdown] lang="zh" of="3e2ffe01"
 r"""
 表的最后一列，是待预测词元的 $-\log\pi$，也就是基座觉得它有多意外，单位是 *nat*（用自然对数）。图中每个词元一根柱子。
-请先猜：最高的一根是某个词，还是结束符？
+请先猜：最高的一根是某个词，还是结束符（END）？
 """
 
 # %% surprise-picture folded="yes"
@@ -548,7 +548,7 @@ lesson.table(
 
 # %% pairs-table lang="zh"
 {
-    "judge's grade: one pass minus prompted (live)": "评判者的评分：过一遍减加例子（实时）",
+    "judge's grade: one pass minus prompted (live)": "评判者的评分：“过一遍”减“加例子”（实时）",
     "difference": "差",
     "paired: both on the same prompt": "配对：两者用同一条提示",
     "not paired: each on another prompt": "不配对：两者用不同的提示",
@@ -711,7 +711,7 @@ faster. It adds *residual dropout* (C.1): of what each layer adds, {paper:sft.re
 
 # %% mask-why [markdown] lang="zh" of="f0c5b5aa"
 r"""
-**为什么？** 第三种损失从不要求 END。于是回复能不能结束，只看预训练教过多少“文本到哪里算完”；这样结束的，也可能比基座的多。
+**为什么？** 第三种损失从不要求 END。于是回复能不能结束，只看预训练教会了它多少：文本写到哪里算完整。这样结束的回复，也可能比基座的多。
 它的训练损失提醒不了你，因为里面没有 END。如果第三种计法与第一种同样常结束，这个说法就被推翻了。
 
 要不要掩去*提示*？该掩，因为没有人请模型写提示。不该掩，因为提示也是同类的文本，多学一些有好处。两者的差写在图的上方，各只训练了一次。
@@ -913,7 +913,7 @@ took no part.
 
 # %% worth [markdown] lang="zh" of="f5e27c5c"
 r"""
-选得值不值？十六个平均都有噪声，其中最好的一个，多少也是运气最好的一个。所以让选出的每一轮再回答前几节的提示，这些提示没有参与选择。
+这样选，值多少？十六个平均都有噪声，其中最好的一个，多少也是运气最好的一个。所以让选出的每一轮再回答前几节的提示，这些提示没有参与选择。
 """
 
 # %% worth-run
@@ -1197,7 +1197,7 @@ Take the epoch that the reward model chose, as the paper does. What is still wro
 
 # %% kinds-read [markdown] lang="zh" of="883f3ea5"
 r"""
-先看*自己的用词*：这里的损失，量的是模型料到*某一位标注员的措辞*的本事。再看*照抄*：这里若上升，损失就是真的，哪怕只占一小部分。
+先看*自己的用词*：这里的损失量的是：*某一位标注员的措辞*，模型能料到几分。再看*照抄*：这里若上升，损失就是真的，哪怕只占一小部分。
 
 *降温减早先*，说明光凭把握能值多少；区间要在零以上，才算支持我们的猜测。*降温减最后一轮*如果看不出差别，不等于两者相同：差别最大可能有多大，要看区间。
 
@@ -1288,7 +1288,7 @@ the labelers whose rankings it learned from grade roughly as the judge does.
 r"""
 请亲自向两个模型提一个要求。表里说 SFT 比基座*更差*的地方，我们猜是这样：基座读得通的话太少，连错的机会也没有。
 
-损失只看标注员的词。在那些地方，标注员没有写的，它一律往下压，好的同义词也好，致命的错误也好，都是一样。至于模型自己写出的词，它一句话也没有说。
+损失只看标注员的词。在那些地方，标注员没有写的，它一律往下压，好的同义词也好，致命的错误也好，都是一样。至于模型自己写出的词，损失什么也没有说。
 
 模型心里有数吗，只是没有写出来？让它把同样的提示各回答四次，凡是一个合格、一个不合格的，就取作一对。训练提高了好回复的*概率*：那么一对之中，对的那个概率更高吗？
 我们也拿同一个问题去问奖励模型。它应该做得好：它学的是标注员的排序，而标注员的评分与评判者大致相同。
@@ -1365,7 +1365,7 @@ likelihood from the coin, and how far from the reward model?
 
 # %% in-order-look [markdown] lang="zh" of="f8911c58"
 r"""
-抛硬币能对一半。（*每个词元*是除以回复的长度，因为回复越长，概率总是越低。）概率比抛硬币强多少？离奖励模型又有多远？
+抛硬币能对一半。（*每个词元*是除以回复的长度，因为回复越长，概率总是越低。）按概率来排，比抛硬币强多少？离奖励模型又有多远？
 """
 
 # %% in-order-picture folded="yes"
@@ -1406,7 +1406,7 @@ turns comparisons into a model.
 
 # %% in-order-read [markdown] lang="zh" of="b107345a"
 r"""
-概率判对的地方，错的回复里有一处失手，而模型自己也觉得那里不大可能。奖励模型多出来的本事来自*成对比较*（comparison）：模型写出两个回复，人说出哪个更好。
+按概率排对的地方，错的回复里有一处失手，而模型自己也觉得那里不大可能。奖励模型多出来的本事来自*成对比较*（comparison）：模型写出两个回复，人说出哪个更好。
 这等于告诉它：*不要这个*；而且说的是整个回复。如果差距不在零以上，这个说法就被推翻了。
 
 多些示范也有用：示范增加到四倍，训练同样多轮，合格的比例提高 {run:models.sft-4x.gain.mean:.1%}
@@ -1524,10 +1524,10 @@ statements = [
     "ratings rise": "评分上升",
     "grade, score's choice minus loss's": "评分，得分选的减损失选的",
     "score chooses": "按得分选",
-    "grade, prompted minus base": "评分，加例子减基座",
-    "grade, SFT minus prompted": "评分，SFT 减加例子",
+    "grade, prompted minus base": "评分，“加例子”减基座",
+    "grade, SFT minus prompted": "评分，SFT 减“加例子”",
     "% pass, SFT minus base": "% 合格，SFT 减基座",
-    "% pass, SFT minus prompted": "% 合格，SFT 减加例子",
+    "% pass, SFT minus prompted": "% 合格，SFT 减“加例子”",
 }
 
 # %% more-statements folded="yes"
@@ -1629,7 +1629,7 @@ r"""
 论文的数：轮数出自 §3.5 和 C.1；满分七分的评分，取最大的模型（图 5）；胜率取最小的模型，对手是最大的 SFT（图 1）；回复的比例不分模型大小（图 4）；
 准确率取最大的模型，不给例子（表 14）。请比较正负，因为多数尺度与我们的不同。
 
-如果 *SFT 减加例子*看不出，三个例子也许就抵得上 {run:counts.demonstrations} 条示范；论文看到的是提高。末行是 SFT 的代价：在零以上，就是基座会的本事，SFT 丢了一些。
+如果 SFT 与“加例子”之差*看不出*，三个例子也许就抵得上 {run:counts.demonstrations} 条示范；论文看到的是提高。末行是 SFT 的代价：在零以上，就是基座会的本事，SFT 丢了一些。
 
 SFT 使回复成为习惯，最要紧的是结束符。留哪一轮，取决于你问谁，因为损失要的是某一位标注员的用词。示范没有办法让模型看到自己的错误。
 
