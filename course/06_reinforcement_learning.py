@@ -47,13 +47,13 @@ phi = torch.tensor([0.2, 0.5, 0.3]).log().requires_grad_()
 pi = phi.softmax(0)
 J = (pi * r).sum()
 J.backward()
+pi, J = pi.detach(), J.detach()  # numbers from here on
 by_hand = pi * (r - J)
 
 # %% by-hand-table folded="yes"
 from minirlhf import lesson
 
 arm_names = "scarf", "ring", "stone"
-pi, J = pi.detach(), J.detach()
 lesson.table(("arm", "π", "r", f"r − J, with J = {J:.1f}", "by hand",
               "by autograd"), [
     (name, f"{pi[a]:.1f}", f"{r[a]:.0f}", f"{r[a] - J:+.1f}",
@@ -532,6 +532,7 @@ texts = [row["prompt"] for row in shipped.read("prompts-ppo")]
 encoded = map(torch.tensor, encode_prompts(tokenizer, texts))
 guests = [ids for ids, t in zip(encoded, texts, strict=True)
           if t.count("Guest:") == 1 and t.endswith("Guide:")]
+# nearly every guest twice
 many = (guests * 2)[: lesson.pick(288, quick=48)]
 told = answer(initial, many, "told")
 with torch.no_grad():
@@ -569,8 +570,9 @@ fresh = [learn_value(from_policy(seed), seed) for seed in seeds]
 value = copied[0][0]  # used from here on, after two more passes:
 for seed in (1, 2):
     learn_value(value, seed)
+# [starts, seeds, batches]
 errors = torch.tensor([[e for _, e in runs] for runs in (copied, fresh)])
-third = max(1, errors.shape[-1] // 3)  # [starts, seeds, batches]
+third = max(1, errors.shape[-1] // 3)
 
 # %% value-answer
 from minirlhf.evaluate.statistics import over_seeds
