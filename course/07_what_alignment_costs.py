@@ -68,10 +68,11 @@ price = paired_difference(sweep[none]["score"], sweep[most]["score"])
 from minirlhf.widgets import Prediction
 
 beta_of = {f: f"β = {row['beta']:g}" for f, row in sweep.items()}
-places = (beta_of[none], "one in between", beta_of[most], "no clear best")
+places = (f"at {beta_of[none]}", "between these two",
+          f"at {beta_of[most]}", "too close to say")
 guess_beta = Prediction(
-    "Which β does the judge grade highest on held-out prompts?",
-    "07.beta", choices=places)
+    "Five values of β, from none to a high one: where is the judge's grade "
+    "on held-out prompts highest?", "07.beta", choices=places)
 guess_beta
 
 # %% beta-answer
