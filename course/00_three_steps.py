@@ -938,16 +938,9 @@ statements = [
 }
 
 # %% directions folded="yes"
-def verdict(difference):
-    """What an interval says of a difference that the paper has above 0."""
-    if difference.low > 0:
-        return "seen"
-    return "the opposite" if difference.high < 0 else "open"
-
-
 lesson.table(
-    ("live, in percentage points", "the paper", "this page", ""),
-    [(label, theirs, f"{here:.1f}", verdict(here))
+    ("live, in percentage points", "the paper", "this page", "verdict"),
+    [(label, theirs, f"{here:.1f}", lesson.verdict(here))
      for (label, theirs), here in zip(statements, found, strict=True)],
 )
 
@@ -956,10 +949,7 @@ lesson.table(
     "this page": "本页",
     "the paper": "论文",
     "live, in percentage points": "实时，百分点",
-    "the opposite": "相反",
-    "seen": "看到",
-    "open": "看不出",
-    "What an interval says of a difference that the paper has above 0.": "论文中大于 0 的差，区间怎么说。",
+    "verdict": "结论",
 }
 
 # %% summary-read [markdown]

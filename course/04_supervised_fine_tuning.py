@@ -1551,17 +1551,10 @@ statements += [
 }
 
 # %% directions folded="yes"
-def verdict(found):
-    """What an interval says of a difference that the paper has above 0."""
-    if found.low > 0:
-        return "seen"
-    return "the opposite" if found.high < 0 else "open"
-
-
 lesson.table(
-    ("statement (live)", "the paper", "this page", ""),
+    ("statement (live)", "the paper", "this page", "verdict"),
     [(label, theirs, f"{found:.2f}" if place < 6 else f"{found:.1f}",
-      verdict(found)) for place, ((label, theirs), found)
+      lesson.verdict(found)) for place, ((label, theirs), found)
      in enumerate(zip(statements, shown, strict=True))],
 )
 

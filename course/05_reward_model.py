@@ -1759,27 +1759,23 @@ statements += [
 
 # %% beside folded="yes"
 def line(what, said, here, low, high):
-    inside = low < here.low and here.high < high
-    outside = here.high < low or here.low > high
     allowed = f"above {low:g}" if high == INF else f"{low:g} to {high:g}"
     digits = ".1f" if here.high - here.low > 1 else ".2f"
-    verdict = "seen" if inside else "the opposite" if outside else "open"
-    return what, said, format(here, digits), allowed, verdict
+    return (what, said, format(here, digits), allowed,
+            lesson.verdict(here, low=low, high=high))
 
 
-lesson.table(("", "the paper", "here", "allowed", ""),
+lesson.table(("", "the paper", "here", "allowed", "verdict"),
              [line(*statement) for statement in statements])
 
 # %% beside lang="zh"
 {
     "above {low:g}": "大于 {low:g}",
     "{low:g} to {high:g}": "{low:g} 到 {high:g}",
-    "seen": "看到",
-    "the opposite": "相反",
-    "open": "看不出",
     "the paper": "论文",
     "here": "这里",
     "allowed": "范围",
+    "verdict": "结论",
 }
 
 # %% three [markdown]

@@ -47,13 +47,13 @@ phi = torch.tensor([0.2, 0.5, 0.3]).log().requires_grad_()
 pi = phi.softmax(0)
 J = (pi * r).sum()
 J.backward()
+pi, J = pi.detach(), J.detach()  # numbers from here on
 by_hand = pi * (r - J)
 
 # %% by-hand-table folded="yes"
 from minirlhf import lesson
 
 arm_names = "scarf", "ring", "stone"
-pi, J = pi.detach(), J.detach()
 lesson.table(("arm", "π", "r", f"r − J, with J = {J:.1f}", "by hand",
               "by autograd"), [
     (name, f"{pi[a]:.1f}", f"{r[a]:.0f}", f"{r[a] - J:+.1f}",
@@ -104,7 +104,7 @@ from minirlhf.widgets import Prediction
 
 guess_variance = Prediction(
     "Subtract b = J, the mean score. By which factor does the variance "
-    "of an estimate shrink?", "06.variance", unit="times smaller")
+    "of an estimate shrink?", "06.variance", unit="times smaller", low=1)
 guess_variance
 
 # %% variance-answer
@@ -296,8 +296,9 @@ for style, run in zip(("-", "--", ":"), courses, strict=False):
     for axes, line in ((left, run[:, 0]), (right, run[:, 1])):
         axes.plot(range(1, len(line) + 1), line, style, color=INK)
         axes.set_xlabel("step")
+        axes.locator_params(axis="x", integer=True)
 left.set_ylabel("score")
-right.set(ylabel="replies", ylim=(0, 12.5))
+right.set(ylabel="replies", ylim=(0, 12.5), yticks=range(0, 13, 3))
 lesson.show(figure, "Left, the mean score over the steps, a line for each "
     "run. Right, how many of the twelve replies differ, over the steps.")
 
@@ -531,6 +532,7 @@ texts = [row["prompt"] for row in shipped.read("prompts-ppo")]
 encoded = map(torch.tensor, encode_prompts(tokenizer, texts))
 guests = [ids for ids, t in zip(encoded, texts, strict=True)
           if t.count("Guest:") == 1 and t.endswith("Guide:")]
+# nearly every guest twice
 many = (guests * 2)[: lesson.pick(288, quick=48)]
 told = answer(initial, many, "told")
 with torch.no_grad():
@@ -568,8 +570,9 @@ fresh = [learn_value(from_policy(seed), seed) for seed in seeds]
 value = copied[0][0]  # used from here on, after two more passes:
 for seed in (1, 2):
     learn_value(value, seed)
+# [starts, seeds, batches]
 errors = torch.tensor([[e for _, e in runs] for runs in (copied, fresh)])
-third = max(1, errors.shape[-1] // 3)  # [starts, seeds, batches]
+third = max(1, errors.shape[-1] // 3)
 
 # %% value-answer
 from minirlhf.evaluate.statistics import over_seeds
@@ -690,8 +693,9 @@ for (lam, A), style in zip(credit.items(), (":", "--", "-"), strict=True):
 # %% credit-shown folded="yes"
 for axes in (left, right):
     axes.tick_params(axis="x", rotation=75, labelsize=7)
-    axes.legend(fontsize=7.5)
-    axes.margins(y=0.25)
+    axes.set_title(axes.get_title(), fontsize=8.5, pad=20)
+    axes.legend(fontsize=7.5, ncols=3, frameon=False, loc="lower left",
+                bbox_to_anchor=(-0.02, 0.98))
 left.set_ylabel("score")
 lesson.show(figure, "Left, the value of each prefix of a reply beside the "
     "mean score of new endings with intervals. Right, advantages of its "
@@ -1224,18 +1228,8 @@ over = {
 groups = paired_difference(by_unseen.verdicts, by_known.verdicts)
 margin, of_known = (panel.win_rate.mean - 0.5
                     for panel in (by_unseen, by_known))
-
-
-def verdict(found, line=0.0):
-    """What an interval says of a number that the paper has above a line."""
-    if found.low > line:
-        return "seen"
-    return "the opposite" if found.high < line else "open"
-
-
 tie = won["ppo"]  # about one half: a tenth away at most
-close = ("seen" if tie.low > 0.4 and tie.high < 0.6 else
-         "the opposite" if tie.low > 0.6 or tie.high < 0.4 else "open")
+close = lesson.verdict(tie, low=0.4, high=0.6)
 new = "the opposite" if margin < max(0, of_known / 2) else "seen"
 cheap = list(operations.values())
 ordered = "seen" if cheap == sorted(cheap) else "the opposite"
@@ -1245,17 +1239,17 @@ many = f"{len(seeds_of)} seeds (shipped)"
 one = f"{len(ask)} prompts"
 preferred = [
     ("PPO preferred to SFT, wins", cite("fig1.175b.ppo"),
-     f"{over['wins']:.2f}", many, verdict(over["wins"], 0.5)),
+     f"{over['wins']:.2f}", many, lesson.verdict(over["wins"], low=0.5)),
     ("replies that pass, PPO minus SFT", "–", f"{over['passes']:+.0%}",
-     many, verdict(over["passes"])),
+     many, lesson.verdict(over["passes"])),
     ("wins: new labelers minus those of the reward model", "about 0",
      f"{groups:+.2f}", one, new),
     ("PPO-ptx preferred to PPO", "about 0.5", f"{tie:.2f}", one, close),
     ("PPO-ptx preferred to base", cite("intro.ppo-ptx.vs.gpt"),
-     f"{won['base']:.0%}", one, verdict(won["base"], 0.5)),
+     f"{won['base']:.0%}", one, lesson.verdict(won["base"], low=0.5)),
     ("PPO-ptx preferred to prompted base",
      cite("intro.ppo-ptx.vs.prompted"), f"{won['prompted']:.0%}", one,
-     verdict(won["prompted"], 0.5))]
+     lesson.verdict(won["prompted"], low=0.5))]
 
 # %% more-statements folded="yes"
 def of_fig4(key):
@@ -1265,12 +1259,12 @@ def of_fig4(key):
 
 flagged = [
     ("of the kind asked for, PPO-ptx minus base", of_fig4("appropriate"),
-     f"{kind:+.0%}", one, verdict(kind)),
-    ("… minus SFT", "", f"{kind_sft:+.0%}", one, verdict(kind_sft)),
+     f"{kind:+.0%}", one, lesson.verdict(kind)),
+    ("… minus SFT", "", f"{kind_sft:+.0%}", one, lesson.verdict(kind_sft)),
     ("add to a text, base minus PPO-ptx", of_fig4("hallucination"),
-     f"{adds:+.0%}", f"{len(closed)} prompts", verdict(adds)),
+     f"{adds:+.0%}", f"{len(closed)} prompts", lesson.verdict(adds)),
     ("… PPO-ptx minus SFT", "", f"{adds_sft:+.0%}",
-     f"{len(closed)} prompts", verdict(adds_sft))]
+     f"{len(closed)} prompts", lesson.verdict(adds_sft))]
 
 # %% last-statements folded="yes"
 paper_of = [cite(f"compute.{key}.175b").value
@@ -1279,19 +1273,19 @@ at_first = better_by["first third"]
 trained_on = [
     ("value error at first, fresh head minus reward model",
      "starts from it", f"{at_first:+.2f}", f"{len(copied)} seeds (live)",
-     verdict(at_first)),
+     lesson.verdict(at_first)),
     ("grade, usual episodes minus twice as many", "no help",
-     f"{over['longer']:+.2f}", many, verdict(over["longer"])),
+     f"{over['longer']:+.2f}", many, lesson.verdict(over["longer"])),
     ("high learning rates diverge without the third term",
      f"above {cite('ppo.lr.diverges_above').value:g}", "–", "",
-     "not looked for"),
+     lesson.verdict(None)),
     ("cost of SFT and PPO-ptx, as a share of pretraining",
      *(", ".join(f"{cost / total[-1]:.1%}" for cost in total[:2])
-       for total in (paper_of, cheap)), "counted", ordered)]
+       for total in (paper_of, cheap)), "–", ordered)]
 
 # %% directions folded="yes"
-lesson.table(("the paper says", "its number", "here", "over", ""),
-             preferred + flagged + trained_on)
+lesson.table(("what is compared", "in the paper", "here, with interval",
+              "interval over", "verdict"), preferred + flagged + trained_on)
 
 # %% summary-read [markdown]
 r"""

@@ -68,10 +68,11 @@ price = paired_difference(sweep[none]["score"], sweep[most]["score"])
 from minirlhf.widgets import Prediction
 
 beta_of = {f: f"β = {row['beta']:g}" for f, row in sweep.items()}
-places = (beta_of[none], "one in between", beta_of[most], "no clear best")
+places = (f"at {beta_of[none]}", "between these two",
+          f"at {beta_of[most]}", "too close to say")
 guess_beta = Prediction(
-    "Which β does the judge grade highest on held-out prompts?",
-    "07.beta", choices=places)
+    "Five values of β, from none to a high one: where is the judge's grade "
+    "on held-out prompts highest?", "07.beta", choices=places)
 guess_beta
 
 # %% beta-answer
@@ -121,8 +122,8 @@ def log(name):
 logs = {f: log(f"beta-{f:g}") for f in sweep}
 kl = {f: logs[f]["objective/kl"][-10:].mean() for f in sweep}
 bracket = {f: logs[f]["objective/rlhf_reward"] for f in sweep}
-usual = {f: {kind: paired_difference(sweep[f][kind], sweep[1][kind])
-             for kind in ("score", "grade", "passes")} for f in sweep}
+gaps = {f: {kind: paired_difference(sweep[f][kind], sweep[1][kind])
+            for kind in ("score", "grade", "passes")} for f in sweep}
 
 # %% sweep-table folded="yes"
 ours = beta_of[1]
@@ -134,7 +135,7 @@ lesson.table((
      *(("–",) * 3 if f == 1 else (f"{d['score']:+.2f}",
                                   f"{d['grade']:+.2f}",
                                   f"{d['passes']:+.0%}")))
-    for f, d in usual.items()])
+    for f, d in gaps.items()])
 
 # %% floor [markdown]
 r"""
@@ -581,7 +582,7 @@ never = never_sampled(tokenizer, initial)
 banned = torch.zeros(len(never)).masked_fill(never, -torch.inf)
 settings = {"episodes": lesson.pick(192, quick=16), "minibatch": 12,
             "rollout_batch": lesson.pick(24, quick=8),
-            "lam": 1.0, "learning_rate": 1e-4, "max_response": 48,
+            "lam": 1.0, "learning_rate": 3e-4, "max_response": 48,
             "value_learning_rate": 1e-3, "ema": None}
 
 
@@ -623,8 +624,13 @@ stays = paired_difference(losses[priced], losses["initial"])
 rescue = paired_difference(losses["ppo"], losses["ppo-ptx"])
 
 # %% document-answer
-guess_pages.reveal(
-    outcomes[2 if drift.low > 0 else 0 if drift.high < 0 else 1])
+def became(difference):
+    """Which of the outcomes an interval says."""
+    return outcomes[
+        2 if difference.low > 0 else 0 if difference.high < 0 else 1]
+
+
+guess_pages.reveal(became(drift))
 
 # %% met
 from minirlhf.reward import score_texts
@@ -634,10 +640,13 @@ unmet = [t for t in unmet
          if t.count("Guest:") == 1 and t.endswith("Guide:")]
 
 
-def scored(policy):
-    """The score of a reply to each guest that was never met."""
-    said = complete(policy, tokenizer, unmet, max_new_tokens=48, seed=7)
-    return score_texts(reward, tokenizer, unmet, said).numpy()
+def scored(policy, n=3):
+    """The mean score of n replies to each guest that was never met."""
+    said = complete(policy, tokenizer, unmet, n=n, max_new_tokens=48,
+                    seed=7)
+    asked = [text for text in unmet for _ in range(n)]
+    of_all = score_texts(reward, tokenizer, asked, said)
+    return of_all.view(-1, n).mean(1).numpy()
 
 
 scored_of = {name: scored(policy) for name, policy in ends.items()}
@@ -823,9 +832,7 @@ moved = None if k < 2 else stats.ttest_ind(  # Welch's: two samples
     high[-k:], low[-k:], equal_var=False).confidence_interval()
 
 # %% moved-answer
-guess_moved.reveal(outcomes[
-    1 if moved is None else 0 if moved.high < 0 else
-    2 if moved.low > 0 else 1])
+guess_moved.reveal(became(moved) if moved else outcomes[1])
 
 # %% moved-look [markdown]
 r"""
@@ -874,21 +881,10 @@ twentieth of all replies; $\gamma$ wins the tasks back if it saves over half of 
 higher *and* the grade lower. We compare one $\gamma$ with none. The table above is of one seed, as are the rows over *prompts*.
 """
 
-# %% directions
-def verdict(found):
-    """What an interval says of a difference that the paper has above 0."""
-    if found is None:
-        return "not looked for"
-    if found.low > 0:
-        return "seen"
-    return "the opposite" if found.high < 0 else "open"
-
-
+# %% directions folded="yes"
 least = -0.05  # of passes, a twentieth: what PPO-ptx may give up
-same = ("seen" if keeps.low > least else
-        "the opposite" if keeps.high < least else "open")
-both = {verdict(free), verdict(worse)}  # score higher, and grade lower
-fooled = next(of for of in ("the opposite", "open", "seen") if of in both)
+same = lesson.verdict(keeps, low=least)
+fooled = lesson.verdict(free, worse)  # score higher, and grade lower
 
 # %% directions-table folded="yes"
 def two(key, *ends):
@@ -909,8 +905,10 @@ taken_up = [
 
 # %% directions-more folded="yes"
 taken_up += [
-    ("γ wins the tasks back", two("fig33.squadv2", 1, 30), regained, many),
-    ("γ costs score", two("fig33.reward", 1, 100), costs, many),
+    ("γ wins the tasks back (here one γ, against none)",
+     two("fig33.squadv2", 1, 30), regained, many),
+    ("γ costs score (here one γ, against none)",
+     two("fig33.reward", 1, 100), costs, many),
     ("no β wins them back", two("fig34.squadv2", "gpt", "peak"), None, ""),
     ("the score falls as β grows", two("fig34.reward", "start", "end"),
      price, one),
@@ -927,9 +925,9 @@ taken_up += [
 special = {"PPO-ptx keeps the preference": same,
            "no price: higher score, worse grade": fooled}
 lesson.table(("the paper says (shipped run)", "its numbers",
-              "our difference", "over", ""), [
+              "our difference", "interval over", "verdict"), [
     (text, theirs, "–" if found is None else f"{found:+.3f}", over,
-     special.get(text, verdict(found)))
+     special.get(text, lesson.verdict(found)))
     for text, theirs, found, over in taken_up])
 
 # %% summary-read [markdown]

@@ -3,6 +3,8 @@
 import re
 from html import unescape
 
+import numpy as np
+import torch
 from matplotlib.text import Text
 
 from minirlhf.lesson import languages
@@ -94,3 +96,15 @@ def test_the_figure_speaks_chinese():
     finally:
         languages.choose("en")
     assert "第 1 步 示范来教。" in said and not re.search(r"[a-z]{5,}", said)
+
+
+def test_numbers_of_any_kind_are_taken():
+    one = ThreeSteps().second(
+        "p", ["a", "b"], torch.tensor([2, 1]), torch.tensor([[0.5], [1.0]]), torch.tensor([0.5]),
+        np.float32(0.75),
+    )  # fmt: skip
+    two = ThreeSteps().second("p", ["a", "b"], np.array([2, 1]), [0.5, 1], 0.5, 0.75)
+    assert one.figure == two.figure and one.replies == two.replies
+    assert all(type(reply["score"]) is float for reply in one.replies)
+    one.third("p", "r", torch.tensor(0.25), torch.tensor([-1.0, 0.5]), np.array([0.6, 0.65]))
+    assert "+0.25" in text(one.figure) and one.picture

@@ -43,7 +43,8 @@ EMPTY_WORDS = {"# your code here": "# 在这里写代码", "# your answer here":
 STALE = "> （这一格的英文原文已有改动，译文尚未更新。）\n\n"
 FOLDED = {"cellView": "form", "jupyter": {"source_hidden": True}}
 """How a code cell is stored whose code is closed at first: on Colab, and in Jupyter."""
-CHINESE, CHARACTERS_A_MINUTE = r"[\u3400-\u9fff]", 350
+CHINESE = r"[\u3400-\u9fff]"
+WORDS_A_MINUTE, CHARACTERS_A_MINUTE = 180, 350
 FACTS = {
     "en": {
         "paper": "Paper: {paper}",
@@ -162,16 +163,16 @@ def _costs(master: Master, kind: str, language: str) -> Iterator[str]:
 
 
 def reading_minutes(master: Master, kind: str, language: str) -> int:
-    """How long it takes to read, in whole minutes.
-
-    A chapter's code, pictures and mathematics count, too; an exercise's are part of doing it.
+    """How long it takes to read: a chapter with its code, pictures and mathematics, to five minutes
+    and in either language; of an exercise the text alone, as the rest is part of doing it.
     """
+    if kind == "chapter":
+        return max(5, 5 * round(limits.minutes(*limits.extent(master)) / 5))
     text = [cell for cell in master.shown(kind) if cell.is_text]
     sources = [cell.zh if language == "zh" else cell.source for cell in text]
-    more = limits.extent(master)[1:] if kind == "chapter" else (0, 0, 0)
     characters = sum(len(re.findall(CHINESE, source)) for source in sources)
     words = sum(prose.words(re.sub(CHINESE, " ", source)) for source in sources)
-    return max(1, round(limits.minutes(words, *more) + characters / CHARACTERS_A_MINUTE))
+    return max(1, round(words / WORDS_A_MINUTE + characters / CHARACTERS_A_MINUTE))
 
 
 def empty(source: str, where: str = "") -> str:

@@ -24,20 +24,20 @@ STILTED = re.compile(r"\b(?:holds?\s+zero|comes?\s+of|be\s+it)\b", re.IGNORECASE
 """Turns that the style page bans, and that have no other use."""
 _SHOWING = ("matplotlib", "minirlhf.lesson", "minirlhf.report", "minirlhf.widgets", "IPython")
 """Modules that draw, tabulate and ask; what comes from them computes nothing."""
-_GUESSES = {"Prediction", "PredictionScore"}
 _NOT_SHOWING = {"pick", "workspace", "start"}
 """What of them does: a setting, a folder, a stage of training."""
 
 READ = {
-    "00": ((3000, 207, 12, 4), 30),
-    "04": ((2911, 476, 14, 9), 45),
-    "05": ((2995, 544, 21, 27), 60),
-    "06": ((2999, 383, 14, 71), 75),
+    "00": ((2292, 3), 45),
+    "04": ((2395, 16), 50),
+    "05": ((2398, 23), 75),
+    "06": ((3498, 34), 115),
+    "07": ((2399, 30), 75),
 }
-"""`extent` of four chapters, as they were, and the minutes that one reader took for each."""
-WORDS_A_MINUTE = 180
-LINE_SECONDS, PICTURE_SECONDS, SYMBOL_SECONDS = 2.8, 9.2, 32.6
-"""By least squares from `READ`, the words at a usual pace; within half a minute of each."""
+"""`extent` of five chapters, as they were, and the minutes that their readers took."""
+WORD_SECONDS, SYMBOL_SECONDS = 1.01, 82.5
+"""Least squares from `READ`: a calibration on five points, up to twelve minutes off. What goes with
+a word, its share of code and pictures, is in its price; prices of their own come out as nothing."""
 
 
 def words(master: Master) -> int:
@@ -61,11 +61,6 @@ def shown(master: Master) -> list[str]:
     return [cell.source for cell in master.cells if not cell.is_text and not cell.folded]
 
 
-def code_lines(sources: Iterable[str]) -> int:
-    """Lines of code, empty ones and comments apart."""
-    return sum(len(_full(source)) for source in sources)
-
-
 def _full(source: str) -> set[int]:
     lines = enumerate(map(str.strip, source.splitlines()), 1)
     return {number for number, line in lines if line and not line.startswith("#")}
@@ -84,26 +79,6 @@ def computing(sources: Iterable[str]) -> float:
         for first, last, shows in _judged(ast.parse(source).body, names):
             counts[shows] += len(full & set(range(first, last + 1)))
     return counts[False] / max(1, sum(counts.values()))
-
-
-def pictures(sources: Iterable[str]) -> int:
-    """Cells that end in a figure or a widget, the place to enter a guess apart."""
-    names, quiet, found = {"print", "display"}, {"print", "table", *_GUESSES}, 0
-    for body in (ast.parse(source).body for source in sources):
-        list(_judged(body, names))
-        for node in body:
-            if isinstance(node, ast.Assign) and _called(node.value) in quiet:
-                quiet |= set().union(*map(_bound, node.targets))
-        last = body[-1] if body else None
-        if isinstance(last, ast.Expr) and _uses([last], names):
-            found += _called(last.value) not in quiet
-    return found
-
-
-def _called(node: ast.expr) -> str:
-    """The function or method that is called last, or the name that stands alone."""
-    node = node.func if isinstance(node, ast.Call) else node
-    return getattr(node, "attr", getattr(node, "id", ""))
 
 
 def _judged(body: list[ast.stmt], names: set[str]) -> Iterator[tuple[int, int, bool]]:
@@ -181,13 +156,11 @@ def broken(master: Master) -> Iterator[str]:
         )
 
 
-def extent(master: Master) -> tuple[int, int, int, int]:
-    """What its reader's minutes go to: words, shown code lines, pictures, symbols."""
-    every = [cell.source for cell in master.cells if not cell.is_text]
-    return words(master), code_lines(shown(master)), pictures(every), symbols(master)
+def extent(master: Master) -> tuple[int, int]:
+    """What its reader's minutes go by: words and symbols."""
+    return words(master), symbols(master)
 
 
-def minutes(words: int, code_lines: int, pictures: int, symbols: int) -> float:
-    """What a chapter takes someone new to its matter who reads all of it."""
-    seconds = code_lines * LINE_SECONDS + pictures * PICTURE_SECONDS + symbols * SYMBOL_SECONDS
-    return words / WORDS_A_MINUTE + seconds / 60
+def minutes(words: int, symbols: int) -> float:
+    """What a chapter takes someone new to its matter who reads all of it, code and pictures too."""
+    return (words * WORD_SECONDS + symbols * SYMBOL_SECONDS) / 60

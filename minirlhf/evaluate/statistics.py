@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,9 +26,16 @@ class Interval:
     n: int
 
     def __format__(self, spec: str) -> str:
-        """Each number as ``spec`` says: ``f"{share:.1%}"`` is ``49.2% [45.8%, 52.7%]``."""
+        """Each number as ``spec`` says: ``f"{share:.1%}"`` is ``49.2% [45.8%, 52.7%]``.
+
+        What is rounded to zero has no sign.
+        """
         spec = spec or ".3f"
-        return f"{self.mean:{spec}} [{self.low:{spec}}, {self.high:{spec}}]"
+        mean, low, high = (
+            re.sub(r"^[-+](0(\.0*)?%?)$", r"\1", format(number, spec))
+            for number in (self.mean, self.low, self.high)
+        )
+        return f"{mean} [{low}, {high}]"
 
     def __str__(self) -> str:
         return f"{self}"

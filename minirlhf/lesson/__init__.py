@@ -7,6 +7,7 @@
     lesson.intervals(axes, {"SFT": …})      means with their 95% intervals, a row each
     lesson.show(figure, "what one sees")    a picture that is still there without a kernel
     lesson.table(("", "paper"), rows)       a table
+    lesson.verdict(difference)              seen, the opposite or open, by its interval
     lesson.called("sft")                    a model's name, in the notebook's language
 
 Nothing of this is needed to train; torch, matplotlib and IPython are imported where they are used.
@@ -17,16 +18,20 @@ from __future__ import annotations
 import html
 import io
 import json
+import math
 import os
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from minirlhf.lesson import languages, letters
 from minirlhf.lesson.languages import Texts
 from minirlhf.training.machine import available_memory
+
+if TYPE_CHECKING:
+    from minirlhf.evaluate.statistics import Interval
 
 T = TypeVar("T")
 WIDE, SMALL = (7.2, 2.7), (4.4, 2.7)
@@ -142,7 +147,7 @@ def intervals(axes, values: Mapping[str, Any], unit: str = "", *, percent: bool 
         axes.plot([shown.low, shown.high], [place, place], color=color)
         axes.plot([shown.mean], [place], "o", color=color)
         axes.annotate(
-            f"{shown.mean:.{1 if percent else 2}f}", (shown.mean, place),
+            f"{shown.mean:z.{1 if percent else 2}f}", (shown.mean, place),
             xytext=(0, 5), textcoords="offset points", ha="center", fontsize=8,
         )  # fmt: skip
     axes.set_yticks(range(len(values)), [called(label) for label in values])
@@ -152,14 +157,31 @@ def intervals(axes, values: Mapping[str, Any], unit: str = "", *, percent: bool 
     axes.margins(x=0.1)
 
 
+def verdict(*found: Interval | None, low: float = 0.0, high: float = math.inf) -> str:
+    """What intervals say of a statement that has their numbers between ``low`` and ``high``.
+
+    "seen" if each lies within, whole; "the opposite" if one lies without, whole; else "open"; "not
+    looked for" where one of them is None. In the notebook's language.
+    """
+    known = [one for one in found if one is not None]
+    if len(known) < len(found):
+        name = "unsought"
+    elif any(one.high < low or one.low > high for one in known):
+        name = "opposite"
+    else:
+        name = "seen" if all(low < one.low and one.high < high for one in known) else "open"
+    return _say(f"verdict.{name}")
+
+
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Display a table; where no HTML is shown, its cells as text.
 
-    The first column and every other one with words in it are set to the left.
+    The first column and every other one with words in it are set to the left. Where a text has
+    line breaks stands " / ", and a number that is rounded to zero loses its sign.
     """
     from IPython.display import display
 
-    lines = [list(head), *([str(cell) for cell in row] for row in rows)]
+    lines = [list(head), *([_cell(str(cell)) for cell in row] for row in rows)]
     columns = list(zip(*lines[1:], strict=True)) or [()] * len(head)
     left = [not place or not all(map(_FIGURE.match, cells)) for place, cells in enumerate(columns)]
     styles = [' style="text-align: left"' if words else "" for words in left]
@@ -175,6 +197,12 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     display({"text/html": f"<table>{body}</table>", "text/plain": plain}, raw=True)
 
 
+def _cell(text: str) -> str:
+    return _SIGNED_ZERO.sub("", _BREAKS.sub(" / ", text.strip()))
+
+
+_BREAKS = re.compile(r"\s*\n\s*")
+_SIGNED_ZERO = re.compile(r"(?<![\w.,)])[-+−](?=0(\.0*)?(?![\w.,]*\d))")
 _FIGURE = re.compile(r"(?=.{0,24}$)[^\w\s]*(\d|$)")
 """What a number looks like in a table, with a sign, an interval or a unit; or no number at all."""
 

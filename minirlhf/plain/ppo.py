@@ -46,12 +46,13 @@ def train(config, models, prompts, documents=()):
 
 
 def start(config, models):
-    """Refuse settings that aren't covered; Adam for π and V, dropout off, and π's average, θ̄."""
+    """Refuse settings that aren't covered; Adam at both peak rates, dropout off; π's average, θ̄."""
     for name, setting in vars(config).items():
         if name not in COVERED + ELSEWHERE and setting not in (getattr(type(config), name), "fp32"):
             raise ValueError(f"plain/ppo.py doesn't cover {name} = {setting}: take train_ppo.")
     networks = [model.eval() for model in models[:4]]
-    groups = [{"params": network.parameters()} for network in (networks[0], networks[3])]
+    rates = (networks[0], config.learning_rate), (networks[3], config.value_learning_rate)
+    groups = [{"params": network.parameters(), "lr": rate} for network, rate in rates]
     adam = torch.optim.Adam(groups, betas=config.betas, eps=config.eps)
     return adam, parameters_to_vector(models.policy.parameters()).detach()
 

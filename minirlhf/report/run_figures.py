@@ -66,7 +66,7 @@ def series(
 
 def supervised(folder: Path, summary: Row) -> Group | None:
     losses = series(folder, ("sft", "sft-4x", "initial"), "epoch", "loss")
-    panels = [Lines(title="SFT: loss", series=losses, x="epochs", y="nats a token", smooth=True)]
+    panels = [Lines(title="SFT: loss", series=losses, x="epochs", y="nats per token", smooth=True)]
     if epochs := entry(summary, "sft_epochs"):
         points = [row["epoch"] for row in epochs], [row["score"] for row in epochs]
         best = max(epochs, key=lambda row: row["score"])
@@ -80,7 +80,7 @@ def supervised(folder: Path, summary: Row) -> Group | None:
                 mark=(best["epoch"], best["score"], "chosen"),
             )
         )
-    for title, key, unit in (("loss", "loss", "nats a pair"), ("accuracy", "accuracy", "share")):
+    for title, key, unit in (("loss", "loss", "nats per pair"), ("accuracy", "accuracy", "share")):
         found = series(folder, ["reward"], "step", key)
         panels.append(
             Lines(title=f"Reward model: {title}", series=found, x="steps", y=unit, smooth=True)
@@ -92,7 +92,7 @@ def reinforced(folder: Path) -> Group | None:
     return _of_ppo(
         folder,
         ("Score", "episodes", "objective/score", "reward"),
-        ("KL to the initial model", "episodes", "objective/kl", "nats a reply"),
+        ("KL to the initial model", "episodes", "objective/kl", "nats per reply"),
         ("Score against KL", "objective/kl", "objective/score", "reward"),
     )
 
@@ -100,7 +100,7 @@ def reinforced(folder: Path) -> Group | None:
 def health(folder: Path) -> Group | None:
     return _of_ppo(
         folder,
-        ("Entropy", "episodes", "objective/entropy", "nats a reply"),
+        ("Entropy", "episodes", "objective/entropy", "nats per reply"),
         ("Clip fraction", "episodes", "ppo/policy/clipfrac", "share of tokens"),
         ("Value: explained variance", "episodes", "ppo/val/var_explained", "share"),
         ("Reply length", "episodes", "response/length", "tokens"),
@@ -111,7 +111,7 @@ def _of_ppo(folder: Path, *rows: tuple[str, str, str, str]) -> Group | None:
     panels = [
         Lines(
             title=title, series=series(folder, POLICIES, x, y), y=unit, smooth=True,
-            x=x if x == "episodes" else "KL, nats a reply", path=x != "episodes",
+            x=x if x == "episodes" else "KL, nats per reply", path=x != "episodes",
         )
         for title, x, y, unit in rows
     ]  # fmt: skip
@@ -192,7 +192,7 @@ def tax(summary: Row) -> Group | None:
         for task in tasks(summary)
     ]
     loss = _by_model(summary, "probes.corpus loss")
-    return _bars(*panels, Bars(title="Corpus loss", values=loss, unit="nats a token", dots=True))
+    return _bars(*panels, Bars(title="Corpus loss", values=loss, unit="nats per token", dots=True))
 
 
 def harm(summary: Row) -> Group | None:

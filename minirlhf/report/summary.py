@@ -139,7 +139,7 @@ def brief(summary: Row) -> str:
     models = [model for model in MODELS if n.has(f"models.{model}")]
     wins = [[model, *(cell(f"models.{model}.{key}") for key in columns)] for model in models]
     parts = [
-        "Evaluation prompts: % that pass, % won against sft, words a reply (95% intervals)",
+        "Evaluation prompts: % that pass, % won against sft, words per reply (95% intervals)",
         _aligned([["", *columns.values()], *wins]),
     ]
     if n.has("reward_model"):
@@ -155,7 +155,7 @@ def brief(summary: Row) -> str:
         if probed and n.has(*(f"models.{model}.{key}" for model in probed))
     ]
     if others:
-        parts.append(_aligned([["% (corpus loss: nats a token)", *probed], *others]))
+        parts.append(_aligned([["% (corpus loss: nats per token)", *probed], *others]))
     if n.has("won_back"):
         parts.append(f"PPO-ptx wins back {show(n.at('won_back'))} % of what PPO lost on the tasks")
     return "\n\n".join(parts)

@@ -19,6 +19,15 @@ if TYPE_CHECKING:
 
 APART = np.array([0.16, 0.1])
 """Labels stand this far apart, across or down, in shares of what the picture spans."""
+BESIDE = (
+    ((7, -4), "left", "top", (0.11, -0.07)),
+    ((-7, 4), "right", "bottom", (-0.11, 0.07)),
+    ((7, 4), "left", "bottom", (0.11, 0.07)),
+    ((-7, -4), "right", "top", (-0.11, -0.07)),
+)
+"""Where a label may stand: its offset in points, its sides, and its middle in such shares."""
+COVERS = np.array([0.09, 0.06])
+"""How far a label reaches from its middle."""
 CLEAR = {"facecolor": PAPER, "edgecolor": "none", "alpha": 0.8, "pad": 0.5}
 """A label's ground, so that a line behind it doesn't strike it out."""
 WAY = PALETTE["sft"]
@@ -61,10 +70,19 @@ def _draw(axes: Axes, runs: Sequence[Point], chosen: Point, name: str) -> None:
             axes.scatter(*place, s=130, facecolor="none", edgecolor=WAY, lw=1.8, zorder=4)
         if all((np.abs(place - other) / spans >= APART).any() for other in labelled):
             labelled.append(place)
-            note(axes, tuple(place), f"β {run.beta:g}", xytext=(7, -4), ha="left", va="top",
+            offset, across, up = _free((ends - place) / spans)
+            note(axes, tuple(place), f"β {run.beta:g}", xytext=offset, ha=across, va=up,
                  textcoords="offset points", fontsize=7.5,
                  fontweight="bold" if run is chosen else "normal", bbox=CLEAR,
                  zorder=2.5)  # fmt: skip
+
+
+def _free(others: np.ndarray) -> tuple[tuple[int, int], str, str]:
+    """Where a label covers none of the points, given by their way from its own."""
+    for offset, across, up, middle in BESIDE:
+        if not (np.abs(others - middle) < COVERS).all(axis=1).any():
+            return offset, across, up
+    return BESIDE[0][:3]
 
 
 def _arrow(axes: Axes, start: np.ndarray, end: np.ndarray, color: str) -> None:

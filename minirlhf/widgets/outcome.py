@@ -20,6 +20,8 @@ from minirlhf.widgets.words import say, told
 
 SPOT, NEAR = 1.0, 0.5
 """What a guess is worth that is right, and one that is nearly so."""
+LETTER, LENGTH = 0.08, 5.0
+"""Inches of a number's letter, and of the axis beside the bars' names."""
 
 _outcomes: dict[str, Outcome] = {}
 _scores: WeakSet[PredictionScore] = WeakSet()
@@ -102,8 +104,10 @@ class Outcome(Question):
         axes.axvline(0, color=MUTED, linewidth=0.6)
         reached = [*shown.values(), *self._ends, 0.0]
         low, high = min(reached), max(reached)
-        room = (0.5 if self._ends else 0.2) * ((high - low) or 1.0)  # for the numbers beside
+        room = 0.2 * ((high - low) or 1.0)
         axes.set_xlim(low - room * (low < 0), high + room * (high > 0 or low == 0))
+        for name, value in shown.items():
+            self._make_room(axes, *self._beside(name, value))
         (low, high), (least, most) = axes.get_xlim(), self._limits
         low, high = max(low, least), min(high, most)  # no share lies beyond 100%
         axes.set_xticks([tick for tick in axes.get_xticks() if low <= tick <= high])
@@ -117,10 +121,27 @@ class Outcome(Question):
         at = [place] * len(reach)
         axes.plot(reach, at, color=PAPER, linewidth=4.5)  # on the bar and beyond it
         axes.plot(reach, at, color=MUTED, linewidth=2, marker="|")
-        end = max([value, *reach]) if value >= 0 else min([value, *reach])
-        said = written(self.interval if measured and self.interval is not None else value)
-        side = "left" if value >= 0 else "right"
+        end, said, side = self._beside(name, value)
         note(axes, (end, place), f" {said} ", va="center", fontsize=9, ha=side)
+
+    def _beside(self, name: str, value: float) -> tuple[float, str, str]:
+        """Where a bar's number stands, what it says, and which end of it that place is."""
+        whole = self.interval if name == "measured" and self.interval is not None else value
+        reached = [value, *(self._ends if name == "measured" else [])]
+        if max(reached) > 0 or min(reached) == 0:
+            return max(reached), written(whole), "left"
+        return min(reached), written(whole), "right"
+
+    @staticmethod
+    def _make_room(axes: Axes, end: float, said: str, side: str) -> None:
+        """Let the axis go on for the number, by about what it needs of the picture's width."""
+        low, high = axes.get_xlim()
+        need = min((len(said) + 2) * LETTER / LENGTH, 0.9)
+        if side == "left":
+            high = max(high, (end - need * low) / (1 - need))
+        else:
+            low = min(low, (end - need * high) / (1 - need))
+        axes.set_xlim(low, high)
 
     def close(self) -> None:
         for link in self._links:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import threading
 from functools import lru_cache
 from typing import Any
@@ -87,7 +88,7 @@ def written(texts: list[tuple[str, str]]) -> bytes:
     """Texts as PNG, each a bold title and some lines."""
     lines: list[tuple[str, str]] = []
     for title, content in texts:
-        heading = wrapped(title.strip().replace("\n", " / "), _BOLD)[:_LINES]
+        heading = wrapped(re.sub(r"\s*\n\s*", " / ", title.strip()), _BOLD)[:_LINES]
         lines += [(line, "bold") for line in heading or [""]]
         below = [line for part in content.strip().split("\n") for line in wrapped(part, _LINE)]
         lines += [(line, "normal") for line in below[:_LINES]]

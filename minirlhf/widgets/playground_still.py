@@ -27,7 +27,7 @@ def draw_values(
         values = lane["values"] if lane else []
         axes.scatter(values, [place] * len(values), s=26, color=colors[place], linewidths=0,
                      alpha=0.55 if several else 1.0)  # fmt: skip
-        if len(values) > 1:
+        if values:
             axes.scatter(values[lane["shown"]], place, s=110, facecolor="none", edgecolor=INK,
                          zorder=3)  # fmt: skip
     axes.margins(x=0.08)

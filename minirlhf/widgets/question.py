@@ -107,9 +107,9 @@ def written(value: float | str | Interval | Sequence[float | None], unit: str = 
     if isinstance(value, str):
         return value
     if isinstance(value, Interval):
-        shown = f"{value.mean:.4g} [{value.low:.4g}, {value.high:.4g}]"
-    elif isinstance(value, float | int):
         shown = f"{value:.4g}"
+    elif isinstance(value, float | int):
+        shown = f"{value:z.4g}"
     else:
         known = [f"{point:.3g}" for point in value if point is not None]
         shown = f"{known[0]} … {known[-1]}"

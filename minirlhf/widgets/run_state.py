@@ -14,10 +14,11 @@ RECENT = 10
 """Steps over which the pace is measured: another β may change it."""
 TOLD = 5
 """Seconds after which the page's clock is set anew; in between it goes by itself."""
-DECADES = 2
-"""How far β can be moved from where the run began, both ways."""
-TIMES = 10
-"""The most that γ can be raised to, as a multiple."""
+LEVERS = (
+    ("beta", "beta", "objective/beta", (0.01, 100)),
+    ("gamma", "ptx_gamma", "ptx/gamma", (0, 10)),
+)
+"""What can be moved: its name, setting and metric, and how far, in units of where the run began."""
 
 
 def about(job: Job, state: str, note: str) -> dict[str, Any]:
@@ -108,23 +109,17 @@ def _levers(reader: Reader, state: str) -> dict[str, Any]:
     """
     config, control = reader.config, reader.control()
     found: dict[str, Any] = {}
-    for name, setting, metric in (
-        ("beta", "beta", "objective/beta"),
-        ("gamma", "ptx_gamma", "ptx/gamma"),
-    ):
+    for name, setting, metric, (low, high) in LEVERS:
         began = config.get(setting)
         if not began or state == "finished":
             found[name] = None
             continue
         value, (_, logged) = control.get(setting, began), reader.series(metric)
-        ends = (0.0, TIMES * began)
-        if name == "beta":
-            ends = (began / 10**DECADES, began * 10**DECADES)
         found[name] = {
             "value": value,
             "began": began,
-            "min": ends[0],
-            "max": ends[1],
+            "min": low * began,
+            "max": high * began,
             "follow": state in LIVE and bool(logged) and not math.isclose(logged[-1], value),
         }
     return found

@@ -63,8 +63,9 @@ class ThreeSteps(LiveWidget):
         after: float,
     ) -> ThreeSteps:
         """Step 2: replies to one prompt, a labeler's ranks, the reward model's scores, and what
-        share of unseen pairs it had in order before and after its training.
+        share of unseen pairs it had in order before and after its training. Numbers of any kind.
         """
+        ranks, scores = [int(rank) for rank in ranks], [float(score) for score in scores]
         names = LETTERS[: len(completions)]
         right, pairs = pairs_in_order(ranks, scores)
         these = say("pipeline.of", right=right, pairs=pairs) if pairs else say("pipeline.tied")
@@ -77,7 +78,7 @@ class ThreeSteps(LiveWidget):
             {"prompt": prompt, "replies": list(completions)},
             {"order": order(ranks, names) if pairs else [say("pipeline.tied")]},
             {
-                "scores": list(scores),
+                "scores": scores,
                 "rows": [
                     (say("pipeline.these"), these),
                     (say("pipeline.unseen"), _change(before, after)),
@@ -155,8 +156,8 @@ class ThreeSteps(LiveWidget):
 
 
 def _change(before: float, after: float) -> str:
-    return f"{before:.1%} → {after:.1%}"
+    return f"{float(before):.1%} → {float(after):.1%}"
 
 
 def _signed(score: float) -> str:
-    return f"{score:+z.2f}".replace("-", "−")
+    return f"{float(score):+z.2f}".replace("-", "−")

@@ -52,6 +52,8 @@ low. "reward_last" is the last token's."""
 class TokenLens(LiveWidget):
     """A response's tokens coloured by log-ratio (KL), reward, value or advantage.
 
+    It opens at the token that the policy changed most.
+
     It shows a stored `Trace`, or samples one: hand in ``models`` and a ``prompt``; then there is a
     box for other prompts too. ``config`` gives β, λ, clip range, lengths and the seed. One may set
     ``step``, ``color``, ``token`` (from 1) and ``ratio``, as the page does.
@@ -83,7 +85,7 @@ class TokenLens(LiveWidget):
             raise MinirlhfError("TokenLens needs a Trace, or models and a prompt.")
         self.models, self.config = models, config or PPOConfig()
         self.trace = shown or self._sampled(prompt)
-        super().__init__(asks=models is not None, **self._state())
+        super().__init__(asks=models is not None, token=self._changed_most(), **self._state())
 
     @property
     def at(self) -> int:
@@ -150,6 +152,10 @@ class TokenLens(LiveWidget):
             "ratio": self.trace.ratio.tolist(),
         }
         return {"shown": record, "ratio": self._first_ratio()}
+
+    def _changed_most(self) -> int:
+        """The token, from 1, whose probability is farthest from the reference's."""
+        return 1 + int(self.trace.log_ratio.abs().argmax())
 
     def _first_ratio(self) -> float:
         return round(float(self.trace.ratio[self.at].clamp(*REACH)), 4)
