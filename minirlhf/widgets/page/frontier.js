@@ -73,7 +73,7 @@ export default widget((view) => {
   function panel(name, k) {
     let sides = [], room = 0;
     const svg = make("svg", { role: "img" }), back = make("g"), way = make("g"), ends = make("g");
-    const ring = make("circle", { class: "mr-frontier-ring", r: 7 });
+    const ring = make("circle", { class: "mr-frontier-ring", r: 10.5 });
     const root = make("figure", { class: "mr-frontier-plot" },
       make("figcaption", { class: "mr-title" }, view.say(`frontier.${name}_title`)), svg);
     let plot;
@@ -142,7 +142,7 @@ export default widget((view) => {
       // a move, since a mark that is drawn anew under a resting pointer isn't meant
       onpointermove: () => hover(n), onpointerleave: () => hover(null) },
       make("circle", { class: "mr-frontier-touch", cx: x, cy: y, r: 16 }),
-      top && make("circle", { class: "mr-frontier-best", cx: x, cy: y, r: is ? 11 : 9 }),
+      top && make("circle", { class: "mr-frontier-best", cx: x, cy: y, r: is ? 15 : 9 }),
       make("circle", { cx: x, cy: y, r: is ? 7 : 5 }),
       far < 28 ? null : make("line", { class: "mr-axis", x1: x, y1: y,
         x2: x + (1 - 20 / far) * dx, y2: y + (1 - 20 / far) * dy }),
