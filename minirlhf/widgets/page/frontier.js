@@ -146,7 +146,8 @@ export default widget((view) => {
       make("circle", { cx: x, cy: y, r: is ? 7 : 5 }),
       far < 28 ? null : make("line", { class: "mr-axis", x1: x, y1: y,
         x2: x + (1 - 20 / far) * dx, y2: y + (1 - 20 / far) * dy }),
-      make("text", { x: clamp(sides[n][0], 0, room - 3.8 * words.length), y: sides[n][1] + (is && top ? 7 * Math.sign(dy) : 0),
+      make("text", { x: clamp(sides[n][0], 0, room - 3.8 * words.length),
+        y: sides[n][1] + (is && top ? 7 * Math.sign(dy) : 0),
         "text-anchor": "middle" }, words));
     }
     return { root, draw, point, mark };
