@@ -174,14 +174,18 @@ class Lines:
     @property
     def labels(self) -> list[tuple[Curve, float, float]]:
         """Of several curves each with the place of its name, in percent from the left and the top:
-        where the line ends, and below the name above.
+        where the line ends, and below the name above; above its line where that ends early.
         """
         (left, right), (low, high) = self.x_range, self.y_range
         places, under = [], -LABEL
         for curve in sorted(self.curves, key=lambda curve: -curve.ends[1]):
-            under = max(under + LABEL, 100 * (high - curve.ends[1]) / (high - low))
             at = 100 * (curve.mean[0][-1] - left) / (right - left)
-            places.append((curve, round(float(at), 2), round(under, 2)))
+            top = 100 * (high - curve.ends[1]) / (high - low)
+            if at < INNER:  # others go on beneath it
+                top = max(top - LABEL, 0.0)
+            else:
+                top = under = max(under + LABEL, top)
+            places.append((curve, round(float(at), 2), round(float(top), 2)))
         return places if len(places) > 1 else []
 
     @property
@@ -192,6 +196,8 @@ class Lines:
 
 LABEL = 10.0
 """How high a curve's name is, in percent of the panel."""
+INNER = 90.0
+"""A line that ends before this percent of the width has its name inside the panel."""
 
 
 @dataclass(frozen=True)

@@ -101,6 +101,7 @@ function deskHead(view) {
     const run = view.get("run");
     name.textContent = run.name;
     note.textContent = run.note;
+    note.hidden = !run.note;
     state.textContent = run.label;
     put(state, { class: `mr-chip mr-desk-state is-${run.state}` });
     const over = run.state === "finished" || (run.state === "absent" && !run.hold);
@@ -112,8 +113,11 @@ function deskHead(view) {
       "aria-valuemax": run.total ?? 1, "aria-valuenow": run.total ? run.step ?? 0 : null });
     hint.textContent = run.hint;
     hint.hidden = !run.hint;
-    error.textContent = run.error && run.hold === "start"
-      ? view.say("desk.refused", { error: run.error }) : run.error;
+    const refused = run.error && run.hold === "start";
+    fill(error, refused && [make("b", {}, view.say("desk.refused")), make("br")],
+      (run.error ?? "").split(/(--[\w-]+)/).map((part) => // an option stays in one piece
+        (part.startsWith("--") ? make("code", {}, part) : part)),
+      refused && [make("br"), view.say("desk.mend")]);
     error.hidden = !run.error;
     for (const [key, one] of levers) one.draw(run[key]);
     tick();

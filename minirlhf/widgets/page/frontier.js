@@ -71,9 +71,9 @@ export default widget((view) => {
 
   // One picture: the runs' ends joined towards smaller β, the chosen run's way in front of them.
   function panel(name, k) {
-    let sides = [];
+    let sides = [], room = 0;
     const svg = make("svg", { role: "img" }), back = make("g"), way = make("g"), ends = make("g");
-    const ring = make("circle", { class: "mr-frontier-ring", r: 7 });
+    const ring = make("circle", { class: "mr-frontier-ring", r: 10.5 });
     const root = make("figure", { class: "mr-frontier-plot" },
       make("figcaption", { class: "mr-title" }, view.say(`frontier.${name}_title`)), svg);
     let plot;
@@ -95,7 +95,8 @@ export default widget((view) => {
       return far.indexOf(Math.min(...far));
     }
 
-    function draw(room) {
+    function draw(wide) {
+      room = wide;
       const height = 300, seen = points.filter(known);
       const all = seen.flatMap((point) => [[point.kl, point[name]],
         ...path(point).map((step) => [step[0], step[k]])]);
@@ -121,15 +122,11 @@ export default widget((view) => {
 
     function point() {
       const steps = path(chosen()).map(there), now = chosen().path[moment()];
-      // arrow heads a third, two thirds and all of the way along, where it is long enough
-      const heads = [0.33, 0.66, 1].map((part) => {
-        const at = Math.round(part * (steps.length - 1)), before = steps[Math.max(at - 6, 0)];
-        if (at < 1) return null;
-        const by = [steps[at][0] - before[0], steps[at][1] - before[1]];
-        return Math.hypot(...by) > 4 ? head(steps[at], by, 8, { class: "mr-frontier-way-head" })
-          : null;
-      });
-      fill(way, make("path", { class: "mr-frontier-way", d: polyline(steps) }), heads);
+      const [from] = steps; // named, it says which way the training went
+      fill(way, make("path", { class: "mr-frontier-way", d: polyline(steps) }),
+        steps.length > 1 && [make("circle", { class: "mr-frontier-from", cx: from[0], cy: from[1], r: 3.5 }),
+          make("text", { class: "mr-frontier-start", x: from[0] + 9, y: from[1] + 5 },
+            view.say("frontier.start"))]);
       fill(ends, points.map((run, n) => known(run) && mark(run, n)));
       put(ring, { hidden: !now || now[k] === null });
       if (now && now[k] !== null) put(ring, { cx: there(now)[0], cy: there(now)[1] });
@@ -138,18 +135,20 @@ export default widget((view) => {
     function mark(run, n) {
       const [x, y] = spot(run), is = n === view.get("choice");
       const top = points.length > 1 && run === best(name), called = `β ${short(run.beta)}`;
+      const words = top ? view.say("frontier.best", { called }) : called;
       const [dx, dy] = [sides[n][0] - x, sides[n][1] - 4 - y], far = Math.hypot(dx, dy);
       return make("g", { class: `mr-frontier-end${is ? " mr-frontier-chosen" : ""}${
         n === hovered ? " mr-frontier-lit" : ""}`, onclick: () => choose(n),
       // a move, since a mark that is drawn anew under a resting pointer isn't meant
       onpointermove: () => hover(n), onpointerleave: () => hover(null) },
       make("circle", { class: "mr-frontier-touch", cx: x, cy: y, r: 16 }),
-      top && make("circle", { class: "mr-frontier-best", cx: x, cy: y, r: is ? 11 : 9 }),
+      top && make("circle", { class: "mr-frontier-best", cx: x, cy: y, r: is ? 15 : 9 }),
       make("circle", { cx: x, cy: y, r: is ? 7 : 5 }),
-      far < 34 ? null : make("line", { class: "mr-axis", x1: x, y1: y,
+      far < 28 ? null : make("line", { class: "mr-axis", x1: x, y1: y,
         x2: x + (1 - 20 / far) * dx, y2: y + (1 - 20 / far) * dy }),
-      make("text", { x: sides[n][0], y: sides[n][1], "text-anchor": "middle" },
-        top ? view.say("frontier.best", { called }) : called));
+      make("text", { x: clamp(sides[n][0], 0, room - 3.8 * words.length),
+        y: sides[n][1] + (is && top ? 7 * Math.sign(dy) : 0),
+        "text-anchor": "middle" }, words));
     }
     return { root, draw, point, mark };
   }

@@ -6,7 +6,7 @@ const onOneLine = (request) => request.trim().replace(/\n/g, "  ·  ");
 
 export default widget((view) => {
   const names = view.get("names");
-  let lanes = view.get("lanes"), width = 0, reached = [-4, 4]; // where most scores lie
+  let lanes = view.get("lanes"), width = 0, reached = [-6, 6]; // where most scores lie
 
   // ------------------------------------------------------------------------------------- controls
   const prompt = make("textarea", { class: "mr-input mr-play-prompt", rows: 2, spellcheck: "false",
@@ -94,8 +94,8 @@ export default widget((view) => {
     const values = lanes.flatMap((lane) => lane.values ?? []);
     if (view.get("measure") === "grade") return [1, 7];
     // round ends that only ever move apart: what is drawn already keeps its place
-    reached = [4 * Math.floor(Math.min(...values, reached[0]) / 4),
-      4 * Math.ceil(Math.max(...values, reached[1]) / 4)];
+    reached = [2 * Math.floor(Math.min(...values, reached[0]) / 2),
+      2 * Math.ceil(Math.max(...values, reached[1]) / 2)];
     return reached;
   }
 
@@ -112,7 +112,7 @@ export default widget((view) => {
 
   function draw() {
     const asked = lanes.length > 0, measure = view.get("measure");
-    put(invite, { hidden: asked || Boolean(view.get("problem")) });
+    put(invite, { hidden: asked });
     put(lanesBox, { hidden: !asked });
     compare();
     if (!asked) return;
@@ -166,7 +166,6 @@ export default widget((view) => {
   }
   view.on("problem", () => {
     put(prompt, { "aria-invalid": view.get("problem") && "true" });
-    put(invite, { hidden: lanes.length > 0 || Boolean(view.get("problem")) });
   });
   const written = () => put(prompt, { value: view.get("prompt") });
 

@@ -38,6 +38,7 @@ function pairMatrix(view, light, isLit) {
     put(root, { style: { "grid-template-columns": `auto repeat(${columns.length}, minmax(0, 1fr))` } });
     const cells = !rows.length ? [] : [-1, ...rows].flatMap((row) =>
       [-1, ...columns].map((column) => ({ row, column })));
+    put(root, { "data-none": rows.length ? null : view.say("ranking.none") });
     each(root, cells, create, (cell, { row, column }) => {
       if (row < 0 || column < 0) return;
       const pair = known.get(`${row} ${column}`);

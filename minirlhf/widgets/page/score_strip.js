@@ -18,7 +18,7 @@ function stripAxis(svg, [low, high], width, words) {
   const toX = scale([low, high], [STRIP.side, width - STRIP.side]);
   put(svg, { viewBox: `0 0 ${width} 32`, height: 32, width, "aria-hidden": "true" });
   fill(svg, make("text", { class: "mr-small", x: 0, y: 11 }, words),
-    ticks(low, high, 5).map((tick) => make("text", { class: "mr-small", x: toX(tick), y: 28,
+    ticks(low, high, 7).map((tick) => make("text", { class: "mr-small", x: toX(tick), y: 28,
       "text-anchor": "middle" }, short(tick))));
 }
 
@@ -36,7 +36,7 @@ function scoreStrip(label, { choose, look }) {
     const places = values.map(toX), row = rows(places);
     order = values.map((_, at) => at).sort((a, b) => values[a] - values[b]);
     chosen = shown;
-    fill(ground, ticks(low, high, 5).map((tick) => make("line", { class: "mr-grid", x1: toX(tick),
+    fill(ground, ticks(low, high, 7).map((tick) => make("line", { class: "mr-grid", x1: toX(tick),
       x2: toX(tick), y1: 0, y2: STRIP.height })),
     make("line", { class: "mr-axis", x1: 0, x2: width, y1: middle, y2: middle }));
     each(group, values, (_, at) => make("g", { role: "radio", class: "mr-strip-dot",

@@ -31,8 +31,7 @@ export default widget((view) => {
       const one = view.get("replies").find(({ letter }) => letter === reply.dataset.reply);
       const text = reply.querySelector(".mr-steps-text");
       put(text, { role: "button", tabindex: 0, "aria-expanded": "false" });
-      reply.append(make("div", { class: "mr-steps-told", hidden: true },
-        make("p", {}, text.textContent), make("small", {}, one && told(one))));
+      reply.append(make("small", { class: "mr-steps-told", hidden: true }, one && told(one)));
     }
     lit = null;
   }

@@ -8,7 +8,8 @@ const PLAYED = 60, EVERY = 250; // steps of a playback, at most; milliseconds fo
 export default widget((view) => {
   const samples = deskSamples(view);
   const grid = make("div", { class: "mr-desk-panels" });
-  const empty = make("p", { class: "mr-desk-empty mr-words" });
+  const waits = make("b"), empty = make("div", { class: "mr-desk-empty mr-words" }, make("div", {}, waits,
+    make("p", {}, view.say("desk.coming"))));
   const more = button("", () => view.set({ more: !view.get("more") }), "link");
   const legend = make("p", { class: "mr-small mr-desk-keys" });
   const range = make("input", { type: "range", min: 0, step: 1, "aria-label": view.say("desk.step") });
@@ -61,7 +62,7 @@ export default widget((view) => {
     for (const one of [grid, legend]) put(one, { style: { "--model": view.get("color") } });
     empty.hidden = curves.length > 0;
     const { hold, error } = view.get("run"); // what failed to start has to be mended first
-    empty.textContent = view.say(hold === "start" && !error ? "desk.press" : "desk.empty");
+    waits.textContent = view.say(hold === "start" && !error ? "desk.press" : "desk.empty");
     const rest = curves.slice(FIRST).map((curve) => curve.title);
     more.hidden = !rest.length;
     more.textContent = view.get("more") ? view.say("desk.less")
