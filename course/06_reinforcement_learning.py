@@ -21,6 +21,21 @@ After this chapter you can
 - train a policy with the package, and find out whether it became better.
 """
 
+# %% title [markdown] lang="zh" of="b3338f58"
+r"""
+# 第 06 章 · 强化学习
+
+奖励模型只说整个回复有多好，不说是哪个词让它好的。词又是掷骰子选出来的，而骰子没有导数。那么，回复末尾的一个数，怎样才能移动写出这个回复的权重？
+
+学完本章，你将能够
+
+- 亲手算出策略梯度，并说出基线改变什么、不改变什么；
+- 写出一个循环，只凭得分就让语言模型的回复变好；
+- 把论文的目标（式 2）拆成每个词元的奖励，并说出每个词元有多少功劳；
+- 读懂 PPO（论文的第 3 步）循环里的每一行，并说出它的用处；
+- 用程序包训练一个策略，并查明它有没有变好。
+"""
+
 # %% arms [markdown]
 r"""
 ## A bandit with three arms (§3.5)
@@ -38,6 +53,22 @@ An arm rises if it pays more than the policy gets on average, and moves faster t
 numbers on paper before you run the cells. Which arms rise, and which one falls?
 """
 
+# %% arms [markdown] lang="zh" of="b45e6ac8"
+r"""
+## 三个臂的老虎机（§3.5）
+
+*Name a gift for Ines.*（给 Ines 想一样礼物。）假设有一个*策略*（policy），也就是写回复的模型，它只会三个回复：*a scarf*、*a ring*、*a stone*。
+它说 *scarf* 的概率是五分之一，说 *ring* 的是二分之一，说 *stone* 的是十分之三。奖励模型给它们打五分、四分、三分。
+一个问题，一个回复，一个得分：论文把这叫作 *bandit*。这个词来自 *one-armed bandit*（独臂强盗），也就是老虎机。每个回复是一个臂。
+
+策略是三个 logit $\phi$ 的 softmax。要变大的是 $J$，即平均得分。softmax 的导数是
+$\partial\pi_b/\partial\phi_a=\pi_b\,(\mathbf 1[a=b]-\pi_a)$，其中 $\mathbf 1[\cdot]$ 在括号里的话成立时为一，否则为零。所以
+
+$$J=\sum_a\pi_a\,r_a,\qquad \frac{\partial J}{\partial\phi_a}=\pi_a\,(r_a-J).$$
+
+一个臂的得分高于策略的平均，它的 logit 就上升，低于平均就下降；策略越常选它，它动得越快。请先在纸上算出这三个数，再运行单元格。哪些臂上升，哪个下降？
+"""
+
 # %% by-hand
 import torch
 import torch.nn.functional as F
@@ -50,6 +81,12 @@ J.backward()
 pi, J = pi.detach(), J.detach()  # numbers from here on
 by_hand = pi * (r - J)
 
+# %% by-hand lang="zh"
+{
+    "# scores of scarf, ring, stone": "# scarf、ring、stone 的得分",
+    "# numbers from here on": "# 从这里起只是数",
+}
+
 # %% by-hand-table folded="yes"
 from minirlhf import lesson
 
@@ -59,6 +96,14 @@ lesson.table(("arm", "π", "r", f"r − J, with J = {J:.1f}", "by hand",
     (name, f"{pi[a]:.1f}", f"{r[a]:.0f}", f"{r[a] - J:+.1f}",
      f"{by_hand[a]:+.3f}", f"{phi.grad[a]:+.3f}")
     for a, name in enumerate(arm_names)])
+
+# %% by-hand-table lang="zh"
+{
+    "arm": "臂",
+    "r − J, with J = {J:.1f}": "r − J，其中 J = {J:.1f}",
+    "by hand": "手算",
+    "by autograd": "自动求导",
+}
 
 # %% sampled [markdown] defines="advantage"
 r"""
@@ -81,6 +126,24 @@ $$\mathbb E_{a\sim\pi}\big[\,b\,\nabla\log\pi_a\,\big]=b\sum_a\nabla\pi_a=b\,\na
 What is left, the score minus the baseline, is the *advantage* of the arm: how much better it turned out than expected.
 """
 
+# %% sampled [markdown] lang="zh" of="cdcb600c"
+r"""
+### 从求和到抽样
+
+求和要走遍所有的臂。语言模型的回复多得列不完，我们只能抽一些。好在有一个恒等式：导数等于原来的量乘以它的对数的导数，于是
+
+$$\nabla J=\sum_a r_a\,\nabla\pi_a=\sum_a\pi_a\;r_a\nabla\log\pi_a=\mathbb E_{a\sim\pi}\big[\,r_a\,\nabla\log\pi_a\,\big]$$
+
+抽一个臂，用它的得分去乘它的对数概率的梯度：平均起来，这就是 $J$ 的梯度。骰子不需要导数，奖励模型也不需要。
+
+不过，只抽一次，噪声很大。三个得分都是正的，所以抽到*哪个*臂，哪个臂就变得更可能。要抽很多次，才显出 scarf 升得最多。
+补救的办法是从得分里减去一个数 $b$，叫*基线*（baseline）。只要它与抽到什么无关，取什么数都行，因为估计的平均不会变：
+
+$$\mathbb E_{a\sim\pi}\big[\,b\,\nabla\log\pi_a\,\big]=b\sum_a\nabla\pi_a=b\,\nabla 1=0.$$
+
+得分减去基线，剩下的就是这个臂的*优势*（advantage）：结果比预期好多少。
+"""
+
 # %% estimates
 def estimates(b, n, seed=0):
     """n estimates of the gradient, each from one drawn arm: [n, 3]."""
@@ -99,6 +162,13 @@ bs = torch.linspace(0, 8, 33)
 curve = [float(variance(b)) for b in bs]
 plain, centred = float(variance(0)), float(variance(J))
 
+# %% estimates lang="zh"
+{
+    "n estimates of the gradient, each from one drawn arm: [n, 3].": "梯度的 n 个估计，每个只凭抽到的一个臂：[n, 3]。",
+    "# gradient of log π of that arm": "# 这个臂的 log π 的梯度",
+    "Mean squared distance of a single estimate from the gradient.": "单个估计到梯度的距离的平方，取平均。",
+}
+
 # %% variance-guess
 from minirlhf.widgets import Prediction
 
@@ -107,6 +177,12 @@ guess_variance = Prediction(
     "of an estimate shrink?", "06.variance", unit="times smaller", low=1)
 guess_variance
 
+# %% variance-guess lang="zh"
+{
+    "Subtract b = J, the mean score. By which factor does the variance of an estimate shrink?": "减去 b = J，即平均得分。不减时，估计的方差是减去时的几倍？",
+    "times smaller": "倍",
+}
+
 # %% variance-answer
 guess_variance.reveal(plain / centred)
 
@@ -114,6 +190,11 @@ guess_variance.reveal(plain / centred)
 r"""
 Does that help learning? The next cell trains two hundred copies of this policy, with and without a baseline, here a running mean of the
 scores. If it were of no use, both bands in the picture would be equally wide.
+"""
+
+# %% learn-text [markdown] lang="zh" of="7bd0f8b2"
+r"""
+这对学习有帮助吗？下一格训练这个策略的两百个副本，一次有基线，一次没有；基线取得分的滑动平均。如果基线没有用，图中的两条带子就该一样宽。
 """
 
 # %% learn
@@ -136,10 +217,24 @@ def learn(with_baseline, steps=200, copies=200, rate=0.1):
 
 runs = {"no baseline": learn(False), "baseline": learn(True)}
 
+# %% learn lang="zh"
+{
+    "The mean score J of each copy after each step: [steps, copies].": "每步之后每个副本的平均得分 J：[步数, 副本数]。",
+    "# known before the next draw": "# 下次抽取之前已知",
+    "no baseline": "没有基线",
+    "baseline": "有基线",
+}
+
 # %% variance-look [markdown]
 r"""
 Left, the variance for every baseline: is it smallest at $J$? (Nearly: arms with longer gradients count more.) Right, the mean score of the
 copies while they learn; nine in ten of them lie in the band, the lighter one without a baseline.
+"""
+
+# %% variance-look [markdown] lang="zh" of="eb32c7d3"
+r"""
+左图是每个基线对应的方差：在 $J$ 处最小吗？（差不多：梯度更长的臂，分量也更重。）右图是各副本在学习过程中的平均得分，十个副本有九个落在带子里；
+颜色较浅的带子没有基线。
 """
 
 # %% variance-picture folded="yes"
@@ -162,11 +257,32 @@ right.legend(fontsize=7.5, loc="lower right")
 lesson.show(figure, "Left, a parabola of the variance over the baseline, "
             "right, bands of the mean score with and without a baseline.")
 
+# %% variance-picture lang="zh"
+{
+    "What a baseline changes (live)": "基线改变什么（实时）",
+    "Variance of one estimate": "一个估计的方差",
+    "Mean score while learning": "学习过程中的平均得分",
+    "b = 0": None,
+    "b = J": None,
+    "baseline b": "基线 b",
+    "{name}, median": "{name}，中位数",
+    "steps": "步数",
+    "lower right": None,
+    "Left, a parabola of the variance over the baseline, right, bands of the mean score with and without a baseline.": "左图，方差随基线变化的抛物线；右图，有基线和没有基线时平均得分的带子。",
+}
+
 # %% learn-table folded="yes"
 lesson.table(("live", "mean score at the end, mean of all copies",
               "copies that end below 4.5"), [
     (name, f"{last.mean():.2f}", f"{(last < 4.5).float().mean():.0%}")
     for name, last in ((name, found[-1]) for name, found in runs.items())])
+
+# %% learn-table lang="zh"
+{
+    "live": "实时",
+    "mean score at the end, mean of all copies": "结束时的平均得分，对所有副本平均",
+    "copies that end below 4.5": "结束时低于 4.5 的副本",
+}
 
 # %% replies [markdown]
 r"""
@@ -182,6 +298,19 @@ after demonstrations, with some pretraining text mixed in) and the reward model 
 `minirlhf/plain/ppo.py`.
 """
 
+# %% replies [markdown] lang="zh" of="5e29dbb2"
+r"""
+## 一个提示，完整的回复
+
+现在换成真的模型。它在我们虚构的小镇 Tinytown 当向导。有位客人说：*You are a lazy fool.*（你这个懒惰的傻瓜。）臂就是模型的各个回复；变的只是规模。
+一个回复的概率等于它各个词元的概率之积，所以取对数就成了和：
+
+$$\log\pi(y\mid x)=\sum_t\log\pi(y_t\mid x,y_{<t})$$
+
+我们从程序包的*随包运行*（事先做好的一次长时间运行）里读入两个模型：第 3 步出发的策略（C.3：基座模型学过示范，其间混入一些预训练文本），
+以及第 2 步的奖励模型。然后打开 `minirlhf/plain/ppo.py` 里的两个函数。
+"""
+
 # %% load
 from minirlhf import shipped
 from minirlhf.models import ScalarModel, never_sampled
@@ -193,6 +322,11 @@ initial = load_policy(shipped.run("initial") / "model", tokenizer)
 reward = ScalarModel.load(shipped.run("reward") / "model").classifier
 never = never_sampled(tokenizer, initial)  # padding and its like
 banned = torch.zeros(len(never)).masked_fill(never, -torch.inf)
+
+# %% load lang="zh"
+{
+    "# padding and its like": "# 填充之类",
+}
 
 # %% opened
 import inspect
@@ -209,6 +343,16 @@ r"""
 `respond` reads the whole text again for each token. We take the package's `sample`, which draws the same tokens but caches what it has
 read. The loop below is the *REINFORCE* of Williams (1992), and it is the bandit's estimate line by line: draw replies, score them,
 subtract their mean, step.
+"""
+
+# %% opened-text [markdown] lang="zh" of="6e989ad7"
+r"""
+- `respond` 负责抽取。`u` 是零到一之间均匀分布的数；累积概率最先超过它的词元，就是抽到的词元。
+- `logprobs` 说出抽到的词元有多可能。模型在一个位置上的输出，预测的是*下一个*词元；所以切片从回复的前一个位置开始，到回复末尾的前一个位置为止。
+  `banned` 排除从不抽取的词元，例如填充。
+
+`respond` 每抽一个词元，都要把全文重读一遍。我们改用程序包的 `sample`：它抽出的词元相同，但会缓存读过的内容。
+下面的循环就是 Williams (1992) 的 *REINFORCE*，一行一行都对应着老虎机的那个估计：抽回复，打分，减去平均，走一步。
 """
 
 # %% answer
@@ -228,6 +372,12 @@ def answer(policy, xs, *draw, longest=48):
 
 text = "Talk to the guest.\nGuest: You are a lazy fool.\nGuide:"
 x = torch.tensor(encode_prompts(tokenizer, [text])[0])
+
+# %% answer lang="zh"
+{
+    "Pairs (x, y) of ids: a reply to each prompt; draw names the dice.": "编号的对 (x, y)：每个提示一个回复；draw 说明用哪副骰子。",
+    "Talk to the guest.\nGuest: You are a lazy fool.\nGuide:": None,
+}
 
 # %% reinforce
 import copy
@@ -250,12 +400,25 @@ def reinforce(reward_of, seed, steps=12, n=12, rate=3e-4):
         log.append((pairs, new.detach()))
     return policy, log
 
+# %% reinforce lang="zh"
+{
+    "Improve the replies to x; the policy, and what each step drew.": "改进对 x 的回复；返回策略，以及每步抽到的回复。",
+    "# [n, tokens]": "# [n, 词元]",
+    "# [n], one for each reply": "# [n]，每个回复一个",
+}
+
 # %% different-guess
 guess_different = Prediction(
     "At its last step the policy answers this guest twelve times. How many "
     "different replies are among them, on average over the runs?",
     "06.different", unit="replies", low=1, high=12)
 guess_different
+
+# %% different-guess lang="zh"
+{
+    "At its last step the policy answers this guest twelve times. How many different replies are among them, on average over the runs?": "在最后一步，策略给这位客人十二个回复。其中不同的有几个（对各次运行取平均）？",
+    "replies": "个回复",
+}
 
 # %% run-reinforce
 def by_score(pairs, new):
@@ -279,6 +442,12 @@ def course(log):
 
 courses = torch.stack([course(log) for _, log in free])  # [seeds, steps, 2]
 
+# %% courses lang="zh"
+{
+    "Mean score and number of different replies of each step.": "每一步的平均得分，和不同回复的个数。",
+    "# [seeds, steps, 2]": "# [种子, 步, 2]",
+}
+
 # %% different-answer
 guess_different.reveal(float(courses[:, -1, 1].mean()))
 
@@ -286,6 +455,12 @@ guess_different.reveal(float(courses[:, -1, 1].mean()))
 r"""
 Left, does the score rise in each run? A mean of twelve jumps: look at the trend. Right, what becomes of the variety? A line is a run. The
 table shows common replies of one run, before and after. They needn't score higher for the mean to rise: bad replies may become rarer.
+"""
+
+# %% reinforce-look [markdown] lang="zh" of="983d23c6"
+r"""
+左图：每次运行的得分都上升吗？十二个的平均会跳动，请看趋势。右图：回复的花样变多还是变少？一条线是一次运行。
+下表是其中一次运行的常见回复，训练前后各几个。平均上升，不见得是这些回复得分更高；差的回复变少了，平均也会上升。
 """
 
 # %% reinforce-picture folded="yes"
@@ -302,6 +477,17 @@ right.set(ylabel="replies", ylim=(0, 12.5), yticks=range(0, 13, 3))
 lesson.show(figure, "Left, the mean score over the steps, a line for each "
     "run. Right, how many of the twelve replies differ, over the steps.")
 
+# %% reinforce-picture lang="zh"
+{
+    "REINFORCE on one prompt (live)": "一个提示上的 REINFORCE（实时）",
+    "Mean score of twelve replies": "十二个回复的平均得分",
+    "Different ones among them": "其中不同的个数",
+    "step": "步",
+    "score": "得分",
+    "replies": "回复数",
+    "Left, the mean score over the steps, a line for each run. Right, how many of the twelve replies differ, over the steps.": "左图，各步的平均得分，每次运行一条线；右图，各步的十二个回复中有几个不同。",
+}
+
 # %% reinforce-replies folded="yes"
 from collections import Counter
 
@@ -316,6 +502,17 @@ for when, (pairs, _) in (
              for reply, count in Counter(said).most_common(3)]
 lesson.table(("live", "said", "reply", "score"), rows)
 
+# %% reinforce-replies lang="zh"
+{
+    "first step": "第一步",
+    "last step": "最后一步",
+    "{count} of {len(said)}": "{len(said)} 个中的 {count} 个",
+    "live": "实时",
+    "said": "出现",
+    "reply": "回复",
+    "score": "得分",
+}
+
 # %% reinforce-why [markdown]
 r"""
 **Why the mean of the batch is a fair baseline.** It contains the reply's own score, so it isn't quite independent of the draw. On average
@@ -323,6 +520,14 @@ that only shrinks each push by one part in `n`.
 
 **Why nobody plots this loss.** Its gradient is right, its value means little: with the mean as baseline it is minus the covariance of
 score and log-probability within the batch, which can have either sign whether the policy is good or bad. Watch the score.
+"""
+
+# %% reinforce-why [markdown] lang="zh" of="a5285994"
+r"""
+**为什么可以拿这一批的平均作基线？** 平均里含有这个回复自己的得分，所以与抽到什么并非完全无关。但平均起来，这只让每个推力缩小 `n` 分之一。
+
+**为什么没有人画这个损失？** 它的梯度是对的，它的值却没有多少意义：以平均为基线，它就是这一批里得分与对数概率的协方差，再取负。
+策略好也罢，坏也罢，它都可正可负。要看的是得分。
 """
 
 # %% price [markdown] defines="KL divergence; PPO-ptx"
@@ -357,6 +562,33 @@ cell compares the formula with gradient ascent. The one after it puts the price 
 is large, so that a few steps on one prompt can show an effect.
 """
 
+# %% price [markdown] lang="zh" of="2173d1b0"
+r"""
+## 离开的价格（式 2）
+
+策略如果只追求得分，*这个*奖励模型把它引到哪里，它就走到哪里。可是奖励模型学的，是第 1 步写得出的那类回复。离这类回复远了，得分就只是猜测，有些可能偏高（第 07 章）。
+所以式 2 规定，离开要付费：
+
+$$
+J(\phi)=\mathbb E_{x,\,y\sim\pi}\Big[\,r_\theta(x,y)-\beta\,\log\frac{\pi(y\mid x)}{\pi^{\rm SFT}(y\mid x)}\Big]
++\gamma\,\mathbb E_{x\sim D_{\rm pretrain}}\big[\log\pi(x)\big]
+$$
+
+- 第一项是**得分**，与前面相同；$\theta$ 是奖励模型的权重。
+- 第二项是**费用**。参考模型 $\pi^{\rm SFT}$ 得名于监督微调（第 1 步），是策略起点的冻结副本，在这里就是 `initial`。对数比的平均是策略相对参考模型的 *KL 散度*（KL divergence），
+  单位是 *nat*，即自然对数的单位。$\beta$ 是每个 nat 的**价格**，以得分为单位：论文取 {paper:ppo.beta}，我们的随包运行取 {run:counts.ppo_beta}。
+- 第三项**复习**预训练文本。有这一项，论文叫 *PPO-ptx*；没有，就叫 PPO。它的权重记作 $\gamma$。在多数书里，这个字母是给后来的奖励打的折扣，
+  论文并不打折。本页的训练不用第三项。
+
+价格会把策略引向哪里？在最好的策略那里，扣除费用之后，不会有哪个臂比别的臂更值，否则把概率挪过去还能得利。
+（挪动概率也会改变费用，但那只是给每个臂都加上同一个 $-\beta$。）所以 $r_a-\beta\log(\pi_a/\pi^{\rm SFT}_a)$ 对所有的臂是同一个数，也就是
+
+$$\pi^*_a\;\propto\;\pi^{\rm SFT}_a\,\exp(r_a/\beta)$$
+
+最好的策略，是起点按得分倾斜之后的样子：价格高，就倾斜得少；价格趋于零，最好的臂便独占全部概率。下一格拿这个公式与梯度上升比较。
+再下一格把价格放进前面的循环，改动的只有 `reward_of`。那里的 $\beta$ 很大，这样在一个提示上走几步就能看出作用。
+"""
+
 # %% tilt
 
 
@@ -380,6 +612,12 @@ def ascended(beta, steps=400):
 gap = max((tilted(b) - ascended(b)).abs().max() for b in (0.5, 1.0, 4.0))
 print(f"largest difference to the formula: {gap:.3f}")
 
+# %% tilt lang="zh"
+{
+    "Gradient ascent on Eq. 2 for the three arms.": "对三个臂，沿式 2 的梯度上升。",
+    "largest difference to the formula: {gap:.3f}": "与公式的最大差别：{gap:.3f}",
+}
+
 # %% priced
 beta = 1.0  # score per nat
 
@@ -391,6 +629,12 @@ def priced(pairs, new):
 
 
 held = [reinforce(priced, seed, steps) for seed in seeds]
+
+# %% priced lang="zh"
+{
+    "# score per nat": "# 每个 nat 扣多少得分",
+    "The bracket of Eq. 2, a number for each reply.": "式 2 的方括号，每个回复一个数。",
+}
 
 # %% landed
 n = lesson.pick(64, quick=8)
@@ -412,11 +656,24 @@ groups_of = {"start": [initial], "β = 0": [run[0] for run in free],
 places = {name: torch.tensor([landed(policy) for policy in them])
           for name, them in groups_of.items()}
 
+# %% landed lang="zh"
+{
+    "KL, score and share of different ones, of n fresh replies to x.": "对 x 的 n 个新回复：KL、得分、不同回复的比例。",
+    "start": "起点",
+    "β = 0": None,
+}
+
 # %% frontier-text [markdown]
 r"""
 Nothing in that argument needs three arms: it holds for whole replies too. So the best policy can be known without training: sample
 replies from the reference, and weight each by $\exp(r/\beta)$. That gives its score and KL for every price. No policy can lie above that
 line, except by the luck of the samples. The line can't pass their best score; of a run that ends farther right it says nothing.
+"""
+
+# %% frontier-text [markdown] lang="zh" of="6dfded0d"
+r"""
+上面的推理并不要求只有三个臂，对完整的回复同样成立。所以不必训练，就能知道最好的策略：从参考模型采样回复，每个按 $\exp(r/\beta)$ 加权，
+就得到每个价格下的得分和 KL。除非样本凑巧，没有哪个策略能高出这条线。线本身超不过样本的最高得分；运行若停在线的右端以外，这条线就说明不了什么。
 """
 
 # %% frontier
@@ -429,11 +686,23 @@ weights = (s / betas[:, None]).softmax(-1)  # π* over these replies;
 best_score = weights @ s
 best_kl = (weights * (weights * len(s)).clamp(min=1e-9).log()).sum(-1)
 
+# %% frontier lang="zh"
+{
+    "# π* over these replies;": "# 这些回复上的 π*；",
+    "# the reference has each with weight 1 / len(s)": "# 参考模型给每个的权重都是 1 / len(s)",
+}
+
 # %% price-look [markdown]
 r"""
 Left, the best policy on three arms: read it from the right, where it is the start. Right, where the real policies ended on the one prompt,
 a mark for each run: do those with a price stay left of those without, and how far below the line do they lie? The start belongs at the
 line's left end: its distance from there is the luck of few replies. The table adds how varied the replies are.
+"""
+
+# %% price-look [markdown] lang="zh" of="ab754cf0"
+r"""
+左图是三个臂的最好策略：请从右边读起，那里就是起点。右图是真实的策略在那个提示上停在哪里，一个标记是一次运行：有价格的都在没有价格的左边吗？
+它们又比线低多少？起点本应落在线的左端；它偏离多远，说明回复太少带来的偶然有多大。下表还列出了回复有多少花样。
 """
 
 # %% price-picture folded="yes"
@@ -452,12 +721,30 @@ for (name, found), mark in zip(places.items(), "so^", strict=True):
     right.plot(found[:, 0], found[:, 1], mark, color=color, label=name,
                fillstyle="none" if mark == "^" else "full")
 
+# %% price-picture lang="zh"
+{
+    "What the price does (live)": "价格的作用（实时）",
+    "Best policy on three arms": "三个臂上的最好策略",
+    "Score and KL on one prompt": "一个提示上的得分和 KL",
+    "β (log axis)": "β（对数轴）",
+    "probability": "概率",
+    "best possible": "可能的最好",
+    "KL, nats per reply": "KL，每个回复的 nat 数",
+    "score": "得分",
+    "start": "起点",
+}
+
 # %% price-shown folded="yes"
 for axes in (left, right):
     axes.legend(fontsize=7.5)
 lesson.show(figure, "Left, probabilities of three arms over β. Right, "
     "score over KL for runs with and without a price, under the line of "
     "the best possible policies.")
+
+# %% price-shown lang="zh"
+{
+    "Left, probabilities of three arms over β. Right, score over KL for runs with and without a price, under the line of the best possible policies.": "左图，三个臂的概率随 β 变化；右图，有价格和没有价格的运行的得分与 KL，都在可能的最好策略那条线之下。",
+}
 
 # %% price-table folded="yes"
 lesson.table(("live, mean over the runs", "KL, nats", "score",
@@ -466,6 +753,15 @@ lesson.table(("live, mean over the runs", "KL, nats", "score",
      f"{kinds:.0%}")
     for name, found in places.items()
     for kl, score, kinds in [found.mean(0).tolist()]])
+
+# %% price-table lang="zh"
+{
+    "live, mean over the runs": "实时，对各次运行平均",
+    "KL, nats": "KL，nat",
+    "score": "得分",
+    "score − {beta:g} × KL": "得分 − {beta:g} × KL",
+    "different ones of {n} replies": "{n} 个回复中不同的",
+}
 
 # %% tokens [markdown]
 r"""
@@ -478,6 +774,18 @@ $$R_t=-\beta\,\big(\log\pi(y_t)-\log\pi^{\rm SFT}(y_t)\big)+\mathbf 1[t\text{ is
 The log-ratio of a single token is called `k1`. It may be negative; its mean, the KL, can't be. Below are the package's lines, then one
 reply of a trained policy with what each token pays; the last one also gets the score. The rewards of a reply add up to the bracket of
 Eq. 2; as a check, we compare the means.
+"""
+
+# %% tokens [markdown] lang="zh" of="631cd529"
+r"""
+### 逐个词元
+
+积的对数是和，所以费用不必等到最后才付。每个词元都可以付自己的那一份，它的*奖励* $R_t$ 就是：
+
+$$R_t=-\beta\,\big(\log\pi(y_t)-\log\pi^{\rm SFT}(y_t)\big)+\mathbf 1[t\text{ 是最后一个词元}]\;r_\theta(x,y)$$
+
+单个词元的对数比叫作 `k1`。它可以为负；它的平均就是 KL，不会为负。下面是程序包的那几行，然后是训练过的策略的一个回复，列出每个词元付多少；
+最后一个词元还得到得分。一个回复的奖励加起来，就是式 2 的方括号；为了核对，我们比较两者的平均。
 """
 
 # %% shaped
@@ -493,6 +801,13 @@ gap = R.sum(-1).mean() - rlhf_objective(*given)
 print(inspect.getsource(shaped_rewards).split('"""')[-1].strip("\n"))
 print(f"mean sum of rewards, minus the bracket of Eq. 2: {abs(gap):.0e}")
 
+# %% shaped lang="zh"
+{
+    "# mask: True on y": "# mask：在 y 上为真",
+    "# [12, tokens]": "# [12, 词元]",
+    "mean sum of rewards, minus the bracket of Eq. 2: {abs(gap):.0e}": "奖励之和的平均，减式 2 方括号的平均：{abs(gap):.0e}",
+}
+
 # %% shaped-table folded="yes"
 row = int(mask.sum(-1).sub(9).abs().argmin())
 T = int(mask[row].sum())
@@ -502,6 +817,13 @@ k1 = new - reference
 lesson.table(("live", *named), [
     ("log-ratio k1", *(f"{v:+.2f}" for v in k1[row, :T])),
     ("reward R", *(f"{v:+.2f}" for v in R[row, :T]))])
+
+# %% shaped-table lang="zh"
+{
+    "live": "实时",
+    "log-ratio k1": "对数比 k1",
+    "reward R": "奖励 R",
+}
 
 # %% value [markdown] defines="value model"
 r"""
@@ -519,6 +841,19 @@ the last token; its number for an unfinished reply has meant nothing so far. Whi
 in the same order, and measure the squared error on each batch *before* learning from it.
 """
 
+# %% value [markdown] lang="zh" of="dad21ad8"
+r"""
+## 是哪个词元的功劳？（C.2, C.4）
+
+一个回复开头友善，末尾却骂人。REINFORCE 把它所有的词一律往下压。要是在每个词之前都知道该期望多少分，就好办得多：期望在哪个词上下跌，就怪哪个词。
+
+*价值模型*（value model）预测的正是这个：$V_t$ 是还没有到来的奖励，只凭提示和 $t$ 之前的词元来估计。它的网络与奖励模型一样，只是在每个位置都读出一个数，
+而不是只读最后一个；它靠回归来学习。下面几格不收费用，所以最后得到的得分，就是每个词元处要预测的目标。论文的价值模型从奖励模型的副本出发。
+
+**为什么从奖励模型出发？** 它知道回复好在哪里；而策略上新装的头，还得自己去摸索。但是过去只在最后一个词元处读它，它对没写完的回复给出的数，至今没有意义。
+哪一点更要紧？我们让两种起点按同样的次序学同样的回复，在每一批上都*先*量平方误差，*再*从中学习。
+"""
+
 # %% value-guess
 answers = "at first and later", "later only", "at first only", "never"
 guess_start = Prediction(
@@ -526,6 +861,15 @@ guess_start = Prediction(
     "better than one that starts from the policy, with a fresh head?",
     "06.start", choices=answers)
 guess_start
+
+# %% value-guess lang="zh"
+{
+    "at first and later": "起初和后来",
+    "later only": "只在后来",
+    "at first only": "只在起初",
+    "never": "从不",
+    "When does the value model that starts from the reward model predict better than one that starts from the policy, with a fresh head?": "一个价值模型从奖励模型出发，另一个从策略出发，装上新的头。前者什么时候预测得更好？",
+}
 
 # %% told
 texts = [row["prompt"] for row in shipped.read("prompts-ppo")]
@@ -537,6 +881,12 @@ many = (guests * 2)[: lesson.pick(288, quick=48)]
 told = answer(initial, many, "told")
 with torch.no_grad():
     came = scores(reward, told)  # what each reply brought, at its end
+
+# %% told lang="zh"
+{
+    "# nearly every guest twice": "# 几乎每位客人两次",
+    "# what each reply brought, at its end": "# 每个回复末尾得到的分",
+}
 
 # %% learn-value
 from minirlhf.objectives import value_loss
@@ -559,6 +909,13 @@ def learn_value(value, seed, batch=16, rate=1e-3):
         errors.append(2 * loss.item())
     return value, errors
 
+# %% learn-value lang="zh"
+{
+    "Regress V on what came; the error on each batch, measured before.": "让 V 回归到实际得分；返回每批在学习之前的误差。",
+    "# [batch, tokens]": "# [批次, 词元]",
+    "# half the square": "# 平方的一半",
+}
+
 # %% starts
 def from_policy(seed):
     """The policy's network with a new head."""
@@ -574,6 +931,13 @@ for seed in (1, 2):
 errors = torch.tensor([[e for _, e in runs] for runs in (copied, fresh)])
 third = max(1, errors.shape[-1] // 3)
 
+# %% starts lang="zh"
+{
+    "The policy's network with a new head.": "策略的网络，装上新的头。",
+    "# used from here on, after two more passes:": "# 从这里起都用它，先再学两遍：",
+    "# [starts, seeds, batches]": "# [起点, 种子, 批次]",
+}
+
 # %% value-answer
 from minirlhf.evaluate.statistics import over_seeds
 
@@ -584,6 +948,13 @@ first, late = (d.low > 0 for d in better_by.values())
 guess_start.reveal(
     answers[0 if first and late else 1 if late else 2 if first else 3])
 
+# %% value-answer lang="zh"
+{
+    "# fresh minus copied": "# 新头减副本",
+    "first third": "前三分之一",
+    "last third": "后三分之一",
+}
+
 # %% start-table folded="yes"
 lesson.table((f"squared error ({len(copied)} seeds, live)",
               "from the reward model", "fresh head", "difference"), [
@@ -593,6 +964,17 @@ lesson.table((f"squared error ({len(copied)} seeds, live)",
                       ("last third", slice(-third, None)))]
     + [("a constant", f"{came.var():.1f}", f"{came.var():.1f}", "")])
 
+# %% start-table lang="zh"
+{
+    "squared error ({len(copied)} seeds, live)": "平方误差（{len(copied)} 个种子，实时）",
+    "from the reward model": "从奖励模型出发",
+    "fresh head": "新的头",
+    "difference": "差",
+    "first third": "前三分之一",
+    "last third": "后三分之一",
+    "a constant": "一个常数",
+}
+
 # %% truth-text [markdown]
 r"""
 A positive difference favours the copy of the reward model. *Better*, in the answer above, asks that the whole interval over seeds be
@@ -601,6 +983,14 @@ tokens): does either start beat it?
 
 Is the trained value model right about a single token? We can ask the policy. Take a reply that went badly, cut it before each of its
 tokens, and let the policy finish it many times. The mean score of these endings is what the value should be.
+"""
+
+# %% truth-text [markdown] lang="zh" of="31676aea"
+r"""
+差为正，就是奖励模型的副本更好。上面答案里的*更好*，要求对种子取的区间全在零以上；所以*从不*也包括种子太少、分不出高下的情形。
+*一个常数*永远预测平均值（它的误差是对回复求的，不是对词元）：两种起点胜得过它吗？
+
+训练好的价值模型，对单个词元说得准吗？可以去问策略。取一个结果很差的回复，在它的每个词元之前截断，让策略接着写很多次。这些结尾的平均得分，就是价值应有的大小。
 """
 
 # %% truth
@@ -616,6 +1006,11 @@ with torch.no_grad():
     ends = scores(reward, answer(initial, cuts, "truth")).view(len(y), n)
     V = values(value, [(x, y)])
 error = ends.std(1) / n**0.5
+
+# %% truth lang="zh"
+{
+    "# endings from each token on": "# 从每个词元起的结尾数",
+}
 
 # %% gae-text [markdown] defines="GAE"
 r"""
@@ -634,6 +1029,22 @@ doesn't state $\lambda$. Its ancestors, the works it follows, take {paper:unstat
 By hand: four tokens, a score of one at the end, no price.
 """
 
+# %% gae-text [markdown] lang="zh" of="c104351e"
+r"""
+### 从意外到优势
+
+一个词元的*意外*是：它带来的，加上它之后还期望的，减去它之前所期望的：
+
+$$\delta_t=R_t+V_{t+1}-V_t,\qquad \hat A_t=\delta_t+\lambda\,\delta_{t+1}+\lambda^2\,\delta_{t+2}+\dots=\delta_t+\lambda\,\hat A_{t+1}$$
+
+最后一个词元之后不会再来什么，下一个价值便是零。一个词元的优势，是它自己的意外，加上后面的意外，越往后越按 $\lambda$ 减弱；
+按最后那个写法，可以从右到左算出来。这就是*广义优势估计*（generalised advantage estimation，GAE）。$\lambda$ 取零，词元只为自己的意外负责：噪声小，
+但价值模型错多少，优势就错多少。取一，和式就只剩下实际得到的减去 $V_t$。这时价值模型的误差平均起来不会把优势带偏，但后面所有词元的运气都混进了优势。
+论文没有说明 $\lambda$ 取多少。论文所沿袭的工作（它的前身）取 {paper:unstated.gae_lambda}；我们的运行取一。
+
+来手算一次：四个词元，末尾得一分，不收费用。
+"""
+
 # %% gae-guess
 R4 = torch.tensor([[0.0, 0.0, 0.0, 1.0]])
 V4 = torch.tensor([[0.2, 0.5, 0.4, 0.9]])
@@ -642,6 +1053,12 @@ guess_gae = Prediction(
     "the second token at λ = ½?", "06.gae", unit="advantage",
     low=-1, high=1)
 guess_gae
+
+# %% gae-guess lang="zh"
+{
+    "R = 0, 0, 0, 1 and V = 0.2, 0.5, 0.4, 0.9. What is the advantage of the second token at λ = ½?": "R = 0, 0, 0, 1，V = 0.2, 0.5, 0.4, 0.9。λ = ½ 时，第二个词元的优势是多少？",
+    "advantage": "优势",
+}
 
 # %% gae-answer
 from minirlhf.objectives import gae
@@ -660,6 +1077,14 @@ lesson.table(("token", "1", "2", "3", "4"), [
     ("λ = ½", *(f"{a:+.3f}" for a in half)),
     ("λ = 1, what came minus V", *(f"{a:+.3f}" for a in of_four(1.0)))])
 
+# %% gae-toy lang="zh"
+{
+    "token": "词元",
+    "surprise δ, or λ = 0": "意外 δ，即 λ = 0",
+    "λ = ½": None,
+    "λ = 1, what came minus V": "λ = 1，实际所得减 V",
+}
+
 # %% credit
 whole = torch.ones(1, len(y), dtype=torch.bool)
 R1 = torch.zeros(1, len(y))
@@ -667,11 +1092,22 @@ R1[0, -1] = s[worst]  # no charge: the policy is its own reference
 credit = {lam: gae(R1, V, whole, lam=lam).advantages[0]
           for lam in (0.0, 0.95, 1.0)}
 
+# %% credit lang="zh"
+{
+    "# no charge: the policy is its own reference": "# 不收费用：参考模型就是策略自己",
+}
+
 # %% credit-look [markdown]
 r"""
 Left, before each token, the trained value and the mean of new endings with its interval; the bar is the score that came. Where both fall
 together, the value model has found the word; where only the value falls, a small $\lambda$ blames a word for the model's error. Right, the
 advantages of the same tokens. Which $\lambda$ blames few of them, and which nearly all?
+"""
+
+# %% credit-look [markdown] lang="zh" of="dc0e794f"
+r"""
+左图：在每个词元之前，训练好的价值，以及新结尾的平均和它的区间；那根柱子是实际得到的得分。两者一起下跌的地方，价值模型找对了词；
+只有价值下跌的地方，小的 $\lambda$ 会把模型的错怪到词的头上。右图是同样这些词元的优势。哪个 $\lambda$ 只怪少数几个词元，哪个几乎全怪？
 """
 
 # %% credit-picture folded="yes"
@@ -690,6 +1126,15 @@ right.set_xticks(at, said)
 for (lam, A), style in zip(credit.items(), (":", "--", "-"), strict=True):
     right.plot(at, A, style, color=INK, label=f"λ = {lam:g}")
 
+# %% credit-picture lang="zh"
+{
+    "One reply that ended badly (live)": "一个结果很差的回复（实时）",
+    "Expected score before each token": "每个词元之前期望的得分",
+    "Advantage of each token": "每个词元的优势",
+    "mean of new endings": "新结尾的平均",
+    "score": "得分",
+}
+
 # %% credit-shown folded="yes"
 for axes in (left, right):
     axes.tick_params(axis="x", rotation=75, labelsize=7)
@@ -700,6 +1145,13 @@ left.set_ylabel("score")
 lesson.show(figure, "Left, the value of each prefix of a reply beside the "
     "mean score of new endings with intervals. Right, advantages of its "
     "tokens under three values of λ.")
+
+# %% credit-shown lang="zh"
+{
+    "lower left": None,
+    "score": "得分",
+    "Left, the value of each prefix of a reply beside the mean score of new endings with intervals. Right, advantages of its tokens under three values of λ.": "左图，回复在每个词元之前的价值，旁边是新结尾的平均得分和区间；右图，λ 取三个值时各词元的优势。",
+}
 
 # %% ratio [markdown] defines="PPO; rollout; whitening"
 r"""
@@ -721,6 +1173,23 @@ Before that, advantages are *whitened*: shifted to mean zero and scaled to varia
 widely spread rewards takes no larger steps than another. The paper doesn't state this.
 """
 
+# %% ratio [markdown] lang="zh" of="fb480669"
+r"""
+## 比值与裁剪（C.4）
+
+新写一批回复，即一批*采样轨迹*（rollout），代价很高，所以我们想用它走好几步。可是走完第一步，策略就不再是采样时的那个了，而前面的估计只对它自己的样本成立。
+补救的办法是给每个词元乘上一个*比值*：它现在的概率，除以抽到它时的概率，$\rho_t=\pi(y_t)/\pi_{\rm old}(y_t)$。它前面的词也出自旧策略，
+所以要两个策略相近，这才大致正确。比值为一时，$\rho_t\hat A_t$ 的梯度是 $\hat A_t\,\nabla\log\pi(y_t)$，与老虎机的相同。
+
+离一太远，这样的权重就会失控。所以*近端策略优化*（proximal policy optimization，PPO）规定：比值离一超过 $\epsilon$，就不再推这个词元：
+好的词元不再往上推，坏的词元不再往下推。论文的 $\epsilon$ 是 {paper:ppo.clip}。用横线表示对词元取平均：
+
+$$\mathcal L=-\,\overline{\min\big(\rho_t\hat A_t,\ \mathrm{clip}(\rho_t,1-\epsilon,1+\epsilon)\,\hat A_t\big)}$$
+
+在此之前，优势先要*白化*（whitening）：平移、缩放，使它们在这批采样轨迹的全部词元上均值为零、方差为一。这样，奖励相差悬殊的一批，步子也不会比别的一批大。
+论文没有提到这一点。
+"""
+
 # %% push-guess
 cases = ("good, ratio 1.3", "good, ratio 0.7", "bad, ratio 1.3",
          "bad, ratio 0.7")
@@ -729,6 +1198,16 @@ guess_push = Prediction(
     "Four tokens, two with advantage +1 (good), two with −1 (bad). Which "
     "two get no push any more?", "06.push", choices=pairs_of)
 guess_push
+
+# %% push-guess lang="zh"
+{
+    "good, ratio 1.3": "好，比值 1.3",
+    "good, ratio 0.7": "好，比值 0.7",
+    "bad, ratio 1.3": "坏，比值 1.3",
+    "bad, ratio 0.7": "坏，比值 0.7",
+    "{a}; {b}": "{a}；{b}",
+    "Four tokens, two with advantage +1 (good), two with −1 (bad). Which two get no push any more?": "四个词元，两个优势为 +1（好），两个为 −1（坏）。哪两个不再受推力？",
+}
 
 # %% push
 from minirlhf.objectives import policy_loss
@@ -740,13 +1219,30 @@ policy_loss(new, old, A, four, clip=0.2).backward()
 push = -new.grad[0]  # where a step moves each log-probability
 still = [cases[i] for i in range(4) if push[i] == 0]
 
+# %% push lang="zh"
+{
+    "# log-probabilities: the ratio is exp(new − old)": "# 对数概率：比值是 exp(new − old)",
+    "# where a step moves each log-probability": "# 走一步，每个对数概率往哪里动",
+}
+
 # %% push-answer
 guess_push.reveal("; ".join(still))
+
+# %% push-answer lang="zh"
+{
+    "; ": "；",
+}
 
 # %% reuse-text [markdown]
 r"""
 What does the clip prevent? We take many steps on one rollout, with and without it, and measure how far the policy has moved from the one
 that sampled (`approx_kl`: half the mean square of a token's log-ratio). If the clip did nothing, the curves would coincide.
+"""
+
+# %% reuse-text [markdown] lang="zh" of="18b129ad"
+r"""
+裁剪能防止什么？我们在同一批采样轨迹上走很多步，一次裁剪，一次不裁剪，并测量策略离采样时的策略有多远（`approx_kl`：词元的对数比的平方，取平均，再取一半）。
+如果裁剪不起作用，两种曲线就该重合。
 """
 
 # %% reuse
@@ -769,16 +1265,32 @@ def reuse(clip, seed, steps, rate=1e-4):
         moved.append(float(approx_kl(new.detach(), old, mask)))
     return moved
 
+# %% reuse lang="zh"
+{
+    "How far the policy moves while one rollout is used repeatedly.": "反复使用一批采样轨迹时，策略走了多远。",
+}
+
 # %% again
 often = lesson.pick(6, quick=2)  # steps on the same rollout
 with_clip = [reuse(0.2, seed, often) for seed in seeds]
 without = [reuse(1e9, seed, often) for seed in seeds]
+
+# %% again lang="zh"
+{
+    "# steps on the same rollout": "# 在同一批采样轨迹上走的步数",
+}
 
 # %% clip-look [markdown]
 r"""
 In the first two panels, look for the flat part: there the loss has no gradient, and the token gets no push. The dots are the four tokens of
 the guess. In the third, a solid and a dashed line that start together are one rollout, used repeatedly with and without a clip: when do
 they part?
+"""
+
+# %% clip-look [markdown] lang="zh" of="fa789c1f"
+r"""
+前两图里，请找平的一段：那里损失没有梯度，词元不受推力。圆点是刚才猜过的四个词元。第三图中，起点相同的一条实线和一条虚线，是反复使用的同一批采样轨迹，一次裁剪，一次不裁剪：
+它们从哪里开始分开？
 """
 
 # %% clip-picture folded="yes"
@@ -801,6 +1313,19 @@ for i, rho in enumerate((1.3, 0.7, 1.3, 0.7)):
     axes.annotate(word, (rho, level), offset, fontsize=8,
                   textcoords="offset points")
 
+# %% clip-picture lang="zh"
+{
+    "Ratio and clip (two exact, one live)": "比值与裁剪（前两图精确，第三图实时）",
+    "Good token, A = +1": "好的词元，A = +1",
+    "Bad token, A = −1": "坏的词元，A = −1",
+    "One rollout, used again": "反复使用一批轨迹",
+    "ratio ρ": "比值 ρ",
+    "no push": "不推",
+    "up": "往上",
+    "down": "往下",
+    "offset points": None,
+}
+
 # %% clip-shown folded="yes"
 for lines, style, name in ((with_clip, "-", "ε = 0.2"),
                            (without, "--", "no clip")):
@@ -812,6 +1337,15 @@ moved.legend(fontsize=7.5)
 lesson.show(figure, "Two panels with the clipped objective over the ratio, "
     "flat above 1.2 for a good token and below 0.8 for a bad one. Right, "
     "distance from the sampling policy over steps, with and without clip.")
+
+# %% clip-shown lang="zh"
+{
+    "ε = 0.2": None,
+    "no clip": "不裁剪",
+    "steps taken before": "已走的步数",
+    "distance, nats per token": "距离，每个词元的 nat 数",
+    "Two panels with the clipped objective over the ratio, flat above 1.2 for a good token and below 0.8 for a bad one. Right, distance from the sampling policy over steps, with and without clip.": "前两图是裁剪后的目标随比值的变化：好的词元在 1.2 以上变平，坏的在 0.8 以下变平。右图是各步之后离采样时的策略有多远，裁剪和不裁剪。",
+}
 
 # %% loop-text [markdown]
 r"""
@@ -833,6 +1367,27 @@ model learns. New are three things: `[rows, : m.shape[1]]` cuts a minibatch to i
 far from the old one, `v`, and `explained_variance` says how well the values predicted. The price is the shipped run's.
 
 Read it before it runs. What would change if `old` were read again for each minibatch, or if the reference learned too? (Question 3.)
+"""
+
+# %% loop-text [markdown] lang="zh" of="30838611"
+r"""
+## PPO 的循环（C.3, C.4）
+
+参与的模型有四个：
+
+| 模型 | 起点 | 在这里学习吗 |
+|---|---|---|
+| 策略 | C.3 的初始模型 | 是 |
+| 参考模型 | 同上，尽管式 2 称它为 SFT | 否 |
+| 奖励模型 | 第 2 步的模型 | 否 |
+| 价值模型 | 奖励模型 | 是 |
+
+下面是论文的第 3 步，一行不缺：抽回复，读四个模型的输出，把得分和费用摊成各个词元的奖励，算出优势，然后每个小批次走一步。所有的目标都在第一步之前一次算好；
+带梯度的只有 `new` 和对 `values` 的第二次调用。第一个损失移动策略，第二个移动价值模型。`G` 是*回报*，即优势加价值，价值模型学的就是它。
+新出现的有三处：`[rows, : m.shape[1]]` 把小批次裁到其中最长的回复；*价值裁剪*使价值离旧值 `v` 太远之后不再受推力；
+`explained_variance` 说明价值预测得有多准。价格与随包运行相同。
+
+请先读一遍，再运行。如果每个小批次都重新读一次 `old`，会有什么不同？如果参考模型也在学习呢？（思考题 3。）
 """
 
 # %% loop
@@ -865,6 +1420,14 @@ guess_loop = Prediction(
     "06.loop", choices=outcomes)
 guess_loop
 
+# %% loop-guess lang="zh"
+{
+    "it has risen": "上升了",
+    "no clear change": "看不出变化",
+    "it has fallen": "下降了",
+    "The loop trains on a dozen batches of guests' prompts. What becomes of the score of replies to guests it has never met?": "循环用十二批客人的提示来训练。对从未见过的客人，回复的得分会怎样？",
+}
+
 # %% run-loop
 from minirlhf.objectives import explained_variance
 
@@ -877,6 +1440,11 @@ policy, value = copy.deepcopy(initial), copy.deepcopy(reward)
 adam = torch.optim.Adam([{"params": policy.parameters(), "lr": 3e-4},
                          {"params": value.parameters(), "lr": 1e-3}])
 seen = list(ppo(policy, value, adam, batches[:iterations]))
+
+# %% run-loop lang="zh"
+{
+    "# replies in a rollout": "# 一批采样轨迹的回复数",
+}
 
 # %% loop-test
 from minirlhf.evaluate.statistics import paired_difference
@@ -898,6 +1466,11 @@ def mean_scores(policy):
 before, after = mean_scores(initial), mean_scores(policy)
 gain = paired_difference(after, before)
 
+# %% loop-test lang="zh"
+{
+    "The mean score of n replies to each guest that was never met.": "给每位从未见过的客人 n 个回复：平均得分。",
+}
+
 # %% loop-answer
 def judged_by(gain):
     return outcomes[0 if gain.low > 0 else 2 if gain.high < 0 else 1]
@@ -910,6 +1483,12 @@ r"""
 Three panels follow the training, a dot for each rollout: the score, the KL, and the value fit (one where every return is predicted, zero
 where a constant does as well, negative where it does better). The fourth shows the scores of guests never met, before and after. We chose
 the learning rates while looking at such curves.
+"""
+
+# %% loop-look [markdown] lang="zh" of="9394080c"
+r"""
+前三图跟着训练走，一个点是一批采样轨迹：得分、KL 和价值拟合。价值拟合为一，说明每个回报都预测对了；为零，说明一个常数也能做到这么好；为负，说明还不如常数。
+第四图是从未见过的客人的得分，训练前和训练后。学习率是我们看着这样的曲线选定的。
 """
 
 # %% loop-picture folded="yes"
@@ -930,14 +1509,37 @@ lesson.intervals(panels[3], {"initial": over_prompts(before),
 lesson.show(figure, "Score, KL and value fit over the rollouts, and the "
     "scores of unmet guests before and after with intervals.")
 
+# %% loop-picture lang="zh"
+{
+    "The loop on this page (live)": "本页的循环（实时）",
+    "Score": "得分",
+    "KL, nats per reply": "KL，nat/回复",
+    "Value fit": "价值拟合",
+    "Guests never met": "未见过的客人",
+    "rollout": "采样轨迹，第几批",
+    "score": "得分",
+    "Score, KL and value fit over the rollouts, and the scores of unmet guests before and after with intervals.": "各批采样轨迹的得分、KL 和价值拟合，以及训练前后从未见过的客人的得分和区间。",
+}
+
 # %% loop-says folded="yes"
 print(f"{gain.n} guests never met, score after minus before: {gain:+.2f}")
+
+# %% loop-says lang="zh"
+{
+    "{gain.n} guests never met, score after minus before: {gain:+.2f}": "{gain.n} 位从未见过的客人，得分的训练后减训练前：{gain:+.2f}",
+}
 
 # %% lens-text [markdown]
 r"""
 Now look into a reply of the policy that you trained. With a running kernel, choose a step and a token: the equation shows its numbers. In
 the third step, run $\hat A_t=\delta_t+\lambda\hat A_{t+1}$ from right to left; in the last, drag the dot across the clip. Then write to
 the guide.
+"""
+
+# %% lens-text [markdown] lang="zh" of="149c66d9"
+r"""
+现在来细看你训练的策略写的一个回复。内核运行时，可以选一个步骤和一个词元，式子里就会填上它的数。在第三个步骤里，把 $\hat A_t=\delta_t+\lambda\hat A_{t+1}$ 从右到左算一遍；
+在最后一个步骤里，拖动圆点越过裁剪的边界。然后给向导写几句话。
 """
 
 # %% lens
@@ -964,6 +1566,15 @@ shipped run on {run:counts.episodes:,}, {run:counts.ppo_batch} in each; the run 
 two ways of reading the same replies.
 """
 
+# %% stage [markdown] lang="zh" of="f86011bf"
+r"""
+## 同样的事，更快（C.4）
+
+程序包的 `ppo` 阶段算的就是你的循环所算的，有一个测试核对两者一致。它多出来的是：速度（整批通过每个模型）、学习率的预热、梯度的上限、权重的平均、检查点，
+以及式 2 的第三项。一个提示连同它的回复和得分，叫一个*回合*（episode）。论文用了 {paper:ppo.episodes} 个回合，每批采样轨迹 {paper:ppo.batch} 个；
+我们的随包运行用了 {run:counts.episodes:,} 个，每批 {run:counts.ppo_batch} 个；下面这次只用其中一小部分。下一格比较读同样回复的两种办法。
+"""
+
 # %% same
 import time
 
@@ -983,6 +1594,11 @@ gap = (one_by_one - at_once)[mask].abs().max()
 print(f"{len(some)} replies, largest difference of a log-probability: "
       f"{gap:.0e}; the whole batch is {faster:.1f} times as fast")
 
+# %% same lang="zh"
+{
+    "{len(some)} replies, largest difference of a log-probability: {gap:.0e}; the whole batch is {faster:.1f} times as fast": "{len(some)} 个回复，对数概率最大相差 {gap:.0e}；整批一起读，速度是逐个读的 {faster:.1f} 倍",
+}
+
 # %% stage-run [markdown]
 r"""
 First, guess what the *judge*, Tinytown's exact grader, will say of a run with prompts of every kind. A reply *passes* if nothing in it is
@@ -990,11 +1606,22 @@ wrong or missing. The run never asks it. Still, the labelers behind the reward m
 than people. The run is a process of its own; the *desk*, the panel below, reads its folder.
 """
 
+# %% stage-run [markdown] lang="zh" of="1e5be1e5"
+r"""
+下面这次运行用上了各种提示。请先猜一猜，*评判者*（judge，Tinytown 的精确评分器）会怎样评它。一个回复没有错，也不缺什么，就算*合格*。
+训练中从不问评判者。不过，奖励模型背后的标注员大致跟着评判者的评分走，所以讨好评判者比讨好人容易。运行是一个单独的进程；*训练台*，即下面的面板，读的是它的文件夹。
+"""
+
 # %% run-guess
 guess_run = Prediction(
     "On held-out prompts of every kind, what becomes of the share of "
     "replies that pass?", "06.run", choices=outcomes)
 guess_run
+
+# %% run-guess lang="zh"
+{
+    "On held-out prompts of every kind, what becomes of the share of replies that pass?": "在各种留出的提示上，合格回复的比例会怎样？",
+}
 
 # %% desk
 from minirlhf.widgets import TrainingDesk, start
@@ -1013,6 +1640,14 @@ job = start(
 )
 TrainingDesk(job, note="live", ghost=shipped.run("ppo"))
 
+# %% desk lang="zh"
+{
+    "# rollouts": "# 采样轨迹的批数",
+    "# the paper's average suits far more steps": "# 论文的平均适合多得多的步数",
+    "# prompts that are too long, as the shipped run did": "# 舍去太长的提示，与随包运行相同",
+    "live": "实时",
+}
+
 # %% desk-look [markdown]
 r"""
 On the desk, *reward* means the score alone. *Entropy* says how undecided the policy still is, *clip fraction* is the share of tokens
@@ -1021,6 +1656,15 @@ answers. The next cell waits for the end.
 
 The score was trained on, so it proves little. So the judge reads a reply to each of several hundred prompts whose writers are in no
 training set, before and after. The interval is over prompts: another seed's run could end differently.
+"""
+
+# %% desk-look [markdown] lang="zh" of="6383cc26"
+r"""
+训练台上的*奖励*单指得分。*熵*说明策略还有多拿不定主意，*裁剪比例*是越过裁剪边界的词元所占的比例。灰色虚线是随包运行。$\beta$ 的滑块对正在进行的训练起作用：
+把它调高，看 KL 多快跟着变。下一格等训练结束。
+
+训练就是为了得分，所以得分证明不了什么。因此在训练前后，各让策略回答几百个提示，每个回答一次，由评判者来看；写这些提示的人不在任何训练集中。
+区间是对提示取的：换一个种子，结果可能不同。
 """
 
 # %% wait
@@ -1042,6 +1686,11 @@ old_passes = passed(initial)
 new_passes = passed(load_policy(job.folder / "model", tokenizer))
 better = paired_difference(new_passes, old_passes)
 
+# %% wait lang="zh"
+{
+    "Whether the judge passes one reply to each prompt: 1 or 0.": "每个提示的一个回复，评判者判为合格记 1，否则记 0。",
+}
+
 # %% run-answer
 guess_run.reveal(judged_by(better))
 
@@ -1056,12 +1705,30 @@ difference.axvline(0, color=MUTED, linewidth=0.8)
 lesson.show(figure, "Left, the shares of replies that pass for the initial "
     "model and this run's policy with intervals; right, their difference.")
 
+# %% heldout-picture lang="zh"
+{
+    "Held-out prompts, by the judge (live)": "留出的提示，由评判者评（实时）",
+    "Replies that pass": "合格的回复",
+    "Difference, same prompts": "差，同样的提示",
+    "PPO − initial": "PPO − 初始模型",
+    "points": "百分点",
+    "Left, the shares of replies that pass for the initial model and this run's policy with intervals; right, their difference.": "左图，初始模型和这次运行的策略的合格比例与区间；右图，两者的差。",
+}
+
 # %% open-text [markdown]
 r"""
 ### What the paper leaves open (C.4)
 
 The ancestors filled these gaps; the last column is ours. The second table has every setting of PPO in which Tinytown differs from our
 preset `paper`, and why; effects named there come from trials not shown. `vector_factor` multiplies the learning rate of gains and biases.
+"""
+
+# %% open-text [markdown] lang="zh" of="f5f77d74"
+r"""
+### 论文没有说的（C.4）
+
+这些空白，论文的前身各有填法；最后一列是我们的。第二张表列出 PPO 的各项设置中，Tinytown 与我们的预设 `paper` 不同的每一项，并说明原因；表中提到的效果来自没有展示的试验。
+`vector_factor` 是增益和偏置的学习率要乘的倍数。
 """
 
 # %% open folded="yes"
@@ -1084,6 +1751,28 @@ lesson.table(("not stated", "ancestors", "whose", "here"), [
      found.where.partition("; ")[2], own)
     for words, (key, own) in names_of.items()])
 
+# %% open lang="zh"
+{
+    "λ of GAE": "GAE 的 λ",
+    "clip range of the value": "价值的裁剪范围",
+    "weight of the value loss": "价值损失的权重",
+    "an optimizer of its own": "另有优化器",
+    "whitened advantages": "优势白化",
+    "whitened rewards": "奖励白化",
+    "entropy bonus": "熵奖励",
+    "none": "无",
+    "largest gradient norm": "梯度范数的上限",
+    "where the score falls": "得分落在哪里",
+    "the same": "相同",
+    "score of a reply cut short": "截断的回复的得分",
+    "as it is": "照原样",
+    "final learning rate, 1.3B": "最终的学习率，1.3B",
+    "not stated": "论文没有说的",
+    "ancestors": "前身",
+    "whose": "谁的",
+    "here": "这里",
+}
+
 # %% departures folded="yes"
 from minirlhf.presets import DIFFERENCES
 
@@ -1092,6 +1781,13 @@ lesson.table(("setting", "preset paper", "Tinytown", "why"), [
     (d.field, *(getattr(preset, d.field) for preset in both), d.reason)
     for d in DIFFERENCES
     if d.stage in ("*", "ppo") and hasattr(both[0], d.field)])
+
+# %% departures lang="zh"
+{
+    "setting": "设置",
+    "preset paper": "预设 paper",
+    "why": "原因",
+}
 
 # %% predictions
 from minirlhf.widgets import PredictionScore
@@ -1110,6 +1806,17 @@ shipped model of each kind answers, and another seed's could end differently. A 
 against PPO is *seen* between two fifths and three fifths. For new labelers only means count: *seen* if PPO keeps at least half of its
 margin with them. For the cost only the order counts. For the value model's start we had listed the policy's score, but measured the value
 error.
+"""
+
+# %% summary [markdown] lang="zh" of="40a9066e"
+r"""
+## 小结
+
+在任何运行之前，我们就列出了论文关于第 3 步的说法，多数用五个种子来检验；结果都在一张表里。凡是按提示计数的行，每种模型只由随包的一个来回答；换一个种子，结果可能不同。
+五位标注员中多数更喜欢谁的回复，就算谁胜。*新*标注员没有为奖励模型排过序。
+
+*看到*：整个区间都在论文那一边。*相反*：整个区间都在另一边。*看不出*：区间含有零，或者含有二分之一。PPO-ptx 对 PPO，在五分之二与五分之三之间算*看到*。
+对新标注员，只看平均：PPO 的胜率高出二分之一的部分，在他们那里至少保住一半，就算*看到*。对成本，只看次序。至于价值模型的起点，我们原先列的是策略的得分，测的却是价值的误差。
 """
 
 # %% five folded="yes"
@@ -1142,6 +1849,11 @@ def wins(ours, theirs, panel=unseen):
     return preferred_by_panel(panel, ask, replies[ours], replies[theirs])
 
 
+# %% wins lang="zh"
+{
+    "How often a majority of five labelers prefers ours.": "五位标注员中多数更喜欢 ours 的比例。",
+}
+
 # %% misses folded="yes"
 from minirlhf.tinytown.town import Tinytown
 
@@ -1155,6 +1867,13 @@ def found_by(check, name, rows):
     """Of which replies a check of the judge's criteria is true."""
     verdicts = [judge(ask[i], replies[name][i]) for i in rows]
     return [float(checks[check](v.criteria)) for v in verdicts]
+
+# %% misses lang="zh"
+{
+    "is of the kind asked for": "是所要的那类东西",
+    "adds to the text it was given": "给所附的文本添枝加叶",
+    "Of which replies a check of the judge's criteria is true.": "哪些回复符合这项对评判标准的检查。",
+}
 
 # %% changes folded="yes"
 closed = [i for i, t in enumerate(ask)
@@ -1172,6 +1891,12 @@ of_kind, added = checks
 kind, kind_sft = (change(of_kind, "ppo-ptx", m) for m in ("base", "sft"))
 adds = change(added, "base", "ppo-ptx")
 adds_sft = change(added, "ppo-ptx", "sft")
+
+# %% changes lang="zh"
+{
+    "closed domain": None,
+    "How much more often a check is true of one model's replies.": "符合检查的回复，一个模型比另一个多出的比例。",
+}
 
 # %% cost folded="yes"
 import json
@@ -1193,6 +1918,11 @@ read_by_base = sum(b["tokens_per_second"] * (b["time"] - a["time"])
                    for a, b in pairwise(steps_of))
 page = length([d["text"] for d in islice(documents(1), 300)])
 
+# %% cost lang="zh"
+{
+    "Mean tokens of a text.": "一个文本平均的词元数。",
+}
+
 # %% operations folded="yes"
 town = PRESETS["tinytown"]
 shown = [row["prompt"] + row["completion"]
@@ -1204,6 +1934,11 @@ operations = {  # for each weight: all models here have as many
     "PPO-ptx": town.ppo_ptx.episodes
     * ((4 * 2 + 2 * 6) * episode + 6 * rehearsed),
     "pretraining": 6 * read_by_base,
+}
+
+# %% operations lang="zh"
+{
+    "# for each weight: all models here have as many": "# 对每个权重：这里的模型权重一样多",
 }
 
 # %% claims folded="yes"
@@ -1224,6 +1959,12 @@ over = {
     "longer": over_seeds(each("ppo", "grade") - each("ppo-long", "grade")),
 }
 
+# %% claims lang="zh"
+{
+    "# of the shipped proof, a row each": "# 随包的各个种子，各一行",
+    "One figure of a model, for each seed.": "模型的一项数字，每个种子一个。",
+}
+
 # %% verdicts folded="yes"
 groups = paired_difference(by_unseen.verdicts, by_known.verdicts)
 margin, of_known = (panel.win_rate.mean - 0.5
@@ -1233,6 +1974,13 @@ close = lesson.verdict(tie, low=0.4, high=0.6)
 new = "the opposite" if margin < max(0, of_known / 2) else "seen"
 cheap = list(operations.values())
 ordered = "seen" if cheap == sorted(cheap) else "the opposite"
+
+# %% verdicts lang="zh"
+{
+    "# about one half: a tenth away at most": "# 二分之一左右：至多差十分之一",
+    "the opposite": "相反",
+    "seen": "看到",
+}
 
 # %% statements folded="yes"
 many = f"{len(seeds_of)} seeds (shipped)"
@@ -1251,6 +1999,20 @@ preferred = [
      cite("intro.ppo-ptx.vs.prompted"), f"{won['prompted']:.0%}", one,
      lesson.verdict(won["prompted"], low=0.5))]
 
+# %% statements lang="zh"
+{
+    "{len(seeds_of)} seeds (shipped)": "{len(seeds_of)} 个种子（随包）",
+    "{len(ask)} prompts": "{len(ask)} 个提示",
+    "PPO preferred to SFT, wins": "PPO 胜 SFT 的比例",
+    "replies that pass, PPO minus SFT": "合格的回复，PPO 减 SFT",
+    "wins: new labelers minus those of the reward model": "胜率：新标注员减奖励模型的标注员",
+    "about 0": "约为 0",
+    "PPO-ptx preferred to PPO": "PPO-ptx 胜 PPO 的比例",
+    "about 0.5": "约为 0.5",
+    "PPO-ptx preferred to base": "PPO-ptx 胜基座模型的比例",
+    "PPO-ptx preferred to prompted base": "PPO-ptx 胜加例子的基座模型的比例",
+}
+
 # %% more-statements folded="yes"
 def of_fig4(key):
     return ", ".join(f"{cite(f'fig4.{key}.{m}').value:.0%}"
@@ -1265,6 +2027,16 @@ flagged = [
      f"{adds:+.0%}", f"{len(closed)} prompts", lesson.verdict(adds)),
     ("… PPO-ptx minus SFT", "", f"{adds_sft:+.0%}",
      f"{len(closed)} prompts", lesson.verdict(adds_sft))]
+
+# %% more-statements lang="zh"
+{
+    ", ": "，",
+    "of the kind asked for, PPO-ptx minus base": "是所要的那类东西，PPO-ptx 减基座模型",
+    "… minus SFT": "同上，减 SFT",
+    "add to a text, base minus PPO-ptx": "给原文添枝加叶，基座模型减 PPO-ptx",
+    "… PPO-ptx minus SFT": "同上，PPO-ptx 减 SFT",
+    "{len(closed)} prompts": "{len(closed)} 个提示",
+}
 
 # %% last-statements folded="yes"
 paper_of = [cite(f"compute.{key}.175b").value
@@ -1283,9 +2055,32 @@ trained_on = [
      *(", ".join(f"{cost / total[-1]:.1%}" for cost in total[:2])
        for total in (paper_of, cheap)), "–", ordered)]
 
+# %% last-statements lang="zh"
+{
+    "first third": "前三分之一",
+    "value error at first, fresh head minus reward model": "起初的价值误差，新的头减奖励模型",
+    "starts from it": "从奖励模型出发",
+    "{len(copied)} seeds (live)": "{len(copied)} 个种子（实时）",
+    "grade, usual episodes minus twice as many": "评分，通常的回合数减加倍的",
+    "no help": "没有好处",
+    "high learning rates diverge without the third term": "没有第三项时，高学习率使训练发散",
+    "above {cite('ppo.lr.diverges_above').value:g}": "高于 {cite('ppo.lr.diverges_above').value:g}",
+    "cost of SFT and PPO-ptx, as a share of pretraining": "SFT 和 PPO-ptx 的成本，占预训练的比例",
+    ", ": "，",
+}
+
 # %% directions folded="yes"
 lesson.table(("what is compared", "in the paper", "here, with interval",
               "interval over", "verdict"), preferred + flagged + trained_on)
+
+# %% directions lang="zh"
+{
+    "what is compared": "比较什么",
+    "in the paper": "论文中",
+    "here, with interval": "这里，连同区间",
+    "interval over": "区间取自",
+    "verdict": "结论",
+}
 
 # %% summary-read [markdown]
 r"""
@@ -1352,4 +2147,67 @@ The nearer one, until somebody outside the training has compared their replies: 
 
 **A lab of ninety minutes:** the page with its guesses (sixty), the loop of PPO with another price or $\lambda$ (fifteen), advantages
 and clipped loss in exercise 06 (fifteen).
+"""
+
+# %% summary-read [markdown] lang="zh" of="c59607c8"
+r"""
+论文一栏的数：胜率取自它最大的模型（图 1，§4.1）；GPT-3、SFT 和 PPO-ptx 三个数，是各种大小合起来的（图 4；我们的是差）；成本由 petaflop/s-days 算出（§5.1）。
+我们数的是运算：每个权重每读一个词元算两次，带梯度算六次。回合*加倍*，论文说对它最小的模型没有好处（E.11）。学习率高于 {paper:ppo.lr.diverges_above} 的说法，
+需要专门的运行才能检验，程序包里没有（E.9）。
+
+得分不需要导数：用它去乘对数概率的梯度，平均起来就是正确的梯度。基线、价值模型和 GAE 说明每个词元应得多少，比值和裁剪让一批采样轨迹能用好几步，
+价格则使策略留在奖励模型学过的那类回复附近。至于策略有没有变好，只有不参与训练的人才说得准。
+
+## 思考题
+
+1. 一个提示的所有得分都提高十分。以平均为基线的 REINFORCE 有什么变化？没有基线呢？
+
+<details><summary>答案</summary>
+
+有基线，什么也不变：每个优势都照旧。没有基线，抽到的每个回复都会往上推；梯度的平均不变，方差却大得多。
+
+</details>
+
+2. 费用取决于策略自己的对数概率，循环却把它放进奖励，不带梯度。是不是漏了什么？
+
+<details><summary>答案</summary>
+
+没有。漏掉的那部分是 $\nabla\log\pi$ 在策略下的平均，而它等于零：道理与基线相同。
+
+</details>
+
+3. 如果循环在每个小批次都重新读一次 `old`，裁剪还起什么作用？
+
+<details><summary>答案</summary>
+
+不起作用：每个比值都是一，哪个词元的推力都不会停。如果参考模型也在学习，费用就不能把策略留在任何地方。
+
+</details>
+
+4. 一个回复有三个词元，奖励是零、零、二，价值是一、一、一。$\lambda$ 取两端的值时，优势各是多少？
+
+<details><summary>答案</summary>
+
+取零，每个词元得到自己的意外：零、零、一。取一，得到的是实际所得减去预期：一、一、一。
+
+</details>
+
+5. 两次运行在留出的提示上得分相同，KL 却一个是两个 nat，一个是十二个。你会发布哪一个？
+
+<details><summary>答案</summary>
+
+近的那个，除非有不参与训练的人比较过它们的回复：它走得近，找到奖励模型的错误的机会也少。
+
+</details>
+
+## 接下来
+
+- [本章的练习](../../exercises/zh/ex06_ppo.ipynb)：KL、奖励、优势、两个损失、PPO-ptx 的一步，以及一次从不裁剪的运行。
+- [第 07 章](07_what_alignment_costs.ipynb)：价格太低和太高，策略忘掉了什么，以及第三项。
+- 回到[一张图看懂三个步骤](00_three_steps.ipynb)，或者回到[奖励模型](05_reward_model.ipynb)，策略可能会找到它的错误。
+
+**讲课，四十五分钟。** 在黑板上讲三个臂，十分钟；一个提示上的循环，十分钟；价格和它的图，十分钟；逐个词元看价值与裁剪，十分钟；
+训练台上事先启动的运行，五分钟。
+
+**实验课，九十分钟。** 走完本页，连同其中的猜测，六十分钟；把 PPO 的循环换一个价格或 $\lambda$，十五分钟；本章练习里的优势和裁剪损失，十五分钟。
 """
