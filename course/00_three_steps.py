@@ -1060,7 +1060,7 @@ r"""
 | 你想 | 就选 |
 |---|---|
 | 用一小时 | [第 04 章](04_supervised_fine_tuning.ipynb)：逐行看第 1 步 |
-| 用一周 | [第 04 章](04_supervised_fine_tuning.ipynb)、[第 05 章](05_reward_model.ipynb)、[第 06 章](../06_reinforcement_learning.ipynb)（英文）、[第 07 章](../07_what_alignment_costs.ipynb)（英文），连同各章的练习：[ex04](../../exercises/zh/ex04_sft.ipynb)、[ex05](../../exercises/zh/ex05_reward_model.ipynb)、[ex06](../../exercises/zh/ex06_ppo.ipynb)、[ex07](../../exercises/zh/ex07_ppo_ptx.ipynb) |
+| 用一周 | [第 04 章](04_supervised_fine_tuning.ipynb)、[第 05 章](05_reward_model.ipynb)、[第 06 章](06_reinforcement_learning.ipynb)、[第 07 章](07_what_alignment_costs.ipynb)，连同各章的练习：[ex04](../../exercises/zh/ex04_sft.ipynb)、[ex05](../../exercises/zh/ex05_reward_model.ipynb)、[ex06](../../exercises/zh/ex06_ppo.ipynb)、[ex07](../../exercises/zh/ex07_ppo_ptx.ipynb) |
 | 读代码 | `minirlhf/plain/`，每一步一个短文件；然后是[这张地图](../../course/MAP.md)，从论文通到代码和测试 |
 | 教这门课 | 每章末尾的讲课安排和实验安排；`minirlhf start ex04` 给每个学生一份练习 |
 

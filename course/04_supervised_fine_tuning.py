@@ -1558,6 +1558,14 @@ lesson.table(
      in enumerate(zip(statements, shown, strict=True))],
 )
 
+# %% directions lang="zh"
+{
+    "statement (live)": "说法（实时）",
+    "the paper": "论文",
+    "this page": "本页",
+    "verdict": "结论",
+}
+
 # %% summary-read [markdown]
 r"""
 The paper's numbers: epochs from §3.5 and C.1; ratings of seven, largest models (Fig. 5); wins of the smallest models against the largest SFT

@@ -21,6 +21,21 @@ After this chapter you can
 - write the third term of Eq. 2, and say what it does that a price doesn't.
 """
 
+# %% title [markdown] lang="zh" of="7c223d99"
+r"""
+# 第 07 章 · 对齐的代价
+
+PPO 会找出奖励模型喜欢什么。万一奖励模型错了呢？训练期间没有人过问的那些本事，又会怎么样？
+
+学完本章，你将能够
+
+- 说出 $\beta$（离开起点的价格）太小或太大时，会出什么问题；
+- 不等人来评分，就从运行的日志和回复里看出可疑之处：它也许正跟着奖励模型的错误走；
+- 说出不合格的回复里，多少要怪 PPO，多少要怪奖励模型；
+- 量出策略忘掉了什么；
+- 写出式 2 的第三项，并说出有什么事它能做到，价格却做不到。
+"""
+
 # %% beta [markdown]
 r"""
 ## Too little β, and too much (E.7)
@@ -39,6 +54,22 @@ is. Another one needs another price; ours is {run:counts.ppo_beta}.
 The package ships runs that differ in $\beta$ alone. The *proxy* is the reward model's score, which the policy was trained for. The
 *judge*, Tinytown's exact grader, took no part in training. (The labelers behind the reward model roughly follow its grade, so the two
 agree more than a reward model and people would.) If a small $\beta$ did no harm, proxy and judge would put the runs in the same order.
+"""
+
+# %% beta [markdown] lang="zh" of="1cce6125"
+r"""
+## β 太小，β 太大（E.7）
+
+请随包运行里的一个策略讲个故事，它写道：有人打开袋子，发现了奶酪。接着它把几乎相同的一句又写了一遍，然后再写一遍。奖励模型在意吗？
+如果不在意，PPO 就可能发现这一点，在许多故事里重复自己。离开起点要付出代价，就是为了防止这种事。
+
+在式 2 里，每一 nat 的 KL 要花去 $\beta$ 个单位的得分。论文试了好几个值（E.7，图 36）。满分是七分：$\beta$ 为零时，标注员给回复打
+{paper:fig36.likert.0} 分；取 {paper:ppo.beta.best.low} 时打 {paper:fig36.likert.0.01} 分，取 {paper:ppo.beta.best.high} 时打 {paper:fig36.likert.0.02} 分，取二时打 {paper:fig36.likert.2} 分。
+
+**这些数为什么不能照搬？** 价格说的是每个 nat 值多少得分，而得分拉得多开，要看奖励模型有多大把握。换一个奖励模型，就要换一个 $\beta$；我们用的是 {run:counts.ppo_beta}。
+
+程序包附带的几次运行，只有 $\beta$ 不同。*代理*（proxy）是奖励模型的得分，策略就是照它训练的。*评判者*（judge）是 Tinytown 的精确评分器，没有参与训练。
+（教出奖励模型的标注员，自己就大致跟着评判者的评分走，所以这里代理与评判者相合的程度，要超过奖励模型与真人。）如果 $\beta$ 小了没有坏处，代理与评判者就会给这些运行排出相同的次序。
 """
 
 # %% tools
@@ -64,6 +95,13 @@ no_beta, too_much = (
     for end in (none, most))
 price = paired_difference(sweep[none]["score"], sweep[most]["score"])
 
+# %% best lang="zh"
+{
+    "# a factor of 1 is our usual β": "# 因子 1 是我们通常的 β",
+    "Every other prompt, from the first or from the second on.": "每隔一条取一条提示，从第一条或第二条起。",
+    "# chosen on one half of the prompts, compared on the other": "# 用一半提示来选，用另一半来比较",
+}
+
 # %% beta-guess
 from minirlhf.widgets import Prediction
 
@@ -74,6 +112,15 @@ guess_beta = Prediction(
     "Five values of β, from none to a high one: where is the judge's grade "
     "on held-out prompts highest?", "07.beta", choices=places)
 guess_beta
+
+# %% beta-guess lang="zh"
+{
+    "at {beta_of[none]}": "在 {beta_of[none]} 处",
+    "between these two": "在这两者之间",
+    "at {beta_of[most]}": "在 {beta_of[most]} 处",
+    "too close to say": "太接近，说不准",
+    "Five values of β, from none to a high one: where is the judge's grade on held-out prompts highest?": "五个 β，从零到很高：在留出的提示上，评判者的评分在哪里最高？",
+}
 
 # %% beta-answer
 inside = best not in (none, most)
@@ -87,11 +134,22 @@ else:
     answer = places[3]
 guess_beta.reveal(answer, "shipped run")
 
+# %% beta-answer lang="zh"
+{
+    "shipped run": "随包运行",
+}
+
 # %% sweep-look [markdown]
 r"""
 The judge's grade, from one to seven, also counts how rich a reply is; *passes* asks only whether all is right. The model that all
 runs start from has a score of {run:models.initial.score:.2f}, a grade of {run:models.initial.grade:.2f}, and
 {run:models.initial.passes:.1%} pass. Is the run that leads in the first panel ahead in the others? And is it ahead of the start?
+"""
+
+# %% sweep-look [markdown] lang="zh" of="d1126abd"
+r"""
+评判者的评分从一到七，还要看回复丰富不丰富；*合格*只问是不是样样都对。所有运行都从同一个模型出发，它的得分是 {run:models.initial.score:.2f}，评分是
+{run:models.initial.grade:.2f}，回复有 {run:models.initial.passes:.1%} 合格。第一幅图里领先的那次运行，在另外两幅里也领先吗？它比起点好吗？
 """
 
 # %% sweep-picture folded="yes"
@@ -106,6 +164,17 @@ for axes, (kind, unit) in zip(panels, kinds.items(), strict=True):
     axes.tick_params(axis="y", labelleft=axes is panels[0])
 lesson.show(figure, "For each β a dot with its interval: the reward "
     "model's score, the judge's grade, the share that passes.")
+
+# %% sweep-picture lang="zh"
+{
+    "Five values of β, held-out prompts (shipped run)": "五个 β，留出的提示（随包运行）",
+    "Proxy: score": "代理：得分",
+    "Judge: grade": "评判者：评分",
+    "Judge: passes": "评判者：合格",
+    "of seven": "满分七分",
+    "% of replies": "% 的回复",
+    "For each β a dot with its interval: the reward model's score, the judge's grade, the share that passes.": "每个 β 一个点和它的区间：奖励模型的得分、评判者的评分、合格的比例。",
+}
 
 # %% logs
 import json
@@ -125,6 +194,11 @@ bracket = {f: logs[f]["objective/rlhf_reward"] for f in sweep}
 gaps = {f: {kind: paired_difference(sweep[f][kind], sweep[1][kind])
             for kind in ("score", "grade", "passes")} for f in sweep}
 
+# %% logs lang="zh"
+{
+    "A shipped run's log: of each metric its values, in order.": "一次随包运行的日志：每个指标的值，按先后。",
+}
+
 # %% sweep-table folded="yes"
 ours = beta_of[1]
 lesson.table((
@@ -137,11 +211,27 @@ lesson.table((
                                   f"{d['passes']:+.0%}")))
     for f, d in gaps.items()])
 
+# %% sweep-table lang="zh"
+{
+    "shipped run": "随包运行",
+    "KL, nats per reply": "KL，每个回复的 nat 数",
+    "score − β KL, start → end": "得分 − β KL，起 → 止",
+    "score, minus {ours}": "得分，减 {ours} 的",
+    "grade, minus {ours}": "评分，减 {ours} 的",
+    "passes, minus {ours}": "合格，减 {ours} 的",
+}
+
 # %% floor [markdown]
 r"""
 The third column is what each run maximises. Where it *falls*, training made things worse by its own measure. Our explanation, not
 tested here: whitening (chapter 06) makes all steps equally large, and at a high price most of an advantage is the luck of single
 tokens. Each run has one seed, and our own $\beta$ was chosen with such tables in sight.
+"""
+
+# %% floor [markdown] lang="zh" of="eaaaf281"
+r"""
+第三列就是每次运行要尽量提高的量。它若*下降*，就说明即使按训练自己的尺度，也是越练越差。我们的解释（这里没有检验）是：白化（第 06 章）使每一步都一样大，
+而价格一高，优势里多半只是单个词元的运气。每次运行只有一个种子，我们自己的 $\beta$ 也是看着这样的表选定的。
 """
 
 # %% over [markdown] defines="over-optimisation"
@@ -163,6 +253,23 @@ which of two they prefer. (They roughly follow the judge's grade, so here this s
 run whose grade was no worse than our usual one's?
 """
 
+# %% over [markdown] lang="zh" of="b7be5e24"
+r"""
+## 过度优化：没有评判者，怎样看出来（E.7）
+
+代理还在上升，它所代表的东西却在下降，这就是*过度优化*（over-optimisation）。离起点远的地方，奖励模型没有见过多少排序；它在那里喜欢的东西，有些是看走了眼，
+而策略的任务正是找出它喜欢什么。
+
+做产品时没有评判者，或者评判得太慢，训练时来不及问。下面这些迹象用不着评判者：
+
+- 日志里的 **KL**。单凭它证明不了什么，但策略若一直离起点不远，出错的余地就小；
+- **回复的文字**：有多长，同一个回复里，三个连着的词有多常重复出现，所有回复的前十个词里，不同的词共有多少；
+- **几个人的意见**。给他们看成对的回复，提示相同，一个出自这次运行，一个出自更谨慎的运行。
+
+下面用相同的提示，量一量每次运行最后的回复。另有五位标注员，奖励模型没有学过他们的排序，由他们来说两个回复里更喜欢哪个。
+（他们大致跟着评判者的评分走，所以在这里，这个迹象其实借了评判者的眼光。）有没有哪次运行，评分并不比我们通常的那次差，却也有迹象说它可疑？
+"""
+
 # %% said
 def said(factor, last=32):
     """Replies of a run's last iterations, by iteration and prompt."""
@@ -182,6 +289,12 @@ def repeated(text):
     words = text.lower().split()
     runs = [*zip(words, words[1:], words[2:], strict=False)]
     return 1 - len(set(runs)) / max(1, len(runs))
+
+# %% said lang="zh"
+{
+    "Replies of a run's last iterations, by iteration and prompt.": "一次运行最后几次迭代的回复，按迭代和提示。",
+    "The share of its runs of three words that a reply has said before.": "回复里三个连着的词，前面已经说过的占多少。",
+}
 
 
 # %% alarms
@@ -206,8 +319,19 @@ guess_panel = Prediction(
     unit="% of pairs", low=0, high=100)
 guess_panel
 
+# %% alarm-guess lang="zh"
+{
+    "Five labelers compare the run with {beta_of[none]} to our usual one, on {len(shared)} pairs. How many of them does it win?": "五位标注员拿 {beta_of[none]} 的运行与我们通常的那次相比，共 {len(shared)} 对。前者赢下百分之几？",
+    "% of pairs": "% 的对",
+}
+
 # %% alarm-answer
 guess_panel.reveal(100 * alarms[none][3].mean, "shipped run")
+
+# %% alarm-answer lang="zh"
+{
+    "shipped run": "随包运行",
+}
 
 # %% alarm-table folded="yes"
 lesson.table((
@@ -218,10 +342,25 @@ lesson.table((
       "–" if f == 1 else f"{won:.2f}")
      for f, (words, again, found, won) in alarms.items()])
 
+# %% alarm-table lang="zh"
+{
+    "{len(shared)} replies (shipped run)": "{len(shared)} 个回复（随包运行）",
+    "KL, nats": "KL，nat",
+    "words per reply": "每个回复的词数",
+    "three words said before": "三个连着的词，说过的",
+    "different words, first ten of each": "各回复前十个词里不同的词",
+    "preferred to {ours}": "胜过 {ours} 的",
+}
+
 # %% cheese [markdown]
 r"""
 Among the prompts on which our usual run scores above its own average, the next cell looks for the one on which the run without a
 price repeats itself most, and shows all replies to it.
+"""
+
+# %% cheese [markdown] lang="zh" of="4465ae7a"
+r"""
+在有些提示上，我们通常的那次运行得分高于它自己的平均。下一格从这些提示里，挑出 β 为零的运行重复自己最多的一条，并列出各次运行对它的回复。
 """
 
 # %% cheese-look
@@ -236,10 +375,21 @@ fine = [key for key in shared if replies[1][key]["score"] > average]
 worst = max(fine or shared, key=said_again)
 there = {f: replies[f][worst] for f in sweep}
 
+# %% cheese-look lang="zh"
+{
+    "How many words of the reply without a price it has said before.": "β 为零的回复里，有多少个词前面已经说过。",
+}
+
 # %% cheese-table folded="yes"
 lesson.table((worst[1].strip(), "reply (shipped run)", "score"), [
     (beta_of[f], row["response"].strip(), f"{row['score']:+.2f}")
     for f, row in there.items()])
+
+# %% cheese-table lang="zh"
+{
+    "reply (shipped run)": "回复（随包运行）",
+    "score": "得分",
+}
 
 # %% smooth
 def smooth(x, window=15):
@@ -254,10 +404,21 @@ def smooth(x, window=15):
 curves = {(f, name): smooth(logs[f][name]) for f in (none, 1, most)
           for name in ("objective/score", "judge/grade")}
 
+# %% smooth lang="zh"
+{
+    "The running mean, and how far its 95% interval reaches.": "滑动平均，以及它的 95% 区间伸出多远。",
+    "# of a single iteration": "# 单独一次迭代的",
+}
+
 # %% time-look [markdown]
 r"""
 Now the judge checks the alarms: score and grade during training, with bands for their noise. Where the score rises on and the grade
 falls by more than its band is wide, and stays down, that is over-optimisation.
+"""
+
+# %% time-look [markdown] lang="zh" of="a0c34181"
+r"""
+现在由评判者来核对这些警报：下面是训练过程中的得分和评分，带子表示噪声。如果得分继续上升，评分的降幅却超过带子的宽度，而且不再回升，那就是过度优化。
 """
 
 # %% time-picture folded="yes"
@@ -277,11 +438,27 @@ for (f, name), (line, reach) in curves.items():
 panels[0].legend(fontsize=8, loc="lower right")
 lesson.show(figure, "Score and grade of three runs over time, with bands.")
 
+# %% time-picture lang="zh"
+{
+    "Three runs, running means (shipped run)": "三次运行，滑动平均（随包运行）",
+    "Proxy: reward model's score": "代理：奖励模型的得分",
+    "Judge's grade": "评判者的评分",
+    "iterations": "迭代",
+    "lower right": None,
+    "Score and grade of three runs over time, with bands.": "三次运行的得分和评分随时间的变化，带子表示噪声。",
+}
+
 # %% mistakes-text [markdown]
 r"""
 Which of the reward model's mistakes did the policy without a price exploit? The next table compares the last replies of two runs, in
 the five of the judge's criteria that differ most; chosen so, some may differ by luck. A criterion that a prompt doesn't call for counts
 as met.
+"""
+
+# %% mistakes-text [markdown] lang="zh" of="e24d07c9"
+r"""
+β 为零的策略，钻了奖励模型的哪些空子？下表比较两次运行最后的回复，列出评判者的标准里相差最大的五条；既然是挑出来的，其中几条也许只是碰巧。
+提示没有提出的标准，都算达到。
 """
 
 # %% mistakes
@@ -301,6 +478,11 @@ more = {name: paired_difference(freed[name], held[name])
         for name in freed.keys() & held.keys()}
 widest = sorted(more, key=lambda name: (-abs(more[name].mean), name))[:5]
 
+# %% mistakes lang="zh"
+{
+    "Of a run's last replies, which miss each of the judge's criteria.": "一次运行最后的回复中，哪些没有达到评判者的各条标准。",
+}
+
 # %% mistakes-table folded="yes"
 asks = {"coherence": "nothing said twice, all makes sense",
         "instruction": "a reply of the kind asked for",
@@ -315,16 +497,42 @@ lesson.table((f"missed, of all {len(shared)} replies (shipped run)",
      f"{freed[name].mean():.0%}", f"{held[name].mean():.0%}",
      f"{100 * more[name]:+.1f}") for name in widest])
 
+# %% mistakes-table lang="zh"
+{
+    "nothing said twice, all makes sense": "没有话说两遍，前后说得通",
+    "a reply of the kind asked for": "是所要的那种回复",
+    "whole sentences of the town's language": "是小镇语言的完整句子",
+    "not too long": "不太长",
+    "no insults": "不骂人",
+    "nothing added to the text asked about": "没有给所问的文本添东西",
+    "about what was asked": "没有离题",
+    "nothing false said of the town": "关于小镇的话都属实",
+    "missed, of all {len(shared)} replies (shipped run)": "没有达到，占全部 {len(shared)} 个回复（随包运行）",
+    "it asks for": "它要求",
+    "more, points": "多出的百分点",
+    "what the prompt says of words or form": "提示对用词或形式的要求",
+}
+
 # %% frontier-text [markdown]
 r"""
 Here are proxy and judge over the KL. Choose a run and drag its ring back in time; below is what the policy said then, the judge's
 objections marked. Where does a reply first say a sentence twice?
 """
 
+# %% frontier-text [markdown] lang="zh" of="336b19a1"
+r"""
+下图的横轴是 KL，画的是代理和评判者。请选一次运行，把它的圆环往回拖；下面是策略当时的回复，评判者不满的地方都标了出来。从什么时候起，有回复把同一句话说了两遍？
+"""
+
 # %% frontier
 from minirlhf.widgets import Frontier
 
 Frontier([shipped.run(f"beta-{f:g}") for f in sweep], source="shipped run")
+
+# %% frontier lang="zh"
+{
+    "shipped run": "随包运行",
+}
 
 # %% control [markdown]
 r"""
@@ -340,6 +548,20 @@ $$\text{reached}=\frac{\text{gain with the learned reward}}{\text{gain with the 
 What fails in the control we call PPO's part (with its price, episodes and small model); what fails in addition, the reward model's. A
 third run has the learned reward and no price. Each seed repeats all three steps of the paper, so these intervals include the luck of
 training. The *gain* is the share of held-out replies that pass, minus that of SFT on the same prompts.
+"""
+
+# %% control [markdown] lang="zh" of="2a6a53bb"
+r"""
+## 该怪谁？做一次对照
+
+训练之后，仍有回复不合格。该怪 PPO 没有找到更好的，还是怪奖励模型没有要求更好的？论文无从知道，Tinytown 可以知道。（让一个大的奖励模型充当评判者，见 Gao 等人，2022。）
+这里的 PPO 直接照*评判者*训练：得分就是评分，减去五，好落在零附近。其余一概不变，$\beta$ 也不变，尽管评分的一分未必与得分的一分同样重；我们数的则是合格的回复。
+所以它的提高只是粗略的估计，说明 PPO 能做到多少。学来的奖励做到了其中一部分：
+
+$$\text{做到的部分}=\frac{\text{用学来的奖励，提高多少}}{\text{用评判者作奖励，提高多少}}$$
+
+对照里不合格的，我们记在 PPO 的账上（连同它的价格、回合数和小模型）；换成学来的奖励，多出来的不合格，记在奖励模型的账上。第三种运行用学来的奖励，但 β 为零。
+每个种子都把论文的三步从头走一遍，所以这些区间也涵盖训练的偶然。*提高*是指：留出的提示上，合格的比例比 SFT 高多少。
 """
 
 # %% seeds
@@ -362,19 +584,41 @@ missing = over_seeds(control - learned)
 free = over_seeds(each("ppo-beta-0", "score") - each("ppo", "score"))
 worse = over_seeds(each("ppo", "grade") - each("ppo-beta-0", "grade"))
 
+# %% seeds lang="zh"
+{
+    "# a row each": "# 每个种子一行",
+    "One figure of a model, for each seed.": "一个模型的某个数，每个种子一个。",
+}
+
 # %% control-guess
 guess_kept = Prediction(
     "How much of the control's gain does the learned reward model reach?",
     "07.kept", unit="% of the gain", low=0, high=130)
 guess_kept
 
+# %% control-guess lang="zh"
+{
+    "How much of the control's gain does the learned reward model reach?": "对照的提高，用学来的奖励能做到多少？",
+    "% of the gain": "% 的提高",
+}
+
 # %% control-answer
 guess_kept.reveal(100 * kept.mean, "shipped run")
+
+# %% control-answer lang="zh"
+{
+    "shipped run": "随包运行",
+}
 
 # %% control-look [markdown]
 r"""
 Both panels are of the same replies. Read them for the run without a price and the one on the judge. Which panel would you have had
 in a product?
+"""
+
+# %% control-look [markdown] lang="zh" of="9c775e12"
+r"""
+两幅图说的是同一批回复。请看 β 为零的运行和以评判者为奖励的运行，各在什么位置。做产品时，你看得到的是哪一幅？
 """
 
 # %% control-picture folded="yes"
@@ -393,6 +637,17 @@ gains.axvline(0, color=MUTED, linewidth=0.8)
 lesson.show(figure, "Left, gains in passes of three kinds of run over "
     "seeds, right, the reward model's scores of the same.")
 
+# %% control-picture lang="zh"
+{
+    "PPO, β = 0": "PPO，β = 0",
+    "PPO on the judge": "PPO，评判者作奖励",
+    "The control, {len(seeds)} seeds (shipped run)": "对照，{len(seeds)} 个种子（随包运行）",
+    "Judge: passes, minus SFT": "评判者：合格，减 SFT",
+    "Proxy: score": "代理：得分",
+    "points": "百分点",
+    "Left, gains in passes of three kinds of run over seeds, right, the reward model's scores of the same.": "左图是三种运行合格比例的提高，对种子取区间；右图是奖励模型给它们的得分。",
+}
+
 # %% control-table folded="yes"
 lacking = over_seeds(1 - each("ppo-judge", "passes"))
 lesson.table((f"{len(seeds)} seeds (shipped run)", "mean, 95% interval"), [
@@ -401,6 +656,17 @@ lesson.table((f"{len(seeds)} seeds (shipped run)", "mean, 95% interval"), [
     ("fails in addition: the reward model's part", f"{missing:+.0%}"),
     ("score: no price minus usual", f"{free:+.2f}"),
     ("grade: usual minus no price", f"{worse:+.2f}")])
+
+# %% control-table lang="zh"
+{
+    "{len(seeds)} seeds (shipped run)": "{len(seeds)} 个种子（随包运行）",
+    "mean, 95% interval": "平均，95% 区间",
+    "reached, of the control's gain": "做到的部分，占对照的提高",
+    "fails with the judge as reward: PPO's part": "评判者作奖励，仍不合格：PPO 的账",
+    "fails in addition: the reward model's part": "此外多出的不合格：奖励模型的账",
+    "score: no price minus usual": "得分：β 为零减通常",
+    "grade: usual minus no price": "评分：通常减 β 为零",
+}
 
 # %% tax [markdown] defines="alignment tax"
 r"""
@@ -419,6 +685,23 @@ the next section's:
 Tinytown has *task probes*: texts in the form in which the pretraining corpus has them, to be continued. One asks about a short text,
 one quizzes, one translates into the town's old language; `run_probe` scores the answers. We ask about texts, and look at items that the
 *base*, which is only pretrained, has right and PPO has wrong.
+"""
+
+# %% tax [markdown] lang="zh" of="0d095685"
+r"""
+## 对齐税（§4.2）
+
+如果只用要求来训练，用不着的本事，模型就没有理由留住。它在其他任务上因此丢的分，论文称为*对齐税*（alignment tax）。下面是最大的模型的成绩，提示里带例子
+（表 14；F1 和 BLEU 量的是与正确答案有多少重合）；PPO-ptx 一列，下一节再讲：
+
+| | GPT-3 | PPO | PPO-ptx |
+|---|---|---|---|
+| SQuADv2，就一段文本提问（F1） | {paper:table14.squadv2.few.175b.gpt} | {paper:table14.squadv2.few.175b.ppo} | {paper:table14.squadv2.few.175b.ppo-ptx} |
+| DROP，要数一数才能答（F1） | {paper:table14.drop.few.175b.gpt} | {paper:table14.drop.few.175b.ppo} | {paper:table14.drop.few.175b.ppo-ptx} |
+| 法语译成英语（BLEU） | {paper:table14.fr-en.few.175b.gpt} | {paper:table14.fr-en.few.175b.ppo} | {paper:table14.fr-en.few.175b.ppo-ptx} |
+
+Tinytown 有*任务测验*（task probe）：题目写成预训练语料里的样子，让模型往下接。一种是读一段短文，回答问题（reading）；一种是知识问答（question answering）；一种是译成小镇的古语（translation）。答案由 `run_probe` 判分。
+我们先考阅读，看看哪些题*基座*（只经过预训练的模型）答对了，PPO 却答错了。
 """
 
 # %% probes
@@ -452,11 +735,23 @@ lesson.table((f"of {len(items)} items {len(unlearned)} like these, "
     (prompt, *(told[name][i].strip().split("\n")[0] for name in told))
     for i, prompt in enumerate(some)])
 
+# %% unlearned-table lang="zh"
+{
+    "of {len(items)} items {len(unlearned)} like these, {won_over} reversed": "{len(items)} 题里这样的有 {len(unlearned)} 题，反过来的有 {won_over} 题",
+    "base (live)": "基座（实时）",
+    "PPO (live)": "PPO（实时）",
+}
+
 # %% tax-guess
 tasks = list(seeds[0]["models"]["ppo"]["tax"])
 guess_tax = Prediction(
     "On which task does PPO lose most?", "07.tax", choices=tasks)
 guess_tax
+
+# %% tax-guess lang="zh"
+{
+    "On which task does PPO lose most?": "PPO 在哪个任务上丢分最多？",
+}
 
 # %% tax-seeds
 tax = {name: {task: over_seeds(each(name, "tax", task)) for task in tasks}
@@ -468,14 +763,30 @@ def mean_tax(model):
     """The loss of a model, mean over the tasks, for each seed."""
     return np.mean([each(model, "tax", task) for task in tasks], axis=0)
 
+# %% tax-seeds lang="zh"
+{
+    "The loss of a model, mean over the tasks, for each seed.": "一个模型丢的分，对任务取平均，每个种子一个。",
+}
+
 # %% tax-answer
 guess_tax.reveal(hardest, "shipped run")
+
+# %% tax-answer lang="zh"
+{
+    "shipped run": "随包运行",
+}
 
 # %% tax-look [markdown]
 r"""
 How much does each model lose to the base, over seeds? Zero is the base; without a tax, nearly all intervals would include it. The
 answer above goes by the mean: do the intervals allow another? Look also at SFT and at the *initial* model, PPO's start (from
 demonstrations and some pretraining text, C.3): how much of PPO's tax do they pay already, without any reward?
+"""
+
+# %% tax-look [markdown] lang="zh" of="6e70cfb8"
+r"""
+每个模型比基座丢了多少分？区间是对种子而言的。零就是基座的水平；如果没有税，几乎所有区间都会含零。上面的答案是按平均选的：看区间，会不会也可能是另一个任务？
+再看 SFT 和*初始*模型，后者是 PPO 的起点（学过示范和一些预训练文本，C.3）：它们没有受过任何奖励，却已经付了 PPO 的税的几成？
 """
 
 # %% tax-picture folded="yes"
@@ -490,9 +801,21 @@ for axes, task in zip(panels, tasks, strict=True):
 lesson.show(figure, "For each task, what SFT, initial model and PPO lose "
     "to the base, with intervals over seeds.")
 
+# %% tax-picture lang="zh"
+{
+    "The tax: points lost to the base, {len(seeds)} seeds (shipped run)": "税：比基座丢的百分点，{len(seeds)} 个种子（随包运行）",
+    "points lost": "丢的百分点",
+    "For each task, what SFT, initial model and PPO lose to the base, with intervals over seeds.": "在每个任务上，SFT、初始模型和 PPO 比基座丢多少分，区间对种子取。",
+}
+
 # %% playground-text [markdown]
 r"""
 Ask the models something yourself: a request, or a text and a question.
+"""
+
+# %% playground-text [markdown] lang="zh" of="e496e739"
+r"""
+请亲自问问这些模型：可以提一个要求，也可以给一段文本，再提一个问题。
 """
 
 # %% playground
@@ -523,6 +846,21 @@ The loop trains three times: without the term, without it at ten times the price
 the rest can be forgotten.
 """
 
+# %% third [markdown] lang="zh" of="bd4bcf8e"
+r"""
+## 第三项（式 2，C.4）
+
+钢琴家一连一个月只练一首曲子，就会忘掉别的曲子，除非隔些时候也弹上一页。式 2 的第三项就是这一页，PPO-ptx 把它加了进来：
+
+$$\gamma\,\mathbb E_{x\sim D_{\rm pretrain}}\big[\log\pi(x)\big]$$
+
+每个小批次都带着几篇预训练文档，它们的对数似然的梯度乘以 $\gamma$，加到 PPO 的梯度上。（`ptx_loss` 要最小化，所以前面有负号。）论文里的 $\gamma$ 是 {paper:ptx.gamma}，
+每个回合配 {paper:ptx.ratio} 篇文档；对数似然怎样归一，论文没有说。我们对词元取平均，所以这些数不能比较：随包运行取的是 {run:counts.ptx_gamma}，每四个回合配一篇文档。
+
+循环你在第 06 章已经见过，前半段现在由 `minirlhf/plain/ppo.py` 的 `roll_out` 和 `minibatches` 来做。新的只有三行。循环训练三次：一次没有第三项；
+一次没有第三项，价格是十倍；一次有第三项。提示只用客人的（*Guest: … Guide:*），好让别的有机会忘掉。
+"""
+
 # %% parts
 import inspect
 
@@ -549,6 +887,11 @@ def ppo_ptx(config, models, adam, prompts, documents):
             adam.step()
             adam.zero_grad()
 
+# %% loop lang="zh"
+{
+    "# the third term of Eq. 2": "# 式 2 的第三项",
+}
+
 # %% material
 from itertools import islice
 
@@ -568,6 +911,11 @@ encoded = encode_prompts(tokenizer, texts_asked)
 guests = [torch.tensor(ids)
           for ids, t in zip(encoded, texts_asked, strict=True)
           if t.count("Guest:") == 1 and t.endswith("Guide:")]
+
+# %% material lang="zh"
+{
+    "# first token, the rest": "# 第一个词元，其余的",
+}
 
 # %% train
 import copy
@@ -603,12 +951,27 @@ priced = "PPO, high β"
 ends = {"initial": initial, "ppo": trained(0.0),
         priced: trained(0.0, beta=2.0), "ppo-ptx": trained(1.0)}
 
+# %% train-run lang="zh"
+{
+    "The initial model after the loop, on guests' prompts.": "初始模型用客人的提示走完循环之后。",
+    "# for policy and value model": "# 管策略和价值模型",
+    "PPO, high β": "PPO，高 β",
+}
+
 # %% document-guess
 outcomes = "it falls", "no clear change", "it rises"
 guess_pages = Prediction(
     "Documents that were never drawn: what becomes of their loss under PPO "
     "without the third term?", "07.pages", choices=outcomes)
 guess_pages
+
+# %% document-guess lang="zh"
+{
+    "it falls": "下降",
+    "no clear change": "看不出变化",
+    "it rises": "上升",
+    "Documents that were never drawn: what becomes of their loss under PPO without the third term?": "从未抽到的文档：没有第三项的 PPO，会使它们的损失怎样？",
+}
 
 # %% document-loss
 @torch.no_grad()
@@ -623,6 +986,11 @@ drift = paired_difference(losses["ppo"], losses["initial"])
 stays = paired_difference(losses[priced], losses["initial"])
 rescue = paired_difference(losses["ppo"], losses["ppo-ptx"])
 
+# %% document-loss lang="zh"
+{
+    "The loss per token of each document that is never drawn.": "从未抽到的文档，各自每个词元的损失。",
+}
+
 # %% document-answer
 def became(difference):
     """Which of the outcomes an interval says."""
@@ -631,6 +999,11 @@ def became(difference):
 
 
 guess_pages.reveal(became(drift))
+
+# %% document-answer lang="zh"
+{
+    "Which of the outcomes an interval says.": "从区间看，是哪一种结果。",
+}
 
 # %% met
 from minirlhf.reward import score_texts
@@ -653,6 +1026,11 @@ scored_of = {name: scored(policy) for name, policy in ends.items()}
 gives_up = {name: paired_difference(scored_of["ppo"], scored_of[name])
             for name in (priced, "ppo-ptx")}
 
+# %% met lang="zh"
+{
+    "The mean score of n replies to each guest that was never met.": "从未遇到的客人，每位取 n 个回复的平均得分。",
+}
+
 # %% skills
 exam = [item for task in TAX.values()
         for item in task(lesson.pick(60, quick=5), seed=1)]
@@ -667,6 +1045,13 @@ First, the loss on documents that no run has drawn: if the term did nothing, *PP
 is what the term trains, so this shows only that it works. Second, the task probes: does the term save skills too? Third, the score
 on guests that no run has met. Training should raise it above *Initial*'s. Where *PPO*'s ends below, this short loop has harmed its own
 task, and can't say what term and price give up.
+"""
+
+# %% document-look [markdown] lang="zh" of="7b1ce312"
+r"""
+第一幅是损失，所用的文档从来没有抽到过：如果第三项不起作用，*PPO* 与 *PPO-ptx* 就该一样。不过它训练的正是似然，所以这只说明它确实在起作用。
+第二幅是任务测验：第三项也保住了本事吗？第三幅是得分，所用的客人从来没有遇到过。训练应当使得分高过*初始模型*的。如果 *PPO* 的得分最后反而更低，
+那么这个短循环连自己的任务都没有做好，也就说明不了第三项和价格要牺牲多少得分。
 """
 
 # %% document-picture folded="yes"
@@ -687,6 +1072,18 @@ for axes in (exam_panel, score_panel):
 lesson.show(figure, "Loss on documents, share of probes right and score "
     "for the initial model, PPO, PPO at a high β and PPO-ptx.")
 
+# %% document-picture lang="zh"
+{
+    "The loop without the third term and with it (live)": "循环，没有和有第三项（实时）",
+    "Documents never drawn": "从未抽到的文档",
+    "All task probes": "全部任务测验",
+    "Guests never met": "从未遇到的客人",
+    "loss, nats per token": "损失，每个词元的 nat 数",
+    "% right": "% 答对",
+    "score": "得分",
+    "Loss on documents, share of probes right and score for the initial model, PPO, PPO at a high β and PPO-ptx.": "初始模型、PPO、高 β 的 PPO 和 PPO-ptx：文档的损失、测验答对的比例和得分。",
+}
+
 # %% document-table folded="yes"
 lesson.table(("live, on the same documents, items, guests",
               "mean, 95% interval"), [
@@ -697,6 +1094,18 @@ lesson.table(("live, on the same documents, items, guests",
     ("probes: PPO-ptx minus PPO, points", f"{100 * saved:+.1f}"),
     *((f"score: PPO minus {lesson.called(name)}", f"{lost:+.2f}")
       for name, lost in gives_up.items())])
+
+# %% document-table lang="zh"
+{
+    "live, on the same documents, items, guests": "实时，文档、题目、客人都相同",
+    "mean, 95% interval": "平均，95% 区间",
+    "loss: PPO minus initial": "损失：PPO 减初始模型",
+    "loss: PPO at a high β, minus initial": "损失：高 β 的 PPO 减初始模型",
+    "loss: PPO minus PPO-ptx": "损失：PPO 减 PPO-ptx",
+    "probes: initial minus PPO, points": "测验：初始模型减 PPO，百分点",
+    "probes: PPO-ptx minus PPO, points": "测验：PPO-ptx 减 PPO，百分点",
+    "score: PPO minus {lesson.called(name)}": "得分：PPO 减 {lesson.called(name)}",
+}
 
 # %% back [markdown]
 r"""
@@ -712,6 +1121,20 @@ explain why even the best $\beta$ tried stays below GPT-3. Our start is the init
 (*High β* in the picture above: compare its loss, its probes and its score with *PPO*'s.)
 
 **Why $\gamma$ can.** Its gradient is taken on texts of the kind to be kept, on every step.
+"""
+
+# %% back [markdown] lang="zh" of="5b9589b6"
+r"""
+## 怎样把丢的分赢回来（E.6）
+
+不要第三项，只把价格提高，行不行？没有第三项时，论文让最小的模型不离 GPT-3 太远，$\beta$ 最高试到 {paper:fig34.beta.max}（图 34）；有第三项时，试了几个 $\gamma$（图 33）。
+据论文报告，$\gamma$ 到了 {paper:fig33.gamma.recovers} 以上，丢的分就赢回来了。
+
+**$\beta$ 做不到什么？** 价格只管对要求的回复。在别的文本上，策略怎么变都不收费；不过权重是共用的，价格也许能保住一部分。
+如果价格无穷大，策略就照 GPT-3 那样回复，什么也没学到。但这解释不了，为什么试过的最好的 $\beta$ 仍低于 GPT-3。我们的起点是初始模型；它已经丢掉的，什么价格也带不回来。
+（上图里有 *PPO，高 β*：请拿它的损失、测验和得分与 *PPO* 比较。）
+
+**$\gamma$ 为什么做得到？** 第三项的梯度，取自想要保住的那类文本，而且每一步都取。
 """
 
 # %% paper-curves
@@ -730,6 +1153,12 @@ guess_back = Prediction(
     "07.back", unit="% of the tax", low=0, high=150)
 guess_back
 
+# %% back-guess lang="zh"
+{
+    "In our shipped runs, which share of PPO's tax does PPO-ptx win back?": "在我们的随包运行里，PPO 的税，PPO-ptx 赢回百分之几？",
+    "% of the tax": "% 的税",
+}
+
 # %% back-seeds
 won = over_seeds(1 - mean_tax("ppo-ptx") / mean_tax("ppo"))
 mitigates = over_seeds(mean_tax("ppo") - mean_tax("ppo-ptx"))
@@ -741,10 +1170,21 @@ costs = over_seeds(each("ppo", "score") - each("ppo-ptx", "score"))
 # %% back-answer
 guess_back.reveal(100 * won.mean, "shipped run")
 
+# %% back-answer lang="zh"
+{
+    "shipped run": "随包运行",
+}
+
 # %% back-look [markdown]
 r"""
 The first two panels are the paper's, Fig. 33 and 34 in one. Where does the curve of $\gamma$ meet each line? A price would be
 enough if it reached the dashed line *and* raised the score (not drawn). The third panel is ours: the mean loss over the tasks.
+"""
+
+# %% back-look [markdown] lang="zh" of="8bbf4ff5"
+r"""
+前两幅是论文的，把图 33 和图 34 合在了一起。$\gamma$ 的曲线在哪里遇上那两条横线？要是价格够得着虚线，*而且*得分也提高了（没有画出），光靠价格就行。
+第三幅是我们的：各个任务平均丢多少分。
 """
 
 # %% back-picture folded="yes"
@@ -765,6 +1205,18 @@ lesson.intervals(last, {name: over_seeds(mean_tax(name))
 lesson.show(figure, "Two panels with the paper's scores over γ, rising "
     "past the best β to GPT-3's; right, what three models here lose.")
 
+# %% back-picture lang="zh"
+{
+    "β and γ: two of the paper, read off; ours, shipped run": "β 与 γ：两幅论文的，从图上读出；一幅我们的，随包运行",
+    "DROP (paper)": "DROP（论文）",
+    "SQuADv2 (paper)": "SQuADv2（论文）",
+    "Tinytown, {len(seeds)} seeds": "Tinytown，{len(seeds)} 个种子",
+    "best β, no γ": "最好的 β，没有 γ",
+    "γ (log axis)": "γ（对数轴）",
+    "points lost to the base": "比基座丢的百分点",
+    "Two panels with the paper's scores over γ, rising past the best β to GPT-3's; right, what three models here lose.": "两幅是论文的成绩随 γ 的变化，升过最好的 β，直到 GPT-3 的水平；右边是这里三个模型丢的分。",
+}
+
 # %% back-table folded="yes"
 lesson.table((f"{len(seeds)} seeds (shipped run)", "mean, 95% interval"), [
     ("tax that the third term saves", f"{mitigates:+.1%}"),
@@ -772,6 +1224,17 @@ lesson.table((f"{len(seeds)} seeds (shipped run)", "mean, 95% interval"), [
     ("won back, of PPO's tax", f"{won:.0%}"),
     ("passes: PPO-ptx minus PPO", f"{keeps:+.1%}"),
     ("score given up", f"{costs:+.2f}")])
+
+# %% back-table lang="zh"
+{
+    "{len(seeds)} seeds (shipped run)": "{len(seeds)} 个种子（随包运行）",
+    "mean, 95% interval": "平均，95% 区间",
+    "tax that the third term saves": "第三项省下的税",
+    "tax that remains": "剩下的税",
+    "won back, of PPO's tax": "赢回的，占 PPO 的税",
+    "passes: PPO-ptx minus PPO": "合格：PPO-ptx 减 PPO",
+    "score given up": "牺牲的得分",
+}
 
 # %% moved [markdown]
 r"""
@@ -785,11 +1248,26 @@ The log has the loss of the documents that were drawn, and how hard each part pu
 is PPO's, *ptx* the third term's. If the term did nothing, the loss would go on as before.
 """
 
+# %% moved [markdown] lang="zh" of="2e27bad7"
+r"""
+## 运行途中改 γ（E.6, C.4）
+
+$\gamma$ 可以在运行途中改。下一格启动一次运行，起初 $\gamma$ 很小，每个回合配一篇文档；文档很多，很少有哪篇会抽到两次。走到一半，页面把 $\gamma$ 调高；
+在下面的*训练台*上，你也可以这样调。程序包的 PPO 与你的循环做的是同样的事，只是成批地做。虚线是随包的 PPO-ptx。
+
+日志里有抽到的文档的损失，还有两股推力：两部分各用多大的劲推动权重，拿各自梯度的范数来量。*policy* 是 PPO 的，*ptx* 是第三项的。如果第三项不起作用，损失就会照旧走下去。
+"""
+
 # %% moved-guess
 guess_moved = Prediction(
     "γ rises a thousandfold half way. What does the loss of the drawn "
     "documents do?", "07.moved", choices=outcomes)
 guess_moved
+
+# %% moved-guess lang="zh"
+{
+    "γ rises a thousandfold half way. What does the loss of the drawn documents do?": "走到一半，γ 升到一千倍。抽到的文档，损失会怎样？",
+}
 
 # %% desk
 from minirlhf.widgets import TrainingDesk
@@ -811,6 +1289,11 @@ job = start_stage(
     max_response=72, drop_long=True)
 TrainingDesk(job, note="live", ghost=shipped.run("ppo-ptx"))
 
+# %% desk-run lang="zh"
+{
+    "live": "实时",
+}
+
 # %% steer
 turn = lesson.pick(10, quick=2)  # iterations before γ is moved
 while job.is_live and len(job.reader.rows) < turn:
@@ -820,6 +1303,11 @@ if job.is_live:
     job.reader.steer(ptx_gamma=1.0)
 job.wait()
 job.reader.look()
+
+# %% steer lang="zh"
+{
+    "# iterations before γ is moved": "# 改动 γ 之前的迭代次数",
+}
 
 # %% turned
 from scipy import stats
@@ -831,6 +1319,12 @@ k = min(len(low), len(high)) // 2 or 1  # late iterations of each part
 moved = None if k < 2 else stats.ttest_ind(  # Welch's: two samples
     high[-k:], low[-k:], equal_var=False).confidence_interval()
 
+# %% turned lang="zh"
+{
+    "# late iterations of each part": "# 每一段靠后的迭代",
+    "# Welch's: two samples": "# Welch 的方法：两个样本",
+}
+
 # %% moved-answer
 guess_moved.reveal(became(moved) if moved else outcomes[1])
 
@@ -840,6 +1334,12 @@ The grey line marks where the new $\gamma$ was first obeyed. Left, the loss of t
 third term has $\gamma$ in it. How do they compare before the line, and after it? The answer compares the late iterations after the
 line with the late ones before it, and says *falls* or *rises* where the difference's interval excludes zero. It covers the luck of
 the documents, not of the run.
+"""
+
+# %% moved-look [markdown] lang="zh" of="fa434db0"
+r"""
+灰线标出新的 $\gamma$ 从哪里起生效。左图是抽到的文档的损失。右图是两股推力，第三项的那股已经乘了 $\gamma$。灰线之前，两股推力相差多少？之后呢？
+上面的答案，是拿灰线之后那一段靠后的迭代，与灰线之前那一段靠后的迭代相比；差的区间不含零，才说*下降*或*上升*。这个区间涵盖文档的偶然，不涵盖运行的偶然。
 """
 
 # %% moved-picture folded="yes"
@@ -858,6 +1358,17 @@ sizes.set(xlabel="iterations", yscale="log", ylabel="norm (log axis)")
 sizes.legend(fontsize=8)
 lesson.show(figure, "Left, the documents' loss over iterations with the "
     "turn marked, right, two gradient norms, one jumping at the turn.")
+
+# %% moved-picture lang="zh"
+{
+    "γ raised on a running job (live)": "运行途中调高 γ（实时）",
+    "Loss of drawn documents": "抽到的文档的损失",
+    "The two pushes": "两股推力",
+    "iterations": "迭代",
+    "nats per token": "每个词元的 nat 数",
+    "norm (log axis)": "范数（对数轴）",
+    "Left, the documents' loss over iterations with the turn marked, right, two gradient norms, one jumping at the turn.": "左图是文档的损失随迭代的变化，标出了改动的地方；右图是两个梯度范数，其中一个在改动处跳起。",
+}
 
 # %% predictions
 from minirlhf.widgets import PredictionScore
@@ -881,10 +1392,32 @@ twentieth of all replies; $\gamma$ wins the tasks back if it saves over half of 
 higher *and* the grade lower. We compare one $\gamma$ with none. The table above is of one seed, as are the rows over *prompts*.
 """
 
+# %% summary [markdown] lang="zh" of="6b274a2c"
+r"""
+## 小结
+
+| | 论文 | 随包运行 |
+|---|---|---|
+| 第三项的权重 | {paper:ptx.gamma} | {run:counts.ptx_gamma} |
+| 阅读：基座、PPO、PPO-ptx | {paper:table14.squadv2.few.175b.gpt}、{paper:table14.squadv2.few.175b.ppo}、{paper:table14.squadv2.few.175b.ppo-ptx}（F1） | {run:models.base.probes.reading:.0%}、{run:models.ppo.probes.reading:.0%}、{run:models.ppo-ptx.probes.reading:.0%} |
+| 合格：PPO、PPO-ptx | – | {run:models.ppo.passes:.0%}、{run:models.ppo-ptx.passes:.0%} |
+| 胜过 SFT：PPO、PPO-ptx | {paper:fig1.175b.ppo}、{paper:fig1.175b.ppo-ptx} | {run:models.ppo.wins_labelers:.2f}、{run:models.ppo-ptx.wins_labelers:.2f} |
+
+下一张表列出我们在运行之前就定下要看的东西。*看到*：整个区间都在论文那一边。*看不出*：区间含零。*没有去看*：所需的运行没有随包附带。
+从 PPO 到 PPO-ptx，合格的比例如果降不到全部回复的二十分之一，就算保住了偏好；如果 $\gamma$ 省下 PPO 的税的一半以上，就算把丢的分赢了回来。
+β 为零的那一行，要得分更高，*而且*评分更低。我们只试了一个 $\gamma$，与没有第三项相比。上面那张表只有一个种子；下一张表里，凡是对*提示*取区间的行，也只有一个种子。
+"""
+
 # %% directions folded="yes"
 least = -0.05  # of passes, a twentieth: what PPO-ptx may give up
 same = lesson.verdict(keeps, low=least)
 fooled = lesson.verdict(free, worse)  # score higher, and grade lower
+
+# %% directions lang="zh"
+{
+    "# of passes, a twentieth: what PPO-ptx may give up": "# 合格的比例，二十分之一：PPO-ptx 可以牺牲这么多",
+    "# score higher, and grade lower": "# 得分更高，而且评分更低",
+}
 
 # %% directions-table folded="yes"
 def two(key, *ends):
@@ -902,6 +1435,17 @@ taken_up = [
     ("PPO-ptx loses less", two(squad, "ppo", "ppo-ptx"), mitigates, many),
     ("PPO-ptx keeps the preference", two("fig1.175b", "ppo", "ppo-ptx"),
      keeps, many)]
+
+# %% directions-table lang="zh"
+{
+    "Two numbers of the paper.": "论文的两个数。",
+    "prompts": "提示",
+    "{len(seeds)} seeds": "{len(seeds)} 个种子",
+    "PPO loses on reading": "PPO 在阅读上丢分",
+    "PPO loses on translation": "PPO 在翻译上丢分",
+    "PPO-ptx loses less": "PPO-ptx 丢分更少",
+    "PPO-ptx keeps the preference": "PPO-ptx 保住偏好",
+}
 
 # %% directions-more folded="yes"
 taken_up += [
@@ -921,6 +1465,19 @@ taken_up += [
     ("too few documents: their loss rises",
      f"{value('ptx.ratio')} → {value('ptx.ratio.too_few')}", None, "")]
 
+# %% directions-more lang="zh"
+{
+    "γ wins the tasks back (here one γ, against none)": "γ 把丢的分赢回来（这里只试一个 γ，与没有相比）",
+    "γ costs score (here one γ, against none)": "γ 要牺牲得分（这里只试一个 γ，与没有相比）",
+    "no β wins them back": "没有哪个 β 能赢回来",
+    "the score falls as β grows": "β 越大，得分越低",
+    "no price: higher score, worse grade": "β 为零：得分更高，评分更低",
+    "too high a price: worse grade": "价格太高：评分更低",
+    "training on, PPO-ptx slides back": "继续训练，PPO-ptx 又倒退",
+    "{value('fig35.episodes'):,} episodes": "{value('fig35.episodes'):,} 个回合",
+    "too few documents: their loss rises": "文档太少：它们的损失上升",
+}
+
 # %% directions-shown folded="yes"
 special = {"PPO-ptx keeps the preference": same,
            "no price: higher score, worse grade": fooled}
@@ -929,6 +1486,17 @@ lesson.table(("the paper says (shipped run)", "its numbers",
     (text, theirs, "–" if found is None else f"{found:+.3f}", over,
      special.get(text, lesson.verdict(found)))
     for text, theirs, found, over in taken_up])
+
+# %% directions-shown lang="zh"
+{
+    "PPO-ptx keeps the preference": "PPO-ptx 保住偏好",
+    "no price: higher score, worse grade": "β 为零：得分更高，评分更低",
+    "the paper says (shipped run)": "论文的说法（随包运行）",
+    "its numbers": "论文的数",
+    "our difference": "我们的差",
+    "interval over": "区间对什么取",
+    "verdict": "结论",
+}
 
 # %% summary-read [markdown]
 r"""
@@ -992,4 +1560,63 @@ For following instructions: the base doesn't, so each reply that does is far fro
 
 **A lab of sixty minutes:** the page with its guesses (thirty-five), the loop with another $\gamma$ (ten), a run at the desk, moving
 $\beta$ and $\gamma$ (fifteen).
+"""
+
+# %% summary-read [markdown] lang="zh" of="3ba73625"
+r"""
+论文的数，凡是出自图的，都是从图上读出来的。我们的差，有的是题目或提示的比例，有的以得分为单位，有的以评分的一分为单位。尺度不同，所以请比较正负。
+
+有了价格，策略会离起点近一些，在那里奖励模型较为可信。价格太小，策略就跟着奖励模型的错误走；太大，就学得很少，甚至按自己的尺度也越练越低。
+在别处忘掉了什么，价格管不着；第三项管得着，因为它就在那里训练。
+
+## 思考题
+
+1. 在留出的提示上，一次运行的得分仍在上升。为什么这还不能排除过度优化？
+
+<details><summary>答案</summary>
+
+奖励模型看走眼的地方，到了留出的提示上照样看走眼。要由不犯同样错误的人来看。
+
+</details>
+
+2. 把奖励模型的所有得分加倍。$\beta$ 取多少，最好的策略才与原来相同？
+
+<details><summary>答案</summary>
+
+原来的两倍：最好的策略只取决于得分除以 $\beta$ 的商。
+
+</details>
+
+3. 用评判者作奖励，PPO 提高十个百分点；用学来的奖励，提高四个。一位同事想去调 PPO。你怎么说？
+
+<details><summary>答案</summary>
+
+奖励若没有错，同样的 PPO 提高的幅度就是现在的两倍还多。先把排序做得更好，或者做得更多。
+
+</details>
+
+4. 在循环里，有人把文档的损失放在 `torch.no_grad()` 之下来算。这次运行成了什么？
+
+<details><summary>答案</summary>
+
+普通的 PPO。加到损失上的是一个常数，它的梯度为零。
+
+</details>
+
+5. 为了省下税，一位朋友不用初始模型，改用*基座*作参考模型。这样一来，什么事要收费？
+
+<details><summary>答案</summary>
+
+遵循指令。基座不遵循指令，所以凡是遵循的回复，都离它很远。
+
+</details>
+
+## 接下来
+
+- [本章的练习](../../exercises/zh/ex07_ppo_ptx.ipynb)：从空文件写起，直到 PPO-ptx 的一次完整迭代；然后看六次运行，每次找出一个错误。
+- 回到[强化学习](06_reinforcement_learning.ipynb)，或回到[奖励模型](05_reward_model.ipynb)。
+
+**讲课，三十分钟。** 几个 $\beta$ 的图，一个回复的五种写法，十分钟；警报与前沿图，八分钟；对照，四分钟；税与补救的办法，八分钟。
+
+**实验课，六十分钟。** 连猜带读，做完本页，三十五分钟；换一个 $\gamma$ 再运行循环，十分钟；在训练台上做一次运行，途中改动 $\beta$ 和 $\gamma$，十五分钟。
 """
