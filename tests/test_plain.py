@@ -239,6 +239,14 @@ def test_settings_that_are_not_covered_are_refused(name):
             next(module.train(replace(config, **{setting: value}), *nothing))
 
 
+def test_a_loop_of_ones_own_has_the_rates_that_the_settings_say():
+    policy, value = torch.nn.Linear(2, 2), torch.nn.Linear(2, 1)
+    models = ppo.Models(policy, torch.nn.Linear(2, 2), torch.nn.Linear(2, 1), value, None, 0)
+    adam, _ = ppo.start(PPOConfig(learning_rate=3e-4, value_learning_rate=2e-3), models)
+    of = {id(group["params"][0]): group["lr"] for group in adam.param_groups}
+    assert (of[id(policy.weight)], of[id(value.weight)]) == (3e-4, 2e-3)
+
+
 # --------------------------------------------------------------------- what makes it a blackboard
 
 
