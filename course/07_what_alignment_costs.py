@@ -1046,11 +1046,11 @@ on guests that no run has met: does training raise it above *Initial*'s? So few 
 includes zero, ask the shipped runs of the next section.
 """
 
-# %% document-look [markdown] lang="zh" of="7b1ce312"
+# %% document-look [markdown] lang="zh" of="7a281b4f"
 r"""
 第一幅是损失，所用的文档从来没有抽到过：如果第三项不起作用，*PPO* 与 *PPO-ptx* 就该一样。不过它训练的正是似然，所以这只说明它确实在起作用。
-第二幅是任务测验：第三项也保住了本事吗？第三幅是得分，所用的客人从来没有遇到过。训练应当使得分高过*初始模型*的。如果 *PPO* 的得分最后反而更低，
-那么这个短循环连自己的任务都没有做好，也就说明不了第三项和价格要牺牲多少得分。
+第二幅是任务测验：第三项也保住了本事吗？第三幅是得分，所用的客人从来没有遇到过：训练之后，它高过*初始模型*的了吗？步数这么少，忘掉的也不多。
+表里哪个区间含有零，就到下一节去看随包的运行。
 """
 
 # %% document-picture folded="yes"

@@ -116,7 +116,7 @@ def _written(one: Literal, said: str, before: str, source: str, after: str, wher
     old, prefix = source[one.start : one.end], "f" if one.form == "f" else ""
     if prefix and sorted(_FIELD.findall(said)) != sorted(_FIELD.findall(one.text)):
         raise BuildError(f"{where}: other fields than in {one.text!r}: {said!r}.")
-    if '"""' in old:
+    if re.match(r'f?"""', old):
         return f'{prefix}"""{said}"""'
     *pieces, last = map(_escaped, _PIECE.findall(said))
     begun, ended = before.rpartition("\n")[2], after.partition("\n")[0]
