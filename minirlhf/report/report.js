@@ -110,6 +110,7 @@ class Plot {
     this.panel = panel;
     this.area = panel.querySelector(".area");
     this.at = panel.querySelector(".at");
+    this.readout = panel.querySelector(".readout");
     this.values = panel.querySelector(".values");
     this.resting = [this.at, this.values].map((part) => [part, [...part.childNodes]]);
     const [left, right, low, high] =
@@ -164,6 +165,7 @@ class Plot {
   show(share) {
     if (!this.shown.length) return;
     this.clear();
+    this.readout.classList.add("is-live");
     this.place = share;
     this.lead = this.shown.reduce((long, curve) =>
       curve.points.at(-1).x > long.points.at(-1).x ? curve : long);
@@ -199,6 +201,7 @@ class Plot {
 
   rest() {
     this.clear();
+    this.readout.classList.remove("is-live");
     for (const [part, words] of this.resting) part.replaceChildren(...words);
     showModels();
   }

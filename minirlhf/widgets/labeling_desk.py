@@ -157,7 +157,7 @@ class LabelingDesk(LiveWidget):
         except (OSError, MinirlhfError) as error:
             reason = getattr(error, "strerror", None) or error
             if isinstance(error, FileExistsError | NotADirectoryError):
-                reason = say("labeling.blocked")
+                reason = say("labeling.blocked", folder=self.path.parent.name)
             raise MinirlhfError(say("labeling.unsaved", reason=reason)) from None
         closed = ranks != self.ranks
         with self.hold_sync():

@@ -25,7 +25,8 @@ function shownBy({ y, held, ghost, chance }, end) {
 
 // A panel. `draw(curve, [first, last], width)` with new numbers; `point(step, at)` puts the
 // crosshair there and makes pale what comes after `at`. `tell(step, pressed)` hears of a pointer
-// over it, with null when it leaves; the panel under the pointer says which step that is.
+// over it, with null when it leaves; what is read there stands beside the crosshair, and the panel
+// under the pointer says which step that is.
 function curvePanel(view, tell) {
   const value = make("span", { class: "mr-desk-value mr-number" });
   const name = make("span", { class: "mr-desk-name" }), unit = make("span", { class: "mr-small" });
@@ -36,6 +37,8 @@ function curvePanel(view, tell) {
   const later = make("rect", { class: "mr-desk-later" });
   const cross = make("line", { class: "mr-desk-cross" });
   const when = make("text", { class: "mr-desk-when", "text-anchor": "middle" });
+  const stand = make("line", { class: "mr-desk-stand" }); // where the slider stands meanwhile
+  const read = make("text", { class: "mr-desk-when mr-number" });
   const dot = make("circle", { class: "mr-desk-dot", r: 4.5 });
   const shade = make("circle", { class: "mr-desk-shade", r: 3.5 });
 
@@ -45,7 +48,7 @@ function curvePanel(view, tell) {
     const { right, bottom } = PLOT, y = extent(shownBy(curve, last));
     const rows = flagRows(scale([first, last], [PLOT.left, width - right]), width);
     top = PLOT.top + FLAG * rows.count;
-    const height = PLOT.height + FLAG * rows.count;
+    const height = PLOT.height + FLAG * rows.whole;
     const plot = axes({ ...PLOT, top, height, width, y, rows: 5 });
     toX = Object.assign(scale([first, last], [plot.left, plot.right]), { end: plot.right });
     [toY, foot] = [plot.toY, plot.foot];
@@ -58,7 +61,7 @@ function curvePanel(view, tell) {
       .map((tick) => make("text", { class: "mr-small", x: toX(tick), y: height - 4,
         "text-anchor": "middle" }, short(tick)));
     put(later, { y: top - 4, height: plot.foot - top + 4 });
-    put(cross, { y1: top - 4, y2: plot.foot });
+    for (const one of [cross, stand]) put(one, { y1: top - 4, y2: plot.foot });
     return [plot.elements, steps, end, flags(rows, plot.foot)];
   }
 
@@ -85,10 +88,8 @@ function curvePanel(view, tell) {
       });
       return { placed, count: ends.length };
     };
-    const whole = inRows("words"); // of all panels, so that they are as high as one another
-    if (!curve.brief) return whole;
-    const brief = inRows("symbol"), down = whole.count - brief.count;
-    return { placed: brief.placed.map((one) => ({ ...one, at: one.at + down })), count: whole.count };
+    const words = inRows("words"), whole = words.count; // panels are as high as one another
+    return { ...(curve.brief ? inRows("symbol") : words), whole };
   }
 
   function flags({ placed }, foot) {
@@ -127,20 +128,27 @@ function curvePanel(view, tell) {
     fill(svg, frame(span, width), chance(width), ghost(span[1]),
       mean && make("path", { class: "mr-desk-pale", d: line(x, y) }),
       make("path", { class: "mr-desk-line", d: line(x, mean ?? y) }),
-      later, heldOut(), cross, shade, dot, when);
+      later, heldOut(), stand, cross, shade, dot, when, read);
   }
 
   function point(step, at) {
-    const { x, y, ghost } = curve, found = x.length ? Math.max(lastBefore(x, step), 0) : -1;
-    value.textContent = found < 0 ? "" : number(y[found], curve.digits);
+    const { x, y, ghost } = curve, near = (one) => (x.length ? Math.max(lastBefore(x, one), 0) : -1);
+    const found = near(step);
+    value.textContent = found < 0 ? "" : number(y[near(at)], curve.digits);
     put(svg, { "aria-label": `${curve.title}: ${value.textContent} ${curve.unit}` });
-    for (const mark of [cross, dot, later, when]) put(mark, { hidden: found < 0 });
+    for (const mark of [cross, dot, later, when, read]) put(mark, { hidden: found < 0 });
+    put(stand, { hidden: found < 0 || step === at });
     if (found < 0) return;
+    put(stand, { x1: toX(at), x2: toX(at) });
     put(cross, { x1: toX(step), x2: toX(step) });
     put(dot, { cx: toX(x[found]), cy: toY(y[found]) });
     put(later, { x: toX(at) + 1, width: at < x.at(-1) ? toX(x.at(-1)) - toX(at) + 3 : 0 });
     when.textContent = hovered ? view.say(`desk.at.${view.get("run").unit}`, { step }) : "";
     put(when, { x: clamp(toX(step), PLOT.left + 16, toX.end - 32), y: foot + 17 });
+    const leaves = toX(step) > toX.end - 52; // no room to the right
+    read.textContent = step === at ? "" : number(y[found], curve.digits);
+    put(read, { x: toX(step) + (leaves ? -8 : 8), "text-anchor": leaves ? "end" : "start",
+      y: clamp(toY(y[found]) - 9, top + 8, foot - 6) });
     const there = ghost ? lastBefore(ghost.x, step) : -1;
     put(shade, { hidden: there < 0 });
     if (there >= 0) {

@@ -2,9 +2,9 @@
 // before, or by the run behind, the words that weren't there are marked.
 
 function deskSamples(view) {
-  const title = make("h4", { class: "mr-label" });
+  const title = make("h4", { class: "mr-label" }), marked = make("p", { class: "mr-small" });
   const cards = make("div", { class: "mr-cards" });
-  const root = make("section", { class: "mr-stack mr-desk-samples" }, title, cards);
+  const root = make("section", { class: "mr-stack mr-desk-samples" }, title, marked, cards);
   const named = (step) => view.say(`desk.at.${view.get("run").unit}`, { step });
   let steps = [], answers = new Map();
 
@@ -20,13 +20,20 @@ function deskSamples(view) {
     }
   }
 
-  function card(sample, step) {
+  // The words of a reply, those that are new apart, and what that is beside.
+  function compared(sample, step) {
     const before = answers.get(sample.prompt).findLast((one) => one.step < step);
     const old = before?.response ?? sample.other;
     const response = sample.response.trim();
     const pieces = old == null ? [[response, false]] : changedWords(old, response);
     const said = pieces.map(([piece, isNew]) => (isNew ? make("mark", {}, piece) : piece));
-    const key = pieces.some(([, isNew]) => isNew) ? "changed" : "same";
+    const isChanged = pieces.some(([, isNew]) => isNew), key = isChanged ? "changed" : "same";
+    const note = old == null ? "" : before ? view.say(`desk.${key}`, { at: named(before.step) })
+      : view.say(`desk.${key}_other`);
+    return { sample, said, note, isChanged };
+  }
+
+  function card({ sample, said, note }, common) {
     const chips = [
       sample.score != null ? make("span", { class: "mr-chip mr-number" },
         view.say("desk.score", { score: signed(sample.score) })) : null,
@@ -35,9 +42,8 @@ function deskSamples(view) {
     return make("article", { class: "mr-card mr-desk-card" },
       make("p", { class: "mr-small mr-text" }, sample.prompt.trim()),
       make("p", { class: "mr-text" }, said),
-      make("p", { class: "mr-chips" }, chips, old != null ? make("span",
-        { class: "mr-small" }, before ? view.say(`desk.${key}`, { at: named(before.step) })
-          : view.say(`desk.${key}_other`)) : null));
+      make("p", { class: "mr-chips" }, chips, note && note !== common
+        ? make("span", { class: "mr-small" }, note) : null));
   }
 
   return { root, read, draw(step) {
@@ -47,6 +53,11 @@ function deskSamples(view) {
     const [found, samples] = view.get("texts_by_step")[at];
     title.textContent = view.say(samples[0]?.watched ? "desk.watched" : "desk.samples",
       { at: named(found) });
-    fill(cards, samples.map((sample) => card(sample, found)));
+    const all = samples.map((sample) => compared(sample, found));
+    const notes = all.filter((one) => one.isChanged).map((one) => one.note);
+    const common = notes.find((note, n) => notes.indexOf(note) < n) ?? ""; // said once, above them
+    marked.textContent = common;
+    marked.hidden = !common;
+    fill(cards, all.map((one) => card(one, common)));
   } };
 }

@@ -3,27 +3,30 @@
 
 const PANELS = [["proxy", 1], ["judge", 2]]; // name, and place in a path's [kl, proxy, judge]
 
-// Where the names of these places stand: of the spots around each, the one that lines, other places
-// and names already put cross least, and the nearest of those.
-function beside(places, lines, plot) {
+// Where the names of these places stand, each of a width: to the right, left, above, below, or aslant
+// of its place, near or farther; the spot that lines, other places and names already put cross least.
+function beside(places, widths, lines, plot) {
   const dense = lines.flatMap((line) => line.slice(1).flatMap((to, n) => {
     const from = line[n], pieces = Math.ceil(Math.hypot(to[0] - from[0], to[1] - from[1]) / 5);
     return [...Array(pieces).keys()].map((k) => from.map((one, axis) =>
       one + (k / pieces) * (to[axis] - one)));
   }));
   const taken = places.filter(Boolean).map(([x, y]) => [x, y, 60]);
-  return places.map((at) => {
+  return places.map((at, n) => {
     if (!at) return null;
-    const spots = [17, 26, 36].flatMap((far) => [...Array(12).keys()].map((k) => [
-      at[0] + 1.5 * far * Math.cos((k * Math.PI) / 6), at[1] + far * Math.sin((k * Math.PI) / 6) + 4]));
-    const cost = ([x, y], n) => {
-      const within = ([px, py]) => Math.abs(px - x) < 30 && Math.abs(py - y + 4) < 12;
-      const outside = x < plot.left + 18 || x > plot.right - 12 || y < plot.top || y > plot.foot - 4;
-      return dense.filter(within).length + (outside ? 500 : 0) + 4 * Math.floor(n / 12)
+    const half = widths[n] / 2;
+    const ways = [[1, 0], [-1, 0], [0, -1], [0, 1], [1, -1], [-1, -1], [1, 1], [-1, 1]];
+    const spots = [18, 24, 32, 44].flatMap((far) => ways.map(([dx, dy]) => [
+      at[0] + dx * ((dy ? 0.6 * far : far) + half), at[1] + dy * (far + 3) + 4]));
+    const cost = ([x, y], k) => {
+      const within = ([px, py]) => Math.abs(px - x) < half + 6 && Math.abs(py - y + 4) < 12;
+      const outside = x - half < plot.left + 2 || x + half > plot.right || y < plot.top - 8
+        || y > plot.foot - 8;
+      return dense.filter(within).length + (outside ? 500 : 0) + 2 * Math.floor(k / 8)
         + taken.filter(within).reduce((sum, one) => sum + one[2], 0);
     };
     const costs = spots.map(cost), found = spots[costs.indexOf(Math.min(...costs))];
-    for (const by of [-18, 0, 18]) taken.push([found[0] + by, found[1] - 4, 60]);
+    for (let by = -half; by <= half; by += 8) taken.push([found[0] + by, found[1] - 4, 60]);
     return found;
   });
 }
@@ -71,9 +74,11 @@ export default widget((view) => {
 
   // One picture: the runs' ends joined towards smaller β, the chosen run's way in front of them.
   function panel(name, k) {
-    let sides = [], room = 0;
+    let sides = [];
     const svg = make("svg", { role: "img" }), back = make("g"), way = make("g"), ends = make("g");
     const ring = make("circle", { class: "mr-frontier-ring", r: 10.5 });
+    const hint = make("text", { class: "mr-small mr-frontier-start", "text-anchor": "middle" },
+      view.say("frontier.drag"));
     const root = make("figure", { class: "mr-frontier-plot" },
       make("figcaption", { class: "mr-title" }, view.say(`frontier.${name}_title`)), svg);
     let plot;
@@ -95,8 +100,7 @@ export default widget((view) => {
       return far.indexOf(Math.min(...far));
     }
 
-    function draw(wide) {
-      room = wide;
+    function draw(room) {
       const height = 300, seen = points.filter(known);
       const all = seen.flatMap((point) => [[point.kl, point[name]],
         ...path(point).map((step) => [step[0], step[k]])]);
@@ -115,8 +119,9 @@ export default widget((view) => {
         d: polyline(path(point).map(there)) })),
       make("path", { class: "mr-frontier-line", d: polyline(along) }), joined);
       const lines = [along, ...points.map((one) => path(one).map(there))];
-      sides = beside(points.map((one) => known(one) && spot(one)), lines, plot);
-      fill(svg, back, way, ends, ring);
+      sides = beside(points.map((one) => known(one) && spot(one)),
+        points.map((one) => 7.2 * called(one).length), lines, plot);
+      fill(svg, back, way, ends, hint, ring);
       point();
     }
 
@@ -129,14 +134,24 @@ export default widget((view) => {
             view.say("frontier.start"))]);
       fill(ends, points.map((run, n) => known(run) && mark(run, n)));
       put(ring, { hidden: !now || now[k] === null });
-      if (now && now[k] !== null) put(ring, { cx: there(now)[0], cy: there(now)[1] });
+      put(hint, { hidden: !now || now[k] === null || moment() === last() });
+      if (!now || now[k] === null) return;
+      const [x, y] = there(now);
+      put(ring, { cx: x, cy: y });
+      put(hint, { x, y: y + (y > plot.foot - 50 ? -18 : 27) });
+    }
+
+    const isBest = (run) => points.length > 1 && run === best(name);
+    function called(run) {
+      const words = `β ${short(run.beta)}`;
+      return isBest(run) ? view.say("frontier.best", { called: words }) : words;
     }
 
     function mark(run, n) {
       const [x, y] = spot(run), is = n === view.get("choice");
-      const top = points.length > 1 && run === best(name), called = `β ${short(run.beta)}`;
-      const words = top ? view.say("frontier.best", { called }) : called;
-      const [dx, dy] = [sides[n][0] - x, sides[n][1] - 4 - y], far = Math.hypot(dx, dy);
+      const top = isBest(run), words = called(run), half = 3.6 * words.length;
+      const [dx, dy] = [sides[n][0] - x, sides[n][1] - 4 - y];
+      const to = [dx - Math.sign(dx) * Math.min(Math.abs(dx), half + 3), dy - 8 * Math.sign(dy)];
       return make("g", { class: `mr-frontier-end${is ? " mr-frontier-chosen" : ""}${
         n === hovered ? " mr-frontier-lit" : ""}`, onclick: () => choose(n),
       // a move, since a mark that is drawn anew under a resting pointer isn't meant
@@ -144,11 +159,9 @@ export default widget((view) => {
       make("circle", { class: "mr-frontier-touch", cx: x, cy: y, r: 16 }),
       top && make("circle", { class: "mr-frontier-best", cx: x, cy: y, r: is ? 15 : 9 }),
       make("circle", { cx: x, cy: y, r: is ? 7 : 5 }),
-      far < 28 ? null : make("line", { class: "mr-axis", x1: x, y1: y,
-        x2: x + (1 - 20 / far) * dx, y2: y + (1 - 20 / far) * dy }),
-      make("text", { x: clamp(sides[n][0], 0, room - 3.8 * words.length),
-        y: sides[n][1] + (is && top ? 7 * Math.sign(dy) : 0),
-        "text-anchor": "middle" }, words));
+      Math.hypot(...to) < 26 ? null : make("line", { class: "mr-axis", x1: x, y1: y, x2: x + to[0],
+        y2: y + to[1] }),
+      make("text", { x: sides[n][0], y: sides[n][1], "text-anchor": "middle" }, words));
     }
     return { root, draw, point, mark };
   }
@@ -171,8 +184,11 @@ export default widget((view) => {
 
   function tell() {
     const run = points[hovered] ?? chosen(), at = moment();
-    words.textContent = run !== chosen() || at === last() || last() < 1 ? numbers(run)
-      : numbers(run, run.path[at]);
+    if (run !== chosen() || last() < 1) words.textContent = numbers(run);
+    else {
+      words.textContent = view.say("frontier.at", { step: at + 1,
+        words: numbers(run, at === last() ? undefined : run.path[at]) });
+    }
   }
 
   function point() {
@@ -190,7 +206,8 @@ export default widget((view) => {
   function read() {
     const found = view.get("replies");
     put(texts, { hidden: !found.length });
-    title.textContent = view.say("frontier.samples", { beta: short(chosen().beta) });
+    title.textContent = view.say(last() < 1 ? "frontier.samples_end" : "frontier.samples",
+      { beta: short(chosen().beta), step: moment() + 1 });
     fill(replies, found.map((reply) => make("article", { class: "mr-card" },
       make("p", { class: "mr-small mr-text mr-frontier-prompt" }, reply.prompt.trim()),
       replyParts(view, reply))));
@@ -199,7 +216,7 @@ export default widget((view) => {
   // Marks are drawn anew then, and none of the old ones says that the pointer has left it.
   view.on("choice moment", () => hover(null));
   view.on("choice moment", point);
-  view.on("replies", read);
+  view.on("replies moment choice", read);
   view.fit(plots, (now) => {
     width = now;
     const side = shown.length > 1 && width >= 620;

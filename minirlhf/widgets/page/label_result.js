@@ -3,11 +3,18 @@
 
 const ROW = 30, SIDE = 34, TAIL = 122, HEAD = 20; // pixels: a row, its reply's name, its score, their head
 
+// A sentence with its numbers strong, and no name of a labeler broken at its hyphen.
+const figures = (sentence) => sentence.split(/([\w]+-\d+|\d[\d.,]*%?)/).map((part, at) => (at % 2
+  ? make(part.includes("-") ? "span" : "b", { class: "mr-number mr-label-whole" }, part) : part));
+
 function labelResult(view) {
   const words = make("div", { role: "status" });
   const places = make("svg", { role: "img" }), people = make("svg", { role: "img" });
   const title = (key) => make("h4", { class: "mr-label" }, view.say(key));
-  const left = make("section", {}, title("labeling.places_sized"), places);
+  const keys = make("p", { class: "mr-small mr-label-keys" },
+    make("span", {}, make("i", { class: "is-you" }), view.say("labeling.you")),
+    make("span", {}, make("i", { class: "is-others" }), view.say("labeling.labelers")));
+  const left = make("section", {}, title("labeling.places_sized"), keys, places);
   const right = make("section", {}, title("labeling.people"), people);
   const root = make("div", { class: "mr-card mr-stack" }, words,
     make("div", { class: "mr-label-pair" }, left, right));
@@ -33,7 +40,6 @@ function labelResult(view) {
         make("line", { class: "mr-axis", x1: zero, x2: zero, y1: HEAD, y2: foot }),
         make("text", { class: "mr-small", x: zero, y: foot + 16, "text-anchor": "middle" }, "0"),
       ] : null,
-      named(ranks[order[0]], others[order[0]], x, end),
       order.map((k, at) => {
         const y = HEAD + at * ROW + ROW / 2;
         return make("g", {},
@@ -50,17 +56,6 @@ function labelResult(view) {
       }));
     put(places, { "aria-label": view.say("labeling.places_said", { order: order.map((k) =>
       `y${k + 1}: ${ranks[k]}`).join(", ") }) });
-  }
-
-  // What the marks are, over those of the first row: yours, and the dot that stands farthest from it.
-  function named(own, theirs, x, end) {
-    const name = (rank, key, look) => make("text", { class: `mr-small ${look}`, y: 12,
-      x: clamp(x(rank), 50, end - 30), "text-anchor": "middle" }, view.say(key));
-    const places = theirs.map((number, at) => (number ? at + 1 : 0)).filter(Boolean);
-    const far = places.sort((a, b) => Math.abs(b - own) - Math.abs(a - own))[0];
-    if (!far) return name(own, "labeling.you", "is-you");
-    if (Math.abs(x(far) - x(own)) < 60) return name(own, "labeling.you_and_labelers", "is-you");
-    return [name(own, "labeling.you", "is-you"), name(far, "labeling.labelers", "")];
   }
 
   // A dot for each labeler at the share of pairs on which they agree; equal ones are stacked.
@@ -97,7 +92,8 @@ function labelResult(view) {
     if (root.hidden) return;
     const [first, ...rest] = result.sentences;
     const told = result.difference ? [result.difference, first, ...rest] : [first, ...rest];
-    fill(words, make("p", { class: "mr-title" }, told[0]), make("p", {}, told.slice(1).join(" ")));
+    fill(words, make("p", { class: "mr-title" }, told[0]), make("ul", { class: "mr-label-said" },
+      told.slice(1).map((one) => make("li", {}, figures(one)))));
     left.hidden = !result.ranks;
     right.hidden = !Object.keys(result.agreement ?? {}).length;
     if (!left.hidden) drawPlaces(result, left.clientWidth || 380);

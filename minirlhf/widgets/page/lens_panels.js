@@ -153,9 +153,10 @@ function lossPanel(view, move) {
   const svg = make("svg", { role: "group" }), title = make("h4", { class: "mr-title" });
   const dot = make("circle", { r: 9, class: "mr-lens-handle" }), push = make("g");
   const root = make("div", {}, title,
-    legend(["mr-lens-loss", view.say("lens.clipped")], ["mr-lens-plain", view.say("lens.plain")],
-      ["mr-lens-hand", view.say("lens.drag")]),
+    legend(["mr-lens-loss", view.say("lens.clipped")], ["mr-lens-plain", view.say("lens.plain")]),
     svg);
+  const hint = make("text", { class: "mr-small mr-lens-hint", "text-anchor": "middle" },
+    view.say("lens.drag"));
   let facts, plot, t = 0, ratio = 1;
 
   drag(dot, {
@@ -194,7 +195,7 @@ function lossPanel(view, move) {
     fill(svg, flat, plot.elements, edges,
       make("path", { class: "mr-lens-plain", d: curve((x) => -A * x) }),
       make("path", { class: "mr-lens-loss", d: curve((x) => policyLoss(x, A, clip)) }), still, push,
-      dot);
+      hint, dot);
   }
 
   function point(next) {
@@ -202,6 +203,8 @@ function lossPanel(view, move) {
     const A = advantage(), slope = policySlope(ratio, A, facts.clip);
     const [x, y] = [plot.toX(ratio), plot.toY(policyLoss(ratio, A, facts.clip))];
     put(dot, { cx: x, cy: y });
+    put(hint, { x: clamp(x, plot.left + 40, plot.right - 40), // on the side away from the curves
+      y: y < (plot.top + plot.foot) / 2 ? y + 30 : y - 18 });
     const way = -Math.sign(slope), end = x + 52 * way; // descent
     fill(push, slope ? [make("line", { class: "mr-lens-push", x1: x + 12 * way, x2: end - 6 * way,
       y1: y, y2: y }), head([end, y], [way, 0], 10, { class: "mr-lens-push-head" })] : []);

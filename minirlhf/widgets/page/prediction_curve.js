@@ -12,7 +12,7 @@ function curveGuess(view) {
   const apart = make("path", { class: "guess-apart" });
   const cursor = make("path", { class: "guess-at" }), names = make("g");
   const begin = make("g", { class: "guess-begin" }, make("circle", { r: 8 }),
-    make("text", { class: "mr-words", x: 16, y: 4 }, view.say("prediction.draw_here")));
+    make("text", { class: "mr-words mr-guess-here", x: 16, y: 4 }, view.say("prediction.draw_here")));
   const board = make("rect", { fill: "transparent" });
   const pen = make("g", { class: "guess-slider" }, board, cursor);
   fill(picture, frame, apart, guess, points, came, names, begin, pen);

@@ -25,6 +25,17 @@ export default widget((view) => {
     }
   }
 
+  // Folded, replies begin where they part: words that all of them begin with show when one unfolds.
+  function part(texts) {
+    const words = texts.map((text) => text.textContent.match(/\S+\s*/g) ?? []);
+    let same = 0;
+    while (words.every((own) => own.length > same + 1 && own[same] === words[0][same])) same += 1;
+    if (!same || texts.length < 2) return;
+    texts.forEach((text, at) => fill(text,
+      make("span", { class: "mr-steps-same" }, words[at].slice(0, same).join("")),
+      words[at].slice(same).join("")));
+  }
+
   // What a reply tells lies beneath it, and is there for the keyboard as well.
   function prepare() {
     for (const reply of figure.querySelectorAll(".mr-steps-replies li")) {
@@ -33,6 +44,7 @@ export default widget((view) => {
       put(text, { role: "button", tabindex: 0, "aria-expanded": "false" });
       reply.append(make("small", { class: "mr-steps-told", hidden: true }, one && told(one)));
     }
+    part([...figure.querySelectorAll(".mr-steps-replies .mr-steps-text")]);
     lit = null;
   }
 

@@ -31,10 +31,18 @@ export default widget((view) => {
   prompt.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) ask.click();
   });
+  const title = make("h3", { class: "mr-title" }, view.say("lens.title"));
+  const how = make("p", { class: "mr-small" }, view.say("lens.how"));
   const asked = make("p", { class: "mr-text mr-words" });
   const top = view.get("asks")
     ? make("div", { class: "mr-row mr-low" },
-      field(view.say("prompt.label"), prompt, { style: { flex: "1 1 300px" } }), ask) : asked;
+      field(view.say("prompt.label"), prompt, { style: { flex: "1 1 300px" } }), ask,
+        view.busy) : asked;
+  const earlier = make("p", { class: "mr-small mr-lens-earlier", hidden: true });
+  const again = button(view.say("lens.again"), () => {
+    put(prompt, { value: facts.prompt.trimEnd() });
+    prompt.focus();
+  }, "link");
   view.on("busy", () => {
     put(ask, { disabled: Boolean(view.get("busy")) });
     age();
@@ -45,7 +53,11 @@ export default widget((view) => {
   });
   // What is shown isn't an answer to what stands above it.
   function age() {
-    view.root.classList.toggle("mr-lens-stale", Boolean(view.get("busy") || view.get("problem")));
+    const old = Boolean(view.get("busy") || view.get("problem"));
+    view.root.classList.toggle("mr-lens-stale", old);
+    put(earlier, { hidden: !old });
+    fill(earlier, view.say("lens.earlier", { prompt: facts.prompt.trim() }), " ",
+      view.get("problem") ? again : null);
   }
 
   // ------------------------------------------------------------------- steps, colours, the tokens
@@ -236,8 +248,8 @@ export default widget((view) => {
   }
 
   fill(panel, columns.root, loss.root, player, lines);
-  fill(view.root, top, view.problem, tabs, make("div", { class: "mr-row mr-lens-chips" }, chips,
-    view.busy), strip, readout, panel);
+  fill(view.root, title, how, top, view.problem, earlier, tabs,
+    make("div", { class: "mr-row mr-lens-chips" }, chips), strip, readout, panel);
   lay();
   paint();
   view.on("shown", () => {

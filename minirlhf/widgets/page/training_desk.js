@@ -22,7 +22,7 @@ export default widget((view) => {
   more.classList.add("mr-desk-more");
   put(play, { "aria-label": view.say("desk.play"), class: "mr-button mr-desk-play" });
 
-  let panels = [], steps = [], width = 0, hovered = null, playing = 0;
+  let panels = [], steps = [], hovered = null, playing = 0;
   const index = () => (view.get("at") == null ? steps.length - 1
     : Math.max(lastBefore(steps, view.get("at")), 0));
   const go = (at, settled = true) => {
@@ -76,10 +76,11 @@ export default widget((view) => {
     samples.read();
     replay.hidden = steps.length < 2;
     caption.hidden = !steps.length;
-    width = panels[0]?.root.clientWidth ?? 0; // more panels in a row are narrower
-    if (!width) return;
+    grid.classList.toggle("is-seven", shown.length === 7 && grid.clientWidth >= 680);
+    if (!grid.clientWidth) return;
     shown.forEach((curve, at) => panels[at].draw(
-      { ...curve, brief: at >= FIRST, ghost: ghost.curves?.[curve.metric] }, span(), width));
+      { ...curve, brief: at >= FIRST, ghost: ghost.curves?.[curve.metric] }, span(),
+      panels[at].root.clientWidth)); // more panels in a row are narrower
     point();
   }
 
@@ -87,16 +88,10 @@ export default widget((view) => {
 
   const named = (step) => view.say(`desk.at.${view.get("run").unit}`, { step });
 
-  function sentence(step, key = "desk.words") {
+  function sentence(step) {
     const words = view.get("curves").slice(0, FIRST).map(({ said, x, y, digits }) =>
       said.replace("{value}", number(y[Math.max(lastBefore(x, step), 0)], digits)));
-    return view.say(key, { at: named(step), values: words.join(view.say("desk.and")) });
-  }
-
-  // The step under the pointer, else the one that the slider stands at.
-  function tellAbout() {
-    const chosen = steps[index()], step = hovered ?? chosen;
-    caption.textContent = step === chosen ? sentence(step) : sentence(step, "desk.pointed");
+    return view.say("desk.words", { at: named(step), values: words.join(view.say("desk.and")) });
   }
 
   function point() {
@@ -106,7 +101,7 @@ export default widget((view) => {
     range.value = at;
     where.textContent = named(step);
     put(range, { "aria-valuetext": sentence(step) });
-    tellAbout();
+    caption.textContent = sentence(step);
     panels.forEach((panel) => panel.point(hovered ?? step, step));
     samples.draw(step);
   }
@@ -116,7 +111,6 @@ export default widget((view) => {
     const near = step === null ? -1 : Math.max(lastBefore(steps, Math.round(step)), 0);
     hovered = near < 0 ? null : steps[near];
     if (pressed) { halt(); go(near, false); }
-    if (steps.length) tellAbout();
     panels.forEach((panel) => panel.point(hovered ?? steps[index()], steps[index()]));
   }
 
