@@ -91,7 +91,7 @@ def test_the_ring_is_dragged_along_the_way(notebook):
 def test_both_ways_are_drawn_from_their_start_where_there_are_any(notebook):
     for name in ("way", "line"):
         assert notebook.board.locator(f".mr-frontier-{name}").count() == 2
-    assert notebook.board.locator(".mr-frontier-start").count() == 2
+    assert notebook.board.locator(".mr-frontier-from").count() == 2
     notebook.shown = 1
     assert notebook.board.locator(".mr-frontier-plot").count() == 1
     assert not notebook.board.locator("article, input").locator("visible=true").count()
