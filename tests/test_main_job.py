@@ -24,7 +24,7 @@ from minirlhf.presets import PRESETS
 from minirlhf.pretrained import save_model
 from minirlhf.report.summary import brief
 from minirlhf.tinytown import bases, town
-from minirlhf.tinytown.claims import CLAIMS
+from minirlhf.tinytown.proof.claims import CLAIMS
 from minirlhf.tinytown.tokenizer import build_tokenizer
 from minirlhf.tinytown.town import Tinytown
 from minirlhf.training import second_process
@@ -82,7 +82,7 @@ def place(tmp_path_factory):
     size = replace(bases.SIZES["small"], width=32, layers=2)
     base = bases.new_model(size, tokenizer)
     save_model(base, tokenizer, folder / "small")
-    ScalarModel.from_policy(base, tokenizer).save(folder / bases.VOTED, tokenizer)
+    ScalarModel.from_policy(base, tokenizer).save(folder / bases.START, tokenizer)
     return folder
 
 

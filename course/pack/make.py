@@ -27,7 +27,7 @@ from minirlhf.sft import train_sft
 from minirlhf.tinytown import datasets
 from minirlhf.tinytown.bases import base_folder
 from minirlhf.tinytown.judge import judge
-from minirlhf.tinytown.sizes import VOTED
+from minirlhf.tinytown.sizes import START
 from minirlhf.tinytown.town import Tinytown
 
 Row = dict[str, Any]
@@ -159,7 +159,7 @@ class Pack:
                         warnings.simplefilter("ignore")  # of the rankings that are one great tie
                         model = train_reward(
                             replace(config, batch=batch, seed=seed),
-                            ScalarModel.load(base_folder(VOTED)),
+                            ScalarModel.load(base_folder(START)),
                             self.artifacts.tokenizer,
                             data,
                             demonstrations=self.artifacts.few_demonstrations,
