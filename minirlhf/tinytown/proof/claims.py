@@ -20,7 +20,7 @@ from minirlhf.experiment.claim import (
     worse_than_initial,
 )
 from minirlhf.experiment.experiment_config import GAMMAS, beta, gamma
-from minirlhf.tinytown.proof.sizes import LADDER
+from minirlhf.tinytown.proof.ladder import LADDER
 from minirlhf.tinytown.tax import TAX
 
 Figure = Callable[[dict[str, Any]], float]
@@ -223,7 +223,7 @@ CLAIMS: dict[int, tuple[Claim, ...]] = {
         Claim("share of the tax that PPO-ptx wins back, mean of the tasks", won_back_each,
               at_least=0.6),
         Claim("share of PPO's gain that PPO-ptx keeps",
-              lambda s: of("ppo-ptx", "gain")(s) / of("ppo", "gain")(s), at_least=0.8),
+              ratio("ppo-ptx", "ppo", "gain"), at_least=0.8),
         Claim("of the loss on all tasks together", lambda s: s["won_back"] or 0.0),
         *_swept(),
     ),

@@ -8,7 +8,7 @@ from typing import Any
 from minirlhf.experiment.models_and_data import Artifacts
 from minirlhf.experiment.proof import Part, swept
 from minirlhf.tinytown import bases
-from minirlhf.tinytown.proof import direction, kwise, sizes, start, teaching, voted
+from minirlhf.tinytown.proof import direction, kwise, ladder, start, teaching, voted
 
 SEEDS = 3
 """How many seeds the costlier parts are measured with."""
@@ -16,9 +16,11 @@ SEEDS = 3
 
 def _start(artifacts: Artifacts) -> dict[str, Any]:
     folder = artifacts.folder.parent / "voted"  # one serves all seeds
-    base = bases.base_folder(bases.REWARD_SIZE)
-    voted.learn_votes(base, artifacts.tokenizer, folder, [])
-    return start.measure(artifacts, {"voted base": folder / "votes" / "model"})
+    model = folder / "votes" / "model"
+    if not model.exists():
+        base = bases.base_folder(bases.REWARD_SIZE)
+        voted.learn_votes(base, artifacts.tokenizer, folder, artifacts.teller.callback)
+    return start.measure(artifacts, {"voted base": model})
 
 
 def _of_the_first(part: Part) -> Callable[[Artifacts], Any]:
@@ -30,6 +32,6 @@ PARTS: dict[str, Part] = {
     "teaching": _of_the_first(teaching.measure),
     "direction": _of_the_first(direction.measure),
     "k-wise": _of_the_first(kwise.measure),
-    "sizes": _of_the_first(sizes.measure),
+    "sizes": _of_the_first(ladder.measure),
     "swept": _of_the_first(swept),
 }

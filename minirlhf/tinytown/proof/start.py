@@ -25,8 +25,8 @@ from minirlhf.tinytown.labelers import heldout_pool
 from minirlhf.tinytown.requests import parse
 from minirlhf.tinytown.school import questions
 
-COUNTS, DRAWS = (4, 16, 64, 256, 1024, 4096), (10, 10, 10, 6, 3, 1)
-"""Rankings that a head is fitted to, and how often so many are drawn."""
+COUNTS, DRAWS = (4, 16, 64, 256, 1024), (10, 10, 10, 6, 3)
+"""Rankings that a head is fitted to, and how often so many are drawn; all of them come last."""
 RIDGE = 30.0
 RANDOM_HEADS = 100
 ASKED, SAMPLES = 400, 6
@@ -43,7 +43,8 @@ def measure(artifacts: Artifacts, others: Mapping[str, Path]) -> dict:
     judged = [[-judge(r["prompt"], y).overall for y in r["completions"]] for r in held_out]
     grades = [[-grade for grade in row] for row in judged]
     found: dict = {"the judge": mean_share(grades, order), "curve": {}, "random heads": {}}
-    counts = [count for count in COUNTS if count <= len(train)]
+    fewer = [(n, times) for n, times in zip(COUNTS, DRAWS, strict=True) if n < len(train)]
+    counts, draws = zip(*fewer, (len(train), 1), strict=True)
     for name, (known, asked) in {
         "exact answers": (exact(train), exact(held_out)),
         **{
@@ -51,7 +52,7 @@ def measure(artifacts: Artifacts, others: Mapping[str, Path]) -> dict:
             for name, model in starts(artifacts, others).items()
         },
     }.items():
-        drawn = curve((known, ranks), (asked, order), counts, draws=DRAWS[: len(counts)],
+        drawn = curve((known, ranks), (asked, order), counts, draws=draws,
                       ridge=RIDGE, seed=artifacts.config.seed)  # fmt: skip
         found["curve"][name] = {str(count): shares for count, shares in drawn.items()}
         found["random heads"][name] = random_heads(standardised(asked, known), order)

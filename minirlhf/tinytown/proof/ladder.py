@@ -15,20 +15,8 @@ LADDER = ("base", "prompted", "sft", "ppo", "ppo-ptx")
 
 
 def measure(artifacts: Artifacts, small: str = "small", large: str = "large") -> dict[str, Any]:
-    """The ladder's figures by size, and the smallest PPO-ptx against the largest prompted base.
-
-    The sizes that aren't the run's own have run folders of their own in it.
-    """
-    config = artifacts.config
-    by_size = {
-        size: artifacts if size == config.size else Artifacts(
-            artifacts.world, replace(config, folder=artifacts.folder / size, size=size)
-        )
-        for size in SIZES
-    }  # fmt: skip
-    for each in by_size.values():
-        each.make_data()
-        make_models(each, LADDER)
+    """The ladder's figures by size, and the smallest PPO-ptx against the largest prompted base."""
+    by_size = climbed(artifacts)
     asked = [row["prompt"] for row in artifacts.prompts("eval")]
     panel: list[Callable] = [
         labeler.prefers for labeler in artifacts.world.heldout_labelers[:PANEL]
@@ -41,3 +29,19 @@ def measure(artifacts: Artifacts, small: str = "small", large: str = "large") ->
         },
         "small PPO-ptx against large prompted": shown(against),
     }
+
+
+def climbed(artifacts: Artifacts) -> dict[str, Artifacts]:
+    """The ladder's models of every size, made; those of other sizes than the run's lie in it."""
+    config = artifacts.config
+    by_size = {
+        size: artifacts if size == config.size else Artifacts(
+            artifacts.world, replace(config, folder=artifacts.folder / size, size=size),
+            artifacts.teller.callback,
+        )
+        for size in SIZES
+    }  # fmt: skip
+    for each in by_size.values():
+        each.make_data()
+        make_models(each, LADDER)
+    return by_size
