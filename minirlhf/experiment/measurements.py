@@ -167,39 +167,42 @@ def better(world: World, prompt: str, one: str, two: str) -> float:
 
 def probe(artifacts: Artifacts, name: str) -> dict[str, Any]:
     """Every probe of one model: ``figures``, and of each task the scores of its items."""
+    return artifacts.kept(
+        f"probes/{name}", lambda: [probe_model(artifacts, model_folder(artifacts, name), name)]
+    )[0]
+
+
+def probe_model(artifacts: Artifacts, model: Path, name: str) -> Row:
+    """The same of the policy in the folder ``model``, whichever run it is of."""
     seed = artifacts.config.seed
-
-    def rows() -> list[Row]:
-        policy = load_policy(model_folder(artifacts, name), artifacts.tokenizer).to(first_device())
-        figures: dict[str, dict[str, float]] = {}
-        tasks: dict[str, list[float]] = {}
-        apart: dict[str, dict[str, dict[str, float]]] = {}
-        probes = artifacts.world.probes.items()
-        for title, asked in artifacts.teller.each(f"probing {name}", probes):
-            items = asked.items(asked.count, seed)
-            if asked.is_task:
-                answers = run_task(policy, artifacts.tokenizer, items)
-                tasks[title], found = answers.scores.tolist(), answers.scores
-                apart[title] = {k: shown(over_prompts(v)) for k, v in answers.apart().items()}
-            else:
-                found = run_probe(
-                    policy, artifacts.tokenizer, items,
-                    temperature=asked.temperature, n=asked.n, seed=seed,
-                )  # fmt: skip
-            figures[title] = shown(over_prompts(found))
-        figures["corpus loss"] = corpus_loss(policy, artifacts)
-        return [{"figures": figures, "tasks": tasks, "apart": apart}]
-
-    return artifacts.kept(f"probes/{name}", rows)[0]
+    policy = load_policy(model, artifacts.tokenizer).to(first_device())
+    figures, tasks, apart = Row(), Row(), Row()
+    probes = artifacts.world.probes.items()
+    for title, asked in artifacts.teller.each(f"probing {name}", probes):
+        items = asked.items(asked.count, seed)
+        if asked.is_task:
+            answers = run_task(policy, artifacts.tokenizer, items)
+            tasks[title], found = answers.scores.tolist(), answers.scores
+            apart[title] = {k: shown(over_prompts(v)) for k, v in answers.apart().items()}
+        else:
+            found = run_probe(
+                policy, artifacts.tokenizer, items,
+                temperature=asked.temperature, n=asked.n, seed=seed,
+            )  # fmt: skip
+        figures[title] = shown(over_prompts(found))
+    figures["corpus loss"] = corpus_loss(policy, artifacts)
+    return {"figures": figures, "tasks": tasks, "apart": apart}
 
 
 def tax(artifacts: Artifacts, name: str) -> dict[str, dict[str, float]]:
     """Paired differences to the base on each task probe, item by item."""
+    return beside_base(artifacts, probe(artifacts, name))
+
+
+def beside_base(artifacts: Artifacts, probed: Row) -> dict[str, dict[str, float]]:
+    """The same of what `probe_model` found."""
     base = probe(artifacts, "base")["tasks"]
-    return {
-        task: shown(paired_difference(scores, base[task]))
-        for task, scores in probe(artifacts, name)["tasks"].items()
-    }
+    return {t: shown(paired_difference(x, base[t])) for t, x in probed["tasks"].items()}
 
 
 @torch.no_grad()
