@@ -122,7 +122,7 @@ def starting(what: str, base: Path, tokenizer) -> ScalarModel:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("starts", nargs="+")
-    parser.add_argument("--base", type=Path, default=Path("second-edition/medium"))
+    parser.add_argument("--base", type=Path, default=Path("second-edition/bases/medium"))
     parser.add_argument("--folder", type=Path, default=Path("runs/measure-school"))
     parser.add_argument("--learning-rate", type=float, default=1e-4, help="of the whole network")
     given = parser.parse_args()
