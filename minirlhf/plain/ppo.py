@@ -24,8 +24,7 @@ ELSEWHERE = """max_prompt ptx_context micro_batch rollout_micro_batch gradient_c
 # π and π^SFT are causal LMs of transformers, r and V its classifiers of one label. π starts as
 # π^SFT, V as r. banned, [vocabulary], is -inf where an id is never sampled (padding), 0 elsewhere.
 Models = namedtuple("Models", "policy reference reward value banned eos")
-# B pairs (x, y), r and log π/π^SFT of each [B], and then, [B, T] and 0 behind y: log π and V as
-# they were when π sampled, the advantages Â and what V should have said.
+# [B]: pairs (x, y), r, log π/π^SFT. [B, T], 0 behind y: log π and V when sampled, Â, V's targets.
 Episodes = namedtuple("Episodes", "pairs scores kl logprobs values advantages returns")
 
 
@@ -46,7 +45,7 @@ def train(config, models, prompts, documents=()):
 
 
 def start(config, models):
-    """Refuse settings that aren't covered; Adam at both peak rates, dropout off; π's average, θ̄."""
+    """Refuse settings that aren't covered; Adam at its peak rates, dropout off; π's average."""
     for name, setting in vars(config).items():
         if name not in COVERED + ELSEWHERE and setting not in (getattr(type(config), name), "fp32"):
             raise ValueError(f"plain/ppo.py doesn't cover {name} = {setting}: take train_ppo.")
