@@ -314,7 +314,10 @@ def talk(command, turns, patience=60.0):
         while time.monotonic() < end:
             if turns and turns[0][0] in seen[looked:]:
                 looked = seen.index(turns[0][0], looked) + len(turns[0][0])
-                os.write(ours, turns.pop(0)[1].encode())
+                typed = turns.pop(0)[1]
+                if typed == "\x03":  # readline misses one that comes while it echoes a letter
+                    time.sleep(0.3)
+                os.write(ours, typed.encode())
                 continue
             try:
                 seen += os.read(ours, 65536).decode(errors="replace")
