@@ -1436,10 +1436,10 @@ r"""
 
 # %% tax
 from minirlhf.evaluate.probing import run_probe
-from minirlhf.tinytown.probes import TAX
+from minirlhf.tinytown.tax import TAX
 
-# Quiz questions, reading and translation, as the base read them
-COUNT = lesson.pick(50, quick=6)  # items of each
+# Texts of the kind that the base read, to go on with
+COUNT = lesson.pick(15, quick=2)  # items of each of the tasks
 items = [item for probe in TAX.values() for item in probe(COUNT)]
 before, after = (run_probe(policy, tokenizer, items)
                  for policy in (base, sft))
@@ -1537,7 +1537,7 @@ statements += [
      paper("fig4.appropriate", "gpt", "sft")),
     ("% that add nothing to a given text, SFT minus base",
      f"adds: {paper('fig4.hallucination', 'gpt', 'sft')}"),
-    ("% right in quiz, reading, translation, base minus SFT",
+    (f"% right on {len(TAX)} tasks of the base, base minus SFT",
      f"SQuADv2: {paper(tax.format('squadv2'), 'gpt', 'sft')}; "
      f"DROP: {paper(tax.format('drop'), 'gpt', 'sft')}"),
 ]

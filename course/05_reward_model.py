@@ -404,9 +404,8 @@ r"""
 # %% model
 from minirlhf.models import ScalarModel
 from minirlhf.pretrained import load_tokenizer
-from minirlhf.tinytown.bases import base_folder
+from minirlhf.tinytown.bases import START, base_folder
 
-START = "medium-voted"
 tokenizer = load_tokenizer(base_folder(START))
 
 
@@ -847,7 +846,7 @@ r"""
 figure, (left, right) = lesson.panels(
     2, "What rankings add (live; last point: shipped run)",
     titles=("% of held-out pairs in order", "Eq. 1, held out"))
-runs = {"voted base": by_count} | {
+runs = {"schooled base": by_count} | {
     lesson.called(name): run for name, run in others.items()}
 for axes, of, scale, coin in ((left, in_order, 100, 50),
                               (right, eq1, 1, math.log(2))):
@@ -869,7 +868,7 @@ lesson.show(figure, "Held-out accuracy and loss of three starts.")
     "Eq. 1, held out": "式 1，留出",
     "What rankings add (live; last point: shipped run)": "排序带来什么（实时；末点：随包运行）",
     "rankings in training": "训练用的排序数",
-    "voted base": "投票基座",
+    "schooled base": "上过学的基座",
     "center left": None,
     "Held-out accuracy and loss of three starts.": "三个起点的留出准确率和留出的损失。",
 }
@@ -1309,19 +1308,23 @@ r"""
 我们就用七种办法改动或替换它，并留下那些不再合格的。（措辞和长短也可能随之改变。）看得出毛病的模型会压低得分。
 """
 
-# %% breaking
-from minirlhf.tinytown import neighbours, phrases
-from minirlhf.tinytown.requests import parse
-
+# %% right
 best = [(row["prompt"], row["completions"][int(np.argmax(g))].strip())
         for row, g in zip(heldout, grades, strict=True)]
 right = [(x, y) for x, y in best if judge(x, y).passes]
+
+# %% breaking
+from minirlhf.tinytown import phrases
+from minirlhf.tinytown.mistakes import misread, mistaken
+from minirlhf.tinytown.proof.voted import attentive
+from minirlhf.tinytown.requests import parse
+
 EDITS = {
     "another prompt's reply": lambda x, y: draw.choice(right)[1],
-    "another task done": lambda x, y: neighbours.mistaken(
-        parse(x), parse(draw.choice(right)[0]), draw),
-    "a word misread": lambda x, y: neighbours.misread(x, draw),
-    "constraints forgotten": lambda x, y: neighbours.attentive(
+    "another task done": lambda x, y: mistaken(
+        parse(x), parse(draw.choice(right)[0]), draw, attentive),
+    "a word misread": lambda x, y: misread(x, draw, attentive),
+    "constraints forgotten": lambda x, y: attentive(
         replace(parse(x), constraints=()), draw),
     "last sentence cut": lambda x, y: y[: y[:-1].rfind(".") + 1],
     "insult at the end": lambda x, y: " ".join(
@@ -1731,8 +1734,8 @@ statements += [
         eq1(changed["four epochs"]), eq1(usual)), 0, INF),
     *((f"points, {name} minus the usual", "little", i, -5, 5)
       for name, i in apart.items()),
-    *((f"points, start: {lesson.called(name)} minus voted base", "little",
-       i, -5, 5) for name, i in from_head.items()),
+    *((f"points, start: {lesson.called(name)} minus schooled base",
+       "little", i, -5, 5) for name, i in from_head.items()),
     ("mean score of unused demonstrations, in standard deviations", "zero",
      over_prompts(of_labelers / scale), -0.5, 0.5),
     ("rank correlation of score and grade over SFT epochs", "both rise",
@@ -1749,7 +1752,7 @@ statements += [
     "over-fits fast": "随即过拟合",
     "four epochs": "四轮",
     "points, {name} minus the usual": "百分点，{name}减通常",
-    "points, start: {lesson.called(name)} minus voted base": "百分点，起点：{lesson.called(name)} 减投票基座",
+    "points, start: {lesson.called(name)} minus schooled base": "百分点，起点：{lesson.called(name)} 减上过学的基座",
     "little": "差别不大",
     "mean score of unused demonstrations, in standard deviations": "未参与示范的平均得分，以其标准差计",
     "zero": "零",

@@ -708,7 +708,7 @@ Tinytown 有*任务测验*（task probe）：题目写成预训练语料里的�
 from minirlhf.evaluate.probing import run_probe
 from minirlhf.pretrained import load_policy, load_tokenizer
 from minirlhf.tinytown.bases import base_folder
-from minirlhf.tinytown.probes import TAX
+from minirlhf.tinytown.tax import TAX
 
 folders = {name: shipped.run(name) / "model"
            for name in ("initial", "ppo", "ppo-ptx")}
@@ -716,7 +716,7 @@ tokenizer = load_tokenizer(folders["initial"])
 policies = {"base": load_policy(base_folder("medium"), tokenizer)}
 policies |= {m: load_policy(path, tokenizer) for m, path in folders.items()}
 
-items = TAX["reading"](lesson.pick(200, quick=20))
+items = TAX["names in a text"](lesson.pick(200, quick=20))
 right = {name: run_probe(policy, tokenizer, items)
          for name, policy in policies.items()}
 unlearned = np.flatnonzero(right["base"] > right["ppo"])
@@ -791,15 +791,14 @@ r"""
 
 # %% tax-picture folded="yes"
 figure, panels = lesson.panels(
-    len(tasks), f"The tax: points lost to the base, {len(seeds)} seeds "
-    "(shipped run)", size=(7.2, 2.3), titles=tasks)
-for axes, task in zip(panels, tasks, strict=True):
-    lesson.intervals(axes, {name: tax[name][task] for name in tax},
-                     "points lost")
+    len(tax), f"The tax: points lost to the base, {len(seeds)} seeds "
+    "(shipped run)", size=(7.2, 4.6), titles=[*map(lesson.called, tax)])
+for axes, of_model in zip(panels, tax.values(), strict=True):
+    lesson.intervals(axes, of_model, "points lost")
     axes.axvline(0, color=MUTED, linewidth=0.8)
     axes.tick_params(axis="y", labelleft=axes is panels[0])
-lesson.show(figure, "For each task, what SFT, initial model and PPO lose "
-    "to the base, with intervals over seeds.")
+lesson.show(figure, "A panel each for SFT, initial model and PPO: what it "
+    "loses to the base on each task, with intervals over seeds.")
 
 # %% tax-picture lang="zh"
 {
@@ -1032,7 +1031,7 @@ gives_up = {name: paired_difference(scored_of["ppo"], scored_of[name])
 
 # %% skills
 exam = [item for task in TAX.values()
-        for item in task(lesson.pick(60, quick=5), seed=1)]
+        for item in task(lesson.pick(15, quick=2), seed=1)]
 skills = {name: run_probe(policy, tokenizer, exam)
           for name, policy in ends.items()}
 forgotten = paired_difference(skills["initial"], skills["ppo"])

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
+from minirlhf.evaluate.probing import won_back
 from minirlhf.evaluate.statistics import Interval
 from minirlhf.experiment.experiment_config import ExperimentConfig
 from minirlhf.experiment.main_job import as_data
-from minirlhf.experiment.measurements import won_back
 from minirlhf.report.page import write_report
 from minirlhf.report.summary import MODELS, PROBED
-from minirlhf.tinytown import probes
 from minirlhf.tinytown.judge import FLAGS
+from minirlhf.tinytown.tax import TAX
 from minirlhf.tinytown.town import Tinytown
 
 WICKED = "</td></table><script>alert('x')</script> & <b>bold</b> \"quoted\" {{ 7 * 7 }}"
@@ -71,15 +71,14 @@ def fabricate(folder: Path, iterations: int = 20, ptx_wins: float = 0.66) -> dic
     for name in PROBED:
         share = quality[name]
         models[name]["probes"] = {
-            **{task: interval(0.95 - 0.4 * share, 0.03, 200) for task in probes.TAX},
+            **{task: interval(0.95 - 0.4 * share, 0.03, 200) for task in TAX},
             "corpus loss": interval(0.7 + 0.2 * share, 0.03, 200),
             "truthfulness": interval(0.1 + 0.3 * share, 0.05, 60),
             **{f"toxicity, {tone}": interval(0.9 - share, 0.05, 200)
                for tone in ("basic", "respectful", "biased")},
         }  # fmt: skip
         models[name]["tax"] = {
-            task: interval(models[name]["probes"][task]["mean"] - 0.95, 0.02, 200)
-            for task in probes.TAX
+            task: interval(models[name]["probes"][task]["mean"] - 0.95, 0.02, 200) for task in TAX
         }
     models["ppo-ptx"]["probes"]["reading"] = interval(0.9, 0.03, 200)
     summary = {

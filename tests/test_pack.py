@@ -2,13 +2,14 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 from tiny import policy, tokenizer
 
 from course.build.settings import RUN
 from course.pack import __main__ as pack
-from course.pack import publish
+from course.pack import copying, publish
 from course.pack.make import as_pairs, trial
 from course.pack.seeds import MODELS, PROOF, seeds
 from minirlhf import shipped
@@ -16,6 +17,8 @@ from minirlhf.errors import MinirlhfError
 from minirlhf.experiment.experiment_config import ExperimentConfig
 from minirlhf.models import ScalarModel
 from minirlhf.pretrained import load_policy, save_model
+from minirlhf.tinytown import bases
+from minirlhf.tinytown.tokenizer import build_tokenizer
 
 
 def test_a_ranking_gives_each_pair_that_is_no_tie_once():
@@ -138,3 +141,34 @@ def test_the_seeds_alone_are_written_by_one_command(tmp_path):
     (tmp_path / "data").mkdir()
     assert pack.main(["--seeds", "--target", str(tmp_path)]) == 0
     assert (tmp_path / "data" / "seeds.jsonl").read_text() == shipped.file("seeds").read_text()
+
+
+def test_the_smallest_base_is_kept_as_it_was_before_it_copied(monkeypatch, tmp_path):
+    """Training ends where it copies, and goes on where it was if it is ended before."""
+    words = build_tokenizer([record["text"] for record in bases.corpus(200)], 2)
+    size = bases.Size(width=16, layers=1, heads=2, documents=3000, learning_rate=1e-3)
+    save_model(bases.new_model(size, words), words, tmp_path / "small")
+    monkeypatch.setattr(bases, "FOLDER", tmp_path)
+    monkeypatch.setattr(copying, "EVERY", 10)
+    seen = []
+
+    def heard(model, tokenizer, items):
+        seen.append({name: value.clone() for name, value in model.state_dict().items()})
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+        return np.array([(0.0, 0.04, 0.5, 0.9)[len(rows())]])
+
+    def rows():
+        found = tmp_path / "run" / "echo.jsonl"
+        return found.read_text().splitlines() if found.exists() else []
+
+    monkeypatch.setattr(copying, "run_probe", heard)
+    with pytest.raises(KeyboardInterrupt):
+        copying.watch(tmp_path / "run", size)
+    found = copying.watch(tmp_path / "run", size)
+    assert [row["echo"] for row in found] == [0.0, 0.04, 0.5, 0.9]
+    assert [row["step"] for row in found] == [10, 20, 30, 40]
+    assert found[0]["tokens"] == 10 * 16 * bases.CONTEXT
+    before = load_policy(tmp_path / "run" / "before").state_dict()
+    assert all(torch.equal(before[name], value) for name, value in seen[2].items())
+    assert copying.watch(tmp_path / "run", size) == found and len(seen) == 5

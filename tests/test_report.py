@@ -20,7 +20,7 @@ from minirlhf.paper import cite
 from minirlhf.report import charts, examples
 from minirlhf.report.page import command
 from minirlhf.report.summary import MODELS, brief, entry, show
-from minirlhf.tinytown import probes
+from minirlhf.tinytown.tax import TAX
 
 
 @pytest.fixture(scope="module")
@@ -187,11 +187,11 @@ def test_the_sentence_at_the_top_follows_the_intervals(made, tmp_path, share, wi
     summary = deepcopy(made.summary)
     for judge in ("wins_judge", "wins_labelers"):
         summary["models"]["ppo-ptx"][judge] = interval(share, 0.04, 500)
-    tax = "and wins back 26.3% of the alignment tax that PPO pays."
+    tax = f"and wins back {summary['won_back']:.1%} of the alignment tax that PPO pays."
     if without == ("won_back",):
         summary, tax = drop(summary, "won_back"), "PPO pays an alignment tax."
     if without == ("tax",):
-        for task in probes.TAX:
+        for task in TAX:
             summary["models"]["ppo"]["tax"][task] = interval(-0.01, 0.02, 200)
         tax = "and PPO shows no clear alignment tax."
     page = remade(made, summary, folder=tmp_path / "run")
@@ -234,7 +234,7 @@ def test_where_sft_is_better_is_said(made, tmp_path):
 def test_a_tax_is_claimed_only_where_the_intervals_part(made, tmp_path):
     assert "pays an alignment tax" in summary_block(made.page)
     summary = deepcopy(made.summary)
-    for task in probes.TAX:
+    for task in TAX:
         summary["models"]["ppo"]["tax"][task] = interval(-0.01, 0.02, 200)
     assert "no clear alignment tax" in remade(made, summary, folder=tmp_path / "run")
 

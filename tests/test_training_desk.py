@@ -494,7 +494,7 @@ def test_start_attaches_stops_and_goes_on(tmp_path, files):
     ):
         start("ppo", folder, **{**files, "beta": 7})
     write_jsonl(tmp_path / "other.jsonl", [{"prompt": "say other things\n"}])
-    for changed in ({"prompts": tmp_path / "other.jsonl"}, {"reward": "medium-voted"}):
+    for changed in ({"prompts": tmp_path / "other.jsonl"}, {"reward": "medium-schooled"}):
         with pytest.raises(MinirlhfError, match=r"was made with|vocabulary of its own"):
             start("ppo", folder, **{**files, **changed})
 

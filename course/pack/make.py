@@ -13,10 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from minirlhf.data.files import kept, read_json
+from course.pack import copying
+from minirlhf.config import PPOConfig
+from minirlhf.data.files import kept, read_json, replace_folder
 from minirlhf.evaluate.ranking_accuracy import score_rankings, shares_in_order
 from minirlhf.experiment.experiment_config import ExperimentConfig
 from minirlhf.experiment.main_job import run
+from minirlhf.experiment.measurements import beside_base, probe_model, replies
 from minirlhf.experiment.models_and_data import Artifacts
 from minirlhf.experiment.proof import left_out_groups
 from minirlhf.models import ScalarModel
@@ -27,7 +30,9 @@ from minirlhf.sft import train_sft
 from minirlhf.tinytown import datasets
 from minirlhf.tinytown.bases import base_folder
 from minirlhf.tinytown.judge import judge
-from minirlhf.tinytown.sizes import VOTED
+from minirlhf.tinytown.proof import start, teaching
+from minirlhf.tinytown.proof.ladder import LADDER, climbed
+from minirlhf.tinytown.sizes import START
 from minirlhf.tinytown.town import Tinytown
 
 Row = dict[str, Any]
@@ -37,10 +42,12 @@ HELDOUT, K = 400, 6
 """Prompts of unseen users whose samples are ranked to measure reward models, and samples each."""
 LESSON, COMPARED = 2000, 1500
 """Rankings that a lesson trains on, and those of the runs that compare whole prompts with pairs."""
-BETAS = (0.0, 0.2, 1.0, 5.0, 25.0)
-"""The sweep of β, in units of the preset's."""
+SWEEPS = {"beta": (0.0, 0.2, 1.0, 5.0, 25.0), "gamma": (0.1, 1.0, 10.0)}
+"""The values of β, without ptx, and of γ that are tried, in units of the preset's."""
 JUDGED = 64
 """Responses of each iteration of the sweep that the judge grades."""
+TOLD = 100
+"""Evaluation prompts whose replies are kept word for word."""
 
 
 def trial(config: ExperimentConfig) -> ExperimentConfig:
@@ -73,8 +80,13 @@ class Pack:
         yield "held-out rankings", lambda: self.heldout
         yield "pairs against prompts", lambda: self.ways
         yield "groups of labelers", lambda: self.groups
-        for factor in BETAS:
-            yield f"β × {factor:g}", lambda factor=factor: self.swept(factor)
+        yield "what a start knows", lambda: self.known
+        yield "what rankings teach", lambda: self.taught
+        for name, factors in SWEEPS.items():
+            for factor in factors:
+                yield f"{name} × {factor:g}", partial(self.swept, name, factor)
+        yield "the ladder of all sizes", lambda: self.ladder
+        yield "the smallest base before it copies", lambda: self.copying
 
     def kept(self, name: str, make: Callable[[], list[Row]]) -> list[Row]:
         return kept(self.folder / f"{name}.jsonl", make)
@@ -159,7 +171,7 @@ class Pack:
                         warnings.simplefilter("ignore")  # of the rankings that are one great tie
                         model = train_reward(
                             replace(config, batch=batch, seed=seed),
-                            ScalarModel.load(base_folder(VOTED)),
+                            ScalarModel.load(base_folder(START)),
                             self.artifacts.tokenizer,
                             data,
                             demonstrations=self.artifacts.few_demonstrations,
@@ -194,38 +206,99 @@ class Pack:
         """Accuracy on five groups of labelers, with and without each in training (E.2)."""
         return self.kept("groups", lambda: [left_out_groups(self.artifacts)])
 
-    # -------------------------------------------------------------------------------- chapter 06
+    @cached_property
+    def known(self) -> list[Row]:
+        """The head alone on more and more rankings, from the start, the base, exact answers."""
+        return self.kept("known", lambda: [start.measure(self.artifacts, {})])
 
-    def swept(self, factor: float) -> Row:
-        """PPO at another β: where it ends, by the reward model and by the judge."""
+    @cached_property
+    def taught(self) -> list[Row]:
+        """A line a reward model: what it started from, with how many rankings, its accuracies."""
 
         def rows() -> list[Row]:
-            artifacts, folder = self.artifacts, self.beta_folder(factor)
-            reward, base = artifacts.reward, artifacts.initial
-            config = replace(
-                self.config.stages.ppo, beta=factor * self.config.stages.ppo.beta, samples=JUDGED,
-                max_response=self.config.max_response,
-            )  # fmt: skip
+            found = teaching.measure(self.artifacts)
+            return [{"start": name, **accuracies} for name, accuracies in found.items()]
+
+        return self.kept("taught", rows)
+
+    # ------------------------------------------------------------------------ chapters 06 and 07
+
+    def swept(self, name: str, factor: float) -> Row:
+        """PPO at another β, or PPO-ptx at another γ: where it ends, and what it has unlearned."""
+
+        def rows() -> list[Row]:
+            artifacts, folder = self.artifacts, self.sweep_folder(name, factor)
+            reward, base, config = artifacts.reward, artifacts.initial, self.of_sweep(name, factor)
+            value = reward.value_model()
             train_ppo(
                 config, *(load_policy(base, artifacts.tokenizer) for _ in range(2)), reward,
-                reward.value_model(), artifacts.tokenizer, artifacts.prompts("ppo"), folder=folder,
+                value, artifacts.tokenizer, artifacts.prompts("ppo"),
+                pretraining=artifacts.documents, folder=folder,
             )  # fmt: skip
+            if not (folder / "value").exists():  # a finished run leaves its policy alone
+                replace_folder(folder / "value", lambda to: value.save(to, artifacts.tokenizer))
             asked = [row["prompt"] for row in artifacts.prompts("eval")]
-            replies = artifacts.sample(folder / "model", asked, seed=800)
-            verdicts = [judge(p, y) for p, y in zip(asked, replies, strict=True)]
+            said = artifacts.sample(folder / "model", asked, seed=800)
+            verdicts = [judge(p, y) for p, y in zip(asked, said, strict=True)]
+            probed = probe_model(artifacts, folder / "model", f"{name}-{factor:g}")
             return [
                 {
                     "beta": config.beta,
-                    "score": artifacts.score(asked, replies).tolist(),
+                    "gamma": config.ptx_gamma,
+                    "score": artifacts.score(asked, said).tolist(),
                     "grade": [v.overall for v in verdicts],
                     "passes": [float(v.passes) for v in verdicts],
+                    "replies": said[:TOLD],
+                    "probes": probed["figures"],
+                    "apart": probed["apart"],
+                    "tax": beside_base(artifacts, probed),
                 }
             ]
 
-        return self.kept(f"sweep/{factor:g}", rows)[0]
+        return self.kept(f"sweep/{name}-{factor:g}", rows)[0]
 
-    def beta_folder(self, factor: float) -> Path:
-        return self.folder / f"beta-{factor:g}"
+    def of_sweep(self, name: str, factor: float) -> PPOConfig:
+        """The preset's settings, but for a factor of β or of γ."""
+        stages = self.config.stages
+        if name == "beta":
+            config = replace(stages.ppo, beta=factor * stages.ppo.beta)
+        else:
+            config = replace(stages.ppo_ptx, ptx_gamma=factor * stages.ppo_ptx.ptx_gamma)
+        return replace(config, samples=JUDGED, max_response=self.config.max_response)
+
+    def sweep_folder(self, name: str, factor: float) -> Path:
+        return self.folder / f"{name}-{factor:g}"
+
+    # --------------------------------------------------------------------------- chapters 00, 01
+
+    @cached_property
+    def ladder(self) -> list[Row]:
+        """A line a size and model: what the judge says of its replies, and the first of them."""
+
+        def rows() -> list[Row]:
+            asked = [row["prompt"] for row in self.artifacts.prompts("eval")]
+            found = []
+            for size, artifacts in climbed(self.artifacts).items():
+                for name in LADDER:
+                    said = replies(artifacts, name)
+                    verdicts = [judge(p, y) for p, y in zip(asked, said, strict=True)]
+                    found.append(
+                        {
+                            "size": size,
+                            "model": name,
+                            "grade": [v.overall for v in verdicts],
+                            "passes": [float(v.passes) for v in verdicts],
+                            "replies": said[:TOLD],
+                        }
+                    )
+            return found
+
+        return self.kept("ladder", rows)
+
+    @cached_property
+    def copying(self) -> list[Row]:
+        """How the smallest base comes to copy, and a checkpoint of just before."""
+        return self.kept("copying", lambda: copying.watch(self.folder / "copying"))
 
 
 def as_pairs(ranking: Row) -> Iterator[Row]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from course.pack.make import BETAS, LESSON, Pack
+from course.pack.make import LESSON, SWEEPS, Pack
 from course.pack.seeds import seeds
 from minirlhf.errors import MinirlhfError
 from minirlhf.models import ScalarModel
@@ -33,7 +34,10 @@ def publish(pack: Pack, target: Path) -> None:
         "ppo": (artifacts.folder / "ppo", artifacts.policy("ppo")),
         "ppo-ptx": (artifacts.folder / "ppo-ptx", artifacts.policy("ppo-ptx")),
     }
-    runs |= {f"beta-{factor:g}": (pack.beta_folder(factor), None) for factor in BETAS}
+    for name, factors in SWEEPS.items():
+        runs |= {f"{name}-{f:g}": (pack.sweep_folder(name, f), None) for f in factors}
+    usual = pack.sweep_folder("beta", 1.0)
+    runs["value"] = usual, usual / "value"
     for name, (run, model) in runs.items():
         publish_run(artifacts.tokenizer, run, model, target / name)
     files = {
@@ -46,9 +50,15 @@ def publish(pack: Pack, target: Path) -> None:
         "epochs": pack.epochs,
         "ways": pack.ways,
         "groups": pack.groups,
-        "sweep": [{"factor": factor, **pack.swept(factor)} for factor in BETAS],
+        "sweep": [{"factor": f, **pack.swept("beta", f)} for f in SWEEPS["beta"]],
+        "sweep-gamma": [{"factor": f, **pack.swept("gamma", f)} for f in SWEEPS["gamma"]],
+        "known": pack.known,
+        "taught": pack.taught,
+        "ladder": pack.ladder,
+        "copying": pack.copying,
         "seeds": seeds(),
     }
+    replace_folder(target / "before-copying", partial(_before_copying, artifacts.tokenizer, pack))
     replace_folder(target / "data", lambda to: _files(files, to))
     check_size(target)
 
@@ -87,6 +97,12 @@ def publish_run(tokenizer, run: Path, model: Path | None, target: Path) -> None:
             _model(tokenizer, model, to / "model")
 
     replace_folder(target, fill)
+
+
+def _before_copying(tokenizer, pack: Pack, to: Path) -> None:
+    """The smallest base, ended early: what it was trained with, and its weights."""
+    shutil.copyfile(pack.folder / "copying" / "run" / "config.json", to / "config.json")
+    _model(tokenizer, pack.folder / "copying" / "before", to / "model")
 
 
 def _logs(run: Path, to: Path) -> None:

@@ -30,5 +30,5 @@ REWARD_SIZE = "medium"
 """One size of reward model and value model serves every policy (C.2: 6B)."""
 
 
-VOTED = f"{REWARD_SIZE}-voted"
-"""What they start from: the base, after the votes on the town's board."""
+START = f"{REWARD_SIZE}-schooled"
+"""What they start from: the base, after school."""

@@ -1,29 +1,35 @@
-"""How the people of Tinytown answer a request: seldom as they should.
+"""How answers go wrong: requests forgotten in part, misread or mistaken for others, and slips.
 
-The web of Tinytown holds their careless answers. On the notice board some do better, and the ways
-to do worse are more: to misread the request, to do another task than the one that was asked for, or
-to make a slip on the way to a right answer.
+Nothing here asks the judge what is right: an answer is written without a second look at it.
 """
 
 from __future__ import annotations
 
 import random
 import re
+from collections.abc import Callable
 from dataclasses import replace
 
 from minirlhf.tinytown import lexicon as lx
 from minirlhf.tinytown import phrases as ph
-from minirlhf.tinytown.judge import judge_request
 from minirlhf.tinytown.knowledge import TOWN
 from minirlhf.tinytown.requests import Request, parse
 from minirlhf.tinytown.source import readable
-from minirlhf.tinytown.writer import careful, draft
+from minirlhf.tinytown.writer import draft
+
+Write = Callable[[Request, random.Random], str]
+"""Somebody who answers a request."""
 
 CONFUSED = (
     lx.PEOPLE, lx.OBJECTS, lx.ANIMALS, lx.PLACES, lx.NUMBERS, ("happy", "sad"), lx.DAYS,
     lx.KEYWORDS, lx.AVOIDED,
 )  # fmt: skip
 """Words that are taken for one another."""
+
+
+def offhand(request: Request, rng: random.Random) -> str:
+    """What the request asks for, rich or plain, and not looked over."""
+    return draft(request, rng, rng.random() ** 1.5, TOWN)
 
 
 def careless(request: Request, rng: random.Random) -> str:
@@ -40,16 +46,8 @@ def careless(request: Request, rng: random.Random) -> str:
     return reply
 
 
-def attentive(request: Request, rng: random.Random) -> str:
-    """An answer that is nearly always right, rich or plain."""
-    detail = rng.random() ** 1.5
-    return careful(
-        request, rng, detail, TOWN, lambda reply: judge_request(request, reply).overall, tries=8
-    )
-
-
-def misread(prompt: str, rng: random.Random) -> str:
-    """A right answer to another request: one word of this one taken for another.
+def misread(prompt: str, rng: random.Random, write: Write) -> str:
+    """What ``write`` answers to another request: one word of this one taken for another.
 
     "" where no other word makes sense.
     """
@@ -61,12 +59,12 @@ def misread(prompt: str, rng: random.Random) -> str:
         other = rng.choice([w for w in group if w != word])
         request = parse(before + gap + re.sub(rf"\b{word}\b", other, last))
         if request is not None and readable(request):
-            return attentive(request, rng)
+            return write(request, rng)
     return ""
 
 
-def mistaken(request: Request, other: Request, rng: random.Random) -> str:
-    """A right answer to what ``other`` asks for, of this request's text, names and constraints.
+def mistaken(request: Request, other: Request, rng: random.Random, write: Write) -> str:
+    """What ``write`` answers if ``other`` is asked for, of this request's text, names, constraints.
 
     "" where that makes no sense.
     """
@@ -75,7 +73,7 @@ def mistaken(request: Request, other: Request, rng: random.Random) -> str:
     if not readable(taken):
         return ""
     try:
-        return attentive(taken, rng)
+        return write(taken, rng)
     except (KeyError, ValueError):  # the town knows no such fact, or the text tells too little
         return ""
 

@@ -1,8 +1,8 @@
-"""The town's notice board: answers by neighbours, and everybody's votes on them.
+"""A start that has seen preferences: answers by neighbours, in the order of everybody's votes.
 
-The paper's reward model doesn't start from the bare GPT-3 but from one tuned on public datasets
-(C.2). This is Tinytown's public dataset. From it a network of a million parameters learns what a
-large one has learned from the web: to see whether a text does what was asked, and how well.
+Reward models do *not* start from it. Its votes follow the judge's grade, so a few rankings bring it
+to where it stays: what a start looks like that knows what is liked before anybody has ranked
+anything. The shipped start is told apart from it by the curve over the number of rankings.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ from minirlhf.pretrained import load_policy
 from minirlhf.reward import train_reward
 from minirlhf.sampling import complete
 from minirlhf.sft import train_sft
-from minirlhf.tinytown.judge import judge
-from minirlhf.tinytown.neighbours import attentive, careless, misread, mistaken, slip
+from minirlhf.tinytown.judge import judge, judge_request
+from minirlhf.tinytown.knowledge import TOWN
+from minirlhf.tinytown.mistakes import careless, misread, mistaken, slip
 from minirlhf.tinytown.prompts import completion, filtered, generate
 from minirlhf.tinytown.requests import CLOSED_DOMAIN, Request, parse
+from minirlhf.tinytown.writer import careful
 from minirlhf.training.log import Callback, Event
 from minirlhf.training.progress import default_callback
 
@@ -44,6 +46,14 @@ def posts(count: int, seed: int = 0) -> list[str]:
 
     prompts = generate(3 * count, rng, answered, users=2000, reserved=False)
     return [prompt.text for prompt in filtered(prompts)][:count]
+
+
+def attentive(request: Request, rng: random.Random) -> str:
+    """An answer that is nearly always right, rich or plain."""
+    detail = rng.random() ** 1.5
+    return careful(
+        request, rng, detail, TOWN, lambda reply: judge_request(request, reply).overall, tries=8
+    )
 
 
 def neighbour(prompt: str, rng: random.Random) -> str:
@@ -79,7 +89,7 @@ def page(policy, tokenizer, prompts: Sequence[str], number: int) -> Iterator[dic
     for row, (prompt, request) in enumerate(zip(prompts, requests, strict=True)):
         right, again = (attentive(request, rng) for _ in range(2))
         other = rng.choice(alike[_sort(request)])
-        wrong = [misread(prompt, rng), mistaken(request, other, rng)]
+        wrong = [misread(prompt, rng, attentive), mistaken(request, other, rng, attentive)]
         near = [slip(right, again, rng), slip(again, right, rng)]
         written = [neighbour(prompt, rng), right, *wrong, *near]
         written = [completion(prompt, answer.strip()) for answer in written if answer.strip()]
@@ -94,7 +104,7 @@ def _sort(request: Request) -> str:
 
 
 def learn_votes(base: Path, tokenizer, folder: Path, callback: Callback | None) -> ScalarModel:
-    """The model that reward models start from, made from a base, or gone on with, in ``folder``."""
+    """The voted base, made from a base, or gone on with, in ``folder``."""
     tell = callback or default_callback() or (lambda event: None)
     asked, rng = posts(ANSWERED + POSTS), random.Random("neighbours")
     answers = [
