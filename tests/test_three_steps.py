@@ -90,11 +90,8 @@ def test_any_text_is_shown_as_it_is():
 
 
 def test_the_figure_speaks_chinese():
-    try:
-        languages.choose("zh")
+    with languages.speaking("zh"):
         said = text(taken().figure)
-    finally:
-        languages.choose("en")
     assert "第 1 步 示范来教。" in said and not re.search(r"[a-z]{5,}", said)
 
 

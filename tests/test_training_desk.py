@@ -327,11 +327,8 @@ def test_another_run_stands_behind(tmp_path):
 
 def test_what_is_said_of_a_curve_is_in_both_languages(tmp_path):
     write(tmp_path / "run", 3)
-    try:
-        languages.choose("zh")
+    with languages.speaking("zh"):
         assert TrainingDesk(tmp_path / "run").words.startswith("第 3 次迭代：回复平均得分 9")
-    finally:
-        languages.choose("en")
 
 
 # ------------------------------------------------------------------------------------------- alive

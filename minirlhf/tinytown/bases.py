@@ -65,15 +65,15 @@ def corpus(count: int, seed: int = CORPUS_SEED) -> Iterator[dict[str, str]]:
     return islice(documents(seed), count)
 
 
-def settings(size: Size, precision: str = "fp32") -> PretrainConfig:
-    """How a size is pretrained."""
+def settings(size: Size, precision: str | None = None) -> PretrainConfig:
+    """How a size is pretrained, in a precision other than its own if one is given."""
     return PretrainConfig(
         context=CONTEXT,
         batch=16,
         learning_rate=size.learning_rate,
         warmup=200,
         validate_every=1000,
-        precision=precision,
+        precision=precision or size.precision,
     )
 
 
@@ -158,10 +158,10 @@ class Remake:
     """Where the runs go, a folder for each size."""
     target: Path = FOLDER
     """Where the finished bases go; by default those of this package are replaced."""
-    precision: Literal["auto", "fp32", "bf16"] = "fp32"
-    """Of forward passes."""
+    precision: Literal["auto", "fp32", "bf16"] | None = None
+    """Of forward passes; by default bf16 for large, fp32 for the others, as the shipped ones."""
     threads: int = 1
-    """Cores that a process uses. The shipped bases were made with one, large with two."""
+    """Cores that a process uses. The shipped bases were made with one."""
 
 
 def make(job: Remake, *names: str) -> None:
