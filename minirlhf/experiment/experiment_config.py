@@ -14,7 +14,7 @@ def _long(config: PPOConfig) -> PPOConfig:
     return replace(config, episodes=2 * config.episodes, decay="constant")
 
 
-BETAS = (0.0, 0.02, 0.05, 0.1, 0.5, 1.0, 2.0)
+BETAS = (0.0, 0.01, 0.02, 0.05, 0.2, 0.5, 1.0)
 """Prices of a nat that are tried without ptx, beside the default (E.6)."""
 GAMMAS = (0.03, 0.1, 1.0, 3.0)
 """Weights of pretraining that are tried, beside PPO-ptx's (E.6)."""

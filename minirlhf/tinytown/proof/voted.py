@@ -28,7 +28,7 @@ from minirlhf.tinytown.writer import careful
 from minirlhf.training.log import Callback, Event
 from minirlhf.training.progress import default_callback
 
-ANSWERED, POSTS, PAGE = 600, 80_000, 2_000
+ANSWERED, POSTS, PAGE = 600, 20_000, 2_000
 """Requests that teach a model to answer like the neighbours; posts that are voted on, and how many
 of them make a page, which is written whole."""
 SAMPLES, REPLY = 3, 72
