@@ -1,6 +1,7 @@
 """Training desk, labeling desk and three steps in Chromium: by mouse, by keyboard, by a finger."""
 
 import json
+import re
 
 import filelock
 import pytest
@@ -9,6 +10,7 @@ from bare_page import BarePage
 
 from minirlhf import shipped
 from minirlhf.data.records import read_jsonl
+from minirlhf.lesson import languages
 from minirlhf.widgets import LabelingDesk, ThreeSteps, TrainingDesk
 
 REPLIES = [f"The {animal} sleeps by the river, and nobody wakes it." for animal in (
@@ -192,6 +194,9 @@ def test_the_crosshair_goes_through_all_panels(desk):
         "all => all.map((one) => [one.viewBox.baseVal.width, one.clientWidth])"
     )
     assert all(drawn == pytest.approx(wide, abs=1) for drawn, wide in sizes)  # to scale
+    boxes = [plots.nth(at).bounding_box() for at in range(6)]
+    assert len({round(box["width"]) for box in boxes}) == 1
+    assert len({round(box["x"]) for box in boxes}) == 3 and len({box["y"] for box in boxes}) == 2
     box = plots.nth(3).bounding_box()
     last = values(desk)
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 60)
@@ -225,8 +230,12 @@ def test_the_slider_the_caption_and_the_samples_say_one_step(desk):
     assert slider.get_attribute("aria-valuetext") == desk.widget.words
     assert page.locator(".mr-desk-card mark").count() > 0  # beta-1 drew alike and says otherwise
     assert "differs from the other run's reply" in said
-    for _, response in desk.widget.texts():
-        assert " ".join(response.split()) in " ".join(said.split())
+    for sample in desk.widget.texts_by_step[19][1]:  # both runs' replies
+        replies = page.locator(".mr-desk-said, .mr-desk-theirs").all_inner_texts()
+        told = [" ".join(reply.split()) for reply in replies]
+        same = sample["response"].strip() == sample["other"].strip()
+        theirs = "the other run says the same" if same else " ".join(sample["other"].split())
+        assert " ".join(sample["response"].split()) in told and theirs in told
     page.keyboard.press("End")
     page.wait_for_timeout(300)
     assert desk.widget.at is None and desk.widget.step == 128
@@ -244,9 +253,19 @@ def test_a_change_of_beta_has_a_flag_in_every_panel(browser, tmp_path):
     x = [page.locator(".mr-desk-turn").nth(at).get_attribute("x1") for at in (0, 1)]
     assert x[0] == x[1]
     page.get_by_label("Step shown").focus()
+    did = page.locator(".mr-desk-did").first
+    said = " ".join(did.inner_text().split())
+    assert "β ×4 since iteration 9" in said and "KL to the reference 0.90 → 3.10" in said
     page.keyboard.press("Home")
     for _ in range(8):
         page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(300)
+    said = did.inner_text()
+    assert "β ×4 since iteration 9" in said and "KL" not in said  # it's too early to say
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_timeout(300)
+    assert not did.is_visible()
+    page.keyboard.press("ArrowRight")
     page.wait_for_timeout(300)
     cross = page.locator(".mr-desk-cross").first.get_attribute("x1")
     assert float(cross) == pytest.approx(float(x[0]))  # the flag stands at the step that it is of
@@ -267,11 +286,40 @@ def run(folder, steps, prompt="Say something.\n"):
             said.write(json.dumps({**sample, "finished": True}) + "\n")
 
 
-def test_changed_words_are_marked_and_new_numbers_arrive(browser, tmp_path, monkeypatch):
+def drawn(page):
+    """How many points the first curve has on the page."""
+    return page.locator(".mr-desk-line").first.get_attribute("d").count("L") + 1
+
+
+def test_a_growing_run_s_curve_gets_new_points(browser, tmp_path):
+    folder = tmp_path / "run"
+    run(folder, 30)
+    with filelock.FileLock(folder / ".lock"):
+        bare = BarePage(browser, TrainingDesk(folder))
+        page, came = bare.page, []
+        page.expose_function("came", lambda what: came.append(what))
+        page.evaluate("""() => window.widgets[0].model.on("change:curves", () => came("whole"))""")
+        assert drawn(page) == 30
+        for steps in (31, 36):
+            run(folder, steps)
+            bare.widget.look()
+            assert drawn(page) < steps  # nobody has told it yet
+            bare.push()
+            assert drawn(page) == steps
+        assert f"iteration {steps} of 40" in page.locator(".mr-desk-progress").inner_text()
+        assert came == []  # what is new came as a message
+        page.evaluate("() => { window.widgets[0].model.get('curves')[0].x.length = 3; }")
+        run(folder, 38)
+        bare.widget.look()
+        bare.push()  # it misses points and asks for the whole
+        until(bare, lambda: drawn(page) == 38)
+        assert came == ["whole"] and bare.problems == []
+        bare.close()
+
+
+def test_changed_words_are_marked_and_new_numbers_arrive(browser, tmp_path):
     folder = tmp_path / "run"
     run(folder, 5)
-    sent = []
-    monkeypatch.setattr(TrainingDesk, "send", lambda _, content: sent.append(content))
     with filelock.FileLock(folder / ".lock"):
         shown = TrainingDesk(folder)
         bare = BarePage(browser, shown)
@@ -280,12 +328,8 @@ def test_changed_words_are_marked_and_new_numbers_arrive(browser, tmp_path, monk
         assert "marked: what differs from iteration 4" in page.locator(".mr-desk-card").inner_text()
         run(folder, 7)
         shown.look()
-        for _ in range(2):  # heard twice, as by two views, it does no harm
-            page.evaluate(
-                """message => window.widgets[0].handlers.filter((one) => one.name === 'msg:custom')
-                  .forEach((one) => one.call(message))""",
-                sent[-1],
-            )
+        (message,) = bare.messages[0]
+        shown.send(message)  # heard twice, as by two views, it does no harm
         bare.push()
         assert "iteration 7 of 40" in page.locator(".minirlhf").inner_text()
         assert page.locator(".mr-desk-card mark").inner_text() == "7"
@@ -298,6 +342,9 @@ def test_changed_words_are_marked_and_new_numbers_arrive(browser, tmp_path, monk
         box.fill("many")
         box.press("Enter")
         assert box.get_attribute("aria-invalid") == "true"
+        alert, place = page.get_by_role("alert").bounding_box(), box.bounding_box()
+        assert alert["x"] == pytest.approx(place["x"], abs=1)  # right under its field
+        assert 0 <= alert["y"] - place["y"] - place["height"] < 10
         assert "isn't a number" in page.get_by_role("alert").inner_text()
         box.fill("0,5")
         box.press("Enter")
@@ -310,6 +357,45 @@ def test_changed_words_are_marked_and_new_numbers_arrive(browser, tmp_path, monk
         assert page.locator(".mr-desk-progress").inner_text() != words
         assert bare.problems == []
         bare.close()
+
+
+def test_the_clock_goes_on_when_loading_ends(browser, tmp_path):
+    run(tmp_path / "run", 2)
+    desk = TrainingDesk(tmp_path / "run")
+    desk.run |= {"state": "starting", "moves": True, "clock": 20.0}
+    bare = BarePage(browser, desk)
+    words = bare.page.locator(".mr-desk-progress")
+    for run_now in ({"state": "running", "clock": 0.0}, {"clock": 5.0}, {"state": "paused"}):
+        desk.run = {**desk.run, **run_now}
+        bare.push()
+        seconds = int(re.search(r"(\d+) s so far", words.inner_text())[1])
+        assert seconds >= 20
+    desk.run = {**desk.run, "state": "finished", "moves": False, "clock": 5.0}
+    bare.push()
+    assert "5 s of training" in words.inner_text()  # the log's word
+    bare.close()
+
+
+def test_what_the_command_line_refuses_is_said_in_the_reader_s_language(browser, tmp_path):
+    run(tmp_path / "run", 2)
+    languages.choose("zh")
+    try:
+        desk = TrainingDesk(tmp_path / "run")
+        bare = BarePage(browser, desk)
+    finally:
+        languages.choose("en")
+    for error, words in (
+        (
+            "--episode 5: did you mean --episodes?",
+            "没有 --episode 这个选项；最接近的是 --episodes。",
+        ),
+        ("--tune 3: there is no such option", "没有 --tune 这个选项。"),
+        ("The disk is full.", "进程的原话：The disk is full."),
+    ):
+        desk.run = {**desk.run, "error": error}
+        bare.push()
+        assert words in bare.page.get_by_role("alert").inner_text()
+    bare.close()
 
 
 # --------------------------------------------------------------------------------- the three steps
@@ -335,4 +421,41 @@ def test_a_reply_tells_its_rank_and_score(browser, by):
     assert reply.get_by_role("button").get_attribute("aria-expanded") == "true"
     assert page.locator(".mr-steps-scores .is-lit").count() >= 1
     assert bare.problems == []
+    bare.close()
+
+
+def test_the_next_step_s_first_box_says_what_to_do(browser):
+    board = ThreeSteps()
+    bare = BarePage(browser, board)
+    boxes = bare.page.locator(".mr-steps-column")
+    assert "run the cell of step 1" in boxes.nth(0).inner_text()
+    board.first("p", "d", 0.1, 0.4)
+    bare.push()
+    assert "Next" not in boxes.nth(0).inner_text()
+    assert "run the cell of step 2" in boxes.nth(1).inner_text()
+    bare.close()
+
+
+@pytest.mark.parametrize("width", [740, 860, 420])
+def test_a_folded_reply_ends_with_a_whole_word(browser, width):
+    end = "lamp more than anything else in the world, and went home with it."
+    replies = [
+        f"Cora the {name} wanted an extraordinarily {name} {end}"
+        for name in ("actor", "baker", "wise")
+    ]
+    board = ThreeSteps().second("p", replies, [2, 1, 3], [0.5, 1.0, -0.5], 0.5, 0.7)
+    bare = BarePage(browser, board, width=width, reduced_motion="reduce")
+    page = bare.page
+    heights = "() => [...document.querySelectorAll('.mr-steps-cell')].map((it) => it.offsetHeight)"
+    before = page.evaluate(heights)
+    texts = page.locator(".mr-steps-replies .mr-steps-text")
+    for at, reply in enumerate(replies):
+        seen = " ".join(texts.nth(at).inner_text().split())
+        assert reply.startswith(f"{seen} ") and len(seen) > 20
+        one = texts.nth(at)
+        assert one.evaluate("one => one.scrollHeight - one.clientHeight") <= 2
+    texts.nth(1).click()
+    assert " ".join(texts.nth(1).inner_text().split()) == replies[1]
+    after = page.evaluate(heights)
+    assert sum(a != b for a, b in zip(before, after, strict=True)) == 1  # its own box alone grows
     bare.close()
