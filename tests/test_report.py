@@ -185,9 +185,10 @@ def test_three_numbers_and_one_sentence_stand_first(made, tmp_path):
 def test_the_sentence_at_the_top_follows_the_intervals(made, tmp_path, share, without):
     said = {0.66: "beats SFT", 0.52: "cannot be told from SFT", 0.3: "loses to SFT"}[share]
     summary = deepcopy(made.summary)
+    back = show(summary["won_back"])
     for judge in ("wins_judge", "wins_labelers"):
         summary["models"]["ppo-ptx"][judge] = interval(share, 0.04, 500)
-    tax = "and wins back 26.3% of the alignment tax that PPO pays."
+    tax = f"and wins back {back}% of the alignment tax that PPO pays."
     if without == ("won_back",):
         summary, tax = drop(summary, "won_back"), "PPO pays an alignment tax."
     if without == ("tax",):
