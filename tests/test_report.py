@@ -153,13 +153,13 @@ def test_every_number_of_the_paper_is_the_papers(reader):
 
 def test_the_summary_says_no_number_of_its_own(made):
     block = summary_block(made.page)
-    assert block.count("<li>") == 5
-    words = re.sub(r"<data.*?</data>|<[^>]+>|95%", "", block)
+    assert block.count("<li>") == 4
+    words = re.sub(r'<span class="ends".*?</div>|<data.*?</data>|<[^>]+>', "", block)
     assert not re.search(r"\d", words), words
 
 
 def test_three_numbers_and_one_sentence_stand_first(made, tmp_path):
-    """And then the figure; the five sentences come after it."""
+    """And then the figure; what came out in sentences comes after it."""
     marks = ['id="verdict"', '<ol class="three"', '<div class="mr-steps">', 'id="summary"']
     places = [made.page.index(mark) for mark in marks]
     assert places == sorted(places)
@@ -185,9 +185,10 @@ def test_three_numbers_and_one_sentence_stand_first(made, tmp_path):
 def test_the_sentence_at_the_top_follows_the_intervals(made, tmp_path, share, without):
     said = {0.66: "beats SFT", 0.52: "cannot be told from SFT", 0.3: "loses to SFT"}[share]
     summary = deepcopy(made.summary)
+    back = show(summary["won_back"])
     for judge in ("wins_judge", "wins_labelers"):
         summary["models"]["ppo-ptx"][judge] = interval(share, 0.04, 500)
-    tax = f"and wins back {summary['won_back']:.1%} of the alignment tax that PPO pays."
+    tax = f"and wins back {back}% of the alignment tax that PPO pays."
     if without == ("won_back",):
         summary, tax = drop(summary, "won_back"), "PPO pays an alignment tax."
     if without == ("tax",):
@@ -245,6 +246,36 @@ def test_a_score_that_rises_alone_is_called_by_its_name(made, tmp_path):
     summary = deepcopy(made.summary)
     summary["models"]["ppo"]["gain"] = interval(-0.02, 0.04, 500)
     assert said in remade(made, summary, folder=tmp_path / "run")
+
+
+def test_a_sentence_of_the_summary_stands_with_its_numbers_and_their_intervals(made):
+    for finding in summary_block(made.page).split("<li>")[1:]:
+        assert finding.index('class="tells"') < finding.index('class="findings"')
+        rows = re.findall(r"<li data-model=.*?</li>", finding, re.DOTALL)
+        assert rows and all("data-key=" in row for row in rows)
+        assert len(rows) - sum('class="interval"' in row for row in rows) <= 1  # two labelers
+
+
+def test_charts_say_what_their_marks_are(made):
+    figures = re.findall(r"<figure.*?</figure>", made.page, re.DOTALL)
+    barred = [figure for figure in figures if 'class="bars' in figure]
+    assert len(barred) == 7
+    for figure in barred:
+        said = re.search(r'<p class="key">.*?</p>', figure, re.DOTALL)[0]
+        chart = figure.replace(said, "")
+        for mark in ("paper", "paper small", "dot", "reach"):
+            assert (f'<i class="{mark}"' in said) == (f'<i class="{mark}"' in chart), (mark, said)
+
+
+def test_an_empty_reply_is_called_one_and_the_same_reply_stands_once(made):
+    articles = re.findall(r"<article.*?</article>", made.page, re.DOTALL)
+    assert any("an empty reply: the model ended at once" in article for article in articles)
+    for article in articles:
+        replies = re.findall(r'<p class="said[^"]*">(.*?)</p>', article, re.DOTALL)[1:]
+        assert len(set(replies)) == len(replies)
+        for answer in re.findall(r'<span class="models">.*?<p class="said', article, re.DOTALL):
+            several = answer.count('<span class="mark"') > 1
+            assert several == ("the same reply" in answer)
 
 
 # --- parts that a run may lack

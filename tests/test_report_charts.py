@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minirlhf.report import run_figures
-from minirlhf.report.charts import POINTS, Bars, Lines, running_mean, to_one_end
+from minirlhf.report.charts import LABEL, POINTS, Bars, Lines, running_mean, to_one_end
 from minirlhf.report.steps_figure import Cell, Column, Flow, draw
 from minirlhf.report.summary import entry, show
 
@@ -116,6 +116,18 @@ def test_odd_curves_are_drawn_within_their_panel(series):
     assert all(0.0 <= value <= 1000.0 for value in points)
     for ticks in (panel.x_ticks, panel.y_ticks):
         assert ticks and all(-1e-6 <= at <= 100.0 + 1e-6 for at, _ in ticks)
+
+
+@pytest.mark.parametrize("lasts", [(0.0, 0.0, 0.0), (1.0, 0.02, 0.0), (1.0, 0.99, 0.0)])
+def test_names_at_the_ends_of_lines_neither_meet_nor_leave_the_panel(lasts):
+    series = {
+        name: ([0, 1], [0.5, last])
+        for name, last in zip(("sft", "ppo", "ppo-ptx"), lasts, strict=True)
+    }
+    panel = Lines(title="a", series=series, x="steps", y="nats")
+    tops = [top for _, _, top in panel.labels]
+    assert np.all(np.diff(tops) >= LABEL - 1e-6)
+    assert min(tops) >= 0 and max(tops) <= 100 - LABEL / 2
 
 
 def test_running_means_are_drawn_where_they_are_promised(run):

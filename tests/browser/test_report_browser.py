@@ -125,6 +125,45 @@ def test_the_bar_stays_one_line(opened, width):
     assert page.evaluate("document.documentElement.scrollWidth") == width
 
 
+def test_the_bar_of_a_phone_has_room_for_its_longest_words(opened):
+    page = opened(360)
+    page.locator("#models-button").click()
+    page.locator('[data-toggle="ppo"]').click()
+    page.keyboard.press("Escape")
+    page.evaluate("document.getElementById('here').textContent = 'Alignment tax'")
+    ends = page.evaluate(
+        "[...document.querySelectorAll('nav.bar button')].filter((b) => b.offsetWidth)"
+        ".map((b) => [b.getBoundingClientRect().right, b.scrollWidth - b.clientWidth])"
+    )
+    assert all(right <= 360 and hidden <= 0 for right, hidden in ends), ends
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+
+
+def test_no_panel_stands_alone_in_a_row_of_two(opened):
+    page = opened(800)
+    for name in ("Learning curves of PPO: reward and KL", "Pass rates, grades and reply lengths"):
+        figure = page.locator(f'figure[aria-label="{name}"]')
+        panel = figure.locator(".panel").last.bounding_box()
+        words = figure.locator("figcaption").bounding_box()
+        assert words["x"] > panel["x"] + panel["width"]
+        assert abs(words["y"] - panel["y"]) < 30
+
+
+def test_intervals_are_said_beside_their_numbers_where_there_is_room(opened):
+    page = opened()
+    row = page.locator('figure[aria-label="Win rates against SFT"] .bars li[data-model]').first
+    more, number = row.locator(".more"), row.locator(".value")
+    assert more.evaluate("part => getComputedStyle(part).opacity") == "1"
+    assert more.bounding_box()["x"] >= number.bounding_box()["x"] + number.bounding_box()["width"]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_verdict_is_one_line(opened, width):
+    page = opened(width)
+    heights = [box.bounding_box()["height"] for box in page.locator(".answers .verdict").all()]
+    assert max(heights) < 40
+
+
 def test_a_model_goes_by_keyboard_and_the_last_one_stays(opened):
     page = opened(400)
     page.locator("#models-button").focus()
