@@ -62,8 +62,8 @@ def test_dots_have_an_origin_of_their_own():
 def test_every_bar_of_a_page_is_as_long_as_its_number(run):
     """In one figure: the length over the number is one and the same."""
     _, summary, page = run
-    figures = re.findall(r'<div class="panels bars-of-\d"(.*?)</figure>', page, re.DOTALL)
-    assert len(figures) == 6
+    figures = re.findall(r'<div class="panels bars-of-\d+"(.*?)</figure>', page, re.DOTALL)
+    assert len(figures) == 7
     row = r'class="fill" style="width: ([\d.]+)%">.*?data-key="([^"]*)">([^<]*)<'
     for figure in figures:
         found = re.findall(row, figure, re.DOTALL)
