@@ -8,6 +8,7 @@ from typing import Any
 from course.build.settings import ROOT
 from minirlhf.data.files import read_json
 from minirlhf.errors import MinirlhfError
+from minirlhf.experiment.experiment_config import SWEPT
 
 PROOF = ROOT / "docs" / "proof"
 MODELS = ("sft", "initial", "ppo", "ppo-ptx", "ppo-judge", "ppo-beta-0", "ppo-long")
@@ -16,6 +17,8 @@ MEASURES = ("passes", "gain", "grade", "score", "wins_labelers")
 
 def seeds(proof: Path = PROOF) -> list[dict[str, Any]]:
     """A line a seed: of each model its means, and what it lost on each task beside the base.
+
+    The runs at other β and γ are among the models of those seeds that have them.
 
     Raises:
         MinirlhfError: if ``proof`` has no seed.
@@ -26,10 +29,18 @@ def seeds(proof: Path = PROOF) -> list[dict[str, Any]]:
     return [
         {
             "seed": measured["settings"]["seed"],
-            "models": {name: _means(measured["models"][name]) for name in MODELS},
+            "models": {name: _means(model) for name, model in _models(measured).items()},
         }
         for measured in map(read_json, found)
     ]
+
+
+def _models(measured: dict[str, Any]) -> dict[str, Any]:
+    swept = measured.get("swept", {})
+    return {
+        **{name: measured["models"][name] for name in MODELS},
+        **{name: swept[name] for name in SWEPT if name in swept},
+    }
 
 
 def _means(model: dict[str, Any]) -> dict[str, Any]:
