@@ -56,7 +56,7 @@ The package ships runs that differ in $\beta$ alone. The *proxy* is the reward m
 their own, so the two agree more than a reward model and people would.) If a small $\beta$ did no harm, proxy and judge would put the runs in the same order.
 """
 
-# %% beta [markdown] lang="zh" of="1cce6125"
+# %% beta [markdown] lang="zh" of="20cb2103"
 r"""
 ## β 太小，β 太大（E.7）
 
@@ -230,7 +230,7 @@ The third column is what each run maximises. Where it *falls*, training made thi
 own $\beta$ was chosen with such tables in sight, of other seeds.
 """
 
-# %% floor [markdown] lang="zh" of="eaaaf281"
+# %% floor [markdown] lang="zh" of="7e9efdc6"
 r"""
 第三列就是每次运行要尽量提高的量。它若*下降*，就说明即使按训练自己的尺度，也是越练越差。每次运行只有一个种子。
 我们自己的 $\beta$ 也是看着这样的表选定的，不过看的是另外的种子。
@@ -255,7 +255,7 @@ which of two they prefer. (They start from the judge's grade, so this sign leans
 was no worse than our usual one's?
 """
 
-# %% over [markdown] lang="zh" of="b7be5e24"
+# %% over [markdown] lang="zh" of="5a34a685"
 r"""
 ## 过度优化：没有评判者，怎样看出来（E.7）
 
@@ -361,7 +361,7 @@ How does such a reply read? Among the prompts on which the run without a price h
 one where its score gains most. Chosen so, it shows what can go wrong, not how often.
 """
 
-# %% one-prompt [markdown] lang="zh" of="00000000"
+# %% one-prompt [markdown] lang="zh" of="22cfd458"
 r"""
 这样的回复读起来怎么样？有些提示上，按评判者的评分，β 为零的运行不如我们通常的那次；下一格从中挑出它的得分领先最多的一条。
 既然是这样挑出来的，它只说明会出什么错，不说明多久出一次。
@@ -528,7 +528,7 @@ Here are proxy and judge over the KL. Choose a run and drag its ring back in tim
 objections marked. Which of them come up only late in the run?
 """
 
-# %% frontier-text [markdown] lang="zh" of="336b19a1"
+# %% frontier-text [markdown] lang="zh" of="9ccf5845"
 r"""
 下图的横轴是 KL，画的是代理和评判者。请选一次运行，把它的圆环往回拖；下面是策略当时的回复，评判者不满的地方都标了出来。哪些毛病是练到后来才有的？
 """
@@ -697,7 +697,7 @@ spoil these. (Three more, a quiz, reading and translation, count in all means be
 at items that the *base*, which is only pretrained, has right and PPO has wrong.
 """
 
-# %% tax [markdown] lang="zh" of="0d095685"
+# %% tax [markdown] lang="zh" of="84db657f"
 r"""
 ## 对齐税（§4.2）
 
@@ -732,6 +732,11 @@ right = {name: run_probe(policy, tokenizer, items)
          for name, policy in policies.items()}
 unlearned = np.flatnonzero(right["base"] > right["ppo"])
 
+# %% probes lang="zh"
+{
+    "copying with another name": None,
+}
+
 # %% unlearned
 from minirlhf.sampling import complete
 
@@ -762,6 +767,7 @@ guess_tax
 
 # %% tax-guess lang="zh"
 {
+    "question answering": None,
     "On which task does PPO lose most?": "PPO 在哪个任务上丢分最多？",
 }
 
@@ -799,7 +805,7 @@ zero. The answer above goes by the mean: do the intervals allow another? Look al
 demonstrations and some pretraining text, C.3): how much of PPO's tax do they pay already, without any reward?
 """
 
-# %% tax-look [markdown] lang="zh" of="6e70cfb8"
+# %% tax-look [markdown] lang="zh" of="12c4a36e"
 r"""
 一幅图是一个模型，一行是一种任务：比基座丢了多少分？区间是对种子而言的。如果没有税，几乎所有区间都会含零。上面的答案是按平均选的：看区间，会不会也可能是另一个任务？
 再看 SFT 和*初始*模型，后者是 PPO 的起点（学过示范和一些预训练文本，C.3）：它们没有受过任何奖励，却已经付了 PPO 的税的几成？
@@ -1061,7 +1067,7 @@ is what the term trains, so this shows only that it works. Second, the task prob
 on guests that no run has met: does training raise it above *Initial*'s? So few steps unlearn little; the next section has longer runs.
 """
 
-# %% document-look [markdown] lang="zh" of="7a281b4f"
+# %% document-look [markdown] lang="zh" of="882aaac7"
 r"""
 第一幅是损失，所用的文档从来没有抽到过：如果第三项不起作用，*PPO* 与 *PPO-ptx* 就该一样。不过它训练的正是似然，所以这只说明它确实在起作用。
 第二幅是任务测验：第三项也保住了本事吗？第三幅是得分，所用的客人从来没有遇到过：训练之后，它高过*初始模型*的了吗？步数这么少，忘掉的也不多；更长的运行在下一节。
@@ -1135,7 +1141,7 @@ has lost no price brings back.
 **Why $\gamma$ can.** Its gradient is taken on texts of the kind to be kept, on every step.
 """
 
-# %% back [markdown] lang="zh" of="5b9589b6"
+# %% back [markdown] lang="zh" of="776490ac"
 r"""
 ## 怎样把丢的分赢回来（E.6）
 
@@ -1245,7 +1251,7 @@ lines other seeds. Does any $\beta$ lie below the initial model's line? Does any
 passes over SFT.
 """
 
-# %% back-look [markdown] lang="zh" of="00000000"
+# %% back-look [markdown] lang="zh" of="c8fb8366"
 r"""
 第一幅是论文的，把图 33 和图 34 合在了一起。另两幅是我们的，画的是丢的分，对所有任务取平均：点是随包运行，细线是别的种子。
 有没有哪个 $\beta$ 低于初始模型的线？有没有哪个 $\gamma$？光靠价格要够用，就得既保住那些任务，*又*留住提高。所以在表里，一次运行如果赢回 PPO 的税的五分之三，
@@ -1376,7 +1382,7 @@ The log has the loss of the documents that were drawn, and how hard each part pu
 is PPO's, *ptx* the third term's. If the term did nothing, the loss would go on as before.
 """
 
-# %% moved [markdown] lang="zh" of="2e27bad7"
+# %% moved [markdown] lang="zh" of="ce795db1"
 r"""
 ## 运行途中改 γ（E.6, C.4）
 
@@ -1520,7 +1526,7 @@ price, the score has to be higher *and* the grade lower. Rows with a plus are ou
 *prompts* or *items*.
 """
 
-# %% summary [markdown] lang="zh" of="6b274a2c"
+# %% summary [markdown] lang="zh" of="2721c5b8"
 r"""
 ## 小结
 
@@ -1531,7 +1537,7 @@ r"""
 | 胜过 SFT：PPO、PPO-ptx | {paper:fig1.175b.ppo}、{paper:fig1.175b.ppo-ptx} | {run:models.ppo.wins_labelers:.2f}、{run:models.ppo-ptx.wins_labelers:.2f} |
 
 下一张表列出我们在运行之前就定下要看的东西。*看到*：整个区间都在论文那一边。*看不出*：区间含零。*没有去看*：所需的运行没有随包附带。
-从 PPO 到 PPO-ptx，合格的比例如果降不到全部回复的二十分之一，就算保住了偏好；如果我们的 $\gamma$ 省下 PPO 的税的一半以上，*而且*比最小的 $\gamma$ 省得多，就算把丢的分赢了回来。
+从 PPO 到 PPO-ptx，合格的比例如果降不到全部回复的二十分之一，就算保住了偏好；如果我们的 $\gamma$ 省下 PPO 的税的一半以上，*而且*比最小的那个省得多，就算把丢的分赢了回来。
 β 为零的那一行，要得分更高，*而且*评分更低。带加号的行是我们自己的。上面那张表只有一个种子；下一张表里，凡是对*提示*或*题目*取区间的行，也只有一个种子。
 """
 
@@ -1742,7 +1748,7 @@ For following instructions: the base doesn't, so each reply that does is far fro
 $\beta$ and $\gamma$ (fifteen).
 """
 
-# %% summary-read [markdown] lang="zh" of="3ba73625"
+# %% summary-read [markdown] lang="zh" of="c6ae891f"
 r"""
 论文的数，凡是出自图的，都是从图上读出来的。我们的差，有的是题目或提示的比例，有的以得分为单位，有的以评分的一分为单位。尺度不同，所以请比较正负。
 
