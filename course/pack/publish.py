@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from course.pack.make import LESSON, SWEEPS, Pack
-from course.pack.seeds import seeds
+from course.pack.seeds import beside_votes, seeds
 from minirlhf.errors import MinirlhfError
 from minirlhf.models import ScalarModel
 from minirlhf.pretrained import load_policy, save_model
@@ -49,10 +49,9 @@ def publish(pack: Pack, target: Path) -> None:
         "prompts-ppo": artifacts.prompts("ppo")[:LESSON],
         "epochs": pack.epochs,
         "ways": pack.ways,
-        "groups": pack.groups,
         "sweep": [{"factor": f, **pack.swept("beta", f)} for f in SWEEPS["beta"]],
         "sweep-gamma": [{"factor": f, **pack.swept("gamma", f)} for f in SWEEPS["gamma"]],
-        "known": pack.known,
+        "known": [beside_votes(row, pack.config.seed) for row in pack.known],
         "taught": pack.taught,
         "ladder": pack.ladder,
         "copying": pack.copying,
