@@ -21,7 +21,6 @@ from minirlhf.experiment.experiment_config import BETAS, GAMMAS, ExperimentConfi
 from minirlhf.experiment.main_job import run
 from minirlhf.experiment.measurements import beside_base, probe, probe_model, replies
 from minirlhf.experiment.models_and_data import Artifacts
-from minirlhf.experiment.proof import left_out_groups
 from minirlhf.models import ScalarModel
 from minirlhf.ppo import train_ppo
 from minirlhf.presets import PRESETS
@@ -86,7 +85,6 @@ class Pack:
         yield "long SFT", lambda: self.epochs
         yield "held-out rankings", lambda: self.heldout
         yield "pairs against prompts", lambda: self.ways
-        yield "groups of labelers", lambda: self.groups
         yield "what a start knows", lambda: self.known
         yield "what rankings teach", lambda: self.taught
         for name, values in SWEEPS.items():
@@ -209,22 +207,33 @@ class Pack:
         return score_rankings(partial(score_texts, model, self.artifacts.tokenizer), rankings)
 
     @cached_property
-    def groups(self) -> list[Row]:
-        """Accuracy on five groups of labelers, with and without each in training (E.2)."""
-        return self.kept("groups", lambda: [left_out_groups(self.artifacts)])
-
-    @cached_property
     def known(self) -> list[Row]:
         """The head alone on more and more rankings, from the start, the base, exact answers."""
         return self.kept("known", lambda: [start.measure(self.artifacts, {})])
 
     @cached_property
     def taught(self) -> list[Row]:
-        """A line a reward model: what it started from, with how many rankings, its accuracies."""
+        """A line a reward model: its start, with how many rankings, accuracies, by prompt too."""
 
         def rows() -> list[Row]:
-            found = teaching.measure(self.artifacts)
-            return [{"start": name, **accuracies} for name, accuracies in found.items()]
+            strangers = [
+                row
+                for row in start.ranked_by_strangers(self.artifacts)
+                if len(set(row["ranks"])) > 1
+            ]
+            order = [row["ranks"] for row in strangers]
+            found = []
+            for (name, count), model in teaching.taught(self.artifacts).items():
+                shares = shares_in_order(self.scored(model, strangers), order)
+                found.append(
+                    {
+                        "start": name,
+                        "rankings": count,
+                        **teaching.accuracies(self.artifacts, model, strangers),
+                        "shares": np.nan_to_num(shares, nan=0.5).tolist(),
+                    }
+                )
+            return found
 
         return self.kept("taught", rows)
 

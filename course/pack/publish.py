@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from course.pack.make import LESSON, SWEEPS, USUAL, Pack
-from course.pack.seeds import seeds
+from course.pack.seeds import beside_votes, seeds
 from minirlhf.errors import MinirlhfError
 from minirlhf.models import ScalarModel
 from minirlhf.pretrained import load_policy, save_model
@@ -49,11 +49,10 @@ def publish(pack: Pack, target: Path) -> None:
         "prompts-ppo": artifacts.prompts("ppo")[:LESSON],
         "epochs": pack.epochs,
         "ways": pack.ways,
-        "groups": pack.groups,
         "sweep": [pack.swept("beta", value) for value in SWEEPS["beta"]],
         "sweep-gamma": [pack.swept("gamma", value) for value in SWEEPS["gamma"]],
         "probed": pack.probed,
-        "known": pack.known,
+        "known": [beside_votes(row, pack.config.seed) for row in pack.known],
         "taught": pack.taught,
         "ladder": pack.ladder,
         "copying": pack.copying,
