@@ -596,7 +596,7 @@ worse = over_seeds(each("ppo", "grade") - each("ppo-beta-0", "grade"))
 # %% seeds lang="zh"
 {
     "# a row each": "# 每个种子一行",
-    "One figure of a model, for each seed that has it.": "一个模型的某个数，凡是有它的种子，各一个。",
+    "One figure of a model, for each seed that has it.": "一个模型的某个数，有它的种子各一个。",
 }
 
 # %% control-guess
@@ -1297,7 +1297,7 @@ theirs.legend(fontsize=7, loc="lower right", bbox_to_anchor=(1, 0.12))
 # %% back-picture lang="zh"
 {
     "β and γ: the paper's, read off; ours, shipped runs": "β 与 γ：论文的，从图上读出；我们的，随包运行",
-    "Paper: F1, % of GPT-3's": "论文：F1，相当于 GPT-3 的 %",
+    "Paper: F1, % of GPT-3's": "论文：F1，占 GPT-3 的 %",
     "Tinytown: β, without γ": "Tinytown：β，没有 γ",
     "Tinytown: γ": "Tinytown：γ",
     "{exams[of]}, best β": "{exams[of]}，最好的 β",
@@ -1615,7 +1615,7 @@ taken_up = [
     "{len(seeds)} seeds": "{len(seeds)} 个种子",
     "PPO loses on reading": "PPO 在阅读上丢分",
     "PPO loses on translation": "PPO 在翻译上丢分",
-    "+ PPO loses on the nine tasks": "+ PPO 在那九种任务上丢分",
+    "+ PPO loses on the nine tasks": "+ PPO 在图里的任务上丢分",
     "+ … and more than its start, the initial model": "+ ……而且比它的起点，即初始模型，丢得更多",
     "PPO-ptx loses less": "PPO-ptx 丢分更少",
     "PPO-ptx keeps the preference": "PPO-ptx 保住偏好",
