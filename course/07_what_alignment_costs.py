@@ -844,7 +844,7 @@ from minirlhf.widgets import Playground
 
 playground = Playground(
     {name: (policy, tokenizer) for name, policy in policies.items()},
-    judge=judge, newline=False, suggestions=some, max_response=24)
+    judge=judge, newline=False, suggestions=some, max_response=60)
 playground.answer(some[0])
 playground
 
