@@ -1307,7 +1307,6 @@ theirs.legend(fontsize=7, loc="lower right", bbox_to_anchor=(1, 0.12))
 }
 
 # %% back-shown folded="yes"
-initial_name = lesson.called("initial")
 for axes, (kind, of) in zip(two_of_ours, names_of.items(), strict=True):
     color = PALETTE["ppo" if kind == "β" else "ppo-ptx"]
     names = [f"{kind} = {v:g}" for v in of]
@@ -1319,9 +1318,10 @@ for axes, (kind, of) in zip(two_of_ours, names_of.items(), strict=True):
     axes.plot([m.mean for m in marks], "o", color=color, ms=4)
     axes.axhline(0, color=PALETTE["base"], ls="--")
     axes.axhline(100 * lost(probed["initial"]).mean(), lw=1,
-                 color=PALETTE["initial"], label=initial_name)
+                 c=PALETTE["initial"], label=lesson.called("initial"))
     axes.set_xticks(range(len(of)), [f"{v:g}" for v in of], size=7)
-    axes.set(xlabel=kind, ylabel="points lost to the base")
+    axes.set(xlabel=kind, ylabel="points lost to the base",
+             ylim=(-3, 100 * max(tax_of.values()) + 5))
     axes.legend(fontsize=7)
 lesson.show(figure, "Left, the paper's scores over γ, rising past the "
     "best β to GPT-3's; right, points that our runs lose over β and γ.")
