@@ -1395,7 +1395,7 @@ r"""
 """
 
 # %% loop
-def ppo(policy, value, adam, batches, beta=ours.beta, mini=16):
+def ppo(policy, value, adam, batches, beta=ours.beta, lam=ours.lam):
     for i, xs in enumerate(batches):
         pairs = answer(policy, xs, "loop", i)
         with torch.no_grad():
@@ -1403,9 +1403,9 @@ def ppo(policy, value, adam, batches, beta=ours.beta, mini=16):
             reference, _ = logprobs(initial, pairs, banned)
             r, V = scores(reward, pairs), values(value, pairs)
             R = shaped_rewards(r, old, reference, mask, beta)
-            A, G = gae(R, V, mask, lam=ours.lam)
+            A, G = gae(R, V, mask, lam=lam)
             A = whiten(A, mask)
-        for rows in torch.arange(len(xs)).split(mini):
+        for rows in torch.arange(len(xs)).split(16):
             part = [pairs[j] for j in rows]
             new, m = logprobs(policy, part, banned)
             o, a, v, g = (t[rows, : m.shape[1]] for t in (old, A, V, G))
