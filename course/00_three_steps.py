@@ -88,11 +88,13 @@ lesson.table((request.strip() + " (live)",), [(text,) for text in texts])
 
 # %% who-says [markdown] defines="labeler; judge"
 r"""
-The base isn't broken. Tinytown's worksheets list requests and answer none; help pages, far rarer, answer one and go on to the next. To
-predict such a page is one aim; to follow instructions "helpfully and safely" is another (§1).
+The base isn't broken. Tinytown's worksheets list requests and answer none. The pages of its help desk, far rarer, answer one and go on to
+the next, and most of their answers are careless, misread the request or do another task. To predict such pages is one aim; to follow
+instructions "helpfully and safely" is another (§1).
 
 Who says whether a reply does what was asked? In the paper, people do: about {paper:intro.labelers:d} *labelers*, who also
-write and compare replies. Tinytown's labelers are programs with tastes and lapses of their own.
+write and compare replies. Tinytown's labelers are programs with tastes and lapses of their own; some tastes are shared by a whole group of
+them.
 
 Since we made the town, another program can check every sentence of a reply against it: the *judge*. A request is *done* if the judge
 finds the reply readable, true, and what was asked for.
@@ -102,12 +104,12 @@ ends at its first empty line: nobody is blamed for running on. The prompts come 
 hold a `95%` interval over prompts (chapter 04).
 """
 
-# %% who-says [markdown] lang="zh" of="6027dde1"
+# %% who-says [markdown] lang="zh" of="ef05ed05"
 r"""
-基座模型没有坏。Tinytown 的练习册只列要求，一个也不答；少得多的答疑页面答完一个，接着便是下一个。预测这样的网页是一个目标，“有益而安全地”按指令办事是另一个目标（§1）。
+基座模型没有坏。Tinytown 的练习册只列要求，一个也不答；少得多的答疑页面答完一个，接着便是下一个，而且多半答得马虎、看错了要求，或者做的是另一件事。预测这样的网页是一个目标，“有益而安全地”按指令办事是另一个目标（§1）。
 
 回复有没有做到要求，谁说了算？论文里是人，即约 {paper:intro.labelers:d} 位*标注员*（labeler），他们也撰写回复、比较回复。Tinytown 的标注员是程序，
-各有口味，也会疏忽。
+各有口味，也会疏忽；有些口味是一整组人共有的。
 
 小镇是我们造的，所以另一个程序可以拿小镇来逐句核对回复，这就是*评判者*（judge）。它认为回复读得通、属实、正是所要的东西，这个要求就算*完成*。
 
@@ -350,15 +352,19 @@ lesson.table((request.strip() + " (live)", "rank"),
 
 # %% reward [markdown]
 r"""
-No labeler can read every reply in a long training run. The reward model learns to stand in for them: it is the SFT model with a new
-last layer, which gives a reply one number, its *score*. The loss: how unlikely the scores make it that the preferred
-reply of a comparison is the better one (chapter 05). Your four replies would teach it little, so it learns from shipped rankings:
-labelers ranked replies of a shipped run's SFT model.
+No labeler can read every reply in a long training run. The reward model learns to stand in for them: its last layer gives a reply one
+number, the *score*. Ours starts as Tinytown's base after a *school*, where it answered questions about texts, one property at a time: how
+many sentences, is it rude, is it true of the town? No question was about what people like, and the last layer starts at zero.
+
+The loss: how unlikely the scores make it that the preferred reply of a comparison is the better one (chapter 05). Your four replies would
+teach it little, so it learns from shipped rankings: labelers ranked replies of a shipped run's SFT model.
 """
 
-# %% reward [markdown] lang="zh" of="59123dac"
+# %% reward [markdown] lang="zh" of="8e433342"
 r"""
-训练要很久，没有哪位标注员读得完所有回复。奖励模型就来学着代替他们：它是换了最后一层的 SFT 模型，新的一层对每个回复只给一个数，即*得分*。
+训练要很久，没有哪位标注员读得完所有回复。奖励模型就来学着代替他们：它的最后一层对每个回复只给一个数，即*得分*。我们的从 Tinytown 的基座模型出发，
+不过这个基座先上过*学*，在那里回答关于文本的问题，每次只问一种性质：有几句话，有没有骂人，说的是不是小镇的事实。没有一个问题问人喜欢什么；最后一层从零开始。
+
 损失是：按得分来看，成对比较中更受偏好的那个回复，有多不可能是更好的一个（第 05 章）。单凭你的四个回复，它学不到多少，所以它学的是随包附带的排序：
 标注员排的是随包运行的 SFT 模型的回复。
 """
@@ -388,15 +394,15 @@ def prefer(reward, step):
 
 # %% predict-2 [markdown]
 r"""
-The new layer starts at random. A coin would put half of the pairs in order.
+With a last layer of zeros all scores are equal, which is no better than a coin. A coin puts half of the pairs in order.
 
 **Predict.** After one pass over about sixteen hundred rankings, what percentage of pairs do the scores put in the labeler's order? (The
 test's prompts are by other users than the training's.)
 """
 
-# %% predict-2 [markdown] lang="zh" of="b677fbf8"
+# %% predict-2 [markdown] lang="zh" of="f1cfaffc"
 r"""
-新的一层起初是随机的。抛硬币能排对一半的对子。
+最后一层全是零，所有得分就都相等，不比抛硬币强。抛硬币能排对一半的对子。
 
 **先猜一猜。** 把约一千六百个排序学过一遍之后，百分之几的对子，得分的先后与标注员一致？（考题的提示，出自训练之外的用户。）
 """
@@ -421,24 +427,28 @@ from minirlhf.evaluate.ranking_accuracy import accuracy, score_rankings
 from minirlhf.models import ScalarModel
 from minirlhf.plain.demo import as_rankings
 from minirlhf.reward import score_texts
+from minirlhf.tinytown.sizes import START
 
 rankings = shipped.read("rankings")[: lesson.pick(1600, quick=50)]
 rankings = as_rankings(tokenizer, rankings)
 heldout = shipped.read("heldout")[: lesson.pick(300, quick=16)]
 steps_2 = len(rankings) // 16
-reward = ScalarModel.from_policy(sft, tokenizer)
+reward = ScalarModel.load(base_folder(START))  # after school
 score = partial(score_texts, reward, tokenizer)
-scored = {0: score_rankings(score, heldout)}  # by rankings read
+scored = {}  # by rankings read
 for step, _ in enumerate(learn(reward, prefer, steps_2, 1e-3), 1):
-    if step in (steps_2 // 4, steps_2 // 2, steps_2):
+    if step in (steps_2 // 8, steps_2 // 4, steps_2 // 2, steps_2):
         scored[16 * step] = score_rankings(score, heldout)
 
 # %% train-2 lang="zh"
 {
+    "# after school": "# 上过学的基座",
     "# by rankings read": "# 按读过的排序数",
 }
 
 # %% answer-2
+from minirlhf.evaluate.statistics import over_prompts, paired_difference
+
 pool = training_pool()
 given = [row["ranks"] for row in heldout]
 again = []  # by a labeler who isn't the one that ranked
@@ -447,23 +457,25 @@ for row in heldout:
     ranks_again = other.rank(row["prompt"], row["completions"])
     again.append([-rank for rank in ranks_again])
 ceiling = accuracy(again, given)
-in_order = {count: accuracy(of, given) for count, of in scored.items()}
+in_order = {0: over_prompts([0.5] * len(given))}  # no score differs
+in_order |= {count: accuracy(of, given) for count, of in scored.items()}
 start, end = in_order[0], in_order[max(in_order)]
 order_guess.reveal(100 * end)
 
 # %% answer-2 lang="zh"
 {
     "# by a labeler who isn't the one that ranked": "# 由另一位标注员来排",
+    "# no score differs": "# 得分都相等",
 }
 
 # %% order-look [markdown]
 r"""
-Follow the curve from its start. The dashed line is what a second labeler reaches.
+Follow the curve from its start, the coin: all that it gains, it learned from rankings. The dashed line is what a second labeler reaches.
 """
 
-# %% order-look [markdown] lang="zh" of="8e1ff5d9"
+# %% order-look [markdown] lang="zh" of="353b6081"
 r"""
-请从曲线的起点看起。虚线是另一位标注员能做到的。
+请从曲线的起点看起，那里就是抛硬币：此后升高的，全是从排序学来的。虚线是另一位标注员能做到的。
 """
 
 # %% order-picture folded="yes"
@@ -509,21 +521,21 @@ Now nobody writes and nobody ranks. The model, called a *policy* since it choose
 model scores the reply. A reply that scores better than expected is pushed to be likelier, one that scores worse, to be
 less likely.
 
-A lesson has no time for all rankings, so from here on a shipped run's reward model scores in place of yours. It was trained on
-{run:counts.rankings:,} rankings, from a different initial model (chapter 05).
+A lesson has no time for all rankings, so from here on a shipped run's reward model scores in place of yours. It had the same start and was
+trained on {run:counts.rankings:,} rankings.
 
 First in slow motion: sixteen replies to one prompt, one step of the loop. Their mean score is what we expect; each reply's weight in
 the loss is its score minus that mean. How many times as likely are the best and the worst afterwards?
 """
 
-# %% step-3 [markdown] lang="zh" of="b220fe4d"
+# %% step-3 [markdown] lang="zh" of="3371f198"
 r"""
 ## 第 3 步：模型自己练习（§3.1）
 
 现在没有人写，也没有人排。模型逐个选择下一个词元，因此又叫*策略*（policy）：它回复一个提示，奖励模型给回复打分。
 得分比预期好的回复，往更可能的方向推；比预期差的，往更不可能的方向推。
 
-一堂课来不及学完所有排序，所以从这里起，换下你的奖励模型，得分由随包运行的那个来打：它学过 {run:counts.rankings:,} 个排序，起点的模型也不同（第 05 章）。
+一堂课来不及学完所有排序，所以从这里起，换下你的奖励模型，得分由随包运行的那个来打：它从同一个起点出发，学过 {run:counts.rankings:,} 个排序。
 
 先看一个慢动作：同一个提示的十六个回复，循环只走一步。十六个得分的平均就是预期；
 在损失里，每个回复的权重是它的得分减去这个平均。走完这一步，最好的和最差的回复各变得多少倍可能？
@@ -588,7 +600,7 @@ lesson.table(
 r"""
 Not every reply has to follow its own push. All share the weights of one model, so what pushes one moves the others too.
 
-A model that practices for a score may find what pleases the scorer by mistake (chapter 07 shows such a run). So a frozen copy of its
+A model that practices for a score may find what pleases the scorer by mistake (chapter 07 looks for it). So a frozen copy of its
 start, the *reference model*, stays beside it, and moving away costs. The distance is the *KL divergence*: how many times as likely the
 policy makes its replies as the reference model does, as a mean logarithm; the unit is the *nat*. $\beta$ is the price of a
 nat ({paper:ppo.beta} in the paper, whose scores have another scale than ours).
@@ -600,11 +612,11 @@ probability far in one update (chapter 06). The package's PPO starts from your S
 **Predict.** The policy is trained for score, not for requests done. By how many percentage points does the share of requests done change?
 """
 
-# %% price [markdown] lang="zh" of="ce54208d"
+# %% price [markdown] lang="zh" of="6131aa28"
 r"""
 一个回复不一定顺着它自己受的推力走：所有回复共用一个模型的权重，推一个，别的也跟着动。
 
-为得分而练习的模型，可能会找到打分者看走眼才喜欢的东西（第 07 章有这样一次运行）。所以旁边留着起点的一个冻结副本，即*参考模型*（reference model），离开它要付出代价。
+为得分而练习的模型，可能会找到打分者看走眼才喜欢的东西（第 07 章就来找它）。所以旁边留着起点的一个冻结副本，即*参考模型*（reference model），离开它要付出代价。
 离开多远，用 *KL 散度*（KL divergence）来量：策略写出自己的回复的概率，是参考模型的多少倍，取对数再平均；单位是 *nat*。$\beta$ 是每个 nat 的价格（论文取 {paper:ppo.beta}，它的得分与我们的尺度不同）。
 
 论文这一步用的方法是*近端策略优化*（proximal policy optimization，PPO）。它用成千上万个新写的回复来训练，照上面的价格收费，再加一个预测得分的*价值模型*（value model，
@@ -631,7 +643,7 @@ from minirlhf.pretrained import save_model
 from minirlhf.widgets import TrainingDesk
 from minirlhf.widgets import start as start_run
 
-BETA = 0.2  # price of a nat, in units of the score
+BETA = PRESETS["tinytown"].ppo.beta  # price of a nat, in score
 
 
 def run_ppo(size, policy, episodes):
@@ -648,7 +660,7 @@ def run_ppo(size, policy, episodes):
 # %% train-3 lang="zh"
 {
     "Start PPO in a process of its own; an episode is a reply.": "在单独的进程里开始 PPO；一个回合就是一个回复。",
-    "# price of a nat, in units of the score": "# 每个 nat 的价格，以得分为单位",
+    "# price of a nat, in score": "# 每个 nat 的价格，以得分为单位",
 }
 
 # %% desk
@@ -673,8 +685,6 @@ r"""
 """
 
 # %% measure-3
-from minirlhf.evaluate.statistics import over_prompts, paired_difference
-
 job.wait()
 desk.look()
 ppo = load_policy(job.folder / "model", tokenizer)
@@ -867,16 +877,16 @@ PPO 要在内存里放四个模型：策略，另加三个。后来的方法各�
 r"""
 ## Summary
 
-We wrote down five claims of the paper before any run ([`directions.toml`](../course/directions.toml)); they fill eight rows. An
+We wrote down five claims of the paper before any run ([`directions.toml`](../course/directions.toml)); they fill seven rows. An
 interval above zero: *seen*; below it: *the opposite*; else *open*, as there may be no difference. Each
 model was trained once, so the intervals cover the choice of prompts, not the chance in training.
 """
 
-# %% summary [markdown] lang="zh" of="df4f40f1"
+# %% summary [markdown] lang="zh" of="d5c6f367"
 r"""
 ## 小结
 
-论文的五个说法，在任何一次运行之前就已写下（[`directions.toml`](../../course/directions.toml)），共占八行。区间在零之上，记作*看到*；在零之下，记作*相反*；其余是*看不出*，也许没有差别。
+论文的五个说法，在任何一次运行之前就已写下（[`directions.toml`](../../course/directions.toml)），共占七行。区间在零之上，记作*看到*；在零之下，记作*相反*；其余是*看不出*，也许没有差别。
 每个模型只训练了一次，所以区间涵盖的是提示的选取，不是训练中的偶然。
 """
 
@@ -887,15 +897,13 @@ from minirlhf.tinytown.labelers import heldout_pool
 labelers = heldout_pool() * len(asked)  # no training learned from them
 rows = zip(labelers, asked, replies["ppo"], replies["sft"], strict=False)
 preferred = [one.prefers(x, new, old) for one, x, new, old in rows]
-late, early = (shares_in_order(scored[count], given)
-               for count in (max(scored), 0))
-both = np.isfinite(late) & np.isfinite(early)  # not all ties
+late = shares_in_order(scored[max(scored)], given)
+late = late[np.isfinite(late)]  # not all ties
 found = [
     100 * paired_difference(done["sft"], done["base"]),
     100 * paired_difference(done["prompted"], done["base"]),
     100 * paired_difference(done["sft"], done["prompted"]),
-    100 * paired_difference(late[both], early[both]),
-    100 * over_prompts(late[both] - 0.5),
+    100 * over_prompts(late - 0.5),
     gain, 100 * over_prompts(np.array(preferred) - 0.5), by_size,
 ]
 
@@ -917,8 +925,8 @@ statements = [
     ("done: step 1 minus base", paper("1.3b.gpt", "1.3b.sft")),
     ("done: prompted minus base", paper("1.3b.gpt", "1.3b.prompted")),
     ("done: step 1 minus prompted", paper("1.3b.prompted", "1.3b.sft")),
-    ("pairs in order: after minus before", "–"),
-    ("pairs in order: minus one half", str(cite("rm.accuracy.training"))),
+    ("pairs in order: after rankings minus before, one half",
+     str(cite("rm.accuracy.training"))),
     ("done: step 3 minus step 1", paper("1.3b.sft", "1.3b.ppo")),
     ("step 3 preferred to step 1: minus one half", "–"),
     ("done: small, trained, minus large",
@@ -930,8 +938,7 @@ statements = [
     "done: small, trained, minus large": "完成：小而练过的减大的",
     "step 3 preferred to step 1: minus one half": "第 3 步胜过第 1 步：减一半",
     "done: step 3 minus step 1": "完成：第 3 步减第 1 步",
-    "pairs in order: minus one half": "对子次序一致：减一半",
-    "pairs in order: after minus before": "对子次序一致：之后减之前",
+    "pairs in order: after rankings minus before, one half": "对子次序一致：学过排序之后减之前，即减一半",
     "done: step 1 minus prompted": "完成：第 1 步减带例子",
     "done: prompted minus base": "完成：带例子减基座",
     "done: step 1 minus base": "完成：第 1 步减基座",

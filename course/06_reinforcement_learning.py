@@ -559,10 +559,10 @@ $$\pi^*_a\;\propto\;\pi^{\rm SFT}_a\,\exp(r_a/\beta)$$
 
 The best policy is the start, tilted by the scores: little at a large price; as the price goes to zero, the best arm takes all. The next
 cell compares the formula with gradient ascent. The one after it puts the price into the loop above: only `reward_of` changes. Its $\beta$
-is large, so that a few steps on one prompt can show an effect.
+is five times the shipped run's, so that a few steps on one prompt can show an effect.
 """
 
-# %% price [markdown] lang="zh" of="2173d1b0"
+# %% price [markdown] lang="zh" of="9bb2c81b"
 r"""
 ## 离开的价格（式 2）
 
@@ -586,7 +586,7 @@ $$
 $$\pi^*_a\;\propto\;\pi^{\rm SFT}_a\,\exp(r_a/\beta)$$
 
 最好的策略，是起点按得分倾斜之后的样子：价格高，就倾斜得少；价格趋于零，最好的臂便独占全部概率。下一格拿这个公式与梯度上升比较。
-再下一格把价格放进前面的循环，改动的只有 `reward_of`。那里的 $\beta$ 很大，这样在一个提示上走几步就能看出作用。
+再下一格把价格放进前面的循环，改动的只有 `reward_of`。那里的 $\beta$ 是随包运行的五倍，这样在一个提示上走几步就能看出作用。
 """
 
 # %% tilt
@@ -619,7 +619,10 @@ print(f"largest difference to the formula: {gap:.3f}")
 }
 
 # %% priced
-beta = 1.0  # score per nat
+from minirlhf.presets import PRESETS
+
+ours = PRESETS["tinytown"].ppo  # as the shipped run
+beta = 5 * ours.beta  # score per nat
 
 
 def priced(pairs, new):
@@ -632,6 +635,7 @@ held = [reinforce(priced, seed, steps) for seed in seeds]
 
 # %% priced lang="zh"
 {
+    "# as the shipped run": "# 与随包运行相同",
     "# score per nat": "# 每个 nat 扣多少得分",
     "The bracket of Eq. 2, a number for each reply.": "式 2 的方括号，每个回复一个数。",
 }
@@ -680,7 +684,7 @@ r"""
 pairs = answer(initial, [x] * lesson.pick(320, quick=48), "frontier")
 with torch.no_grad():
     s = scores(reward, pairs)
-betas = torch.logspace(1.0, -1.0, 40)
+betas = beta * torch.logspace(1.0, -1.0, 40)
 weights = (s / betas[:, None]).softmax(-1)  # π* over these replies;
 # the reference has each with weight 1 / len(s)
 best_score = weights @ s
@@ -958,11 +962,11 @@ guess_start.reveal(
 # %% start-table folded="yes"
 lesson.table((f"squared error ({len(copied)} seeds, live)",
               "from the reward model", "fresh head", "difference"), [
-    (name, *(f"{e[:, cut].mean():.1f}" for e in errors),
+    (name, *(f"{e[:, cut].mean():.2f}" for e in errors),
      f"{better_by[name]:+.2f}")
     for name, cut in (("first third", slice(third)),
                       ("last third", slice(-third, None)))]
-    + [("a constant", f"{came.var():.1f}", f"{came.var():.1f}", "")])
+    + [("a constant", f"{came.var():.2f}", f"{came.var():.2f}", "")])
 
 # %% start-table lang="zh"
 {
@@ -1024,12 +1028,12 @@ After the last token nothing is to come, and the next value is zero. A token's a
 later ones; the last form computes it from right to left. This is *GAE*, generalised advantage estimation. With a $\lambda$ of zero a
 token answers for its own surprise alone: little noise, but every error of the value model counts. With one, the sum collapses to what
 really came minus $V_t$. Errors of the value model then don't mislead it on average, but it has the luck of all later tokens. The paper
-doesn't state $\lambda$. Its ancestors, the works it follows, take {paper:unstated.gae_lambda}; our runs take one.
+doesn't state $\lambda$. Its ancestors, the works it follows, take {paper:unstated.gae_lambda}; a table below has ours.
 
 By hand: four tokens, a score of one at the end, no price.
 """
 
-# %% gae-text [markdown] lang="zh" of="c104351e"
+# %% gae-text [markdown] lang="zh" of="fbedb026"
 r"""
 ### 从意外到优势
 
@@ -1040,7 +1044,7 @@ $$\delta_t=R_t+V_{t+1}-V_t,\qquad \hat A_t=\delta_t+\lambda\,\delta_{t+1}+\lambd
 最后一个词元之后不会再来什么，下一个价值便是零。一个词元的优势，是它自己的意外，加上后面的意外，越往后越按 $\lambda$ 减弱；
 按最后那个写法，可以从右到左算出来。这就是*广义优势估计*（generalised advantage estimation，GAE）。$\lambda$ 取零，词元只为自己的意外负责：噪声小，
 但价值模型错多少，优势就错多少。取一，和式就只剩下实际得到的减去 $V_t$。这时价值模型的误差平均起来不会把优势带偏，但后面所有词元的运气都混进了优势。
-论文没有说明 $\lambda$ 取多少。论文所沿袭的工作（它的前身）取 {paper:unstated.gae_lambda}；我们的运行取一。
+论文没有说明 $\lambda$ 取多少。论文所沿袭的工作（它的前身）取 {paper:unstated.gae_lambda}；我们取多少，后面有张表。
 
 来手算一次：四个词元，末尾得一分，不收费用。
 """
@@ -1364,12 +1368,12 @@ And here is step 3 of the paper, whole: draw, read what the four models say, sha
 minibatch after another. All targets are computed once, before the first step; only `new` and the second call of `values` carry a
 gradient. The first loss moves the policy, the second the value model. `G` are the *returns*, advantage plus value, from which the value
 model learns. New are three things: `[rows, : m.shape[1]]` cuts a minibatch to its longest reply, a *value clip* ends the push on a value
-far from the old one, `v`, and `explained_variance` says how well the values predicted. The price is the shipped run's.
+far from the old one, `v`, and `explained_variance` says how well the values predicted. Price and $\lambda$ are the shipped run's.
 
 Read it before it runs. What would change if `old` were read again for each minibatch, or if the reference learned too? (Question 3.)
 """
 
-# %% loop-text [markdown] lang="zh" of="30838611"
+# %% loop-text [markdown] lang="zh" of="c36cb1f4"
 r"""
 ## PPO 的循环（C.3, C.4）
 
@@ -1385,13 +1389,13 @@ r"""
 下面是论文的第 3 步，一行不缺：抽回复，读四个模型的输出，把得分和费用摊成各个词元的奖励，算出优势，然后每个小批次走一步。所有的目标都在第一步之前一次算好；
 带梯度的只有 `new` 和对 `values` 的第二次调用。第一个损失移动策略，第二个移动价值模型。`G` 是*回报*，即优势加价值，价值模型学的就是它。
 新出现的有三处：`[rows, : m.shape[1]]` 把小批次裁到其中最长的回复；*价值裁剪*使价值离旧值 `v` 太远之后不再受推力；
-`explained_variance` 说明价值预测得有多准。价格与随包运行相同。
+`explained_variance` 说明价值预测得有多准。价格和 $\lambda$ 与随包运行相同。
 
 请先读一遍，再运行。如果每个小批次都重新读一次 `old`，会有什么不同？如果参考模型也在学习呢？（思考题 3。）
 """
 
 # %% loop
-def ppo(policy, value, adam, batches, beta=0.2, lam=1.0, mini=16):
+def ppo(policy, value, adam, batches, beta=ours.beta, lam=ours.lam):
     for i, xs in enumerate(batches):
         pairs = answer(policy, xs, "loop", i)
         with torch.no_grad():
@@ -1401,7 +1405,7 @@ def ppo(policy, value, adam, batches, beta=0.2, lam=1.0, mini=16):
             R = shaped_rewards(r, old, reference, mask, beta)
             A, G = gae(R, V, mask, lam=lam)
             A = whiten(A, mask)
-        for rows in torch.arange(len(xs)).split(mini):
+        for rows in torch.arange(len(xs)).split(16):
             part = [pairs[j] for j in rows]
             new, m = logprobs(policy, part, banned)
             o, a, v, g = (t[rows, : m.shape[1]] for t in (old, A, V, G))
@@ -1532,26 +1536,23 @@ print(f"{gain.n} guests never met, score after minus before: {gain:+.2f}")
 # %% lens-text [markdown]
 r"""
 Now look into a reply of the policy that you trained. With a running kernel, choose a step and a token: the equation shows its numbers. In
-the third step, run $\hat A_t=\delta_t+\lambda\hat A_{t+1}$ from right to left; in the last, drag the dot across the clip. Then write to
-the guide.
+the third step, run $\hat A_t=\delta_t+\lambda\hat A_{t+1}$ from right to left; in the last, drag the dot across the clip.
 """
 
-# %% lens-text [markdown] lang="zh" of="149c66d9"
+# %% lens-text [markdown] lang="zh" of="35767361"
 r"""
 现在来细看你训练的策略写的一个回复。内核运行时，可以选一个步骤和一个词元，式子里就会填上它的数。在第三个步骤里，把 $\hat A_t=\delta_t+\lambda\hat A_{t+1}$ 从右到左算一遍；
-在最后一个步骤里，拖动圆点越过裁剪的边界。然后给向导写几句话。
+在最后一个步骤里，拖动圆点越过裁剪的边界。
 """
 
 # %% lens
 from dataclasses import replace
 
 from minirlhf.episodes import Models
-from minirlhf.presets import PRESETS
 from minirlhf.widgets import TokenLens
 
 models = Models(policy, initial, ScalarModel(reward), ScalarModel(value),
                 tokenizer)
-ours = PRESETS["tinytown"].ppo
 config = replace(ours, max_response=48)
 TokenLens(models=models, prompt=text, config=config)
 
@@ -1602,14 +1603,14 @@ print(f"{len(some)} replies, largest difference of a log-probability: "
 # %% stage-run [markdown]
 r"""
 First, guess what the *judge*, Tinytown's exact grader, will say of a run with prompts of every kind. A reply *passes* if nothing in it is
-wrong or missing. The run never asks it. Still, the labelers behind the reward model roughly follow its grade, so it is easier to please
+wrong or missing. The run never asks it. Still, the labelers behind the reward model start from its grade, so it is easier to please
 than people. The run is a process of its own; the *desk*, the panel below, reads its folder.
 """
 
-# %% stage-run [markdown] lang="zh" of="1e5be1e5"
+# %% stage-run [markdown] lang="zh" of="d865b530"
 r"""
 下面这次运行用上了各种提示。请先猜一猜，*评判者*（judge，Tinytown 的精确评分器）会怎样评它。一个回复没有错，也不缺什么，就算*合格*。
-训练中从不问评判者。不过，奖励模型背后的标注员大致跟着评判者的评分走，所以讨好评判者比讨好人容易。运行是一个单独的进程；*训练台*，即下面的面板，读的是它的文件夹。
+训练中从不问评判者。不过，奖励模型背后的标注员从评判者的评分出发，所以讨好评判者比讨好人容易。运行是一个单独的进程；*训练台*，即下面的面板，读的是它的文件夹。
 """
 
 # %% run-guess
@@ -1655,16 +1656,15 @@ beyond the clip. Dashed grey is the shipped run. The slider of $\beta$ acts on t
 answers. The next cell waits for the end.
 
 The score was trained on, so it proves little. So the judge reads a reply to each of several hundred prompts whose writers are in no
-training set, before and after. The interval is over prompts: another seed's run could end differently.
+training set, before and after.
 """
 
-# %% desk-look [markdown] lang="zh" of="6383cc26"
+# %% desk-look [markdown] lang="zh" of="41f0e557"
 r"""
 训练台上的*奖励*单指得分。*熵*说明策略还有多拿不定主意，*裁剪比例*是越过裁剪边界的词元所占的比例。灰色虚线是随包运行。$\beta$ 的滑块对正在进行的训练起作用：
 把它调高，看 KL 多快跟着变。下一格等训练结束。
 
 训练就是为了得分，所以得分证明不了什么。因此在训练前后，各让策略回答几百个提示，每个回答一次，由评判者来看；写这些提示的人不在任何训练集中。
-区间是对提示取的：换一个种子，结果可能不同。
 """
 
 # %% wait
@@ -1678,7 +1678,8 @@ some = asked[: lesson.pick(800, quick=40)]
 
 def passed(policy):
     """Whether the judge passes one reply to each prompt: 1 or 0."""
-    said = complete(policy, tokenizer, some, max_new_tokens=72, seed=6)
+    said = complete(policy, tokenizer, some, max_new_tokens=72, seed=6,
+                    stop="\n\n")
     return [float(v.passes) for v in map(judge, some, said)]
 
 
@@ -1827,14 +1828,15 @@ shots = sorted((row["prompt"] + row["completion"] + "\n\n" for row
 ask = asked[: lesson.pick(200, quick=30)]
 folders = {name: shipped.run(name) / "model"
            for name in ("sft", "ppo", "ppo-ptx")}
-replies = {name: complete(load_policy(path, tokenizer), tokenizer, ask,
-                          max_new_tokens=72, seed=7)
-           for name, path in folders.items()}
-base = load_policy(base_folder("medium"), tokenizer)
-replies["base"] = complete(base, tokenizer, ask, max_new_tokens=72, seed=7)
-replies["prompted"] = complete(
-    base, tokenizer, ["".join(shots) + t for t in ask], max_new_tokens=72,
-    seed=7, stop="\n\n")
+folders["base"] = base_folder("medium")
+models_of = {name: load_policy(path, tokenizer)
+             for name, path in folders.items()}
+alike = {"max_new_tokens": 72, "seed": 7, "stop": "\n\n"}
+replies = {name: complete(model, tokenizer, ask, **alike)
+           for name, model in models_of.items()}
+with_shots = ["".join(shots) + t for t in ask]
+replies["prompted"] = complete(models_of["base"], tokenizer, with_shots,
+                               **alike)
 
 # %% wins folded="yes"
 from minirlhf.evaluate.preference import preferred_by_panel
@@ -2085,7 +2087,8 @@ lesson.table(("what is compared", "in the paper", "here, with interval",
 # %% summary-read [markdown]
 r"""
 The paper's numbers: wins of its largest models (Fig. 1, §4.1); GPT-3, SFT and PPO-ptx over all sizes (Fig. 4; ours are differences);
-petaflop/s-days (§5.1). We count operations: two for each weight and token read, six with a gradient. On *twice as many* episodes the paper
+petaflop/s-days (§5.1). We count operations: two for each weight and token read, six with a gradient; the reward model's school isn't
+counted. On *twice as many* episodes the paper
 reports no gain for its smallest model (E.11). Learning rates above {paper:ppo.lr.diverges_above} need runs that aren't shipped (E.9).
 
 The score needs no derivative: multiplied by the gradient of the log-probability, it gives the right gradient on average. Baseline, value
@@ -2149,10 +2152,10 @@ The nearer one, until somebody outside the training has compared their replies: 
 and clipped loss in exercise 06 (fifteen).
 """
 
-# %% summary-read [markdown] lang="zh" of="c59607c8"
+# %% summary-read [markdown] lang="zh" of="d625ae10"
 r"""
 论文一栏的数：胜率取自它最大的模型（图 1，§4.1）；GPT-3、SFT 和 PPO-ptx 三个数，是各种大小合起来的（图 4；我们的是差）；成本由 petaflop/s-days 算出（§5.1）。
-我们数的是运算：每个权重每读一个词元算两次，带梯度算六次。回合*加倍*，论文说对它最小的模型没有好处（E.11）。学习率高于 {paper:ppo.lr.diverges_above} 的说法，
+我们数的是运算：每个权重每读一个词元算两次，带梯度算六次；奖励模型的起点上的那段学没有算在内。回合*加倍*，论文说对它最小的模型没有好处（E.11）。学习率高于 {paper:ppo.lr.diverges_above} 的说法，
 需要专门的运行才能检验，程序包里没有（E.9）。
 
 得分不需要导数：用它去乘对数概率的梯度，平均起来就是正确的梯度。基线、价值模型和 GAE 说明每个词元应得多少，比值和裁剪让一批采样轨迹能用好几步，

@@ -11,10 +11,10 @@ from course.build.settings import RUN
 from course.pack import __main__ as pack
 from course.pack import copying, publish
 from course.pack.make import as_pairs, trial
-from course.pack.seeds import MODELS, PROOF, seeds
+from course.pack.seeds import MODELS, PROOF, beside_votes, seeds
 from minirlhf import shipped
 from minirlhf.errors import MinirlhfError
-from minirlhf.experiment.experiment_config import ExperimentConfig
+from minirlhf.experiment.experiment_config import SWEPT, ExperimentConfig
 from minirlhf.models import ScalarModel
 from minirlhf.pretrained import load_policy, save_model
 from minirlhf.tinytown import bases
@@ -125,16 +125,48 @@ def test_the_seeds_that_ship_are_those_of_the_proof(tmp_path):
     rows = shipped.read("seeds")
     assert len(rows) == len(list(PROOF.iterdir())) and publish._short(seeds()) == rows
     for row in rows:
-        proof = json.loads((PROOF / f"seed-{row['seed']}" / "proof.json").read_text())["models"]
-        assert set(row["models"]) == set(MODELS)
+        whole = json.loads((PROOF / f"seed-{row['seed']}" / "proof.json").read_text())
+        proof, swept = whole["models"], whole.get("swept", {})
+        assert set(row["models"]) == {*MODELS, *swept} and {*swept} <= {*SWEPT}
+        for where, accuracy in row["groups"].items():
+            assert accuracy == pytest.approx(sum(whole["groups"][where]) / 5, 1e-3)
+        assert bool(row["k-wise"]) == bool(whole.get("k-wise"))
         for name, found in row["models"].items():
-            tax = found.pop("tax", {})
-            assert found == {key: pytest.approx(proof[name][key]["mean"], 1e-3) for key in found}
+            tax, of = found.pop("tax", {}), swept.get(name) or proof[name]
+            assert found == {key: pytest.approx(of[key]["mean"], 1e-3) for key in found}
             for task, lost in tax.items():
+                if name in swept:
+                    assert lost == pytest.approx(-of["tax"][task]["mean"], abs=1e-4)
+                    continue
                 right = [proof[who]["probes"][task]["mean"] for who in ("base", name)]
                 assert lost == pytest.approx(right[0] - right[1], abs=1e-4)
     with pytest.raises(MinirlhfError, match=r"no seed.*make proof"):
         seeds(tmp_path)
+
+
+def test_runs_at_other_prices_are_among_the_models_of_a_seed_that_has_them(tmp_path):
+    whole = json.loads((PROOF / "seed-0" / "proof.json").read_text())
+    other = {**whole["models"]["ppo"], "tax": {"reading": {"mean": -0.25}}}
+    whole["swept"] = {"ppo-beta-0.1": other, "ppo-beta-0": other}
+    for seed, measured in enumerate((whole, {**whole, "swept": {}})):
+        (tmp_path / f"seed-{seed}").mkdir()
+        (tmp_path / f"seed-{seed}" / "proof.json").write_text(json.dumps(measured))
+    first, second = (row["models"] for row in seeds(tmp_path))
+    assert first["ppo-beta-0.1"]["tax"] == first["ppo-beta-0"]["tax"] == {"reading": 0.25}
+    assert "ppo-beta-0.1" not in second and "tax" not in second["ppo-beta-0"]
+
+
+def test_what_starts_know_stands_beside_votes_if_the_proof_has_them(tmp_path):
+    known = {"the judge": 0.75, "curve": {"school": {"4": [0.55]}}}
+    assert beside_votes(known, 1, tmp_path) == known
+    (tmp_path / "seed-1").mkdir()
+    curve = {"school": {"4": [0.6]}, "voted base": {"4": [0.7, 0.8]}}
+    for found in ({}, {"start": {"the judge": 0.8, "curve": curve}}):
+        (tmp_path / "seed-1" / "proof.json").write_text(json.dumps(found))
+        beside = beside_votes(known, 1, tmp_path)
+        assert beside["the judge"] == 0.75 and beside["curve"]["school"] == {"4": [0.55]}
+        assert ("voted base" in beside["curve"]) == bool(found)
+    assert beside["curve"]["voted base"] == {"4": [0.7, 0.8]} and len(known["curve"]) == 1
 
 
 def test_the_seeds_alone_are_written_by_one_command(tmp_path):

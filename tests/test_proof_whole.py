@@ -6,6 +6,7 @@ import random
 from collections import Counter
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from test_main_job import prepare_here, tiny
 
@@ -107,9 +108,12 @@ def test_the_pack_has_what_the_chapters_read(config):
     pack = make.Pack(replace(config.run, folder=config.folder / "seed-0"), seeds=1)
     (known,) = pack.known
     assert set(known["curve"]) == {"exact answers", "school", "plain base"}
-    assert [row["start"].partition(",")[0] for row in pack.taught] == [
-        "school", "school", "plain base", "SFT model",
+    every = len(pack.artifacts.rankings(1))
+    assert [(row["start"], row["rankings"]) for row in pack.taught] == [
+        ("school", 8), ("school", every), ("plain base", every), ("SFT model", every),
     ]  # fmt: skip
+    for row in pack.taught:
+        assert np.mean(row["shares"]) == pytest.approx(row["labeler"])
     for name, factor in (("beta", 1.0), ("gamma", 0.1)):
         row, folder = pack.swept(name, factor), pack.sweep_folder(name, factor)
         assert set(row["tax"]) == set(TAX) < set(row["probes"])

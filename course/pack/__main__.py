@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.seeds:  # which no model of the pack is needed for
             publish.publish_seeds(options.target)
             return 0
-        pack = Pack(trial(config) if options.trial else config, seeds=1 if options.trial else 3)
+        pack = Pack(trial(config) if options.trial else config, seeds=2 if options.trial else 3)
         for name, part in pack.parts():
             started = time.monotonic()
             part()

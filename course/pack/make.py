@@ -17,13 +17,13 @@ from course.pack import copying
 from minirlhf.config import PPOConfig
 from minirlhf.data.files import kept, read_json, replace_folder
 from minirlhf.evaluate.ranking_accuracy import score_rankings, shares_in_order
-from minirlhf.experiment.experiment_config import ExperimentConfig
+from minirlhf.experiment.experiment_config import BETAS, GAMMAS, ExperimentConfig
 from minirlhf.experiment.main_job import run
-from minirlhf.experiment.measurements import beside_base, probe_model, replies
+from minirlhf.experiment.measurements import beside_base, probe, probe_model, replies
 from minirlhf.experiment.models_and_data import Artifacts
-from minirlhf.experiment.proof import left_out_groups
 from minirlhf.models import ScalarModel
 from minirlhf.ppo import train_ppo
+from minirlhf.presets import PRESETS
 from minirlhf.pretrained import load_policy
 from minirlhf.reward import score_texts, train_reward
 from minirlhf.sft import train_sft
@@ -42,8 +42,14 @@ HELDOUT, K = 400, 6
 """Prompts of unseen users whose samples are ranked to measure reward models, and samples each."""
 LESSON, COMPARED = 2000, 1500
 """Rankings that a lesson trains on, and those of the runs that compare whole prompts with pairs."""
-SWEEPS = {"beta": (0.0, 0.2, 1.0, 5.0, 25.0), "gamma": (0.1, 1.0, 10.0)}
-"""The values of β, without ptx, and of γ that are tried, in units of the preset's."""
+USUAL = {"beta": PRESETS["tinytown"].ppo.beta, "gamma": PRESETS["tinytown"].ppo_ptx.ptx_gamma}
+SWEEPS = {
+    "beta": tuple(sorted({*BETAS, USUAL["beta"]})),
+    "gamma": tuple(sorted({*GAMMAS, USUAL["gamma"]})),
+}
+"""The values of β, without ptx, and of γ that are tried: the proof's, and the preset's own."""
+PROBED = ("base", "sft", "initial", "ppo", "ppo-ptx")
+"""Models that the sweeps are compared with, prompt by prompt and item by item."""
 JUDGED = 64
 """Responses of each iteration of the sweep that the judge grades."""
 TOLD = 100
@@ -79,12 +85,11 @@ class Pack:
         yield "long SFT", lambda: self.epochs
         yield "held-out rankings", lambda: self.heldout
         yield "pairs against prompts", lambda: self.ways
-        yield "groups of labelers", lambda: self.groups
         yield "what a start knows", lambda: self.known
         yield "what rankings teach", lambda: self.taught
-        for name, factors in SWEEPS.items():
-            for factor in factors:
-                yield f"{name} × {factor:g}", partial(self.swept, name, factor)
+        for name, values in SWEEPS.items():
+            for value in values:
+                yield f"{name} {value:g}", partial(self.swept, name, value)
         yield "the ladder of all sizes", lambda: self.ladder
         yield "the smallest base before it copies", lambda: self.copying
 
@@ -202,45 +207,68 @@ class Pack:
         return score_rankings(partial(score_texts, model, self.artifacts.tokenizer), rankings)
 
     @cached_property
-    def groups(self) -> list[Row]:
-        """Accuracy on five groups of labelers, with and without each in training (E.2)."""
-        return self.kept("groups", lambda: [left_out_groups(self.artifacts)])
-
-    @cached_property
     def known(self) -> list[Row]:
         """The head alone on more and more rankings, from the start, the base, exact answers."""
         return self.kept("known", lambda: [start.measure(self.artifacts, {})])
 
     @cached_property
     def taught(self) -> list[Row]:
-        """A line a reward model: what it started from, with how many rankings, its accuracies."""
+        """A line a reward model: its start, with how many rankings, accuracies, by prompt too."""
 
         def rows() -> list[Row]:
-            found = teaching.measure(self.artifacts)
-            return [{"start": name, **accuracies} for name, accuracies in found.items()]
+            strangers = [
+                row
+                for row in start.ranked_by_strangers(self.artifacts)
+                if len(set(row["ranks"])) > 1
+            ]
+            order = [row["ranks"] for row in strangers]
+            found = []
+            for (name, count), model in teaching.taught(self.artifacts).items():
+                shares = shares_in_order(self.scored(model, strangers), order)
+                found.append(
+                    {
+                        "start": name,
+                        "rankings": count,
+                        **teaching.accuracies(self.artifacts, model, strangers),
+                        "shares": np.nan_to_num(shares, nan=0.5).tolist(),
+                    }
+                )
+            return found
 
         return self.kept("taught", rows)
 
     # ------------------------------------------------------------------------ chapters 06 and 07
 
-    def swept(self, name: str, factor: float) -> Row:
+    @property
+    def probed(self) -> list[Row]:
+        """A line a model of the main job: which prompts it passes, which items it has right."""
+        asked = [row["prompt"] for row in self.artifacts.prompts("eval")]
+        found = []
+        for name in PROBED:
+            pairs = zip(asked, replies(self.artifacts, name), strict=True)
+            passes = [float(judge(prompt, said).passes) for prompt, said in pairs]
+            tasks = as_bits(probe(self.artifacts, name)["tasks"])
+            found.append({"model": name, "passes": passes, "tasks": tasks})
+        return found
+
+    def swept(self, name: str, value: float) -> Row:
         """PPO at another β, or PPO-ptx at another γ: where it ends, and what it has unlearned."""
 
         def rows() -> list[Row]:
-            artifacts, folder = self.artifacts, self.sweep_folder(name, factor)
-            reward, base, config = artifacts.reward, artifacts.initial, self.of_sweep(name, factor)
-            value = reward.value_model()
+            artifacts, folder = self.artifacts, self.sweep_folder(name, value)
+            reward, base, config = artifacts.reward, artifacts.initial, self.of_sweep(name, value)
+            critic = reward.value_model()
             train_ppo(
                 config, *(load_policy(base, artifacts.tokenizer) for _ in range(2)), reward,
-                value, artifacts.tokenizer, artifacts.prompts("ppo"),
+                critic, artifacts.tokenizer, artifacts.prompts("ppo"),
                 pretraining=artifacts.documents, folder=folder,
             )  # fmt: skip
             if not (folder / "value").exists():  # a finished run leaves its policy alone
-                replace_folder(folder / "value", lambda to: value.save(to, artifacts.tokenizer))
+                replace_folder(folder / "value", lambda to: critic.save(to, artifacts.tokenizer))
             asked = [row["prompt"] for row in artifacts.prompts("eval")]
             said = artifacts.sample(folder / "model", asked, seed=800)
             verdicts = [judge(p, y) for p, y in zip(asked, said, strict=True)]
-            probed = probe_model(artifacts, folder / "model", f"{name}-{factor:g}")
+            probed = probe_model(artifacts, folder / "model", f"{name}-{value:g}")
             return [
                 {
                     "beta": config.beta,
@@ -252,22 +280,23 @@ class Pack:
                     "probes": probed["figures"],
                     "apart": probed["apart"],
                     "tax": beside_base(artifacts, probed),
+                    "tasks": as_bits(probed["tasks"]),
                 }
             ]
 
-        return self.kept(f"sweep/{name}-{factor:g}", rows)[0]
+        return self.kept(f"sweep/{name}-{value:g}", rows)[0]
 
-    def of_sweep(self, name: str, factor: float) -> PPOConfig:
-        """The preset's settings, but for a factor of β or of γ."""
+    def of_sweep(self, name: str, value: float) -> PPOConfig:
+        """The preset's settings, but for β or γ."""
         stages = self.config.stages
         if name == "beta":
-            config = replace(stages.ppo, beta=factor * stages.ppo.beta)
+            config = replace(stages.ppo, beta=value)
         else:
-            config = replace(stages.ppo_ptx, ptx_gamma=factor * stages.ppo_ptx.ptx_gamma)
+            config = replace(stages.ppo_ptx, ptx_gamma=value)
         return replace(config, samples=JUDGED, max_response=self.config.max_response)
 
-    def sweep_folder(self, name: str, factor: float) -> Path:
-        return self.folder / f"{name}-{factor:g}"
+    def sweep_folder(self, name: str, value: float) -> Path:
+        return self.folder / f"{name}-{value:g}"
 
     # --------------------------------------------------------------------------- chapters 00, 01
 
@@ -299,6 +328,11 @@ class Pack:
     def copying(self) -> list[Row]:
         """How the smallest base comes to copy, and a checkpoint of just before."""
         return self.kept("copying", lambda: copying.watch(self.folder / "copying"))
+
+
+def as_bits(tasks: dict[str, list[float]]) -> dict[str, str]:
+    """Of each task, its items in order: 1 where the answer is right, 0 where it isn't."""
+    return {task: "".join(str(int(score)) for score in scores) for task, scores in tasks.items()}
 
 
 def as_pairs(ranking: Row) -> Iterator[Row]:

@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from course.pack.make import LESSON, SWEEPS, Pack
-from course.pack.seeds import seeds
+from course.pack.make import LESSON, SWEEPS, USUAL, Pack
+from course.pack.seeds import beside_votes, seeds
 from minirlhf.errors import MinirlhfError
 from minirlhf.models import ScalarModel
 from minirlhf.pretrained import load_policy, save_model
@@ -34,9 +34,9 @@ def publish(pack: Pack, target: Path) -> None:
         "ppo": (artifacts.folder / "ppo", artifacts.policy("ppo")),
         "ppo-ptx": (artifacts.folder / "ppo-ptx", artifacts.policy("ppo-ptx")),
     }
-    for name, factors in SWEEPS.items():
-        runs |= {f"{name}-{f:g}": (pack.sweep_folder(name, f), None) for f in factors}
-    usual = pack.sweep_folder("beta", 1.0)
+    for name, values in SWEEPS.items():
+        runs |= {f"{name}-{v:g}": (pack.sweep_folder(name, v), None) for v in values}
+    usual = pack.sweep_folder("beta", USUAL["beta"])
     runs["value"] = usual, usual / "value"
     for name, (run, model) in runs.items():
         publish_run(artifacts.tokenizer, run, model, target / name)
@@ -49,10 +49,10 @@ def publish(pack: Pack, target: Path) -> None:
         "prompts-ppo": artifacts.prompts("ppo")[:LESSON],
         "epochs": pack.epochs,
         "ways": pack.ways,
-        "groups": pack.groups,
-        "sweep": [{"factor": f, **pack.swept("beta", f)} for f in SWEEPS["beta"]],
-        "sweep-gamma": [{"factor": f, **pack.swept("gamma", f)} for f in SWEEPS["gamma"]],
-        "known": pack.known,
+        "sweep": [pack.swept("beta", value) for value in SWEEPS["beta"]],
+        "sweep-gamma": [pack.swept("gamma", value) for value in SWEEPS["gamma"]],
+        "probed": pack.probed,
+        "known": [beside_votes(row, pack.config.seed) for row in pack.known],
         "taught": pack.taught,
         "ladder": pack.ladder,
         "copying": pack.copying,

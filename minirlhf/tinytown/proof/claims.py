@@ -19,7 +19,7 @@ from minirlhf.experiment.claim import (
     won_back_each,
     worse_than_initial,
 )
-from minirlhf.experiment.experiment_config import GAMMAS, beta, gamma
+from minirlhf.experiment.experiment_config import BETAS, GAMMAS, beta, gamma
 from minirlhf.tinytown.proof.ladder import LADDER
 from minirlhf.tinytown.tax import TAX
 
@@ -138,10 +138,9 @@ def _ladder() -> tuple[Claim, ...]:
 
 def _swept() -> tuple[Claim, ...]:
     """Figures alone: whether one β or one γ does both is read off the table."""
-    betas = [beta(value) for value in (0.0, 0.02, 0.05, 0.1, 0.5, 1.0, 2.0)]
     return tuple(
         Claim(f"{name}: {text}", figure, part="swept")
-        for name in (*betas, *map(gamma, GAMMAS))
+        for name in (*map(beta, BETAS), *map(gamma, GAMMAS))
         for text, figure in (
             ("gain", lambda s, name=name: s["swept"][name]["gain"]["mean"]),
             ("mean tax", lambda s, name=name: -float(np.mean(

@@ -21,24 +21,31 @@ COUNTS = (64, 256, 1024)
 
 def measure(artifacts: Artifacts) -> dict[str, dict[str, float]]:
     """Three accuracies of each reward model on rankings by held-out labelers (see `accuracies`)."""
-    rankings, strangers = artifacts.rankings(1), ranked_by_strangers(artifacts)
+    strangers = ranked_by_strangers(artifacts)
+    return {
+        f"{name}, {count} rankings": accuracies(artifacts, model, strangers)
+        for (name, count), model in taught(artifacts).items()
+    }
+
+
+def taught(artifacts: Artifacts) -> dict[tuple[str, int], ScalarModel]:
+    """Reward models by what they started from and by how many rankings taught them."""
+    rankings = artifacts.rankings(1)
     sft = load_policy(artifacts.sft_epochs[-1], artifacts.tokenizer)
     others = {
         "plain base": starts(artifacts, {})["plain base"],
         "SFT model": ScalarModel.from_policy(sft, artifacts.tokenizer, artifacts.config.seed),
     }
     found = {
-        f"school, {count} rankings": _taught(
-            artifacts, f"taught/{count}", artifacts.reward_start(), rankings[:count], strangers
+        ("school", count): _taught(
+            artifacts, f"taught/{count}", artifacts.reward_start(), rankings[:count]
         )
         for count in COUNTS if count < len(rankings)
     }  # fmt: skip
-    found[f"school, {len(rankings)} rankings"] = accuracies(artifacts, artifacts.reward, strangers)
+    found["school", len(rankings)] = artifacts.reward
     for name, model in others.items():
         folder = f"taught/{name.replace(' ', '-')}"
-        found[f"{name}, {len(rankings)} rankings"] = _taught(
-            artifacts, folder, model, rankings, strangers
-        )
+        found[name, len(rankings)] = _taught(artifacts, folder, model, rankings)
     return found
 
 
@@ -47,14 +54,12 @@ def _taught(
     name: str,
     model: ScalarModel,
     rankings: Sequence[Row],
-    strangers: Sequence[Row],
-) -> dict[str, float]:
-    taught = train_reward(
+) -> ScalarModel:
+    return train_reward(
         artifacts.reward_settings, model, artifacts.tokenizer, rankings,
         demonstrations=artifacts.few_demonstrations,
         folder=artifacts.folder / name, callback=artifacts.teller.of(name),
     ).model  # fmt: skip
-    return accuracies(artifacts, taught, strangers)
 
 
 def accuracies(artifacts: Artifacts, model: ScalarModel, rows: Sequence[Row]) -> dict[str, float]:
