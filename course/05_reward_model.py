@@ -895,7 +895,7 @@ def draw_lines(axes, runs):
     "schooled base": "上过学的基座",
     "Base": "基座",
     "base with votes": "见过投票的基座",
-    "A line for each start, with the ends of its means.": "每个起点一条线，连同各个平均的两端。",
+    "A line for each start, with the ends of its means.": "每个起点一条线，连同各个平均的范围。",
 }
 
 # %% curve-picture folded="yes"
