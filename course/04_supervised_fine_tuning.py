@@ -127,21 +127,21 @@ is readable and finished (*language*), is what was asked for (*instruction*), ke
 makes sense (*coherence*), is true (*truth*), and adds nothing to a given text (*source*). A reply that meets all *passes*. Grades
 run from one to seven; a reply that passes gets four or more.
 
-Does the base lack the ability, or only the habit? Two tests. *Cut*: drop what follows an empty line.
-*Prompted*: put three demonstrations before each prompt, then cut. For its *GPT-3 prompted* the paper takes the best of four sets of
-examples; we draw one set at random.
+Does the base lack the ability, or only the habit? *Cut*: drop what follows an empty line.
+*Prompted*: put three demonstrations before each prompt, then cut. *Swapped*: the same three, each with another's reply. (The paper takes the
+best of four sets; we draw one.)
 
 **Predict.** What percentage of the prompted base's replies pass? (A folded cell makes the box for your guess, `prompted_guess`.)
 """
 
-# %% judge-says [markdown] lang="zh" of="a1847a2a"
+# %% judge-says [markdown] lang="zh" of="bc3d46c2"
 r"""
 在论文里，回复好不好，由人来说。在 Tinytown，由*评判者*（judge）来说，这是一个了解小镇的程序。它检查：回复是否读得通、写完了（language，*语言*）；
 是不是所要的东西（instruction，*指令*）；有没有守住话题和限制（如*正好用两句话*）；前后是否说得通（coherence，*连贯*）；是否属实（truth，*真实*）；
 有没有给所附的文本添枝加叶（source，*原文*）。样样做到的回复就算*合格*。评分从一到七，合格的回复至少得四分。
 
-基座缺的是能力，还是只缺习惯？做两个试验。*截断*：删去空行之后的内容。*加例子*：每条提示之前放三条示范，然后截断。
-论文的 *GPT-3 prompted* 从四组例子里选最好的一组，我们只随机抽一组。
+基座缺的是能力，还是只缺习惯？我们来试几种办法。*截断*：删去空行之后的内容。*加例子*：每条提示之前放三条示范，然后截断。
+*对调*：还是这三条，但各配上另一条的回复。（论文从四组例子里选最好的一组，我们只抽一组。）
 
 **先猜一猜。** 加了例子的基座，百分之几的回复合格？（填写猜测的框 `prompted_guess`，由下面折叠着的一格做出。）
 """
@@ -169,22 +169,37 @@ plain = [row for row in demonstrations if row["style"] == "plain"]
 # bare requests: other prompts begin with examples or with their user
 plain.sort(key=lambda row: len(row["prompt"] + row["completion"]))
 shots = random.Random(0).sample(plain[: len(plain) // 2], 3)
-examples = [row["prompt"] + row["completion"] + "\n\n" for row in shots]
+right = [row["completion"] for row in shots]
 
 
+def after(completions):
+    """The base's replies with three answered prompts before each."""
+    examples = "".join(
+        row["prompt"] + y + "\n\n"
+        for row, y in zip(shots, completions, strict=True))
+    return cut(answer(base, [examples + x for x in asked])[0])
+
+# %% prompted lang="zh"
+{
+    "# bare requests: other prompts begin with examples or with their user": "# 只取单纯的要求：别的提示以例子或说话的人开头",
+    "The base's replies with three answered prompts before each.": "每条提示之前放三条有回答的提示：基座的回复。",
+}
+
+# %% cut
 def cut(replies):
     """The replies as far as their first empty line."""
     return [reply.split("\n\n")[0] for reply in replies]
 
 
-long, _ = answer(base, ["".join(examples) + x for x in asked])
-replies["base, cut"], replies["prompted"] = cut(replies["base"]), cut(long)
+replies["base, cut"] = cut(replies["base"])
+replies["prompted"] = after(right)
+replies["swapped"] = after(right[1:] + right[:1])
 
-# %% prompted lang="zh"
+# %% cut lang="zh"
 {
-    "# bare requests: other prompts begin with examples or with their user": "# 只取单纯的要求：别的提示以例子或说话的人开头",
     "The replies as far as their first empty line.": "各个回复，到第一个空行为止。",
     "base, cut": "基座，截断",
+    "swapped": "对调",
 }
 
 # %% judged
@@ -209,13 +224,13 @@ prompted_guess.reveal(100 * passes("prompted").mean())
 
 # %% knows [markdown]
 r"""
-Each reply that passes shows an ability from before any fine-tuning: some pages of the town's web hold answered requests, and
-many more hold unanswered ones.
+Each reply that passes shows an ability from before any fine-tuning: a few pages of the town's web, its help desk's, answer
+requests, most of them badly; many more only list them.
 """
 
-# %% knows [markdown] lang="zh" of="280b79c2"
+# %% knows [markdown] lang="zh" of="052ad4f1"
 r"""
-凡是合格的回复，显出的都是微调之前就有的能力。小镇的网络上，有些网页里的要求附有回答，更多的网页只有要求。
+凡是合格的回复，显出的都是微调之前就有的能力。小镇的网络上，少数网页（答疑台的）里的要求附有回答，而且多半答得不好；更多的网页只有要求。
 """
 
 # %% one-ahead [markdown] defines="prompt mask"
@@ -466,10 +481,10 @@ formula, `proportion`). It covers the luck of the prompts; that of training woul
 model, and that widens both. So subtract prompt by prompt, and take the interval of the mean *difference*. Above zero, it is a
 gain. If it includes zero, either model may be the better. One interval in twenty misses the truth by chance.
 
-Left, look at the loss; right, compare the last row with the three above.
+Right, compare the last row with those above, and *prompted* with *swapped*: do examples show more than form?
 """
 
-# %% intervals [markdown] lang="zh" of="b39c35c8"
+# %% intervals [markdown] lang="zh" of="cc13eb25"
 r"""
 **区间。** 换一批提示，比例就会不同。会差多远？从我们的提示里有放回地抽出同样多条，求平均；这样做一万次。这些平均值里居中的 `95%`，
 就是*区间*（`over_prompts`；比例有现成的公式，用 `proportion`）。它涵盖提示的偶然；训练的偶然，要换几个种子才看得到。
@@ -477,7 +492,7 @@ r"""
 **配对。** 两个区间若分得开，两个模型就有差别。若有重叠，还说不准：有些提示对哪个模型都难，两个区间都因此变宽。
 所以要逐条提示相减，求出*差*的平均，再取它的区间。区间在零以上，就是有提高；区间含零，就哪个模型更好都有可能。每二十个区间里，有一个会碰巧漏掉真值。
 
-左图请看损失；右图请拿最后一行与上面三行比较。
+右图请拿最后一行与上面几行比较，再比较*加例子*与*对调*：例子教的，除了形式还有别的吗？
 """
 
 # %% shares
@@ -489,12 +504,13 @@ def share(hits):
     return proportion(int(hits.sum()), len(hits))
 
 
-rows = ("base", "base, cut", "prompted", "one pass")
+rows = ("base", "base, cut", "swapped", "prompted", "one pass")
 shares = {name: share(passes(name)) for name in rows}
 
 # %% shares lang="zh"
 {
     "base, cut": "基座，截断",
+    "swapped": "对调",
     "one pass": "过一遍",
 }
 
@@ -1279,19 +1295,19 @@ words that the model writes itself it says nothing.
 
 Does the model know better than it writes? Let it answer the same prompts four times, and take each pair of replies of which one passes and
 one fails. Training made good replies *likely*: is the right one the likelier? We ask the reward model, too. It should do well:
-the labelers whose rankings it learned from grade roughly as the judge does.
+its labelers grade like the judge, tastes and lapses aside.
 
 **Predict.** In what percentage of the pairs does SFT give the right reply the higher log-probability?
 """
 
-# %% own-errors [markdown] lang="zh" of="3845d615"
+# %% own-errors [markdown] lang="zh" of="358799ce"
 r"""
 请亲自向两个模型提一个要求。表里说 SFT 比基座*更差*的地方，我们猜是这样：基座读得通的话太少，连错的机会也没有。
 
 损失只看标注员的词。在那些地方，标注员没有写的，它一律往下压，好的同义词也好，致命的错误也好，都是一样。至于模型自己写出的词，损失什么也没有说。
 
 模型心里有数吗，只是没有写出来？让它把同样的提示各回答四次，凡是一个合格、一个不合格的，就取作一对。训练提高了好回复的*概率*：那么一对之中，对的那个概率更高吗？
-我们也拿同一个问题去问奖励模型。它应该做得好：它学的是标注员的排序，而标注员的评分与评判者大致相同。
+我们也拿同一个问题去问奖励模型。它应该做得好：它的标注员评分与评判者相同，只是各有口味和疏忽。
 
 **先猜一猜。** 在百分之几的对里，SFT 给对的回复更高的对数概率？
 """
@@ -1452,8 +1468,8 @@ def meets(name, key):
 
 # %% tax lang="zh"
 {
-    "# Quiz questions, reading and translation, as the base read them": "# 问答、阅读和翻译，照基座读过的样子",
-    "# items of each": "# 每种的题数",
+    "# Texts of the kind that the base read, to go on with": "# 基座读过的那类文本，让模型接着写",
+    "# items of each of the tasks": "# 每种任务的题数",
     "One for each reply that meets the judge's criterion.": "达到评判者这条标准的回复记一。",
 }
 
@@ -1547,7 +1563,7 @@ statements += [
     "% of the kind asked for, SFT minus base": "% 是所要的东西，SFT 减基座",
     "% that add nothing to a given text, SFT minus base": "% 没有给所附的文本添东西，SFT 减基座",
     "adds: {paper('fig4.hallucination', 'gpt', 'sft')}": "添了：{paper('fig4.hallucination', 'gpt', 'sft')}",
-    "% right in quiz, reading, translation, base minus SFT": "% 答对（问答、阅读、翻译），基座减 SFT",
+    "% right on {len(TAX)} tasks of the base, base minus SFT": "% 答对，基座的 {len(TAX)} 种任务，基座减 SFT",
 }
 
 # %% directions folded="yes"
