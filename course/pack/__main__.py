@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from pathlib import Path
 
 from course.build.settings import RUN
@@ -37,10 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
             publish.publish_seeds(options.target)
             return 0
         pack = Pack(trial(config) if options.trial else config, seeds=2 if options.trial else 3)
-        for name, part in pack.parts():
-            started = time.monotonic()
-            part()
-            print(f"{name}: {time.monotonic() - started:.0f} s", flush=True)
+        pack.make()
         publish.publish(pack, options.target)
         write_json(options.figures, figures.figures(pack))
     except MinirlhfError as error:

@@ -17,7 +17,7 @@ from course.pack import copying
 from minirlhf.config import PPOConfig
 from minirlhf.data.files import kept, read_json, replace_folder
 from minirlhf.evaluate.ranking_accuracy import score_rankings, shares_in_order
-from minirlhf.experiment.experiment_config import BETAS, GAMMAS, ExperimentConfig
+from minirlhf.experiment.experiment_config import ExperimentConfig
 from minirlhf.experiment.main_job import run
 from minirlhf.experiment.measurements import beside_base, probe, probe_model, replies
 from minirlhf.experiment.models_and_data import Artifacts
@@ -34,6 +34,7 @@ from minirlhf.tinytown.proof import start, teaching
 from minirlhf.tinytown.proof.ladder import LADDER, climbed
 from minirlhf.tinytown.sizes import START
 from minirlhf.tinytown.town import Tinytown
+from minirlhf.training.second_process import in_second_process
 
 Row = dict[str, Any]
 EPOCHS = 16
@@ -44,10 +45,10 @@ LESSON, COMPARED = 2000, 1500
 """Rankings that a lesson trains on, and those of the runs that compare whole prompts with pairs."""
 USUAL = {"beta": PRESETS["tinytown"].ppo.beta, "gamma": PRESETS["tinytown"].ppo_ptx.ptx_gamma}
 SWEEPS = {
-    "beta": tuple(sorted({*BETAS, USUAL["beta"]})),
-    "gamma": tuple(sorted({*GAMMAS, USUAL["gamma"]})),
+    "beta": tuple(sorted({0.0, 0.01, 0.05, 0.2, 1.0, USUAL["beta"]})),
+    "gamma": tuple(sorted({0.1, 1.0, USUAL["gamma"]})),
 }
-"""The values of β, without ptx, and of γ that are tried: the proof's, and the preset's own."""
+"""The values of β, without ptx, and of γ that are tried: some of the proof's, and the preset's."""
 PROBED = ("base", "sft", "initial", "ppo", "ppo-ptx")
 """Models that the sweeps are compared with, prompt by prompt and item by item."""
 JUDGED = 64
@@ -71,6 +72,18 @@ def trial(config: ExperimentConfig) -> ExperimentConfig:
     )  # fmt: skip
 
 
+def _timed(name: str, part: Callable[[], Any]) -> None:
+    started = time.monotonic()
+    part()
+    print(f"{name}: {time.monotonic() - started:.0f} s", flush=True)
+
+
+def _make_lessons(config: ExperimentConfig, seeds: int) -> None:
+    """What the second process does."""
+    for name, part in Pack(config, seeds=seeds).lessons():
+        _timed(name, part)
+
+
 class Pack:
     """All runs lie beside that of the main job, ``config.folder``; each is made once."""
 
@@ -79,17 +92,21 @@ class Pack:
         self.folder = Path(config.folder).parent
         self.artifacts = Artifacts(Tinytown(), config)
 
-    def parts(self) -> Iterator[tuple[str, Callable[[], Any]]]:
-        """What is to be made, in order."""
-        yield "main job", lambda: self.summary
+    def make(self) -> None:
+        """Everything: first the main job, then the sweeps beside all that single chapters want."""
+        _timed("main job", lambda: self.summary)
+        with in_second_process(_make_lessons, self.config, self.seeds):
+            for name, values in SWEEPS.items():
+                for value in values:
+                    _timed(f"{name} {value:g}", partial(self.swept, name, value))
+
+    def lessons(self) -> Iterator[tuple[str, Callable[[], Any]]]:
+        """What single chapters compare the main job with, but for the sweeps."""
         yield "long SFT", lambda: self.epochs
         yield "held-out rankings", lambda: self.heldout
         yield "pairs against prompts", lambda: self.ways
         yield "what a start knows", lambda: self.known
         yield "what rankings teach", lambda: self.taught
-        for name, values in SWEEPS.items():
-            for value in values:
-                yield f"{name} {value:g}", partial(self.swept, name, value)
         yield "the ladder of all sizes", lambda: self.ladder
         yield "the smallest base before it copies", lambda: self.copying
 

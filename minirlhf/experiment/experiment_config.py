@@ -14,10 +14,9 @@ def _long(config: PPOConfig) -> PPOConfig:
     return replace(config, episodes=2 * config.episodes, decay="constant")
 
 
-_OURS = PRESETS["tinytown"]
-BETAS = tuple(b for b in (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0) if b != _OURS.ppo.beta)
+BETAS = (0.0, 0.01, 0.02, 0.05, 0.2, 0.5, 1.0)
 """Prices of a nat that are tried without ptx, beside the default (E.6)."""
-GAMMAS = tuple(g for g in (0.03, 0.1, 0.3, 1.0, 3.0) if g != _OURS.ppo_ptx.ptx_gamma)
+GAMMAS = (0.03, 0.1, 1.0, 3.0)
 """Weights of pretraining that are tried, beside PPO-ptx's (E.6)."""
 
 
