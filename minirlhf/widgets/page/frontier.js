@@ -55,10 +55,8 @@ export default widget((view) => {
   const best = (name) => points.reduce((top, one) =>
     ((one[name] ?? -Infinity) > (top[name] ?? -Infinity) ? one : top));
   // The judge's best run, from which on a smaller β gains with the reward model and loses with it.
-  const known = (key) => key in view.get("_labels");
   const [most, top] = [best("proxy"), best("judge")];
-  const turns = judged && most.beta < top.beta && most.judge !== null && most.judge < top.judge
-    && known("frontier.turns");
+  const turns = judged && most.beta < top.beta && most.judge !== null && most.judge < top.judge;
   const facts = { proxy: short(most.beta), judge: short(top.beta), from: signed(top.proxy),
     to: signed(most.proxy), high: number(top.judge), low: number(most.judge ?? 0) };
   const headline = make("p", { class: "mr-title", hidden: !judged || points.length < 2 },
@@ -123,8 +121,8 @@ export default widget((view) => {
         const middle = [from[0] + 0.55 * by[0], from[1] + 0.55 * by[1]];
         return Math.hypot(...by) > 70 ? head(middle, by, 10, { class: "mr-frontier-head" }) : null;
       });
-      fill(back, turns && beyond(all), plot.elements, points.map((point) => make("path", { class: "mr-frontier-pale",
-        d: polyline(path(point).map(there)) })),
+      fill(back, turns && beyond(all), plot.elements,
+        points.map((point) => make("path", { class: "mr-frontier-pale", d: polyline(path(point).map(there)) })),
       make("path", { class: "mr-frontier-line", d: polyline(along) }), joined);
       const lines = [[along, 3], ...points.map((one) => [path(one).map(there), 1])];
       sides = beside(points.map((one) => known(one) && spot(one)),
