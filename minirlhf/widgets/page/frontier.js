@@ -122,7 +122,8 @@ export default widget((view) => {
         return Math.hypot(...by) > 70 ? head(middle, by, 10, { class: "mr-frontier-head" }) : null;
       });
       fill(back, turns && beyond(all), plot.elements,
-        points.map((point) => make("path", { class: "mr-frontier-pale", d: polyline(path(point).map(there)) })),
+        points.map((point) => make("path",
+          { class: "mr-frontier-pale", d: polyline(path(point).map(there)) })),
       make("path", { class: "mr-frontier-line", d: polyline(along) }), joined);
       const lines = [[along, 3], ...points.map((one) => [path(one).map(there), 1])];
       sides = beside(points.map((one) => known(one) && spot(one)),
