@@ -147,10 +147,10 @@ def fabricate(folder: Path, iterations: int = 20, ptx_wins: float = 0.66) -> dic
         }  # fmt: skip
     models["ppo-ptx"]["probes"] |= {
         "corpus loss": interval(0.72, 0.03, 200),
-        "question answering": interval(0.9, 0.03, 200),
-        "reading": interval(0.84, 0.03, 200),
+        **{task: interval(0.95 - (0.07 + 0.02 * place) * (0.1 + 0.09 * place), 0.03, 200)
+           for place, task in enumerate(TAX)},
         "toxicity, biased": interval(0.48, 0.05, 200),
-    }
+    }  # fmt: skip
     for name in PROBED:  # the mean of the differences is the difference of the means
         models[name]["tax"] = {
             task: interval(

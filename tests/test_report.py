@@ -240,6 +240,35 @@ def test_a_tax_is_claimed_only_where_the_intervals_part(made, tmp_path):
     assert "no clear alignment tax" in remade(made, summary, folder=tmp_path / "run")
 
 
+def words(page: str, part: str) -> str:
+    """What a section's first sentence says, in plain words."""
+    found = re.search(rf'<p class="tells" id="{part}">(.*?)</p>', page, re.DOTALL)[1]
+    return " ".join(re.sub(r"<[^>]+>", "", found).split())
+
+
+def test_what_alignment_costs_begins_with_what_was_found(made, tmp_path):
+    summary = deepcopy(made.summary)
+    for place, task in enumerate(TAX):
+        for model, loss in (("ppo", 0.1 if place < 7 else 0.01), ("ppo-ptx", 0.01)):
+            summary["models"][model]["tax"][task] = interval(-loss, 0.02, 200)
+    said = words(remade(made, summary, folder=tmp_path / "run"), "costs")
+    mean = show(-(0.7 + 0.01 * (len(TAX) - 7)) / len(TAX), "points")
+    assert f"PPO loses on 7 of the {len(TAX)} task probes beyond the interval" in said
+    assert f"on average {mean} points; PPO-ptx wins back {show(summary['won_back'])}%" in said
+    assert said.endswith(f"loses on none of the {len(TAX)} task probes, on average −1.0 points.")
+
+
+def test_sections_of_training_and_preference_begin_with_what_was_found(made):
+    climbs = (
+        r"PPO raises the reward model’s score from [−\d.]+ to [\d.]+, [\d.]+ nats of KL a reply"
+    )
+    assert re.match(climbs, words(made.page, "climbs"))
+    wins = show(made.summary["models"]["ppo-ptx"]["wins_labelers"]["mean"])
+    said = words(made.page, "preferred")
+    assert said.startswith(f"PPO-ptx beats SFT: held-out labelers prefer its reply on {wins}%")
+    assert "PPO gets a divided verdict" in said
+
+
 def test_a_score_that_rises_alone_is_called_by_its_name(made, tmp_path):
     said = "the score was optimised, not what it stands for"
     assert said not in made.page
@@ -259,7 +288,7 @@ def test_a_sentence_of_the_summary_stands_with_its_numbers_and_their_intervals(m
 def test_charts_say_what_their_marks_are(made):
     figures = re.findall(r"<figure.*?</figure>", made.page, re.DOTALL)
     barred = [figure for figure in figures if 'class="bars' in figure]
-    assert len(barred) == 7
+    assert len(barred) == 8
     for figure in barred:
         said = re.search(r'<p class="key">.*?</p>', figure, re.DOTALL)[0]
         chart = figure.replace(said, "")

@@ -21,7 +21,9 @@ from minirlhf.data.files import written_whole
 from minirlhf.report import examples, run_figures
 from minirlhf.report.charts import NAMES
 from minirlhf.report.design import design
+from minirlhf.report.differences import differences
 from minirlhf.report.examples import Row, read_rows
+from minirlhf.report.leads import climbs
 from minirlhf.report.steps_figure import draw, of_run
 from minirlhf.report.summary import MODELS, PROBED, Numbers, better_than_ptx, show, tasks, taxed
 
@@ -107,6 +109,7 @@ def write_report(
         lstrip_blocks=True,
     )
     asked = read_rows(folder / "data" / "prompts-eval.jsonl")
+    figures = run_figures.figures(folder, summary)
     page = environment.get_template("report.html.jinja").render(
         n=n,
         show=show,
@@ -118,12 +121,14 @@ def write_report(
         models=[model for model in MODELS if n.has(f"models.{model}")],
         probed=[model for model in PROBED if n.has(f"models.{model}.probes")],
         tasks=tasks(summary),
-        figures=run_figures.figures(folder, summary),
+        figures=figures,
+        climbs=climbs(figures),
         steps=draw(of_run(examples.three_steps(folder, score), n)),
         gallery=examples.gallery(folder, world),
         failures=examples.failures(folder, "ppo-ptx", world),
         cases=Counter(row["use_case"] for row in asked).most_common(),
         taxed=taxed(n),
+        costs=differences(summary),
         better=better_than_ptx(n),
         stages=stages(folder),
         versions=versions(folder),

@@ -10,7 +10,8 @@ from typing import Any
 
 from minirlhf.evaluate.statistics import proportion
 from minirlhf.paper import under, value
-from minirlhf.report.charts import Bars, Lines, to_one_end
+from minirlhf.report.bars import Bars, to_one_end
+from minirlhf.report.charts import Lines
 from minirlhf.report.examples import Row, read_rows
 from minirlhf.report.summary import MODELS, PROBED, entry, tasks
 
@@ -46,6 +47,7 @@ def figures(folder: Path, summary: Row) -> dict[str, Group]:
         "unseen": unseen(summary),
         "reward": reward(summary),
         "tax": tax(summary),
+        "corpus": corpus(summary),
         "harm": harm(summary),
     }
     return {name: group for name, group in drawn.items() if group}
@@ -191,9 +193,9 @@ def metadata(summary: Row) -> Group | None:
 
 def reward(summary: Row) -> Group | None:
     names = {
-        "against_labeler": "Against one labeler",
-        "against_judge": "Against the judge",
-        "against_judge_large_gap": "Against the judge, large gaps",
+        "against_labeler": "One labeler",
+        "against_judge": "The judge",
+        "against_judge_large_gap": "The judge, large gaps",
     }
     accuracies = {
         name: {**interval, "key": f"reward_model.{name}.mean"}
@@ -202,25 +204,29 @@ def reward(summary: Row) -> Group | None:
     paper = {"against_labeler": value("rm.accuracy.training") / 100}
     return _bars(
         Bars(
-            title="The reward model’s accuracy", values=accuracies, unit="% of pairs", paper=paper,
-            line=0.5, names=names,
+            title="The reward model’s accuracy", values=accuracies, unit="% of pairs, against",
+            paper=paper, line=0.5, names=names,
         )
     )  # fmt: skip
 
 
 def tax(summary: Row) -> Group | None:
-    panels = [
-        Bars(
-            title=task.capitalize(),
-            values=_by_model(summary, f"probes.{task}"),
-            unit="% answered right, more is better",
+    return _bars(
+        *(
+            Bars(
+                title=task.capitalize(),
+                values=_by_model(summary, f"probes.{task}"),
+                unit="% answered right, more is better",
+            )
+            for task in tasks(summary)
         )
-        for task in tasks(summary)
-    ]
+    )
+
+
+def corpus(summary: Row) -> Group | None:
     loss = _by_model(summary, "probes.corpus loss")
     return _bars(
-        *panels,
-        Bars(title="Corpus loss", values=loss, unit="nats per token, less is better", dots=True),
+        Bars(title="Corpus loss", values=loss, unit="nats per token, less is better", dots=True)
     )
 
 

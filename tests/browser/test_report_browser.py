@@ -1,6 +1,7 @@
 """The page of a run on screens of every width: by mouse, touch and keyboard, without a script."""
 
 import re
+from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
@@ -149,12 +150,63 @@ def test_no_panel_stands_alone_in_a_row_of_two(opened):
         assert abs(words["y"] - panel["y"]) < 30
 
 
-def test_intervals_are_said_beside_their_numbers_where_there_is_room(opened):
-    page = opened()
+@pytest.mark.parametrize("width", WIDTHS)
+def test_intervals_are_said_beside_their_numbers_or_under_them(opened, width):
+    page = opened(width)
     row = page.locator('figure[aria-label="Win rates against SFT"] .bars li[data-model]').first
-    more, number = row.locator(".more"), row.locator(".value")
-    assert more.evaluate("part => getComputedStyle(part).opacity") == "1"
-    assert more.bounding_box()["x"] >= number.bounding_box()["x"] + number.bounding_box()["width"]
+    more, number = row.locator(".more").bounding_box(), row.locator(".value").bounding_box()
+    beside = more["x"] >= number["x"] + number["width"]
+    under = more["y"] >= number["y"] + number["height"] - 1
+    assert beside if width == 1280 else under
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_paper_s_two_marks_never_meet(opened, width):
+    page = opened(width)
+    for row in page.locator(".bars li:has(.paper + .small)").all():
+        first, second = (mark.bounding_box() for mark in row.locator(".paper").all())
+        assert second["y"] >= first["y"] + first["height"]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_line_of_reference_is_one_line_under_its_label(opened, width):
+    for chart in opened(width).locator(".bars.lined").all():
+        line, label = chart.locator(".lines .rule"), chart.locator(".said-rule .track span")
+        line, label, rows = (part.bounding_box() for part in (line, label, chart))
+        assert abs(line["y"] - label["y"] - label["height"]) < 6
+        assert abs(line["y"] + line["height"] - rows["y"] - rows["height"]) < 2
+        assert abs(line["x"] - label["x"] - label["width"] / 2) < 2
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_zero_of_the_differences_runs_through_all_rows_and_each_task_is_folded(opened, width):
+    page = opened(width)
+    chart = page.locator(".differences")
+    zero, rows = chart.locator(".lines .rule").bounding_box(), chart.bounding_box()
+    assert 0 <= rows["height"] - zero["height"] < 26  # but its own label
+    first = chart.locator(".track").nth(1).bounding_box()
+    assert first["x"] < zero["x"] < first["x"] + first["width"] + 1 and first["width"] > 150
+    told = chart.locator("li").nth(2).locator(".losses > span")
+    numbers = [part.bounding_box() for part in told.all()]
+    apart = [(a["x"] + a["width"] <= b["x"] + 1) or (a["y"] + a["height"] <= b["y"] + 1)
+             for a, b in pairwise(numbers)]  # fmt: skip
+    assert all(apart)
+    figure = page.locator('figure[aria-label="Task probes by model"]')
+    assert not figure.is_visible()
+    assert page.locator('figure[aria-label="Corpus loss by model"]').is_visible()
+    page.get_by_text("Each task by itself").click()
+    assert figure.is_visible()
+
+
+def test_a_plot_leaves_room_for_names_only_where_it_has_some(opened):
+    page = opened(800)
+    for plot in page.locator(".plot").all():
+        area, panel = plot.locator(".area").bounding_box(), plot.bounding_box()
+        room = panel["x"] + panel["width"] - area["x"] - area["width"]
+        assert (room > 20) == (plot.locator(".name:not(.inner)").count() > 0)
+        for name in plot.locator(".name").all():
+            box = name.bounding_box()
+            assert box["x"] + box["width"] <= panel["x"] + panel["width"] + 1
 
 
 @pytest.mark.parametrize("width", WIDTHS)
