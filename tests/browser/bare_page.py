@@ -5,8 +5,10 @@
     bare.push()                                       # after a change made in Python
     bare.screenshot("explorer.png", dark=True)
 
-It stands in for Jupyter's part: models with `get`, `set`, `on`, `save_changes` and `send`. What is
-particular to a host (its style sheet, its focus, its outputs) is left to the tests with JupyterLab.
+It stands in for Jupyter's part: models with `get`, `set`, `on`, `save_changes` and `send`, and what
+Python tells by itself: traits that it announces, and messages. These arrive with `push`, or with
+the answer to what the page says. What is particular to a host (its style sheet, its focus, its
+outputs) is left to the tests with JupyterLab.
 """
 
 from __future__ import annotations
@@ -33,6 +35,10 @@ window.show = async ({ esm, css, state, at }) => {
     for (const name of Object.keys(values)) emit(`change:${name}`);
     emit("change");
   };
+  const hear = ({ values, messages }) => {
+    take(values);
+    for (const content of messages) emit("msg:custom", content, []);
+  };
   const model = {
     get: (name) => state[name],
     set(name, value) {
@@ -57,16 +63,16 @@ window.show = async ({ esm, css, state, at }) => {
       await new Promise((go) => setTimeout(go, 40)); // no kernel answers at once
       // ipywidgets 8 echoes what it was sent, unless something newer is on its way
       const echo = Object.entries(values).filter(([name]) => latest[name] === mine);
-      take({ ...Object.fromEntries(echo), ...news });
+      hear({ ...news, values: { ...Object.fromEntries(echo), ...news.values } });
     },
     async send(content) {
-      take(await window.toPython(JSON.stringify({ at, content })));
+      hear(await window.toPython(JSON.stringify({ at, content })));
     },
   };
   const el = document.createElement("div");
   document.body.append(el);
   const end = await module.default.render({ model, el });
-  window.widgets[at] = { model, el, take, handlers, end };
+  window.widgets[at] = { model, el, hear, handlers, end };
 };
 """
 LAB = {
@@ -84,6 +90,10 @@ class BarePage:
         dark: bool = False, **context: Any,
     ):  # fmt: skip
         self.widgets, self.sent = shown, [dict(one.get_state()) for one in shown]
+        self.announced: list[set[str]] = [set() for _ in shown]
+        self.messages: list[list[Any]] = [[] for _ in shown]
+        for at, one in enumerate(shown):
+            self._listen(at, one)
         viewport = {"width": width, "height": height}
         self.context = browser.new_context(viewport=viewport, **context)
         self.page: Page = self.context.new_page()
@@ -123,8 +133,8 @@ class BarePage:
     def push(self) -> None:
         """Let the page know what has changed in Python."""
         for at in range(len(self.widgets)):
-            changed = self._news(at)
-            self.page.evaluate("([at, values]) => window.widgets[at].take(values)", [at, changed])
+            news = self._news(at)
+            self.page.evaluate("([at, news]) => window.widgets[at].hear(news)", [at, news])
 
     def screenshot(self, path: str | Path) -> None:
         self.page.screenshot(path=str(path), full_page=True)
@@ -142,8 +152,34 @@ class BarePage:
             self.widgets[at]._handle_custom_msg(told["content"], [])
         return self._news(at)
 
+    def _listen(self, at: int, one: Any) -> None:
+        """Keep what a widget tells, on whatever thread, until the page can be told."""
+        one.observe(lambda change: self.announced[at].add(change["name"]))
+        send, send_state = one.send, one.send_state
+
+        def tell(*message: Any) -> None:
+            self.messages[at].append(message[0])
+            send(*message)
+
+        def anew(key: Any = None) -> None:
+            for name in [key] if isinstance(key, str) else key or one.keys:
+                self.announced[at].add(name)
+                self.sent[at].pop(name, None)
+            send_state(key)
+
+        one.send, one.send_state = tell, anew
+
     def _news(self, at: int) -> dict[str, Any]:
-        state = self.widgets[at].get_state()
-        news = {name: value for name, value in state.items() if value != self.sent[at].get(name)}
-        self.sent[at].update(news)
-        return json.loads(json.dumps(news))
+        """Announced values that the page hasn't got, and messages. What a list gained in place
+        isn't announced: no kernel would send it.
+        """
+        announced, self.announced[at] = self.announced[at], set()
+        messages, self.messages[at] = self.messages[at], []
+        state, sent = self.widgets[at].get_state(), self.sent[at]
+        values = {
+            name: value
+            for name, value in state.items()
+            if name in announced and (name not in sent or value != sent[name])
+        }
+        sent.update(values)
+        return json.loads(json.dumps({"values": values, "messages": messages}))

@@ -267,11 +267,40 @@ def run(folder, steps, prompt="Say something.\n"):
             said.write(json.dumps({**sample, "finished": True}) + "\n")
 
 
-def test_changed_words_are_marked_and_new_numbers_arrive(browser, tmp_path, monkeypatch):
+def drawn(page):
+    """How many points the first curve has on the page."""
+    return page.locator(".mr-desk-line").first.get_attribute("d").count("L") + 1
+
+
+def test_a_growing_run_s_curve_gets_new_points(browser, tmp_path):
+    folder = tmp_path / "run"
+    run(folder, 30)
+    with filelock.FileLock(folder / ".lock"):
+        bare = BarePage(browser, TrainingDesk(folder))
+        page, came = bare.page, []
+        page.expose_function("came", lambda what: came.append(what))
+        page.evaluate("""() => window.widgets[0].model.on("change:curves", () => came("whole"))""")
+        assert drawn(page) == 30
+        for steps in (31, 36):
+            run(folder, steps)
+            bare.widget.look()
+            assert drawn(page) < steps  # nobody has told it yet
+            bare.push()
+            assert drawn(page) == steps
+        assert f"iteration {steps} of 40" in page.locator(".mr-desk-progress").inner_text()
+        assert came == []  # what is new came as a message
+        page.evaluate("() => { window.widgets[0].model.get('curves')[0].x.length = 3; }")
+        run(folder, 38)
+        bare.widget.look()
+        bare.push()  # it misses points and asks for the whole
+        until(bare, lambda: drawn(page) == 38)
+        assert came == ["whole"] and bare.problems == []
+        bare.close()
+
+
+def test_changed_words_are_marked_and_new_numbers_arrive(browser, tmp_path):
     folder = tmp_path / "run"
     run(folder, 5)
-    sent = []
-    monkeypatch.setattr(TrainingDesk, "send", lambda _, content: sent.append(content))
     with filelock.FileLock(folder / ".lock"):
         shown = TrainingDesk(folder)
         bare = BarePage(browser, shown)
@@ -280,12 +309,8 @@ def test_changed_words_are_marked_and_new_numbers_arrive(browser, tmp_path, monk
         assert "marked: what differs from iteration 4" in page.locator(".mr-desk-card").inner_text()
         run(folder, 7)
         shown.look()
-        for _ in range(2):  # heard twice, as by two views, it does no harm
-            page.evaluate(
-                """message => window.widgets[0].handlers.filter((one) => one.name === 'msg:custom')
-                  .forEach((one) => one.call(message))""",
-                sent[-1],
-            )
+        (message,) = bare.messages[0]
+        shown.send(message)  # heard twice, as by two views, it does no harm
         bare.push()
         assert "iteration 7 of 40" in page.locator(".minirlhf").inner_text()
         assert page.locator(".mr-desk-card mark").inner_text() == "7"
