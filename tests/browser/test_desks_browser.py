@@ -1,6 +1,7 @@
 """Training desk, labeling desk and three steps in Chromium: by mouse, by keyboard, by a finger."""
 
 import json
+import re
 
 import filelock
 import pytest
@@ -192,6 +193,9 @@ def test_the_crosshair_goes_through_all_panels(desk):
         "all => all.map((one) => [one.viewBox.baseVal.width, one.clientWidth])"
     )
     assert all(drawn == pytest.approx(wide, abs=1) for drawn, wide in sizes)  # to scale
+    boxes = [plots.nth(at).bounding_box() for at in range(6)]
+    assert len({round(box["width"]) for box in boxes}) == 1
+    assert len({round(box["x"]) for box in boxes}) == 3 and len({box["y"] for box in boxes}) == 2
     box = plots.nth(3).bounding_box()
     last = values(desk)
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 60)
@@ -225,8 +229,12 @@ def test_the_slider_the_caption_and_the_samples_say_one_step(desk):
     assert slider.get_attribute("aria-valuetext") == desk.widget.words
     assert page.locator(".mr-desk-card mark").count() > 0  # beta-1 drew alike and says otherwise
     assert "differs from the other run's reply" in said
-    for _, response in desk.widget.texts():
-        assert " ".join(response.split()) in " ".join(said.split())
+    for sample in desk.widget.texts_by_step[19][1]:  # both runs' replies
+        replies = page.locator(".mr-desk-said, .mr-desk-theirs").all_inner_texts()
+        told = [" ".join(reply.split()) for reply in replies]
+        same = sample["response"].strip() == sample["other"].strip()
+        theirs = "the other run says the same" if same else " ".join(sample["other"].split())
+        assert " ".join(sample["response"].split()) in told and theirs in told
     page.keyboard.press("End")
     page.wait_for_timeout(300)
     assert desk.widget.at is None and desk.widget.step == 128
@@ -244,9 +252,18 @@ def test_a_change_of_beta_has_a_flag_in_every_panel(browser, tmp_path):
     x = [page.locator(".mr-desk-turn").nth(at).get_attribute("x1") for at in (0, 1)]
     assert x[0] == x[1]
     page.get_by_label("Step shown").focus()
+    did = page.locator(".mr-desk-did").first
+    said = did.inner_text()
+    assert "β 0.1 → 0.4" in said and "KL to the reference 0.90 → 3.10" in said
     page.keyboard.press("Home")
     for _ in range(8):
         page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(300)
+    assert "β 0.1 → 0.4" in did.inner_text() and "KL" not in did.inner_text()  # too early to say
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_timeout(300)
+    assert not did.is_visible()
+    page.keyboard.press("ArrowRight")
     page.wait_for_timeout(300)
     cross = page.locator(".mr-desk-cross").first.get_attribute("x1")
     assert float(cross) == pytest.approx(float(x[0]))  # the flag stands at the step that it is of
@@ -323,6 +340,9 @@ def test_changed_words_are_marked_and_new_numbers_arrive(browser, tmp_path):
         box.fill("many")
         box.press("Enter")
         assert box.get_attribute("aria-invalid") == "true"
+        alert, place = page.get_by_role("alert").bounding_box(), box.bounding_box()
+        assert alert["x"] == pytest.approx(place["x"], abs=1)  # right under its field
+        assert 0 <= alert["y"] - place["y"] - place["height"] < 10
         assert "isn't a number" in page.get_by_role("alert").inner_text()
         box.fill("0,5")
         box.press("Enter")
@@ -335,6 +355,23 @@ def test_changed_words_are_marked_and_new_numbers_arrive(browser, tmp_path):
         assert page.locator(".mr-desk-progress").inner_text() != words
         assert bare.problems == []
         bare.close()
+
+
+def test_the_clock_goes_on_when_loading_ends(browser, tmp_path):
+    run(tmp_path / "run", 2)
+    desk = TrainingDesk(tmp_path / "run")
+    desk.run |= {"state": "starting", "moves": True, "clock": 20.0}
+    bare = BarePage(browser, desk)
+    words = bare.page.locator(".mr-desk-progress")
+    for run_now in ({"state": "running", "clock": 0.0}, {"clock": 5.0}, {"state": "paused"}):
+        desk.run = {**desk.run, **run_now}
+        bare.push()
+        seconds = int(re.search(r"(\d+) s so far", words.inner_text())[1])
+        assert seconds >= 20
+    desk.run = {**desk.run, "state": "finished", "moves": False, "clock": 5.0}
+    bare.push()
+    assert "5 s of training" in words.inner_text()  # the log's word
+    bare.close()
 
 
 # --------------------------------------------------------------------------------- the three steps

@@ -48,7 +48,7 @@ function curvePanel(view, tell) {
     const { right, bottom } = PLOT, y = extent(shownBy(curve, last));
     const rows = flagRows(scale([first, last], [PLOT.left, width - right]), width);
     top = PLOT.top + FLAG * rows.count;
-    const height = PLOT.height + FLAG * rows.whole;
+    const height = PLOT.height + FLAG * rows.count;
     const plot = axes({ ...PLOT, top, height, width, y, rows: 5 });
     toX = Object.assign(scale([first, last], [plot.left, plot.right]), { end: plot.right });
     [toY, foot] = [plot.toY, plot.foot];
@@ -56,7 +56,7 @@ function curvePanel(view, tell) {
     const named = `${short(last)} ${view.say(`desk.units.${view.get("run").unit}`)}`;
     const end = make("text", { class: "mr-small", x: width - right, y: height - 4,
       "text-anchor": "end" }, named);
-    const steps = ticks(first, last, Math.max(2, Math.floor(width / 90)))
+    const steps = ticks(first, last, Math.max(3, Math.floor(width / 90)))
       .filter((tick) => Number.isInteger(tick) && toX(tick) < width - right - 6.3 * named.length - 12)
       .map((tick) => make("text", { class: "mr-small", x: toX(tick), y: height - 4,
         "text-anchor": "middle" }, short(tick)));
@@ -88,8 +88,7 @@ function curvePanel(view, tell) {
       });
       return { placed, count: ends.length };
     };
-    const words = inRows("words"), whole = words.count; // panels are as high as one another
-    return { ...(curve.brief ? inRows("symbol") : words), whole };
+    return inRows(curve.brief ? "symbol" : "words");
   }
 
   function flags({ placed }, foot) {

@@ -6,14 +6,18 @@ function duration(view, seconds) {
     : view.say("desk.seconds", { seconds: whole });
 }
 
-// A slider and a field for one number of the run; `bar` says how the slider's places are numbers.
+// A field and a slider for one number of the run; `bar` says how the slider's places are numbers.
+// What is wrong with a number stands under its field.
 function lever(view, name, bar) {
   const range = make("input", { type: "range", step: bar.step });
   const box = make("input", { class: "mr-input mr-number", inputmode: "decimal", size: 6,
     "aria-label": view.say(`desk.${name}`) });
   const root = field(view.say(`desk.${name}`), range, { class: "mr-field mr-desk-lever" });
-  const note = make("span", { class: "mr-small mr-number mr-desk-began", role: "status" });
-  root.append(box, note);
+  const note = make("span", { class: "mr-small mr-number mr-desk-began", role: "status",
+    id: `${range.id}-note` });
+  put(box, { "aria-describedby": note.id });
+  range.before(box);
+  root.append(note);
   let held = false, began = 0;
   const show = (value) => {
     box.value = String(Number(value.toPrecision(4)));
@@ -58,6 +62,49 @@ const LEVERS = {
   gamma: { step: "any", to: (value) => value, from: (at) => Number(at.toPrecision(3)) },
 };
 
+// What a change of β or γ did: means of the last steps before it and of the latest since, up to
+// `step`; nothing until there are a few of them. Beside the reward stands what it is the price of.
+const EFFECTS = { beta: ["β", "objective/kl"], gamma: ["γ", "ptx/loss"] };
+const BESIDE = 10, FEW = 3; // steps of a mean, at most and at least
+
+function effect(view, [symbol, metric], step) {
+  const all = view.get("curves"), turns = (all[0]?.turns ?? []).filter((one) => one.symbol === symbol);
+  const at = lastBefore(turns.map((one) => one.step), step), turn = turns[at];
+  if (!turn) return null;
+  const mean = (values) => values.reduce((sum, one) => sum + one, 0) / values.length;
+  const values = [metric, "objective/score"].map((name) => {
+    const curve = all.find((one) => one.metric === name);
+    if (!curve) return null;
+    const from = lastBefore(curve.x, turn.step - 1) + 1, to = lastBefore(curve.x, step) + 1;
+    const start = lastBefore(curve.x, (turns[at - 1]?.step ?? 0) - 1) + 1;
+    const before = curve.y.slice(Math.max(start, from - BESIDE), from);
+    const since = curve.y.slice(Math.max(from, to - BESIDE), to);
+    if (Math.min(before.length, since.length) < FEW) return null;
+    return `${curve.title} ${number(mean(before), curve.digits)} → ${number(mean(since), curve.digits)}`;
+  }).filter(Boolean);
+  const named = view.say(`desk.at.${view.get("run").unit}`, { step: turn.step });
+  const said = [turn.words, ...values].join(view.say("desk.comma"));
+  return view.say("desk.words", { at: named, values: said });
+}
+
+// The times that the page shows: they go on by themselves while the run moves, and are set anew when
+// Python tells others. The time so far never goes back, whatever was counted from where.
+const TOLD = 5; // seconds that Python's times are rounded down to
+
+function deskClock() {
+  let arrived = 0, last = {};
+  const gone = () => (last.moves ? (Date.now() - arrived) / 1000 : 0);
+  const now = () => ({ gone: gone(), clock: last.clock == null ? null : last.clock + gone(),
+    left: last.left == null ? null : Math.max(last.left - gone(), 0) });
+  return { now, tell({ state, moves, clock, left }) {
+    const live = ["starting", "running", "paused", "stopping"].includes(state);
+    const own = now(), goes = live && clock != null;
+    if (goes && own.clock != null && last.goes) clock = Math.max(clock, own.clock);
+    if (left != null && own.left != null && Math.abs(left - own.left) < TOLD) left = own.left;
+    [arrived, last] = [Date.now(), { moves, clock, left, goes }];
+  } };
+}
+
 function deskHead(view) {
   const name = make("h3", { class: "mr-title" }), note = make("span", { class: "mr-small" });
   const state = make("span", { class: "mr-chip mr-desk-state", role: "status" });
@@ -69,36 +116,36 @@ function deskHead(view) {
   const words = make("span", { class: "mr-small mr-number" });
   const hint = make("p", { class: "mr-small" });
   const error = make("p", { class: "mr-problem", role: "alert" });
-  const levers = Object.entries(LEVERS).map(([key, kind]) => [key, lever(view, key, kind)]);
+  const levers = Object.entries(LEVERS).map(([key, kind]) => {
+    const one = lever(view, key, kind), did = make("p", { class: "mr-small mr-number mr-desk-did", hidden: true });
+    return { key, ...one, did, side: make("div", {}, one.root, did) };
+  });
   const root = make("div", { class: "mr-stack mr-desk-top" },
     make("div", { class: "mr-row" }, name, note, state,
       make("span", { class: "mr-row mr-push" }, hold, stop)),
     make("div", { class: "mr-desk-progress" }, bar, words), hint, error, view.problem,
-    make("div", { class: "mr-row" }, levers.map(([, one]) => one.root)));
+    make("div", { class: "mr-desk-levers" }, levers.map((one) => one.side)));
 
-  let arrived = Date.now();
+  const times = deskClock();
   function tick() {
-    const run = view.get("run");
-    const since = run.moves ? (Date.now() - arrived) / 1000 : 0;
+    const run = view.get("run"), { gone, clock, left } = times.now();
     const said = [];
     if (run.step != null) {
       const at = view.say(`desk.at.${run.unit}`, { step: run.step });
       said.push(run.total ? view.say("desk.progress", { at, total: run.total }) : at);
     }
     const ticking = run.state === "finished" ? "desk.took" : "desk.clock";
-    if (run.clock != null) said.push(view.say(ticking, { time: duration(view, run.clock + since) }));
-    if (run.left != null) {
-      said.push(view.say("desk.left", { time: duration(view, Math.max(run.left - since, 0)) }));
-    }
+    if (clock != null) said.push(view.say(ticking, { time: duration(view, clock) }));
+    if (left != null) said.push(view.say("desk.left", { time: duration(view, left) }));
     words.textContent = said.join(" · ");
-    const between = run.pace ? Math.min(since / run.pace, 0.95) : 0;
+    const between = run.pace ? Math.min(gone / run.pace, 0.95) : 0;
     const share = run.total ? Math.min(((run.step ?? 0) + between) / run.total, 1) : 0;
     fillBar.style.width = `${100 * share}%`;
   }
 
   function draw() {
-    arrived = Date.now();
     const run = view.get("run");
+    times.tell(run);
     name.textContent = run.name;
     note.textContent = run.note;
     note.hidden = !run.note;
@@ -119,12 +166,19 @@ function deskHead(view) {
         (part.startsWith("--") ? make("code", {}, part) : part)),
       refused && [make("br"), view.say("desk.mend")]);
     error.hidden = !run.error;
-    for (const [key, one] of levers) one.draw(run[key]);
+    for (const one of levers) one.draw(run[one.key]);
     tick();
   }
   const clock = setInterval(tick, 500);
   view.atEnd(() => clearInterval(clock));
   view.on("run", draw);
   draw();
-  return root;
+  return { root, point(step) { // what was changed until then, and what came of it
+    for (const { key, root: lever, did, side } of levers) {
+      const words = effect(view, EFFECTS[key], step);
+      did.textContent = words;
+      did.hidden = !words;
+      side.hidden = lever.hidden && !words;
+    }
+  } };
 }

@@ -2,9 +2,10 @@
 // before, or by the run behind, the words that weren't there are marked.
 
 function deskSamples(view) {
-  const title = make("h4", { class: "mr-label" }), marked = make("p", { class: "mr-small" });
+  const title = make("h4", { class: "mr-label" }), marked = make("p", { class: "mr-small mr-desk-keys" });
   const cards = make("div", { class: "mr-cards" });
-  const root = make("section", { class: "mr-stack mr-desk-samples" }, title, marked, cards);
+  const root = make("section", { class: "mr-stack mr-desk-samples" },
+    make("div", { class: "mr-row" }, title, marked), cards);
   const named = (step) => view.say(`desk.at.${view.get("run").unit}`, { step });
   let steps = [], answers = new Map();
 
@@ -29,11 +30,19 @@ function deskSamples(view) {
     const said = pieces.map(([piece, isNew]) => (isNew ? make("mark", {}, piece) : piece));
     const isChanged = pieces.some(([, isNew]) => isNew), key = isChanged ? "changed" : "same";
     const note = old == null ? "" : before ? view.say(`desk.${key}`, { at: named(before.step) })
-      : view.say(`desk.${key}_other`);
-    return { sample, said, note, isChanged };
+      : isChanged ? view.say("desk.changed_other") : ""; // that it's the same stands beside its line
+    const shares = sample.other != null && sample.other.trim() === response;
+    return { sample, said, note, isChanged, shares };
   }
 
-  function card({ sample, said, note }, common) {
+  // What the run behind replied, beside its dashed line; where it's the same, that is said.
+  function theirs({ sample, shares }) {
+    if (sample.other == null) return null;
+    return make("p", { class: "mr-text mr-desk-theirs" }, shares ? view.say("desk.same_other")
+      : sample.other.trim());
+  }
+
+  function card({ sample, said, note, shares }, common) {
     const chips = [
       sample.score != null ? make("span", { class: "mr-chip mr-number" },
         view.say("desk.score", { score: signed(sample.score) })) : null,
@@ -41,7 +50,7 @@ function deskSamples(view) {
         view.say("desk.unfinished")) : null];
     return make("article", { class: "mr-card mr-desk-card" },
       make("p", { class: "mr-small mr-text" }, sample.prompt.trim()),
-      make("p", { class: "mr-text" }, said),
+      make("p", { class: "mr-text mr-desk-said" }, said), theirs({ sample, shares }),
       make("p", { class: "mr-chips" }, chips, note && note !== common
         ? make("span", { class: "mr-small" }, note) : null));
   }
@@ -56,8 +65,9 @@ function deskSamples(view) {
     const all = samples.map((sample) => compared(sample, found));
     const notes = all.filter((one) => one.isChanged).map((one) => one.note);
     const common = notes.find((note, n) => notes.indexOf(note) < n) ?? ""; // said once, above them
-    marked.textContent = common;
-    marked.hidden = !common;
+    const behind = samples.some((sample) => sample.other != null) && view.get("ghost").words;
+    fill(marked, behind && make("span", { class: "is-ghost" }, behind), common);
+    marked.hidden = !behind && !common;
     fill(cards, all.map((one) => card(one, common)));
   } };
 }

@@ -3,22 +3,31 @@
 // while it goes along with the run).
 
 const FIRST = 2; // panels that are there without asking
+const ROW = 3, NARROW = 220, GAP = 22; // panels in a row, at most; pixels of one, at least, and between
 const PLAYED = 60, EVERY = 250; // steps of a playback, at most; milliseconds for each
 
+// What will come, before anything has: the reward rises, and the KL is what that costs.
+const COMING = [["reward", "M8 62C50 60 70 24 120 20S190 14 232 12"],
+  ["kl", "M8 66C40 66 60 40 110 34S180 26 232 24"]];
+const sketch = (view, name, d) => make("figure", { class: "mr-desk-sketch", "aria-hidden": "true" },
+  make("figcaption", { class: "mr-small" }, view.say(`desk.curve.${name}`)),
+  make("svg", { viewBox: "0 0 240 76" }, make("path", { class: "mr-axis", d: "M4 4V72H236" }),
+    make("path", { class: "mr-desk-ghost", d })));
+
 export default widget((view) => {
-  const samples = deskSamples(view);
+  const samples = deskSamples(view), top = deskHead(view);
   const grid = make("div", { class: "mr-desk-panels" });
   const waits = make("b"), empty = make("div", { class: "mr-desk-empty mr-words" }, make("div", {}, waits,
-    make("p", {}, view.say("desk.coming"))));
+    make("p", {}, view.say("desk.coming"))), COMING.map((one) => sketch(view, ...one)));
   const more = button("", () => view.set({ more: !view.get("more") }), "link");
   const legend = make("p", { class: "mr-small mr-desk-keys" });
   const range = make("input", { type: "range", min: 0, step: 1, "aria-label": view.say("desk.step") });
   const play = button("▶", () => (playing ? halt() : start()));
   const where = make("output", { class: "mr-number mr-desk-where" });
-  const caption = make("p", { class: "mr-words" });
+  const caption = make("p", { class: "mr-words mr-desk-caption" });
+  const aside = make("div", { class: "mr-row mr-desk-aside" }, caption, more, legend);
   const replay = make("div", { class: "mr-desk-replay" }, play, range, where);
-  fill(view.root, deskHead(view), empty, grid, make("div", { class: "mr-row" }, more, legend), replay,
-    caption, samples.root);
+  fill(view.root, top.root, empty, grid, replay, samples.root);
   more.classList.add("mr-desk-more");
   put(play, { "aria-label": view.say("desk.play"), class: "mr-button mr-desk-play" });
 
@@ -51,15 +60,27 @@ export default widget((view) => {
     return [Math.min(steps[0] ?? 1, 1), Math.max(total ?? 0, last, (steps[0] ?? 1) + 1)];
   }
 
+  // Panels of one size, as many in a row as there is room for; what goes with them stands in the
+  // places that the last row leaves, or under it.
+  function columns(shown) {
+    const fit = Math.floor((grid.clientWidth + GAP) / (NARROW + GAP));
+    const count = clamp(Math.min(fit, shown), 1, ROW), rest = shown % count;
+    put(grid, { style: { "grid-template-columns": `repeat(${count}, minmax(0, 1fr))` } });
+    put(aside, { style: { "grid-column": `${rest + 1} / -1` } });
+    aside.classList.toggle("is-beside", rest > 0);
+    return count;
+  }
+
   function redraw() {
     const curves = view.get("curves"), ghost = view.get("ghost");
     steps = curves[0]?.x ?? [];
     const shown = curves.slice(0, view.get("more") ? undefined : FIRST);
     if (panels.length !== shown.length) {
       panels = shown.map(() => curvePanel(view, tell));
-      fill(grid, panels.map((panel) => panel.root));
+      fill(grid, panels.map((panel) => panel.root), aside);
     }
-    for (const one of [grid, legend]) put(one, { style: { "--model": view.get("color") } });
+    aside.hidden = !shown.length;
+    for (const one of [grid, samples.root]) put(one, { style: { "--model": view.get("color") } });
     empty.hidden = curves.length > 0;
     const { hold, error } = view.get("run"); // what failed to start has to be mended first
     waits.textContent = view.say(hold === "start" && !error ? "desk.press" : "desk.empty");
@@ -75,12 +96,11 @@ export default widget((view) => {
     fill(legend, told.map(([line, words]) => make("span", { class: `is-${line}` }, words)));
     samples.read();
     replay.hidden = steps.length < 2;
-    caption.hidden = !steps.length;
-    grid.classList.toggle("is-seven", shown.length === 7 && grid.clientWidth >= 680);
     if (!grid.clientWidth) return;
+    const row = columns(shown.length); // flags are in words in the first row of panels
     shown.forEach((curve, at) => panels[at].draw(
-      { ...curve, brief: at >= FIRST, ghost: ghost.curves?.[curve.metric] }, span(),
-      panels[at].root.clientWidth)); // more panels in a row are narrower
+      { ...curve, brief: at >= row, ghost: ghost.curves?.[curve.metric] }, span(),
+      panels[at].root.clientWidth));
     point();
   }
 
@@ -102,6 +122,7 @@ export default widget((view) => {
     where.textContent = named(step);
     put(range, { "aria-valuetext": sentence(step) });
     caption.textContent = sentence(step);
+    top.point(step);
     panels.forEach((panel) => panel.point(hovered ?? step, step));
     samples.draw(step);
   }
