@@ -398,3 +398,40 @@ def test_a_reply_tells_its_rank_and_score(browser, by):
     assert page.locator(".mr-steps-scores .is-lit").count() >= 1
     assert bare.problems == []
     bare.close()
+
+
+def test_the_next_step_s_first_box_says_what_to_do(browser):
+    board = ThreeSteps()
+    bare = BarePage(browser, board)
+    boxes = bare.page.locator(".mr-steps-column")
+    assert "run the cell of step 1" in boxes.nth(0).inner_text()
+    board.first("p", "d", 0.1, 0.4)
+    bare.push()
+    assert "Next" not in boxes.nth(0).inner_text()
+    assert "run the cell of step 2" in boxes.nth(1).inner_text()
+    bare.close()
+
+
+@pytest.mark.parametrize("width", [740, 860, 420])
+def test_a_folded_reply_ends_with_a_whole_word(browser, width):
+    end = "lamp more than anything else in the world, and went home with it."
+    replies = [
+        f"Cora the {name} wanted an extraordinarily {name} {end}"
+        for name in ("actor", "baker", "wise")
+    ]
+    board = ThreeSteps().second("p", replies, [2, 1, 3], [0.5, 1.0, -0.5], 0.5, 0.7)
+    bare = BarePage(browser, board, width=width, reduced_motion="reduce")
+    page = bare.page
+    heights = "() => [...document.querySelectorAll('.mr-steps-cell')].map((it) => it.offsetHeight)"
+    before = page.evaluate(heights)
+    texts = page.locator(".mr-steps-replies .mr-steps-text")
+    for at, reply in enumerate(replies):
+        seen = " ".join(texts.nth(at).inner_text().split())
+        assert reply.startswith(f"{seen} ") and len(seen) > 20
+        one = texts.nth(at)
+        assert one.evaluate("one => one.scrollHeight - one.clientHeight") <= 2
+    texts.nth(1).click()
+    assert " ".join(texts.nth(1).inner_text().split()) == replies[1]
+    after = page.evaluate(heights)
+    assert sum(a != b for a, b in zip(before, after, strict=True)) == 1  # its own box alone grows
+    bare.close()

@@ -2,9 +2,12 @@
 // taken; a click on a reply tells its rank and score, wherever its letter stands.
 
 export default widget((view) => {
-  const figure = make("div"), todo = make("p");
-  fill(view.root, todo, view.busy, view.problem, figure);
+  const title = make("h3", { class: "mr-title" }), figure = make("div");
+  const todo = make("p", { class: "mr-hint" });
+  const click = make("p", { class: "mr-small" }, view.say("pipeline.click"));
+  fill(view.root, title, view.busy, view.problem, figure);
   let known = new Set(), lit = null;
+  const texts = () => [...figure.querySelectorAll(".mr-steps-replies .mr-steps-text")];
 
   // All tied, they have no ranks to tell.
   function told({ rank, score }) {
@@ -23,17 +26,43 @@ export default widget((view) => {
       put(reply.querySelector(".mr-steps-text"), { "aria-expanded": String(on) });
       reply.querySelector(".mr-steps-told").hidden = !on;
     }
+    cut();
   }
 
-  // Folded, replies begin where they part: words that all of them begin with show when one unfolds.
+  // A reply in parts: what all of them begin with, and what one sees, and doesn't, of a folded one.
   function part(texts) {
     const words = texts.map((text) => text.textContent.match(/\S+\s*/g) ?? []);
-    let same = 0;
-    while (words.every((own) => own.length > same + 1 && own[same] === words[0][same])) same += 1;
-    if (!same || texts.length < 2) return;
-    texts.forEach((text, at) => fill(text,
-      make("span", { class: "mr-steps-same" }, words[at].slice(0, same).join("")),
-      words[at].slice(same).join("")));
+    const parts = (own, at) => texts.length > 1 && words.every((other) => other.length > at + 1
+      && other[at] === own[at]);
+    texts.forEach((text, n) => {
+      let same = 0;
+      while (parts(words[n], same)) same += 1;
+      const rest = words[n].slice(same).map((word) => make("span", {}, word));
+      fill(text, same > 0 && make("span", { class: "mr-steps-same" }, words[n].slice(0, same).join("")),
+        make("span", { class: "mr-steps-words" }, rest));
+    });
+  }
+
+  // Folded, a reply ends with a whole word: those that don't fit into its line are hidden.
+  function cut() {
+    for (const text of texts()) {
+      const words = [...text.querySelectorAll(".mr-steps-words > span")];
+      const show = (count) => words.forEach((word, at) => {
+        word.classList.toggle("is-cut", at >= count);
+        word.classList.toggle("is-last", at === count - 1 && count < words.length);
+      });
+      const fits = () => text.scrollHeight <= text.clientHeight + 2;
+      show(words.length);
+      if (text.getAttribute("aria-expanded") === "true" || fits()) continue;
+      let [low, high] = [1, words.length - 1];
+      while (low < high) {
+        const middle = Math.ceil((low + high) / 2);
+        show(middle);
+        if (fits()) low = middle;
+        else high = middle - 1;
+      }
+      show(low);
+    }
   }
 
   // What a reply tells lies beneath it, and is there for the keyboard as well.
@@ -44,18 +73,26 @@ export default widget((view) => {
       put(text, { role: "button", tabindex: 0, "aria-expanded": "false" });
       reply.append(make("small", { class: "mr-steps-told", hidden: true }, one && told(one)));
     }
-    part([...figure.querySelectorAll(".mr-steps-replies .mr-steps-text")]);
+    part(texts());
+    figure.querySelector(".mr-steps-replies")?.before(click);
     lit = null;
+    cut();
   }
 
   function draw() {
     figure.innerHTML = view.get("figure"); // markup of our own; texts in it are escaped
     const taken = view.get("filled"), next = [0, 1, 2].find((step) => !taken.includes(step));
-    todo.textContent = next === undefined ? view.say("pipeline.click")
-      : view.say("pipeline.next", { number: next + 1 });
+    const steps = taken.map((step) => step + 1).join(view.say("pipeline.comma"));
+    title.textContent = view.say(taken.length ? "pipeline.words" : "pipeline.empty", { steps });
     [...figure.querySelectorAll(".mr-steps-column")].forEach((column, step) => {
+      const cells = [...column.querySelectorAll(".mr-steps-cell")];
+      if (step === next) { // what to do stands where something will come of it
+        column.classList.add("is-next");
+        todo.textContent = view.say("pipeline.next", { number: step + 1 });
+        cells[0].append(todo);
+      }
       if (!taken.includes(step) || known.has(step)) return;
-      [...column.querySelectorAll(".mr-steps-cell")].forEach((cell, at) => {
+      cells.forEach((cell, at) => {
         cell.classList.add("is-coming");
         cell.style.setProperty("--wait", `${0.35 * at}s`);
       });
@@ -72,5 +109,6 @@ export default widget((view) => {
     light(reply(event));
   });
   view.on("figure", draw);
+  view.fit(figure, cut);
   draw();
 });
