@@ -1,7 +1,7 @@
 // The token lens' four pictures, one a step: how likely, shaped rewards, advantages, clipped loss.
 
 const REACH = [0.5, 1.5]; // ratios that the clipped loss is drawn for
-const ROOM = 24, LETTER = 7.6; // pixels of a column from which on its token is named, and of a letter
+const CHIP = 46, LEFT = 40, RIGHT = 4, LETTER = 8.4; // pixels: a token's height, beside all, a letter
 
 // A trace with everything that follows from it.
 function followed(shown) {
@@ -21,20 +21,38 @@ const legend = (...entries) => make("div", { class: "mr-row mr-lens-legend mr-sm
   entries.map(([kind, words]) => make("span", {}, make("i", { class: `mr-lens-key ${kind}` }),
     words)));
 
-// The first three steps: a column a token. `pick(t, pressed)` hears of a pointer over it.
-function columnsPanel(view, pick) {
+// Tokens in rows of columns, as few rows as their names allow, all but the last of one length.
+function staves(view, facts, step, width) {
+  const room = width - LEFT - RIGHT, count = facts.tokens.length;
+  const longest = Math.max(...facts.shown.map((word) => brief(view, word).length));
+  const most = Math.max(1, Math.floor(room / clamp(LETTER * longest + 12, 54, 130)));
+  const rows = Math.ceil(count / most), across = Math.ceil(count / rows);
+  const high = step === "loss" ? 0 : { 1: 150, 2: 104, 3: 84 }[rows] ?? 66;
+  return { rows, across, high, band: Math.min(room / across, 100),
+    pitch: CHIP + (high ? high + 26 : 4) };
+}
+
+// The tokens, and for the first three steps what is drawn of each in its column beneath it.
+// `pick(t, pressed)` hears of a pointer over one.
+function columnsPanel(view, strip, pick) {
   const svg = make("svg", { role: "img" }), keys = make("div");
   const title = make("h4", { class: "mr-title" });
   const bands = make("g"), marks = make("g"), over = make("g", { class: "mr-lens-over" });
-  const root = make("div", {}, title, keys, svg);
-  let facts, step, plot, band, bars = [];
+  const board = make("div", { class: "mr-lens-board" }, svg, strip);
+  let facts, step, grid, plots = [], bars = [];
 
-  const middle = (t) => plot.left + (t + 0.5) * band;
-  const at = (event) => Math.floor((place(svg, event).x - plot.left) / band);
-  const inside = (t) => facts && t >= 0 && t < facts.tokens.length;
-  svg.addEventListener("pointermove", (event) => pick(inside(at(event)) ? at(event) : null, false));
-  svg.addEventListener("pointerleave", () => pick(null, false));
-  svg.addEventListener("click", (event) => { if (inside(at(event))) pick(at(event), true); });
+  const row = (t) => Math.floor(t / grid.across);
+  const left = (t) => LEFT + (t % grid.across) * grid.band, middle = (t) => left(t) + grid.band / 2;
+  const toY = (t, value) => plots[row(t)].toY(value);
+  const at = (event) => {
+    const { x, y } = place(svg, event), column = Math.floor((x - LEFT) / grid.band);
+    if (column < 0 || column >= grid.across) return null;
+    const t = Math.floor(y / grid.pitch) * grid.across + column;
+    return t >= 0 && t < facts.tokens.length ? t : null;
+  };
+  svg.addEventListener("pointermove", (event) => pick(at(event), false));
+  board.addEventListener("pointerleave", () => pick(null, false));
+  svg.addEventListener("click", (event) => { if (at(event) !== null) pick(at(event), true); });
 
   function shownBy(name) {
     const { logprobs, reference, beta, logRatio, rewards, advantages, values, returns } = facts;
@@ -43,10 +61,22 @@ function columnsPanel(view, pick) {
       gae: [0, ...advantages, ...values, ...returns] }[name];
   }
 
+  // A line through values: it leaves a row halfway to the next one's first, and comes in there.
+  function through(values) {
+    const between = (t) => (values[t - 1] + values[t]) / 2, { across, band } = grid;
+    return plots.map((_, r) => {
+      const from = r * across, to = Math.min(from + across, values.length);
+      const points = values.slice(from, to).map((x, k) => [middle(from + k), toY(from, x)]);
+      if (from) points.unshift([LEFT, toY(from, between(from))]);
+      if (to < values.length) points.push([LEFT + across * band, toY(from, between(to))]);
+      return polyline(points);
+    }).join("");
+  }
+
   const drawings = {
     sampling() {
       return facts.tokens.map((_, t) => {
-        const [to, from] = [plot.toY(facts.logprobs[t]), plot.toY(facts.reference[t])];
+        const [to, from] = [toY(t, facts.logprobs[t]), toY(t, facts.reference[t])];
         const x = middle(t);
         return [
           make("line", { class: facts.logRatio[t] > 0 ? "mr-lens-up" : "mr-lens-down", x1: x,
@@ -56,24 +86,23 @@ function columnsPanel(view, pick) {
       });
     },
     reward() {
-      const last = facts.tokens.length - 1, zero = plot.toY(0), wide = 0.6 * band;
-      const parts = facts.logRatio.map((x, t) => rect(middle(t) - wide / 2, wide, zero,
-        plot.toY(-facts.beta * x), { class: "mr-lens-penalty" }));
+      const last = facts.tokens.length - 1, wide = 0.5 * grid.band, { rewards, score } = facts;
+      const parts = facts.logRatio.map((x, t) => rect(middle(t) - wide / 2, wide, toY(t, 0),
+        toY(t, -facts.beta * x), { class: "mr-lens-penalty" }));
       const from = -facts.beta * facts.logRatio[last];
-      return [parts, rect(middle(last) - wide / 2, wide, plot.toY(from),
-        plot.toY(from + facts.score), { class: "mr-lens-score" }),
-      make("text", { class: "mr-lens-note", x: plot.right, "text-anchor": "end",
-        y: Math.min(plot.toY(facts.rewards[last]), zero) - 7 }, `r(x, y) = ${signed(facts.score)}`)];
+      const beside = { class: "mr-lens-note", x: middle(last) - wide / 2 - 8, "text-anchor": "end",
+        y: toY(last, (from + rewards[last]) / 2) + (score > 0 ? -4 : 12) };
+      return [parts, rect(middle(last) - wide / 2, wide, toY(last, from), toY(last, from + score),
+        { class: "mr-lens-score" }), make("text", beside, `r(x, y) = ${signed(score)}`)];
     },
     gae() {
-      const zero = plot.toY(0), wide = 0.62 * band;
-      bars = facts.advantages.map((x, t) => rect(middle(t) - wide / 2, wide, zero, plot.toY(x),
+      const wide = 0.5 * grid.band;
+      bars = facts.advantages.map((x, t) => rect(middle(t) - wide / 2, wide, toY(t, 0), toY(t, x),
         { class: x > 0 ? "mr-lens-plus" : "mr-lens-minus" }));
-      const through = (values) => polyline(values.map((x, t) => [middle(t), plot.toY(x)]));
       return [bars, make("path", { class: "mr-lens-returns", d: through(facts.returns) }),
         make("path", { class: "mr-lens-values", d: through(facts.values) }),
         facts.values.map((x, t) => make("circle", { class: "mr-lens-value", r: 3, cx: middle(t),
-          cy: plot.toY(x) }))];
+          cy: toY(t, x) }))];
     },
   };
   const legends = {
@@ -86,39 +115,40 @@ function columnsPanel(view, pick) {
       ["mr-lens-returns", view.say("lens.returns")]],
   };
 
-  function foot() {
-    const wordy = band >= ROOM, most = Math.floor((2 * band - 8) / LETTER);
-    return facts.shown.map((one) => brief(view, one)).map((word, t) => {
-      const x = middle(t), y = plot.foot + 15;
-      if (!wordy && (t + 1) % 5) return null;
-      return make("text", { class: wordy ? "mr-lens-word" : "mr-small", "text-anchor": "middle", x,
-        y: wordy && t % 2 ? y + 16 : y }, // every other one lower: each has two columns' room
-      !wordy ? String(t + 1) : word.length > most ? `${word.slice(0, most - 1)}…` : word);
-    });
-  }
-
   function draw(next, name, width) {
     [facts, step, bars] = [next, name, []];
+    grid = staves(view, facts, step, width);
+    const { rows, across, band, pitch, high } = grid, height = rows * pitch - (high ? 14 : 0);
+    put(strip, { style: { "grid-template-columns": `repeat(${across}, ${band}px)`,
+      "grid-auto-rows": `${CHIP}px`, "row-gap": `${pitch - CHIP}px`, height: `${height}px`,
+      "padding-left": `${LEFT}px` } });
+    put(svg, { viewBox: `0 0 ${width} ${height}`, width, height });
+    fill(svg, bands);
+    if (!high) return;
     title.textContent = view.say(`lens.titles.${step}`);
+    put(svg, { "aria-label": title.textContent });
     fill(keys, legend(...legends[step]()));
-    const wordy = (width - 60) / facts.tokens.length >= ROOM, height = wordy ? 242 : 220;
-    plot = axes({ width, height, top: 28, bottom: wordy ? 42 : 26, y: extent(shownBy(step)),
-      names: { y: view.say(step === "sampling" ? "lens.nats" : "lens.unit") } });
-    band = (plot.right - plot.left) / facts.tokens.length;
-    put(svg, { viewBox: `0 0 ${width} ${height}`, height, "aria-label": title.textContent });
-    const zero = make("line", { class: "mr-axis", x1: plot.left, x2: plot.right, y1: plot.toY(0),
-      y2: plot.toY(0) });
+    keys.firstChild.append(make("span", { class: "mr-push" },
+      `↕ ${view.say(step === "sampling" ? "lens.nats" : "lens.unit")}`));
+    const y = extent(shownBy(step));
+    plots = Array.from({ length: rows }, (_, r) => {
+      const top = r * pitch + CHIP + 8, foot = top + high;
+      const end = LEFT + band * Math.min(across, facts.tokens.length - r * across);
+      return axes({ width: end, height: foot, left: LEFT, right: 0, top, bottom: 0, y,
+        rows: high / 26 });
+    });
     fill(marks, drawings[step]());
-    fill(svg, bands, plot.elements, zero, foot(), marks, over);
+    fill(svg, bands, plots.map((plot) => [plot.elements, make("line", { class: "mr-lens-zero",
+      x1: plot.left, x2: plot.right, y1: plot.toY(0), y2: plot.toY(0) })]), marks, over);
   }
 
   // Mark the chosen token and the one under the pointer. From `known` on (0: all) advantages are
   // there already; `part` 0 … 1 is how far the recursion has come at the chosen one.
   function point(chosen, hovered, known = 0, part = 1) {
-    const strip = (t, kind) => make("rect", { class: kind, x: plot.left + t * band, width: band,
-      y: plot.top, height: plot.foot - plot.top, rx: 3 });
-    fill(bands, strip(chosen, "mr-lens-chosen"),
-      hovered === null || hovered === chosen ? null : strip(hovered, "mr-lens-hovered"));
+    const band = (t, kind) => make("rect", { class: kind, x: left(t), width: grid.band,
+      y: row(t) * grid.pitch - 3, height: CHIP + 11 + grid.high, rx: 6 });
+    fill(bands, grid.high ? [band(chosen, "mr-lens-chosen"),
+      hovered === null || hovered === chosen ? null : band(hovered, "mr-lens-hovered")] : []);
     bars.forEach((bar, t) => {
       const opacity = String(t < known ? 0 : t === chosen ? 0.28 : 1);
       if (bar.getAttribute("opacity") !== opacity) put(bar, { opacity });
@@ -128,24 +158,24 @@ function columnsPanel(view, pick) {
 
   // A = δ + λ A_next: what comes over from the right, and what is added to it here.
   function recursion(t, part) {
-    const after = facts.advantages[t + 1] ?? 0, brought = facts.lam * after, zero = plot.toY(0);
+    const after = facts.advantages[t + 1] ?? 0, brought = facts.lam * after, zero = toY(t, 0);
     const [slide, grow] = [clamp(part * 2, 0, 1), clamp(part * 2 - 1, 0, 1)];
-    const wide = 0.62 * band, x = middle(t) + (1 - slide) * band;
-    const from = plot.toY(after + (brought - after) * slide);
-    const to = plot.toY(brought + grow * facts.deltas[t]);
+    const wide = 0.5 * grid.band, x = middle(t) + (1 - slide) * grid.band;
+    const from = toY(t, after + (brought - after) * slide);
+    const to = toY(t, brought + grow * facts.deltas[t]);
     const rises = facts.deltas[t] > 0 ? -1 : 1;
     return [
       t + 1 < facts.tokens.length ? rect(x - wide / 2, wide, zero, from,
         { class: "mr-lens-brought" }) : null,
       grow > 0 ? make("line", { class: "mr-lens-delta", x1: middle(t), x2: middle(t),
-        y1: plot.toY(brought), y2: to }) : null,
-      grow > 0 && Math.abs(to - plot.toY(brought)) > 3
+        y1: toY(t, brought), y2: to }) : null,
+      grow > 0 && Math.abs(to - toY(t, brought)) > 3
         ? head([middle(t), to], [0, rises], 8, { class: "mr-lens-delta-head" }) : null,
-      grow === 1 ? rect(middle(t) - wide / 2, wide, zero, plot.toY(facts.advantages[t]),
+      grow === 1 ? rect(middle(t) - wide / 2, wide, zero, toY(t, facts.advantages[t]),
         { class: "mr-lens-outline" }) : null];
   }
 
-  return { root, draw, point };
+  return { board, title, keys, draw, point };
 }
 
 // The fourth: −min(ρA, clip(ρ, 1 ± ε) A) of one token. `move(ratio, settled)` hears of a new ratio.

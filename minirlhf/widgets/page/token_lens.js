@@ -20,8 +20,10 @@ function equation(line, numbers) {
 
 export default widget((view) => {
   let facts = followed(view.get("shown")), hovered = null, width = 0, known = 0, drawn = "";
+  let running = false, undo = () => {};
   const at = () => clamp(view.get("token") - 1, 0, facts.tokens.length - 1);
-  const seen = () => hovered ?? at();
+  // Nothing but the chosen token is told of while the recursion runs, and of its loss.
+  const seen = () => (running || view.get("step") === "loss" ? at() : hovered ?? at());
 
   // ----------------------------------------------------------------------------------- the prompt
   const prompt = make("textarea", { class: "mr-input mr-lens-prompt", rows: 2, spellcheck: "false",
@@ -34,15 +36,15 @@ export default widget((view) => {
   const title = make("h3", { class: "mr-title" }, view.say("lens.title"));
   const how = make("p", { class: "mr-small" }, view.say("lens.how"));
   const asked = make("p", { class: "mr-text mr-words" });
-  const top = view.get("asks")
-    ? make("div", { class: "mr-row mr-low" },
-      field(view.say("prompt.label"), prompt, { style: { flex: "1 1 300px" } }), ask,
-        view.busy) : asked;
-  const earlier = make("p", { class: "mr-small mr-lens-earlier", hidden: true });
   const again = button(view.say("lens.again"), () => {
     put(prompt, { value: facts.prompt.trimEnd() });
     prompt.focus();
   }, "link");
+  // One line beneath the prompt for what to do, what is being done and what went wrong.
+  const line = make("div", { class: "mr-row mr-lens-line" }, how, view.busy, view.problem, again);
+  const top = view.get("asks") ? make("div", { class: "mr-row mr-low" },
+    field(view.say("prompt.label"), prompt, { style: { flex: "1 1 300px" } }), ask) : asked;
+  const earlier = make("p", { class: "mr-small mr-lens-earlier" });
   view.on("busy", () => {
     put(ask, { disabled: Boolean(view.get("busy")) });
     age();
@@ -51,13 +53,14 @@ export default widget((view) => {
     put(prompt, { "aria-invalid": view.get("problem") && "true" });
     age();
   });
-  // What is shown isn't an answer to what stands above it.
+  // What is shown isn't an answer to what stands above it: its frame says so.
   function age() {
     const old = Boolean(view.get("busy") || view.get("problem"));
     view.root.classList.toggle("mr-lens-stale", old);
+    put(how, { hidden: old });
+    put(again, { hidden: !view.get("problem") });
     put(earlier, { hidden: !old });
-    fill(earlier, view.say("lens.earlier", { prompt: facts.prompt.trim() }), " ",
-      view.get("problem") ? again : null);
+    earlier.textContent = view.say("lens.earlier", { prompt: facts.prompt.trim() });
   }
 
   // ------------------------------------------------------------------- steps, colours, the tokens
@@ -95,7 +98,7 @@ export default widget((view) => {
 
   const strip = make("div", { class: "mr-lens-strip", role: "listbox",
     "aria-label": view.say("lens.tokens") });
-  const chips = make("span", { class: "mr-small" });
+  const chips = make("p", { class: "mr-small mr-lens-chips" });
   let parts = [];
   const options = () => parts;
   const markTokens = choices(strip, options, { chosen: at, choose: choose.token });
@@ -104,29 +107,13 @@ export default widget((view) => {
     hovered = t;
     point();
   };
-  strip.addEventListener("pointerleave", () => hover(null));
-
   function lay() {
     parts = facts.shown.map((word, t) => make("button", { type: "button", role: "option",
       class: "mr-lens-token", onclick: () => choose.token(t), onpointerenter: () => hover(t) },
     make("span", {}, brief(view, word)), make("small", { class: "mr-number" })));
-    fill(strip, parts.map((token, t) => [token, facts.tokens[t].includes("\n")
-      ? make("div", { class: "mr-lens-break", role: "presentation" }) : null]));
+    fill(strip, parts);
     asked.textContent = facts.prompt.trimEnd();
     if (document.activeElement !== prompt) put(prompt, { value: facts.prompt.trimEnd() });
-  }
-
-  // Rows of about the same length, so that no token stands alone in the last.
-  function balance() {
-    const rows = () => new Set(parts.map((part) => part.offsetTop)).size;
-    put(strip, { style: { "max-width": "none" } });
-    const wanted = rows();
-    for (let room = strip.clientWidth; wanted > 1 && room > 160; room -= 24) {
-      put(strip, { style: { "max-width": `${room}px` } });
-      if (rows() === wanted) continue;
-      put(strip, { style: { "max-width": `${room + 24}px` } });
-      return;
-    }
   }
 
   function paint() {
@@ -138,25 +125,24 @@ export default widget((view) => {
         "--way": part > 0 ? "var(--mr-plus)" : "var(--mr-minus)" },
       "aria-label": `${t + 1}: ${facts.shown[t]}, ${view.say(`lens.colors.${name}`)} ${said}` });
       token.lastChild.textContent = said;
+      token.classList.toggle("mr-lens-nil", said === signed(0));
     });
     chips.textContent = view.say("lens.chips", { name: view.say(`lens.colors.${name}`) });
     markColors("aria-checked");
-    balance();
   }
 
   // ---------------------------------------------------------------------- pictures and recursion
-  const columns = columnsPanel(view, (t, pressed) => {
+  const columns = columnsPanel(view, strip, (t, pressed) => {
     if (pressed) choose.token(t);
     else hover(t);
   });
   const loss = lossPanel(view, (ratio, settled) => view.set({ ratio }, settled));
-  const lines = make("div", { class: "mr-card mr-lens-equation" });
+  const lines = make("div", { class: "mr-lens-equation" });
   const play = button("", () => (running ? stop() : run()));
   const back = button(view.say("lens.back"), () => walk(-1));
   const whole = button(view.say("lens.whole"), () => { stop(); known = 0; point(); }, "link");
   const player = make("div", { class: "mr-row" }, play, back, whole);
   const panel = make("div", { role: "tabpanel", class: "mr-lens-panel" });
-  let running = false, undo = () => {};
 
   // The next token to the left: what it gets from its right moves over, then its δ is added.
   function walk(by) {
@@ -165,7 +151,7 @@ export default widget((view) => {
     if (t < 0) return stop();
     known = t;
     choose.token(t, !running);
-    view.announce(lines.textContent);
+    view.announce(`${looked.textContent} ${lines.textContent}`);
     undo = tween(420, (part) => columns.point(at(), hovered, known, part), () => {
       if (!running) return;
       const waiting = setTimeout(() => walk(-1), 160);
@@ -190,7 +176,7 @@ export default widget((view) => {
   view.atEnd(() => undo());
 
   function numbers() {
-    const t = at(), A = facts.advantages[t];
+    const t = seen(), A = facts.advantages[t];
     const after = (values) => values[t + 1] ?? 0;
     const three = (x) => signed(x, 3);
     return { policy: number(facts.logprobs[t], 3), reference: number(facts.reference[t], 3),
@@ -204,11 +190,9 @@ export default widget((view) => {
   }
 
   function explain() {
-    const step = view.get("step"), last = at() === facts.tokens.length - 1;
+    const step = view.get("step"), last = seen() === facts.tokens.length - 1;
     const template = view.get("equations")[step === "reward" && last ? "reward_last" : step];
-    fill(lines, make("div", { class: "mr-small" },
-      view.say("lens.at", { number: at() + 1, token: facts.shown[at()] })),
-    template.map((line) => make("div", {}, equation(line, numbers()))));
+    fill(lines, template.map((line) => make("div", {}, equation(line, numbers()))));
   }
 
   // ------------------------------------------------------------------------------------- together
@@ -220,9 +204,10 @@ export default widget((view) => {
     });
     tiles.forEach((tile) => { tile.value.textContent = signed(facts[QUANTITIES[tile.name]][t], 3); });
     options().forEach((token, n) => token.classList.toggle("mr-lens-lit", n === hovered));
+    explain();
     if (!width || step !== drawn) return; // several values may change at once, one after another
     if (step === "loss") loss.point(view.get("ratio"));
-    else columns.point(at(), hovered, step === "gae" ? known : 0);
+    columns.point(at(), hovered, step === "gae" ? known : 0);
     play.textContent = view.say(running ? "lens.pause" : calm() ? "lens.step_left" : "lens.run");
     put(whole, { disabled: !known });
     put(back, { hidden: calm() });
@@ -235,21 +220,22 @@ export default widget((view) => {
     put(panel, { "aria-label": view.say(`lens.steps.${step}`) });
     put(player, { hidden: step !== "gae" });
     if (width) drawn = step;
-    if (width && step !== "loss") columns.draw(facts, step, width);
-    put(columns.root, { hidden: step === "loss" });
+    if (width) columns.draw(facts, step, width);
+    for (const part of [columns.title, columns.keys]) put(part, { hidden: step === "loss" });
     put(loss.root, { hidden: step !== "loss" });
     select();
   }
   function select() {
     markTokens("aria-selected");
     if (width && drawn === "loss") loss.draw(facts, at(), width);
-    explain();
     point();
   }
 
-  fill(panel, columns.root, loss.root, player, lines);
-  fill(view.root, title, how, top, view.problem, earlier, tabs,
-    make("div", { class: "mr-row mr-lens-chips" }, chips), strip, readout, panel);
+  fill(panel, make("div", { class: "mr-row" }, columns.title, chips), columns.keys, columns.board,
+    loss.root, player, readout, lines);
+  fill(view.root, title, top, line,
+    make("div", { class: "mr-card mr-lens-sheet" }, earlier, tabs, panel));
+  age();
   lay();
   paint();
   view.on("shown", () => {
@@ -261,14 +247,11 @@ export default widget((view) => {
   view.on("color", paint);
   view.on("token", select);
   view.on("ratio", () => {
-    if (view.get("step") !== "loss") return;
-    explain();
-    point();
+    if (view.get("step") === "loss") point();
   });
   view.on("step", draw);
   view.fit(panel, (now) => {
     width = now;
-    balance();
     draw();
   });
   draw();
