@@ -3,29 +3,30 @@
 
 const PANELS = [["proxy", 1], ["judge", 2]]; // name, and place in a path's [kl, proxy, judge]
 
-// Where the names of these places stand, each of a width: to the right, left, above, below, or aslant
-// of its place, near or farther; the spot that lines, other places and names already put cross least.
-function beside(places, widths, lines, plot) {
-  const dense = lines.flatMap((line) => line.slice(1).flatMap((to, n) => {
+// Where the names of these places stand, each of a width and so far from its place: to the right,
+// left, above, below, or aslant; where lines, other places and names already put cross least. A line
+// is [points, how much a crossing of it costs].
+function beside(places, widths, gaps, lines, plot) {
+  const dense = lines.flatMap(([line, price]) => line.slice(1).flatMap((to, n) => {
     const from = line[n], pieces = Math.ceil(Math.hypot(to[0] - from[0], to[1] - from[1]) / 5);
-    return [...Array(pieces).keys()].map((k) => from.map((one, axis) =>
-      one + (k / pieces) * (to[axis] - one)));
+    return [...Array(pieces).keys()].map((k) => [...from.map((one, axis) =>
+      one + (k / pieces) * (to[axis] - one)), price]);
   }));
   const taken = places.filter(Boolean).map(([x, y]) => [x, y, 60]);
   return places.map((at, n) => {
     if (!at) return null;
-    const half = widths[n] / 2;
-    const ways = [[1, 0], [-1, 0], [0, -1], [0, 1], [1, -1], [-1, -1], [1, 1], [-1, 1]];
-    const spots = [18, 24, 32, 44].flatMap((far) => ways.map(([dx, dy]) => [
-      at[0] + dx * ((dy ? 0.6 * far : far) + half), at[1] + dy * (far + 3) + 4]));
-    const cost = ([x, y], k) => {
-      const within = ([px, py]) => Math.abs(px - x) < half + 6 && Math.abs(py - y + 4) < 12;
-      const outside = x - half < plot.left + 2 || x + half > plot.right || y < plot.top - 8
-        || y > plot.foot - 8;
-      return dense.filter(within).length + (outside ? 500 : 0) + 2 * Math.floor(k / 8)
-        + taken.filter(within).reduce((sum, one) => sum + one[2], 0);
-    };
-    const costs = spots.map(cost), found = spots[costs.indexOf(Math.min(...costs))];
+    const half = widths[n] / 2, far = gaps[n];
+    const ways = [[-1, 0], [1, 0], [-1, -1], [1, 1], [1, -1], [-1, 1], [0, -1], [0, 1]];
+    const spots = ways.map(([dx, dy]) => [at[0] + ((dy && dx ? 0.6 : 1) * far + half) * dx,
+      at[1] + ((dx ? 0.8 : 1) * far + (dx ? 2 : 6)) * dy + 4]);
+    const costs = spots.map(([x, y]) => {
+      const within = ([px, py]) => Math.abs(px - x) < half + 4 && Math.abs(py - y + 4) < 11;
+      const outside = x - half < plot.left + 2 || x + half > plot.right + 6 || y < plot.top - 8
+        || y > plot.foot - 4;
+      return (outside ? 500 : 0) + [...dense, ...taken].filter(within)
+        .reduce((sum, one) => sum + one[2], 0);
+    });
+    const found = spots[costs.indexOf(Math.min(...costs))];
     for (let by = -half; by <= half; by += 8) taken.push([found[0] + by, found[1] - 4, 60]);
     return found;
   });
@@ -51,11 +52,18 @@ export default widget((view) => {
 
   const plots = make("div", { class: "mr-frontier-plots" });
   const panels = shown.map(([name, k]) => panel(name, k));
-  const headline = make("p", { class: "mr-title", hidden: !judged || points.length < 2 });
   const best = (name) => points.reduce((top, one) =>
     ((one[name] ?? -Infinity) > (top[name] ?? -Infinity) ? one : top));
-  headline.textContent = view.say("frontier.headline",
-    { proxy: short(best("proxy").beta), judge: short(best("judge").beta) });
+  // The judge's best run, from which on a smaller β gains with the reward model and loses with it.
+  const known = (key) => key in view.get("_labels");
+  const [most, top] = [best("proxy"), best("judge")];
+  const turns = judged && most.beta < top.beta && most.judge !== null && most.judge < top.judge
+    && known("frontier.turns");
+  const facts = { proxy: short(most.beta), judge: short(top.beta), from: signed(top.proxy),
+    to: signed(most.proxy), high: number(top.judge), low: number(most.judge ?? 0) };
+  const headline = make("p", { class: "mr-title", hidden: !judged || points.length < 2 },
+    view.say(turns ? "frontier.turned" : "frontier.headline", facts));
+  const why = make("p", { hidden: !turns }, view.say("frontier.turns", facts));
   plots.append(...panels.map((one) => one.root));
 
   const steps = make("input", { type: "range", min: 0, step: 1 });
@@ -67,10 +75,10 @@ export default widget((view) => {
 
   const words = make("p", { class: "mr-frontier-words" });
   const title = make("h4", { class: "mr-title" });
-  const replies = make("div", { class: "mr-cards mr-frontier-replies" });
+  const replies = make("div");
   const texts = make("div", { class: "mr-stack" }, title, replies);
   const key = make("p", { class: "mr-small" }, view.say("frontier.key"));
-  fill(view.root, headline, key, chips, view.busy, view.problem, words, plots, training, texts);
+  fill(view.root, headline, why, key, chips, view.busy, view.problem, words, plots, training, texts);
 
   // One picture: the runs' ends joined towards smaller β, the chosen run's way in front of them.
   function panel(name, k) {
@@ -109,20 +117,34 @@ export default widget((view) => {
           y: view.say(`frontier.${name}_unit`) } });
       put(svg, { viewBox: `0 0 ${room} ${height}`, height, width: room,
         "aria-label": view.say(`frontier.${name}_title`) });
-      const along = seen.sort((a, b) => b.beta - a.beta).map(spot);
+      const along = [...seen].sort((a, b) => b.beta - a.beta).map(spot);
       const joined = along.slice(1).map((to, n) => {
         const from = along[n], by = [to[0] - from[0], to[1] - from[1]];
         const middle = [from[0] + 0.55 * by[0], from[1] + 0.55 * by[1]];
         return Math.hypot(...by) > 70 ? head(middle, by, 10, { class: "mr-frontier-head" }) : null;
       });
-      fill(back, plot.elements, points.map((point) => make("path", { class: "mr-frontier-pale",
+      fill(back, turns && beyond(all), plot.elements, points.map((point) => make("path", { class: "mr-frontier-pale",
         d: polyline(path(point).map(there)) })),
       make("path", { class: "mr-frontier-line", d: polyline(along) }), joined);
-      const lines = [along, ...points.map((one) => path(one).map(there))];
+      const lines = [[along, 3], ...points.map((one) => [path(one).map(there), 1])];
       sides = beside(points.map((one) => known(one) && spot(one)),
-        points.map((one) => 7.2 * called(one).length), lines, plot);
+        points.map((one) => 7.2 * called(one).length), points.map((one) => (isBest(one) ? 22 : 14)),
+        lines, plot);
       fill(svg, back, way, ends, hint, ring);
       point();
+    }
+
+    // What lies past the judge's best, named where fewest of these places are.
+    function beyond(all) {
+      const x = plot.toX(top.kl), right = plot.right, words = view.say(`frontier.beyond_${name}`);
+      const spots = [plot.top + 8, plot.foot - 9];
+      const near = spots.map((y) => all.filter(([kl, value]) => Math.abs(plot.toY(value) - y) < 24
+        && plot.toX(kl) > right - 8 * words.length).length);
+      return [make("rect", { class: "mr-frontier-beyond", x, width: right - x, y: plot.top - 8,
+        height: plot.foot - plot.top + 8 }),
+      make("line", { class: "mr-frontier-turn", x1: x, x2: x, y1: plot.top - 8, y2: plot.foot }),
+      make("text", { class: "mr-frontier-falls", x: right - 6, y: spots[near[0] <= near[1] ? 0 : 1] + 4,
+        "text-anchor": "end" }, words)];
     }
 
     function point() {
@@ -149,18 +171,14 @@ export default widget((view) => {
 
     function mark(run, n) {
       const [x, y] = spot(run), is = n === view.get("choice");
-      const top = isBest(run), words = called(run), half = 3.6 * words.length;
-      const [dx, dy] = [sides[n][0] - x, sides[n][1] - 4 - y];
-      const to = [dx - Math.sign(dx) * Math.min(Math.abs(dx), half + 3), dy - 8 * Math.sign(dy)];
+      const words = called(run);
       return make("g", { class: `mr-frontier-end${is ? " mr-frontier-chosen" : ""}${
         n === hovered ? " mr-frontier-lit" : ""}`, onclick: () => choose(n),
       // a move, since a mark that is drawn anew under a resting pointer isn't meant
       onpointermove: () => hover(n), onpointerleave: () => hover(null) },
       make("circle", { class: "mr-frontier-touch", cx: x, cy: y, r: 16 }),
-      top && make("circle", { class: "mr-frontier-best", cx: x, cy: y, r: is ? 15 : 9 }),
+      isBest(run) && make("circle", { class: "mr-frontier-best", cx: x, cy: y, r: is ? 15 : 9 }),
       make("circle", { cx: x, cy: y, r: is ? 7 : 5 }),
-      Math.hypot(...to) < 26 ? null : make("line", { class: "mr-axis", x1: x, y1: y, x2: x + to[0],
-        y2: y + to[1] }),
       make("text", { x: sides[n][0], y: sides[n][1], "text-anchor": "middle" }, words));
     }
     return { root, draw, point, mark };
@@ -204,19 +222,24 @@ export default widget((view) => {
   }
 
   function read() {
-    const found = view.get("replies");
+    const found = view.get("replies"), others = view.get("beside") ?? [];
     put(texts, { hidden: !found.length });
-    title.textContent = view.say(last() < 1 ? "frontier.samples_end" : "frontier.samples",
-      { beta: short(chosen().beta), step: moment() + 1 });
-    fill(replies, found.map((reply) => make("article", { class: "mr-card" },
+    const two = others.length > 0, beta = short(chosen().beta), other = short(view.get("other") ?? 0);
+    title.textContent = view.say(`frontier.${two ? "both" : "samples"}${last() < 1 ? "_end" : ""}`,
+      { beta, other, step: moment() + 1 });
+    put(replies, { class: two ? "mr-stack" : "mr-cards mr-frontier-replies" });
+    const column = (reply, name) => make("div", { class: "mr-frontier-said" },
+      make("b", { class: "mr-small" }, `β = ${name}`), replyParts(view, reply));
+    fill(replies, found.map((reply, n) => make("article", { class: "mr-card" },
       make("p", { class: "mr-small mr-text mr-frontier-prompt" }, reply.prompt.trim()),
-      replyParts(view, reply))));
+      two ? make("div", { class: "mr-frontier-both" }, column(others[n], other), column(reply, beta))
+        : replyParts(view, reply))));
   }
 
   // Marks are drawn anew then, and none of the old ones says that the pointer has left it.
   view.on("choice moment", () => hover(null));
   view.on("choice moment", point);
-  view.on("replies moment choice", read);
+  view.on("replies beside moment choice", read);
   view.fit(plots, (now) => {
     width = now;
     const side = shown.length > 1 && width >= 620;
