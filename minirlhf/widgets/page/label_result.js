@@ -1,11 +1,15 @@
 // What the others say of a saved ranking: where the labelers put each reply, what the reward model
 // gives it, and how often each labeler agrees.
 
-const ROW = 30, SIDE = 34, TAIL = 122, HEAD = 20; // pixels: a row, its reply's name, its score, their head
+// pixels: a row, its reply's name, its score, their head; a labeler's dot
+const ROW = 30, SIDE = 34, TAIL = 122, HEAD = 20, DOT = 16;
 
-// A sentence with its numbers strong, and no name of a labeler broken at its hyphen.
-const figures = (sentence) => sentence.split(/([\w]+-\d+|\d[\d.,]*%?)/).map((part, at) => (at % 2
-  ? make(part.includes("-") ? "span" : "b", { class: "mr-number mr-label-whole" }, part) : part));
+// The number that a sentence is about: its first share, or else its first number with a point.
+const figure = (sentence) => (sentence.match(/\d+%/) ?? sentence.match(/\d+\.\d+/))?.[0];
+
+// A sentence with no name of a labeler broken at its hyphen.
+const whole = (sentence) => sentence.split(/(\w+-\d+)/).map((part, at) => (at % 2
+  ? make("span", { class: "mr-label-whole" }, part) : part));
 
 function labelResult(view) {
   const words = make("div", { role: "status" });
@@ -19,8 +23,17 @@ function labelResult(view) {
   const root = make("div", { class: "mr-card mr-stack" }, words,
     make("div", { class: "mr-label-pair" }, left, right));
 
+  // Where the labelers put each reply on average, and the reply that lies farthest from there, if
+  // that is a whole tier.
+  function away({ ranks, others }) {
+    const sum = (numbers) => numbers.reduce((all, one) => all + one, 0);
+    const means = (others ?? []).map((row) => sum(row.map((many, k) => many * (k + 1))) / sum(row));
+    const far = means.map((mean, k) => Math.abs(mean - ranks[k])), most = Math.max(...far);
+    return { means, most: most >= 1 ? far.indexOf(most) : -1 };
+  }
+
   // A row for each reply, best first: dots grow with the labelers who gave it that rank.
-  function drawPlaces({ ranks, others, scores }, width) {
+  function drawPlaces({ ranks, others, scores }, width, { means, most: farthest }) {
     const count = ranks.length, end = width - (scores.length ? TAIL : 10);
     const x = scale([1, count], [SIDE + 16, end - 16]);
     const order = ranks.map((_, k) => k).sort((a, b) => ranks[a] - ranks[b] || a - b);
@@ -42,8 +55,13 @@ function labelResult(view) {
       ] : null,
       order.map((k, at) => {
         const y = HEAD + at * ROW + ROW / 2;
+        const to = x(means[k]);
         return make("g", {},
-          make("text", { x: 2, y: y + 4 }, `y${k + 1}`),
+          k === farthest && make("rect", { class: "mr-label-most", x: -6, y: y - ROW / 2, rx: 4,
+            width: end + 6, height: ROW }),
+          make("text", { x: 2, y: y + 4, "font-weight": k === farthest ? 600 : null }, `y${k + 1}`),
+          k === farthest && make("line", { class: "mr-label-far",
+            x1: x(ranks[k]) + 8 * Math.sign(to - x(ranks[k])), x2: to, y1: y, y2: y }),
           others[k].map((number, rank) => number ? make("circle", { class: "mr-label-dot",
             cx: x(rank + 1), cy: y, r: 3 + 8 * Math.sqrt(number / most) }) : null),
           make("rect", { class: "mr-label-mine", x: x(ranks[k]) - 6, y: y - 6, width: 12, height: 12,
@@ -59,12 +77,13 @@ function labelResult(view) {
   }
 
   // A dot for each labeler at the share of pairs on which they agree; equal ones are stacked.
-  function drawPeople({ agreement, mean, among }, width) {
-    const x = scale([0, 1], [12, width - 12]), foot = 110, heights = new Map();
+  function drawPeople({ agreement, mean, among, ranks }, width) {
+    const x = scale([0, 1], [12, width - 12]), foot = HEAD + ranks.length * ROW, heights = new Map();
     const marks = Object.entries(agreement).map(([name, share]) => {
-      const bin = Math.round(x(share) / 12), at = heights.get(bin) ?? 0;
+      const bin = Math.round(x(share) / DOT), at = heights.get(bin) ?? 0;
       heights.set(bin, at + 1);
-      const dot = make("circle", { class: "mr-label-person", cx: bin * 12, cy: foot - 8 - 12 * at, r: 5 });
+      const dot = make("circle", { class: "mr-label-person", cx: bin * DOT,
+        cy: foot - 2 - DOT * (at + 0.5), r: DOT / 2 - 1 });
       dot.append(make("title", {}, `${name}: ${number(100 * share, 0)}%`));
       return dot;
     });
@@ -79,7 +98,7 @@ function labelResult(view) {
         make("text", { class: "mr-small", x: x(share) + (share > 0.5 ? -5 : 5), y,
           "text-anchor": share > 0.5 ? "end" : "start" },
           view.say(key, { share: `${number(100 * share, 0)}%` }))]);
-    put(people, { viewBox: `0 0 ${width} ${foot + 20}`, height: foot + 20 });
+    put(people, { viewBox: `0 0 ${width} ${foot + 22}`, height: foot + 22 });
     fill(people, make("line", { class: "mr-axis", x1: 8, x2: width - 8, y1: foot, y2: foot }), ruler,
       lines, marks);
     put(people, { "aria-label": view.say("labeling.people_said", { names: Object.entries(agreement)
@@ -92,12 +111,17 @@ function labelResult(view) {
     if (root.hidden) return;
     const [first, ...rest] = result.sentences;
     const told = result.difference ? [result.difference, first, ...rest] : [first, ...rest];
-    fill(words, make("p", { class: "mr-title" }, told[0]), make("ul", { class: "mr-label-said" },
-      told.slice(1).map((one) => make("li", {}, figures(one)))));
+    const farthest = away(result), reply = view.get("task").completions[farthest.most];
+    fill(words, make("p", { class: "mr-title" }, told[0]),
+      reply && make("p", { class: "mr-label-quote" }, make("b", {}, `y${farthest.most + 1}`), reply.trim()),
+      make("ul", { class: "mr-label-said" }, told.slice(1).map((one) => make("li", {},
+        make("span", { class: "mr-label-figure mr-number", "aria-hidden": "true" }, figure(one)),
+        whole(one)))));
     left.hidden = !result.ranks;
     right.hidden = !Object.keys(result.agreement ?? {}).length;
-    if (!left.hidden) drawPlaces(result, left.clientWidth || 380);
-    if (!right.hidden) drawPeople(result, right.clientWidth || 380);
+    const room = (section) => section.clientWidth - 28 || 380;
+    if (!left.hidden) drawPlaces(result, room(left), farthest);
+    if (!right.hidden) drawPeople(result, room(right));
   }
   view.on("result", draw);
   view.fit(root, draw);

@@ -14,9 +14,8 @@ export default widget((view) => {
   const extras = labelExtras(view);
   const board = tiers(view, { chosen: extras.show });
   fill(view.root, make("div", { class: "mr-row" }, number, streak), prompt, hint, board.root,
-    make("div", { class: "mr-row" }, back, save, on, status, view.problem,
-      make("span", { class: "mr-push" }, extras.link)),
-    extras.panel, labelResult(view));
+    make("div", { class: "mr-label-more" }, extras.link, extras.panel),
+    make("div", { class: "mr-row" }, back, save, on, status, view.problem), labelResult(view));
 
   const left = () => view.get("ranks").filter((rank) => rank == null).length;
 

@@ -155,7 +155,7 @@ function tiers(view, { chosen }) {
     });
     const left = of(null);
     fill(pile, left);
-    heap.hidden = !left.length && Boolean(view.get("saved")); // the columns keep their places
+    heap.classList.toggle("is-empty", !left.length); // then a strip beneath the tiers, which widen
     cards.forEach((card, at) => {
       put(card, { "aria-label": `${sayCard(at)}. ${view.get("task").completions[at]}` });
       const [from, to] = [before[at], card.getBoundingClientRect()];
