@@ -7,29 +7,33 @@ export default widget((view) => {
   const K = view.get("scores").length;
   const reach = view.get("_reach"), texts = view.get("_completions");
   let x = scale([-1, 1], [0, 1]), width = 0, middles = []; // places on the picture
-  let lit = null; // the pair that is looked at: {winner, loser}
+  let lit = null, kept = null; // the pair, or reply, that is looked at; the pair that was chosen
   let stop = () => {}; // ends the motion of a step
 
   // what stands on the page
   const loss = make("output", { class: "rank-loss mr-number" });
+  const begun = make("span", { class: "mr-words mr-number" }); // the loss before the first step
   const order = make("span", { class: "mr-chip" });
   const trail = make("svg", { class: "rank-trail", width: 120, height: 34, "aria-hidden": true });
   const steps = make("span", { class: "mr-small mr-number" });
   const head = make("div", { class: "mr-row" },
-    make("span", { class: "mr-words" }, view.say("ranking.loss")), loss, order,
+    make("span", { class: "mr-words" }, view.say("ranking.loss")), begun, loss, order,
     make("span", { class: "mr-row mr-push" }, steps, trail));
 
   const lanes = Array.from({ length: K }, (_, k) => lane(k));
   const picture = make("svg", { class: "rank-picture", role: "group",
     "aria-label": view.say("ranking.axis") });
   const arrowHead = `arrow-${Math.random().toString(36).slice(2)}`;
-  const axis = make("g"), link = make("g"), arrows = make("g"), dots = make("g");
-  fill(picture, make("defs", {}, make("marker", { id: arrowHead, viewBox: "0 0 8 8", refX: 7, refY: 4,
+  const marker = (id, kind) => make("marker", { id, viewBox: "0 0 8 8", refX: 7, refY: 4,
     markerWidth: 8, markerHeight: 8, markerUnits: "userSpaceOnUse", orient: "auto" },
-  make("path", { class: "rank-arrow-head", d: "M0 0 8 4 0 8Z" }))), axis, link, arrows, dots);
+  make("path", { class: kind, d: "M0 0 8 4 0 8Z" }));
+  const axis = make("g"), link = make("g"), arrows = make("g"), dots = make("g");
+  fill(picture, make("defs", {}, marker(arrowHead, "rank-arrow-head"),
+    marker(`${arrowHead}-pull`, "rank-pull-head")), axis, link, arrows, dots);
   const board = make("div", { class: "rank-lanes" }, lanes.map((one) => one.row), picture);
 
-  const matrix = pairMatrix(view, light, isLit), curve = pairCurve(view, isLit);
+  const matrix = pairMatrix(view, { light, keep, isLit, isKept: (pair) => same(pair, kept) }),
+    curve = pairCurve(view, isLit);
   const said = make("p", { class: "rank-said mr-words" });
   const size = make("input", { type: "range", min: 0.5, max: 8, step: 0.5,
     value: view.get("step_size"), oninput: () => view.set({ step_size: Number(size.value) }, false),
@@ -122,15 +126,21 @@ export default widget((view) => {
     view.set({ ...view.get("_first"), losses: [] });
   }
 
-  // Look at a pair, or at a reply and all pairs that it is in, or at nothing.
+  // Look at a pair, or at a reply and all pairs that it is in, or at what was chosen.
   function light(what) {
-    lit = what;
+    lit = what ?? kept;
     draw();
   }
-  function isLit({ winner, loser }) {
+  // Choose a pair, or let go of it: it stays lit when nothing else is looked at.
+  function keep(pair) {
+    kept = same(pair, kept) ? null : pair;
+    light(kept);
+  }
+  const same = (one, other) => one.winner === other?.winner && one.loser === other?.loser;
+  function isLit(pair) {
     if (!lit) return false;
-    if (lit.winner === undefined) return winner === lit.reply || loser === lit.reply;
-    return winner === lit.winner && loser === lit.loser;
+    if (lit.winner === undefined) return pair.winner === lit.reply || pair.loser === lit.reply;
+    return same(pair, lit);
   }
 
   // ------------------------------------------------------------------------------------ drawing
@@ -160,6 +170,9 @@ export default widget((view) => {
     if (!width) return;
     const ranks = view.get("ranks"), found = rankingLoss(scores, ranks);
     loss.textContent = number(found.loss, 3);
+    const [first] = view.get("losses");
+    begun.textContent = view.get("losses").length > 1 ? `${number(first, 3)} →` : "";
+    begun.hidden = !begun.textContent;
     const none = !found.pairs.length;
     order.textContent = none ? view.say("ranking.none") : view.say("ranking.order", summary(found));
     const all = !none && found.correct === found.pairs.length;
@@ -195,9 +208,18 @@ export default widget((view) => {
       put(arrow.firstChild, { cx: to, cy: middles[k] });
       put(arrow.lastChild, { d: `M${from} ${y}H${clamp(tip, 4, width - 4)}` });
     });
-    const pair = lit?.winner === undefined ? [] : [lit];
-    each(link, pair, () => make("line", { class: "rank-link" }), (line, { winner, loser }) => put(line, {
-      x1: x(scores[winner]), y1: middles[winner], x2: x(scores[loser]), y2: middles[loser] }));
+    const tie = () => make("g", {}, make("line", { class: "rank-link" }), [0, 1].map(() =>
+      make("path", { class: "rank-pull", "marker-end": `url(#${arrowHead}-pull)` })));
+    each(link, found.pairs.filter((one) => same(one, lit)), tie, (all, { winner, loser, pull }) => {
+      put(all.firstChild, { x1: x(scores[winner]), y1: middles[winner], x2: x(scores[loser]),
+        y2: middles[loser] });
+      // the pair's own part of where a step takes the two, above their dots
+      [[winner, 1], [loser, -1]].forEach(([k, way], n) => {
+        const far = Math.abs(x(view.get("step_size") * pull) - x(0)), from = x(scores[k]);
+        put(all.children[n + 1], { hidden: pull < STILL,
+          d: `M${from} ${middles[k] - UNDER}h${way * Math.max(far, LEAST)}` });
+      });
+    });
   }
 
   // The loss after each step taken.
@@ -216,7 +238,7 @@ export default widget((view) => {
   }
 
   function explain(scores, found) {
-    const pair = found.pairs.find((one) => lit?.winner === one.winner && lit?.loser === one.loser);
+    const pair = found.pairs.find((one) => same(one, lit));
     const difference = pair && scores[pair.winner] - scores[pair.loser];
     said.textContent = pair ? view.say("ranking.pair", { winner: pair.winner + 1, loser: pair.loser + 1,
       difference: signed(difference), chance: number(sigmoid(difference)), loss: number(pair.loss),
@@ -229,9 +251,11 @@ export default widget((view) => {
   function did(scores, found) {
     const [before, after] = view.get("losses").slice(-2).map((one) => number(one, 3));
     const wrong = found.pairs.find(({ winner, loser }) => scores[winner] <= scores[loser]);
+    const first = number(view.get("losses")[0], 3);
+    const since = view.get("losses").length > 2 ? view.say("ranking.since", { first }) : "";
     const left = wrong ? view.say("ranking.wrong", { winner: wrong.winner + 1, loser: wrong.loser + 1 })
       : view.say("ranking.right");
-    return view.say("ranking.did", { before, after, left });
+    return view.say("ranking.did", { before, after, since, left });
   }
 
   view.on("scores ranks step_size losses", () => draw());

@@ -3,8 +3,9 @@
 const FAR = 6; // the curve is shown from minus to plus this much, at most
 
 // Those who win a pair down, those who lose one across; a cell is a pair's loss, the stronger the
-// more it costs. `light(pair)` hears of the pair that is looked at, with null when none is.
-function pairMatrix(view, light, isLit) {
+// more it costs. `light(pair)` hears of the pair that is looked at, with null when none is;
+// `keep(pair)` of the one that is chosen.
+function pairMatrix(view, { light, keep, isLit, isKept }) {
   const root = make("div", { class: "rank-matrix", role: "group", "aria-label": view.say("ranking.pairs") });
   const open = () => [...root.querySelectorAll("button:not(:disabled)")];
   let laidOut = "";
@@ -16,7 +17,7 @@ function pairMatrix(view, light, isLit) {
     }
     const pair = { winner: row, loser: column };
     return make("button", { type: "button", class: "rank-pair mr-number",
-      onpointerenter: () => light(pair), onfocus: () => light(pair), onclick: () => light(pair),
+      onpointerenter: () => light(pair), onfocus: () => light(pair), onclick: () => keep(pair),
       onpointerleave: () => light(null), onblur: () => light(null), onkeydown: walk });
   }
 
@@ -44,6 +45,7 @@ function pairMatrix(view, light, isLit) {
       const pair = known.get(`${row} ${column}`);
       put(cell, { disabled: !pair, "aria-hidden": !pair && "true", "aria-label": pair
         && view.say("ranking.cell", { winner: row + 1, loser: column + 1, loss: number(pair.loss) }) });
+      put(cell, { "aria-pressed": pair && String(isKept(pair)) });
       cell.textContent = pair ? number(pair.loss) : "";
       cell.classList.toggle("rank-lit", Boolean(pair) && isLit(pair));
       cell.style.setProperty("--cost", pair ? `${Math.round(45 * Math.min(pair.loss / 1.4, 1))}%` : "0%");
