@@ -50,7 +50,10 @@ export default widget((view) => {
     : view.get("_along").length ? curveGuess : numberGuess)(view);
   const hint = make("div", { class: "mr-small" });
   const verdict = make("div", { class: "guess-verdict", role: "status" });
-  const todo = make("div", { class: "mr-row guess-todo" }, hint, guess.clear);
+  // A result that isn't out has no second picture of the guess, unless one wants it there.
+  let open = !isOutcome;
+  const look = button(view.say("prediction.label"), () => { open = !open; draw(); }, "link");
+  const todo = make("div", { class: "mr-row guess-todo" }, hint, look, guess.clear);
   const reveal = isOutcome && button(view.say("prediction.reveal"),
     () => view.set({ revealed: true }), "primary");
   const card = make("div", { class: "mr-card guess-card" },
@@ -65,7 +68,9 @@ export default widget((view) => {
     const gaps = Array.isArray(value) && value.includes(null);
     if (reveal) reveal.hidden = out;
     card.classList.toggle("is-locked", out && !isOutcome);
-    put(guess.element, { hidden: out && !isOutcome });
+    put(guess.element, { hidden: isOutcome ? !out && !open : out });
+    put(look, { hidden: !isOutcome || out, "aria-expanded": String(open) });
+    guess.clear.hidden ||= !open;
     const told = typeof value === "number" ? `${short(value)} ${view.get("_unit")}`.trim() : value;
     const locked = typeof told === "string" ? "prediction.locked_at" : "prediction.locked";
     hint.textContent = out ? (isOutcome ? "" : view.say(locked, { value: told }))

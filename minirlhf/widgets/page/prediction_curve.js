@@ -11,8 +11,11 @@ function curveGuess(view) {
   const came = make("path", { class: "guess-line guess-came" });
   const apart = make("path", { class: "guess-apart" });
   const cursor = make("path", { class: "guess-at" }), names = make("g");
-  const begin = make("g", { class: "guess-begin" }, make("circle", { r: 8 }),
-    make("text", { class: "mr-words mr-guess-here", x: 16, y: 4 }, view.say("prediction.draw_here")));
+  // where to begin: at the left, but at no height, so that it suggests none
+  const begin = make("g", { class: "guess-begin" },
+    make("rect", { x: -8, width: 16, rx: 8, y: TOP, height: HIGH - FOOT - TOP }),
+    make("text", { class: "mr-words mr-guess-here", x: 18, y: TOP + 14 },
+      view.say("prediction.draw_here")));
   const board = make("rect", { fill: "transparent" });
   const pen = make("g", { class: "guess-slider" }, board, cursor);
   fill(picture, frame, apart, guess, points, came, names, begin, pen);
@@ -94,7 +97,7 @@ function curveGuess(view) {
     each(points, known, () => make("circle", { class: "guess-point" }),
       (dot, one) => put(dot, { cx: x(one[0]), cy: y(one[1]), r: dotted(one[2]) ? 3 : 0 }));
     put(begin, { hidden: known.length > 0 || out,
-      transform: `translate(${x(along[0]) + 12} ${(TOP + HIGH - FOOT) / 2})` });
+      transform: `translate(${x(along[0])} 0)` });
     const shown = out ? result.slice(0, Math.max(1, Math.ceil(part * result.length))) : [];
     const line = shown.map((one, k) => `${x(along[k])} ${y(one)}`).join("L");
     put(came, { d: shown.length ? `M${line}` : "" });
