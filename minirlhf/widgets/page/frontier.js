@@ -128,7 +128,7 @@ export default widget((view) => {
       make("path", { class: "mr-frontier-line", d: polyline(along) }), joined);
       const lines = [[along, 3], ...points.map((one) => [path(one).map(there), 1])];
       sides = beside(points.map((one) => known(one) && spot(one)),
-        points.map((one) => 7.2 * called(one).length), points.map((one) => (isBest(one) ? 22 : 14)),
+        points.map((one) => 7.2 * called(one).length), points.map((one) => (isBest(one) ? 22 : 17)),
         lines, plot);
       fill(svg, back, way, ends, hint, ring);
       point();

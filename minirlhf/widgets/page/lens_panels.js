@@ -122,11 +122,11 @@ function columnsPanel(view, strip, pick) {
     put(strip, { style: { "grid-template-columns": `repeat(${across}, ${band}px)`,
       "grid-auto-rows": `${CHIP}px`, "row-gap": `${pitch - CHIP}px`, height: `${height}px`,
       "padding-left": `${LEFT}px` } });
-    put(svg, { viewBox: `0 0 ${width} ${height}`, width, height });
+    title.textContent = high ? view.say(`lens.titles.${step}`) : "";
+    put(svg, { viewBox: `0 0 ${width} ${height}`, width, height, "aria-label": title.textContent,
+      "aria-hidden": !high && "true" });
     fill(svg, bands);
     if (!high) return;
-    title.textContent = view.say(`lens.titles.${step}`);
-    put(svg, { "aria-label": title.textContent });
     fill(keys, legend(...legends[step]()));
     keys.firstChild.append(make("span", { class: "mr-push" },
       `↕ ${view.say(step === "sampling" ? "lens.nats" : "lens.unit")}`));

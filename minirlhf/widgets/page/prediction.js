@@ -70,7 +70,7 @@ export default widget((view) => {
     card.classList.toggle("is-locked", out && !isOutcome);
     put(guess.element, { hidden: isOutcome ? !out && !open : out });
     put(look, { hidden: !isOutcome || out, "aria-expanded": String(open) });
-    guess.clear.hidden ||= !open;
+    if (guess.clear) guess.clear.hidden ||= !open;
     const told = typeof value === "number" ? `${short(value)} ${view.get("_unit")}`.trim() : value;
     const locked = typeof told === "string" ? "prediction.locked_at" : "prediction.locked";
     hint.textContent = out ? (isOutcome ? "" : view.say(locked, { value: told }))

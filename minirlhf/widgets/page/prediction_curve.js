@@ -13,8 +13,8 @@ function curveGuess(view) {
   const cursor = make("path", { class: "guess-at" }), names = make("g");
   // where to begin: at the left, but at no height, so that it suggests none
   const begin = make("g", { class: "guess-begin" },
-    make("rect", { x: -8, width: 16, rx: 8, y: TOP, height: HIGH - FOOT - TOP }),
-    make("text", { class: "mr-words mr-guess-here", x: 18, y: TOP + 14 },
+    make("rect", { x: 3, width: 16, rx: 8, y: TOP, height: HIGH - FOOT - TOP }),
+    make("text", { class: "mr-words mr-guess-here", x: 28, y: TOP + 14 },
       view.say("prediction.draw_here")));
   const board = make("rect", { fill: "transparent" });
   const pen = make("g", { class: "guess-slider" }, board, cursor);
