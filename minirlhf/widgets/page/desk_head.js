@@ -117,7 +117,8 @@ function deskHead(view) {
   const hint = make("p", { class: "mr-small" });
   const error = make("p", { class: "mr-problem", role: "alert" });
   const levers = Object.entries(LEVERS).map(([key, kind]) => {
-    const one = lever(view, key, kind), did = make("p", { class: "mr-small mr-number mr-desk-did", hidden: true });
+    const one = lever(view, key, kind);
+    const did = make("p", { class: "mr-small mr-number mr-desk-did", hidden: true });
     return { key, ...one, did, side: make("div", {}, one.root, did) };
   });
   const root = make("div", { class: "mr-stack mr-desk-top" },

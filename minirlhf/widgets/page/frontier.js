@@ -54,16 +54,8 @@ export default widget((view) => {
   const panels = shown.map(([name, k]) => panel(name, k));
   const best = (name) => points.reduce((top, one) =>
     ((one[name] ?? -Infinity) > (top[name] ?? -Infinity) ? one : top));
-  // The judge's best run, from which on a smaller β gains with the reward model and loses with it.
-  const known = (key) => key in view.get("_labels");
-  const [most, top] = [best("proxy"), best("judge")];
-  const turns = judged && most.beta < top.beta && most.judge !== null && most.judge < top.judge
-    && known("frontier.turns");
-  const facts = { proxy: short(most.beta), judge: short(top.beta), from: signed(top.proxy),
-    to: signed(most.proxy), high: number(top.judge), low: number(most.judge ?? 0) };
   const headline = make("p", { class: "mr-title", hidden: !judged || points.length < 2 },
-    view.say(turns ? "frontier.turned" : "frontier.headline", facts));
-  const why = make("p", { hidden: !turns }, view.say("frontier.turns", facts));
+    view.say("frontier.headline", { proxy: short(best("proxy").beta), judge: short(best("judge").beta) }));
   plots.append(...panels.map((one) => one.root));
 
   const steps = make("input", { type: "range", min: 0, step: 1 });
@@ -78,7 +70,7 @@ export default widget((view) => {
   const replies = make("div");
   const texts = make("div", { class: "mr-stack" }, title, replies);
   const key = make("p", { class: "mr-small" }, view.say("frontier.key"));
-  fill(view.root, headline, why, key, chips, view.busy, view.problem, words, plots, training, texts);
+  fill(view.root, headline, key, chips, view.busy, view.problem, words, plots, training, texts);
 
   // One picture: the runs' ends joined towards smaller β, the chosen run's way in front of them.
   function panel(name, k) {
@@ -123,7 +115,7 @@ export default widget((view) => {
         const middle = [from[0] + 0.55 * by[0], from[1] + 0.55 * by[1]];
         return Math.hypot(...by) > 70 ? head(middle, by, 10, { class: "mr-frontier-head" }) : null;
       });
-      fill(back, turns && beyond(all), plot.elements, points.map((point) => make("path", { class: "mr-frontier-pale",
+      fill(back, plot.elements, points.map((point) => make("path", { class: "mr-frontier-pale",
         d: polyline(path(point).map(there)) })),
       make("path", { class: "mr-frontier-line", d: polyline(along) }), joined);
       const lines = [[along, 3], ...points.map((one) => [path(one).map(there), 1])];
@@ -132,19 +124,6 @@ export default widget((view) => {
         lines, plot);
       fill(svg, back, way, ends, hint, ring);
       point();
-    }
-
-    // What lies past the judge's best, named where fewest of these places are.
-    function beyond(all) {
-      const x = plot.toX(top.kl), right = plot.right, words = view.say(`frontier.beyond_${name}`);
-      const spots = [plot.top + 8, plot.foot - 9];
-      const near = spots.map((y) => all.filter(([kl, value]) => Math.abs(plot.toY(value) - y) < 24
-        && plot.toX(kl) > right - 8 * words.length).length);
-      return [make("rect", { class: "mr-frontier-beyond", x, width: right - x, y: plot.top - 8,
-        height: plot.foot - plot.top + 8 }),
-      make("line", { class: "mr-frontier-turn", x1: x, x2: x, y1: plot.top - 8, y2: plot.foot }),
-      make("text", { class: "mr-frontier-falls", x: right - 6, y: spots[near[0] <= near[1] ? 0 : 1] + 4,
-        "text-anchor": "end" }, words)];
     }
 
     function point() {
