@@ -20,7 +20,8 @@
 #   make clean        remove the environments and caches, keep the runs
 #
 # Variables: PYTHON (a Python 3.11-3.13), VENV (where the environment goes), ARGS (passed on),
-# TORCH_INDEX (where torch comes from, such as https://download.pytorch.org/whl/cpu).
+# JOBS (files of tests at a time), TORCH_INDEX (where torch comes from, such as
+# https://download.pytorch.org/whl/cpu).
 
 PYTHONS := python3 python3.12 python3.13 python3.11
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
@@ -28,6 +29,7 @@ PYTHON ?= $(shell for p in $(PYTHONS); do \
 	$$p -c '$(SUPPORTED)' 2>/dev/null && echo $$p && break; done)
 VENV ?= .venv
 TESTED ?= requirements-tested.txt
+JOBS ?= 2
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -41,7 +43,7 @@ run: $(READY)
 	$(BIN)/minirlhf run $(ARGS)
 
 test: $(READY)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 test-browser: $(READY)
 	$(PIP) install -r tests/browser/requirements.txt

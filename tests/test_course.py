@@ -89,6 +89,7 @@ def test_everything_built_is_up_to_date(capsys):
     assert problems == []
 
 
+@pytest.mark.timeout(900)
 @by_chapter
 def test_a_chapter_runs_alone_from_top_to_bottom(master):
     """With fewer steps than in committed notebooks; and then once more in the same kernel, as its

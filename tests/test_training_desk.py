@@ -427,7 +427,7 @@ def test_pause_beta_and_resume_reach_a_run_in_progress(tmp_path):
 
     thread = threading.Thread(target=train, args=(steered, steer))
     thread.start()
-    _until(lambda: shown.look() and len(shown.reader.rows) == 3, 60)
+    _until(lambda: shown.look() and len(shown.reader.rows) == 3, 240)
     time.sleep(0.5)  # it doesn't go on
     shown.look()
     assert shown.state == "paused" and len(shown.reader.rows) == 3
@@ -474,13 +474,13 @@ def test_start_attaches_stops_and_goes_on(tmp_path, files):
     shown = TrainingDesk(again)
     assert shown.state in ("starting", "running") and shown.run["moves"]
     assert shown.run["clock"] is not None and "torch" in shown.run["hint"]
-    _until(lambda: (folder / "config.json").exists(), 60)
+    _until(lambda: (folder / "config.json").exists(), 240)
     job.reader.steer(stop=True)
-    job.wait(60)
+    job.wait(240)
     shown.look()
     assert shown.state == "stopped" and shown.run["hold"] == "continue"
     shown.act_hold()
-    job.wait(120)
+    job.wait(240)
     shown.look()
     shown.close()
     assert shown.state == "finished" and [row["step"] for row in log_of(folder)] == [*range(1, 7)]
@@ -499,7 +499,7 @@ def test_start_attaches_stops_and_goes_on(tmp_path, files):
 def test_a_failed_start_says_why(tmp_path, files):
     job = start("ppo", tmp_path / "run", **{**files, "prompts": tmp_path / "none.jsonl"})
     with pytest.raises(MinirlhfError, match=r"none\.jsonl doesn't exist"):
-        job.wait(60)
+        job.wait(240)
     assert "doesn't exist" in TrainingDesk(job).run["error"]
     with pytest.raises(MinirlhfError, match="There is no stage 'dpo'"):
         start("dpo", tmp_path / "run")
@@ -511,7 +511,7 @@ def test_a_child_ends_with_its_kernel(tmp_path, files):
     job = start("ppo", tmp_path / "run", **files)
     process = _started[job.folder.resolve()]
     process.stdin.close()  # what the end of the kernel does
-    assert process.wait(60) == 1
+    assert process.wait(240) == 1
 
 
 # ------------------------------------------------------------------------------------------- Colab
@@ -535,7 +535,7 @@ def test_on_colab_the_desk_stays_in_its_cell(tmp_path, monkeypatch):
     held, end = filelock.FileLock(folder / ".lock", thread_local=False), threading.Event()
 
     def run():
-        begun.wait(60)
+        begun.wait(240)
         time.sleep(0.3)
         write(folder, 9)
         time.sleep(0.7)
