@@ -23,8 +23,7 @@ function beside(places, widths, gaps, lines, plot) {
       const within = ([px, py]) => Math.abs(px - x) < half + 4 && Math.abs(py - y + 4) < 11;
       const outside = x - half < plot.left + 2 || x + half > plot.right + 6 || y < plot.top - 8
         || y > plot.foot - 4;
-      return (outside ? 500 : 0) + [...dense, ...taken].filter(within)
-        .reduce((sum, one) => sum + one[2], 0);
+      return (outside ? 500 : 0) + sum([...dense, ...taken].filter(within).map((one) => one[2]));
     });
     const found = spots[costs.indexOf(Math.min(...costs))];
     for (let by = -half; by <= half; by += 8) taken.push([found[0] + by, found[1] - 4, 60]);
@@ -67,7 +66,7 @@ export default widget((view) => {
 
   const words = make("p", { class: "mr-frontier-words" });
   const title = make("h4", { class: "mr-title" });
-  const replies = make("div");
+  const replies = make("div", { class: "mr-cards mr-frontier-replies" });
   const texts = make("div", { class: "mr-stack" }, title, replies);
   const key = make("p", { class: "mr-small" }, view.say("frontier.key"));
   fill(view.root, headline, key, chips, view.busy, view.problem, words, plots, training, texts);
@@ -109,7 +108,7 @@ export default widget((view) => {
           y: view.say(`frontier.${name}_unit`) } });
       put(svg, { viewBox: `0 0 ${room} ${height}`, height, width: room,
         "aria-label": view.say(`frontier.${name}_title`) });
-      const along = [...seen].sort((a, b) => b.beta - a.beta).map(spot);
+      const along = seen.sort((a, b) => b.beta - a.beta).map(spot);
       const joined = along.slice(1).map((to, n) => {
         const from = along[n], by = [to[0] - from[0], to[1] - from[1]];
         const middle = [from[0] + 0.55 * by[0], from[1] + 0.55 * by[1]];
@@ -201,24 +200,19 @@ export default widget((view) => {
   }
 
   function read() {
-    const found = view.get("replies"), others = view.get("beside") ?? [];
+    const found = view.get("replies");
     put(texts, { hidden: !found.length });
-    const two = others.length > 0, beta = short(chosen().beta), other = short(view.get("other") ?? 0);
-    title.textContent = view.say(`frontier.${two ? "both" : "samples"}${last() < 1 ? "_end" : ""}`,
-      { beta, other, step: moment() + 1 });
-    put(replies, { class: two ? "mr-stack" : "mr-cards mr-frontier-replies" });
-    const column = (reply, name) => make("div", { class: "mr-frontier-said" },
-      make("b", { class: "mr-small" }, `β = ${name}`), replyParts(view, reply));
-    fill(replies, found.map((reply, n) => make("article", { class: "mr-card" },
+    title.textContent = view.say(last() < 1 ? "frontier.samples_end" : "frontier.samples",
+      { beta: short(chosen().beta), step: moment() + 1 });
+    fill(replies, found.map((reply) => make("article", { class: "mr-card" },
       make("p", { class: "mr-small mr-text mr-frontier-prompt" }, reply.prompt.trim()),
-      two ? make("div", { class: "mr-frontier-both" }, column(others[n], other), column(reply, beta))
-        : replyParts(view, reply))));
+      replyParts(view, reply))));
   }
 
   // Marks are drawn anew then, and none of the old ones says that the pointer has left it.
   view.on("choice moment", () => hover(null));
   view.on("choice moment", point);
-  view.on("replies beside moment choice", read);
+  view.on("replies moment choice", read);
   view.fit(plots, (now) => {
     width = now;
     const side = shown.length > 1 && width >= 620;
