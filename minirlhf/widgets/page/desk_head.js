@@ -71,7 +71,7 @@ function effect(view, [symbol, metric], step) {
   const all = view.get("curves"), turns = (all[0]?.turns ?? []).filter((one) => one.symbol === symbol);
   const at = lastBefore(turns.map((one) => one.step), step), turn = turns[at];
   if (!turn) return null;
-  const mean = (values) => values.reduce((sum, one) => sum + one, 0) / values.length;
+  const mean = (values) => sum(values) / values.length;
   const values = [metric, "objective/score"].map((name) => {
     const curve = all.find((one) => one.metric === name);
     if (!curve) return null;

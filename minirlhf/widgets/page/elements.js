@@ -63,6 +63,7 @@ function field(words, control, attributes = {}) {
 // -------------------------------------------------------------------------------------- numbers
 
 const clamp = (x, low, high) => Math.min(Math.max(x, low), high);
+const sum = (numbers) => numbers.reduce((all, one) => all + one, 0);
 const snap = (x, step) => Number((Math.round(x / step) * step).toFixed(10));
 const minus = (text) => text.replace("-", "−");
 // With so many digits; signed() always has a sign; short() has three figures, 1,200 and 0.00123.

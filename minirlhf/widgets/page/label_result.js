@@ -26,7 +26,6 @@ function labelResult(view) {
   // Where the labelers put each reply on average, and the reply that lies farthest from there, if
   // that is a whole tier.
   function away({ ranks, others }) {
-    const sum = (numbers) => numbers.reduce((all, one) => all + one, 0);
     const means = (others ?? []).map((row) => sum(row.map((many, k) => many * (k + 1))) / sum(row));
     const far = means.map((mean, k) => Math.abs(mean - ranks[k])), most = Math.max(...far);
     return { means, most: most >= 1 ? far.indexOf(most) : -1 };

@@ -108,7 +108,7 @@ export default widget((view) => {
     if (Array.isArray(result)) {
       const far = value.flatMap((one, k) => (one === null ? [] : [Math.abs(one - result[k])]));
       return view.say("prediction.apart.curve",
-        { off: short(Number((far.reduce((sum, one) => sum + one, 0) / far.length).toPrecision(2))) });
+        { off: short(Number((sum(far) / far.length).toPrecision(2))) });
     }
     if (short(value) === short(result)) return "";
     const unit = view.get("_unit"), points = unit.startsWith("%");
