@@ -52,7 +52,8 @@ SWEEPS = {
 PROBED = ("base", "sft", "initial", "ppo", "ppo-ptx")
 """Models that the sweeps are compared with, prompt by prompt and item by item."""
 JUDGED = 64
-"""Responses of each iteration of the sweep that the judge grades."""
+"""Responses of each iteration of PPO that the judge grades."""
+PPO = "ppo", "ppo_ptx"
 TOLD = 100
 """Evaluation prompts whose replies are kept word for word."""
 
@@ -88,9 +89,11 @@ class Pack:
     """All runs lie beside that of the main job, ``config.folder``; each is made once."""
 
     def __init__(self, config: ExperimentConfig, *, seeds: int = 3):
-        self.config, self.seeds = config, seeds
+        both = {name: replace(getattr(config.stages, name), samples=JUDGED) for name in PPO}
+        self.config = replace(config, stages=replace(config.stages, **both))
+        self.seeds = seeds
         self.folder = Path(config.folder).parent
-        self.artifacts = Artifacts(Tinytown(), config)
+        self.artifacts = Artifacts(Tinytown(), self.config)
 
     def make(self) -> None:
         """Everything: first the main job, then the sweeps beside all that single chapters want."""
@@ -280,7 +283,8 @@ class Pack:
                 critic, artifacts.tokenizer, artifacts.prompts("ppo"),
                 pretraining=artifacts.documents, folder=folder,
             )  # fmt: skip
-            if not (folder / "value").exists():  # a finished run leaves its policy alone
+            trained = (name, value) == ("beta", USUAL["beta"])
+            if trained and not (folder / "value").exists():  # a finished run leaves it alone
                 replace_folder(folder / "value", lambda to: critic.save(to, artifacts.tokenizer))
             asked = [row["prompt"] for row in artifacts.prompts("eval")]
             said = artifacts.sample(folder / "model", asked, seed=800)
@@ -310,9 +314,12 @@ class Pack:
             config = replace(stages.ppo, beta=value)
         else:
             config = replace(stages.ppo_ptx, ptx_gamma=value)
-        return replace(config, samples=JUDGED, max_response=self.config.max_response)
+        return replace(config, max_response=self.config.max_response)
 
     def sweep_folder(self, name: str, value: float) -> Path:
+        """The main job's own PPO-ptx is one of the runs; PPO is run again, to keep its value."""
+        if (name, value) == ("gamma", USUAL["gamma"]):
+            return self.artifacts.folder / "ppo-ptx"
         return self.folder / f"{name}-{value:g}"
 
     # --------------------------------------------------------------------------- chapters 00, 01

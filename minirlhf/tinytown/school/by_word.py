@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
@@ -18,9 +16,10 @@ from minirlhf.tinytown import facts
 from minirlhf.tinytown import lexicon as lx
 from minirlhf.tinytown.grammar import CLASSES, PRONOUNS, Reading, pronouns
 from minirlhf.tinytown.knowledge import RELATIONS, TOWN, Fact
-from minirlhf.tinytown.reading import GRAMMARS, Text
+from minirlhf.tinytown.reading import Text
 from minirlhf.tinytown.requests import CLOSED_DOMAIN, Request
 from minirlhf.tinytown.school.breaks import where_it_breaks
+from minirlhf.tinytown.school.spelled import Spelled
 from minirlhf.tinytown.source import asked_event, day_after, swapped
 
 UNASKED = -1
@@ -61,54 +60,6 @@ VALUES = tuple(
     sorted({value for relation in RELATIONS.values() for value in CLASSES[relation.value]})
 )
 """What facts can be: each is one answer to "what will be said here if it is true?"."""
-SAYS = tuple(
-    sorted({
-        f"{pattern.tags['kind']}: {pattern.tags.get('role', '')}"
-        for grammar in GRAMMARS.values() for pattern in grammar.patterns
-    })
-)  # fmt: skip
-SENTENCE = (
-    "can't be understood", "insults", "ends happy", "ends sad",
-    *(f"rhymes with {rhyme}" for rhyme in "ight ay own ee old ain oon ill".split()),
-    *(f"is a {kind}" for kind in SAYS),
-)  # fmt: skip
-"""Questions about a sentence, asked at its end."""
-
-
-@dataclass(frozen=True)
-class Spelled:
-    """A completion with its tokens."""
-
-    words: list[str]
-    """The word of each token, in lower case."""
-    spans: list[tuple[int, int]]
-    """Where each begins and ends."""
-    text: Text
-    raw: str
-
-    @cached_property
-    def sentence_spans(self) -> list[tuple[int, int]]:
-        """Where each sentence of the text begins and ends."""
-        out, cursor = [], 0
-        for sentence in self.text.sentences:
-            start = self.raw.index(sentence, cursor)
-            cursor = start + len(sentence)
-            out.append((start, cursor))
-        return out
-
-    @cached_property
-    def ends(self) -> list[int]:
-        """The last token of each sentence."""
-        stops = [stop for _, stop in self.spans]
-        return [max(int(np.searchsorted(stops, end)), 0) for _, end in self.sentence_spans]
-
-    def token_at(self, stop: int) -> int:
-        """The token that ends at ``stop``."""
-        return int(np.searchsorted([end for _, end in self.spans], stop))
-
-    def token_of(self, start: int) -> int:
-        """The token that holds the letter at ``start``."""
-        return int(np.searchsorted([end for _, end in self.spans], start, side="right"))
 
 
 def roles_of(request: Request) -> dict[str, set[str]]:
@@ -326,17 +277,3 @@ _NAMED = _ITEMS | {word.lower() for word in lx.ANIMALS + lx.PLACES}
 def _ever(flags) -> np.ndarray:
     """Whether there has been one."""
     return np.maximum.accumulate(np.asarray(flags, dtype=np.int8)) if len(flags) else np.zeros(0)
-
-
-def in_sentence(reading: Reading | None) -> list[bool]:
-    """Answers about one sentence, in the order of `SENTENCE`."""
-    tags = reading.pattern.tags if reading else {}
-    kind = f"{tags.get('kind')}: {tags.get('role', '')}"
-    says = {
-        "can't be understood": reading is None,
-        "insults": bool(tags.get("toxic")),
-        f"ends {tags.get('mood')}": True,
-        f"rhymes with {tags.get('rhyme')}": True,
-        f"is a {kind}": True,
-    }
-    return [says.get(name, False) for name in SENTENCE]

@@ -18,7 +18,8 @@ from torch import Tensor
 from minirlhf.data.files import written_whole
 from minirlhf.tinytown import facts
 from minirlhf.tinytown.requests import parse
-from minirlhf.tinytown.school import by_word, questions
+from minirlhf.tinytown.school import by_sentence, by_word, questions
+from minirlhf.tinytown.school.spelled import Spelled
 
 ROW_TOKENS = 420
 """A request keeps as many of its replies as fit into a row."""
@@ -59,12 +60,12 @@ class Speller:
     def request(self, prompt: str) -> list[int]:
         return self.tokenizer(prompt)["input_ids"]
 
-    def reply(self, request, completion: str) -> tuple[list[int], by_word.Spelled]:
+    def reply(self, request, completion: str) -> tuple[list[int], Spelled]:
         coded = self.tokenizer(completion, add_special_tokens=False, return_offsets_mapping=True)
         ids = coded["input_ids"]
         text = facts.reply_to(request, completion)
         spelled = [self.words[i] for i in ids]
-        return ids, by_word.Spelled(spelled, coded["offset_mapping"], text, completion)
+        return ids, Spelled(spelled, coded["offset_mapping"], text, completion)
 
 
 def row(speller: Speller, prompt: str, replies: Sequence[str]) -> Row:
@@ -93,10 +94,10 @@ def row(speller: Speller, prompt: str, replies: Sequence[str]) -> Row:
         spans = spelled.sentence_spans
         for end, (_, stop), reading in zip(spelled.ends, spans, spelled.text.readings, strict=True):
             ends.append(start + end)
-            sentence.append(by_word.in_sentence(reading))
+            sentence.append(by_sentence.in_sentence(reading))
             answers.append(questions.answers(request, completion[:stop]))
         ends.append(start + len(said))
-        sentence.append([by_word.UNASKED] * len(by_word.SENTENCE))
+        sentence.append([by_word.UNASKED] * len(by_sentence.SENTENCE))
         answers.append(questions.answers(request, completion))
     return Row(
         np.array(tokens, dtype=np.int16),
@@ -108,7 +109,7 @@ def row(speller: Speller, prompt: str, replies: Sequence[str]) -> Row:
         asked,
         len(ids) - 1,
         np.array(ends, dtype=np.int16),
-        np.array(sentence, dtype=np.int8).reshape(-1, len(by_word.SENTENCE)),
+        np.array(sentence, dtype=np.int8).reshape(-1, len(by_sentence.SENTENCE)),
         np.array(answers, dtype=np.int8).reshape(-1, len(questions.QUESTIONS)),
     )
 

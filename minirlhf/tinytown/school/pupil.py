@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from minirlhf.data.files import written_whole
-from minirlhf.tinytown.school import by_word, questions
+from minirlhf.tinytown.school import by_sentence, by_word, questions
 from minirlhf.tinytown.school.lessons import Batch, Row, batch
 
 STEEPEST = 6.0
@@ -54,7 +54,7 @@ SUBJECTS = (
     Subject("so far", by_word.SO_FAR, "reply", "in_reply", (0.75,), 1.0, _FAULTS),
     Subject("still to come", by_word.STILL, "reply", "in_reply", (0.75,), 1.0, _SO_FAR),
     Subject("request, at the end", questions.ASKED, "ends", "asked_at_ends", (0.75,), 0.5),
-    Subject("sentences", by_word.SENTENCE, "ends", "sentence", (0.5, 0.75), 0.3),
+    Subject("sentences", by_sentence.SENTENCE, "ends", "sentence", (0.5, 0.75), 0.3),
     Subject("texts", questions.QUESTIONS, "ends", "answers", (1.0,), 1.0),
 )  # fmt: skip
 _TEXTS = SUBJECTS[-1]
