@@ -560,11 +560,11 @@ def test_the_package_may_be_patched_with_an_answer(monkeypatch):
 
 
 def test_the_banks_own_helpers_are_no_answer():
-    from minirlhf.grading.bank import ex05
+    from minirlhf.grading.bank import ex05_ranking_loss
 
-    assert check("rm.ranking_loss", lambda s, r, v: ex05._of_all_pairs(s, r, v)).mistake == (
-        "borrowed"
-    )
+    assert check(
+        "rm.ranking_loss", lambda s, r, v: ex05_ranking_loss._of_all_pairs(s, r, v)
+    ).mistake == ("borrowed")
 
 
 # ------------------------------------------------------------------------- answers that never end

@@ -10,7 +10,7 @@ from torch.nn.utils import parameters_to_vector
 
 from minirlhf.config import PPOConfig
 from minirlhf.grading import check, question, tiny_models
-from minirlhf.grading.bank import ex07_loop, ex07_steps
+from minirlhf.grading.bank import ex07_rollout, ex07_steps
 from minirlhf.plain import ppo as plain
 from minirlhf.randomness import generator, stream
 
@@ -70,12 +70,19 @@ def test_one_iteration_is_that_of_the_plain_file(answer, seed):
 def test_the_cases_hold_what_tells_mistakes_apart():
     """Responses that end and some that are cut, of different lengths."""
     ended = set()
-    for n in range(ex07_loop.ROLLOUT.cases):
-        case = ex07_loop._asked(generator(n, "loop.rollout"))
-        ended |= {bool(y[-1] == 0) for y in ex07_loop.rollout(*case.values())}
-        case = ex07_loop._replied(generator(n, "loop.rewards"))
+    for n in range(ex07_rollout.ROLLOUT.cases):
+        case = ex07_rollout._asked(generator(n, "loop.rollout"))
+        ended |= {bool(y[-1] == 0) for y in ex07_rollout.rollout(*case.values())}
+        case = ex07_rollout._replied(generator(n, "loop.rewards"))
         assert len({len(y) for y in case["responses"]}) > 1
     assert ended == {False, True}
+
+
+def test_batches_to_whiten_have_a_usual_variance_a_tiny_one_and_none():
+    asked = question("ppo.whiten")
+    drawn = [asked.inputs(generator(n, asked.key)) for n in range(asked.cases)]
+    spread = [float(case["x"][case["mask"]].std()) for case in drawn]
+    assert min(spread) == 0 and max(spread) > 0.1 and any(0 < s < 1e-3 for s in spread)
 
 
 def test_the_plain_file_is_closed_and_the_equations_are_open():
@@ -94,6 +101,24 @@ def test_the_plain_file_is_closed_and_the_equations_are_open():
 
     verdict = check("loop.rollout", sampled)
     assert verdict.mistake == "borrowed" and "plain.ppo.respond" in verdict.message
+
+
+@pytest.mark.parametrize("key", ["loop.rewards", "loop.advantages"])
+def test_what_belongs_to_the_moment_of_sampling_carries_no_gradient(key):
+    def attached(*arguments):
+        weight = next(arguments[0].parameters()).sum()
+        return [result + 0 * weight for result in RIGHT[key][0](*arguments)]
+
+    verdict = question(key).verdict(attached)
+    assert (verdict.points, verdict.mistake) == (0, "attached")
+
+
+def test_the_end_token_is_looked_for_in_the_response_alone():
+    def ended(policy, prompts, uniforms, eos):
+        rows = RIGHT["loop.rollout"][0](policy, prompts, uniforms, eos)
+        return [y[:1] if eos in x else y for x, y in zip(prompts, rows, strict=True)]
+
+    assert question("loop.rollout").verdict(ended).mistake == "ends-in-prompt"
 
 
 def test_models_and_optimizer_are_fresh_for_every_call():

@@ -216,6 +216,35 @@ def eq1_no_sigmoid(scores, ranks, valid):
     return (losses.sum((1, 2)) / pairs.sum((1, 2))).mean()
 
 
+def eq1_kept_from_zero(scores, ranks, valid):
+    losses = []
+    for s, r in ((s[v], r[v]) for s, r, v in zip(scores, ranks, valid)):
+        better = r[:, None] < r[None, :]
+        p = torch.sigmoid(s[:, None] - s[None, :])[better]
+        losses.append(-torch.log(p + 1e-8).mean())
+    return torch.stack(losses).mean()
+
+
+def best_above_zero(scores):
+    places = torch.zeros(len(scores), dtype=torch.long)
+    for row, of in enumerate(scores):
+        best = 0.0
+        for place, score in enumerate(of):
+            if score > best:
+                best, places[row] = score, place
+    return places
+
+
+def last_that_isnt_zero(values, mask):
+    kept = values * mask
+    return torch.stack([row[row.nonzero()[-1, 0]] for row in kept])
+
+
+def whiten_guarded_outside(x, mask):
+    kept = x[mask]
+    return torch.where(mask, (x - kept.mean()) / (kept.std(unbiased=False) + 1e-8), 0.0)
+
+
 def eq1_neighbours_in_rank(scores, ranks, valid):
     better = ranks[:, :, None] == ranks[:, None, :] - 1
     pairs = better & both_valid(valid)
@@ -662,6 +691,7 @@ WRONG = {
         ("overflow", eq1_log_of_exps),
         ("no-logarithm", eq1_no_log),
         ("no-sigmoid", eq1_no_sigmoid),
+        ("saturates", eq1_kept_from_zero),
         ("", eq1_neighbours_in_rank),
         ("", eq1_plackett_luce),
     ],
@@ -679,6 +709,7 @@ WRONG = {
         ("shape", lambda s: -s.mean(0, keepdim=True)),
         ("", lambda s: -s.abs().mean()),
         ("doubled", lambda s: -2 * s.mean()),
+        ("", lambda s: -s.sum() / (s != 0).sum()),
         ("", lambda s: 1 - s.mean()),
     ],
     "rm.best_of_n": [
@@ -696,6 +727,7 @@ WRONG = {
         ("second-best", lambda s: s.argsort(1)[:, -2]),
         ("dtype", lambda s: s.argmax(1).float()),
         ("one-hot", lambda s: (s == s.amax(1, keepdim=True)).long()),
+        ("starts-at-zero", best_above_zero),
     ],
     "rm.bug": [
         ("as-found", lambda v, m: v[:, -1]),
@@ -711,6 +743,7 @@ WRONG = {
         ("shape", lambda v, m: v[:, m.sum(1) - 1]),
         ("first", lambda v, m: v.gather(1, m.int().argmax(1)[:, None]).squeeze(1)),
         ("same-column", lambda v, m: v[:, m.sum(1).min() - 1]),
+        ("", last_that_isnt_zero),
         ("zero", lambda v, m: 0 * v[:, 0]),
     ],
     "ppo.k1": [
@@ -746,6 +779,7 @@ WRONG = {
         ("one-added", lambda p, q: (q - p).exp() + 1 - (q - p)),
         ("mixed", lambda p, q: (q - p).exp() - 1 + (q - p)),
         ("averaged", lambda p, q: ((q - p).exp() - 1 - (q - p)).mean()),
+        ("clamped", lambda p, q: ((q - p).exp() - 1 - (q - p)).clamp(max=10)),
     ],
     "ppo.shaped_rewards": [
         ("last-unpaid", rewards_overwritten),
@@ -765,6 +799,7 @@ WRONG = {
         ("probabilities", lambda s, p, q, m, b: rewards_of(s, p.exp() - q.exp(), m, b)),
         ("shape", lambda s, p, q, m, b: s - b * ((p - q) * m).sum(1)),
         ("score-negated", lambda s, p, q, m, b: rewards_of(-s, p - q, m, b)),
+        ("score-clipped", lambda s, p, q, m, b: rewards_of(s.clip(-5, 5), p - q, m, b)),
         ("no-reference", lambda s, p, q, m, b: rewards_of(s, p, m, b)),
     ],
     "ppo.gae": [
@@ -803,6 +838,7 @@ WRONG = {
         ),
         ("padding-shifted", lambda x, m: whiten_of(x * m, torch.ones_like(m), x[m])),
         ("not-guarded", lambda x, m: (x - x[m].mean()) / x[m].std(unbiased=False) * m),
+        ("guard-outside", whiten_guarded_outside),
         (
             "multiplied",
             lambda x, m: (x - x[m].mean()) * (x[m].var(unbiased=False) + 1e-8) ** 0.5 * m,

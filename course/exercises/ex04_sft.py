@@ -38,13 +38,13 @@ You get
 - `logits`, float `[B, L, V]`: in column $t$ the model's scores for the token in column $t+1$;
 - `tokens`, int `[B, L]`: the rows, prompt, completion, padding;
 - `mask`, bool `[B, L]`: true on the completion's tokens, its end token among them. Column $t$ of the mask is about
-  column $t$ of the tokens.
+  column $t$ of the tokens; the first column is always part of the prompt.
 
 Return the mean over **all** masked tokens of the batch, a tensor without dimensions. `F.cross_entropy` and
 `log_softmax` are yours to use.
 """
 
-# %% loss-question [markdown] lang="zh" of="22cb79d5"
+# %% loss-question [markdown] lang="zh" of="d15ae8e2"
 r"""
 ## 带提示掩码的损失
 
@@ -60,7 +60,7 @@ $$
 
 - `logits`，float `[B, L, V]`：第 $t$ 列是模型对第 $t+1$ 列的词元的打分；
 - `tokens`，int `[B, L]`：每行依次是提示、回复、填充；
-- `mask`，bool `[B, L]`：在回复的词元上为真，结束符也算。掩码的第 $t$ 列，说的就是词元的第 $t$ 列。
+- `mask`，bool `[B, L]`：在回复的词元上为真，结束符也算。掩码的第 $t$ 列，说的就是词元的第 $t$ 列；第一列总是属于提示。
 
 对批次里掩码标出的**全部**词元取平均，返回一个没有维度的张量。可以用 `F.cross_entropy` 和 `log_softmax`。
 """

@@ -69,18 +69,18 @@ r"""
 {question:loop.rollout}
 
 Sample a response to each of `prompts`. Token $t$ of row $b$ is the first id at which the cumulative probability, added
-up from the first id on, exceeds `uniforms[b, t]`; `uniforms` is float `[B, T]`. A response ends with the id `eos`, which
-belongs to it, or after $T$ tokens. Return a list of int tensors, the responses without their prompts.
+up from the first id on, exceeds `uniforms[b, t]` (the last id, should rounding leave none); `uniforms` is float `[B, T]`.
+A response ends with the id `eos`, which belongs to it, or after $T$ tokens. Return a list of int tensors, the responses without their prompts.
 """
 
-# %% rollout-question [markdown] lang="zh" of="0fd6fb27"
+# %% rollout-question [markdown] lang="zh" of="5c055272"
 r"""
 ## 第一阶段：采样轨迹
 
 {question:loop.rollout}
 
-为 `prompts` 里的每个提示采样一个回复。第 $b$ 行的词元 $t$ 这样选：把概率从第一个编号起往后累加，首次超过 `uniforms[b, t]` 的那个编号就是它；
-`uniforms` 是 float `[B, T]`。回复写到编号 `eos` 为止（它也属于回复），或者写满 $T$ 个词元为止。返回由 int 张量组成的列表，也就是各个回复，不带提示。
+为 `prompts` 里的每个提示采样一个回复。第 $b$ 行的词元 $t$ 这样选：把概率从第一个编号起往后累加，首次超过 `uniforms[b, t]` 的那个编号就是它
+（若因舍入没有这样的编号，就取最后一个）；`uniforms` 是 float `[B, T]`。回复写到编号 `eos` 为止（它也属于回复），或者写满 $T$ 个词元为止。返回由 int 张量组成的列表，也就是各个回复，不带提示。
 """
 
 
@@ -189,18 +189,19 @@ r"""
 {question:loop.advantages}
 
 $V_t$ is the value of the state in which token $t$ is still to be chosen. With `rewards`, float `[B, T]`, and the number
-`lam`, return three tensors without gradients, `[B, T]`: the values, the advantages of GAE (without a discount), whitened
-over all response tokens of the batch, and the returns.
+`lam`, return three tensors without gradients, `[B, T]`: the values; the advantages of GAE (without a discount), whitened
+over all response tokens of the batch, as `objectives.whiten` does it; and the returns, which are those of the advantages
+before whitening.
 """
 
-# %% advantages-question [markdown] lang="zh" of="5985c545"
+# %% advantages-question [markdown] lang="zh" of="e900bd6f"
 r"""
 ## 第三阶段：价值与优势
 
 {question:loop.advantages}
 
 $V_t$ 是词元 $t$ 尚未选出时那个状态的价值。由 `rewards`，float `[B, T]`，和数 `lam`，返回三个不带梯度的张量，`[B, T]`：
-价值；GAE 的优势（不打折扣），在批次的全部回复词元上白化；回报。
+价值；GAE 的优势（不打折扣），在批次的全部回复词元上白化，做法与 `objectives.whiten` 相同；回报，由白化之前的优势算出。
 """
 
 
@@ -314,7 +315,7 @@ Sample responses to all prompts, then take one step of `adam` for each of `batch
 - `prompts` and `uniforms`, as in stage one;
 - `batches`: pairs of `rows`, an int tensor that says which responses a step learns from, and `documents`, its
   pretraining texts;
-- `settings`, with `eos`, `beta`, `lam`, `clip`, `gamma` and `grad_clip`.
+- `settings`, whose attributes are `eos`, `beta`, `lam`, `clip`, `gamma` and `grad_clip`: `settings.eos` and so on.
 
 A step goes down the gradient of policy loss + value loss + $\gamma$ · ptx loss. Before it, the gradients of the policy
 are scaled to a norm of at most `grad_clip`, and so, by themselves, are those of the value model
@@ -322,7 +323,7 @@ are scaled to a norm of at most `grad_clip`, and so, by themselves, are those of
 return nothing: their weights are compared with those after an iteration of `minirlhf.plain.ppo`.
 """
 
-# %% iteration-question [markdown] lang="zh" of="c4ac3e76"
+# %% iteration-question [markdown] lang="zh" of="e6c7717a"
 r"""
 ## 第五阶段：一次完整的迭代
 
@@ -334,7 +335,7 @@ r"""
 - `adam`：一个 torch 优化器，里面是策略和价值模型的权重；
 - `prompts` 和 `uniforms`，与第一阶段的相同；
 - `batches`：每一项是一对，`rows` 是 int 张量，指明这一步从哪些回复学习，`documents` 是这一步的预训练文本；
-- `settings`，其中有 `eos`、`beta`、`lam`、`clip`、`gamma` 和 `grad_clip`。
+- `settings`，它的属性有 `eos`、`beta`、`lam`、`clip`、`gamma` 和 `grad_clip`，例如 `settings.eos`。
 
 每一步沿着“策略损失 + 价值损失 + $\gamma$ · ptx 损失”的梯度下降。在此之前，先缩小策略的梯度，使范数不超过 `grad_clip`；价值模型的梯度也这样做，但单独算
 （`torch.nn.utils.clip_grad_norm_`）。优势对全部回复只白化一次。模型就地训练，什么也不返回：检查时会拿它们的权重与 `minirlhf.plain.ppo` 迭代一次之后的相比。

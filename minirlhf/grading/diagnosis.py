@@ -83,6 +83,8 @@ def _diagnose(
             return Finding("count", {"wanted": len(wanted.results), "got": len(trial.results)})
     values_right = all(same(*pair) for pair in zip(tried, right, strict=True))
     if values_right and all(same_gradients(*pair) for pair in zip(tried, right, strict=True)):
+        if question.detached and any(trial.attached for trial in tried):
+            return Finding("attached")
         return dtype_mistake(tried, right)
     if name := known(question, cases, tried, by_value=not values_right):
         return Finding(name)

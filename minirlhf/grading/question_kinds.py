@@ -163,6 +163,8 @@ class FunctionQuestion(Question):
     """Wrong answers by name, one or several ways of writing each; ``zero`` is known to all."""
     differentiable: tuple[str, ...] = ()
     """Arguments by which the answer is differentiated too."""
+    detached: bool = False
+    """Whether no result may carry gradients."""
     cases: int = 6
     closed: tuple[str, ...] = ()
     """Functions of the package, beside ``symbol``, that would be the answer."""

@@ -54,6 +54,7 @@ class Asked(Protocol):
     cases: int
     closed: tuple[str, ...]
     outcome: Callable[[Any, Inputs], Any] | None
+    detached: bool
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,8 @@ class Trial:
     gradients: tuple[Tensor | None, ...]
     modified: str = ""
     """The name of an input that the call changed."""
+    attached: bool = False
+    """Whether a result carries gradients."""
 
 
 class RefusedError(Exception):
@@ -101,7 +104,8 @@ def run(question: Asked, function: Callable, case: Inputs) -> Trial:
     except (Exception, SystemExit) as error:
         twice = not returned and "backward through the graph a second time" in str(error)
         raise RefusedError("graph-twice" if twice else "exception", error=told(error)) from None
-    return Trial(tuple(result.detach() for result in results), gradients, modified)
+    attached = any(result.requires_grad for result in results)
+    return Trial(tuple(result.detach() for result in results), gradients, modified, attached)
 
 
 def _outcome(question: Asked, returned: Any, given: Inputs) -> Any:

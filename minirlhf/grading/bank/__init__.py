@@ -10,12 +10,14 @@ import difflib
 from minirlhf.errors import MinirlhfError
 from minirlhf.grading.bank import (
     ex04,
-    ex05,
+    ex05_ranking_loss,
+    ex05_scores,
     ex06_advantages,
     ex06_losses,
     ex06_rewards,
     ex06_updates,
-    ex07_loop,
+    ex07_advantages,
+    ex07_rollout,
     ex07_runs,
     ex07_steps,
 )
@@ -23,12 +25,14 @@ from minirlhf.grading.question_kinds import Question
 
 _MODULES = (
     ex04,
-    ex05,
+    ex05_ranking_loss,
+    ex05_scores,
     ex06_rewards,
     ex06_advantages,
     ex06_losses,
     ex06_updates,
-    ex07_loop,
+    ex07_rollout,
+    ex07_advantages,
     ex07_steps,
     ex07_runs,
 )

@@ -244,6 +244,9 @@ NO_END = FunctionQuestion(
         "nothing-masked": lambda t, p, n, pad: t.clone(),
         "first-pad": (_until_first_pad, _but_second_pads),
         "before-first-pad": _before_first_pad,
+        "ends-in-prompt": lambda t, p, n, pad: torch.where(
+            (t == pad) & (torch.arange(t.shape[1]) < n[:, None]), t, labels(t, p, n, pad)
+        ),
         "shifted": lambda t, p, n, pad: _next(labels(t, p, n, pad)),
         "zeros-for-labels": lambda t, p, n, pad: labels(t, p, n, pad).masked_fill(
             labels(t, p, n, pad) == -100, 0

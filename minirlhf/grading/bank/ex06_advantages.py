@@ -163,6 +163,7 @@ GAE = FunctionQuestion(
         "lambda-one": lambda r, v, m, lam: advantages(r, v, m, 1.0),
         "lambda-zero": lambda r, v, m, lam: advantages(r, v, m, 0.0),
         "discounted": lambda r, v, m, lam: tuple(objectives.gae(r, v, m, lam, 1.0)),
+        "discount": lambda r, v, m, lam: tuple(objectives.gae(r, v, m, 0.99, lam)),
         "swapped": lambda r, v, m, lam: advantages(r, v, m, lam)[::-1],
         "sign": lambda r, v, m, lam: (
             -advantages(r, v, m, lam)[0],
@@ -183,8 +184,11 @@ def _masked(g: Generator) -> Inputs:
     B, T, lengths = cases.rows(g)
     mask = cases.right_padded(lengths, T)
     x = cases.normal(g, B, T, scale=0.5 + cases.integer(g, 0, 3)) + cases.integer(g, 1, 4)
-    if cases.integer(g, 0, 1) == 0:
+    kind = cases.integer(g, 0, 2)
+    if kind == 0:
         x = torch.ones_like(x)  # a batch without any variance: 0, not NaN
+    elif kind == 1:
+        x = 1e-4 * x  # a variance that the small constant counts beside
     return {"x": torch.where(mask, x, 3 * cases.JUNK), "mask": mask}
 
 
@@ -213,6 +217,10 @@ def _bessel(x, m):
     return _whitened(x, m, mean, variance * m.sum() / (m.sum() - 1))
 
 
+def _by_torchs_std(x, m):
+    return torch.where(m, (x - _moments(x, m)[0]) / (x[m].std() + 1e-8), 0.0)
+
+
 def _unguarded(x, m):
     mean, variance = _moments(x, m)
     return (x - mean) / variance.sqrt()
@@ -239,7 +247,13 @@ WHITEN = FunctionQuestion(
         "padding-counted": lambda x, m: _whitened(x, m, x.mean(), x.var(unbiased=False)),
         "zeros-counted": lambda x, m: _whitened(x, m, (x * m).mean(), (x * m).var(unbiased=False)),
         "by-row": _by_row,
-        "unbiased": _bessel,
+        "padding-divides": lambda x, m: _whitened(
+            x, m, _moments(x, m)[0], _moments(x, m)[1] * m.float().mean()
+        ),
+        "root-mean-square": lambda x, m: _whitened(
+            x, m, _moments(x, m)[0], objectives.masked_mean(x**2, m)
+        ),
+        "unbiased": (_bessel, _by_torchs_std),
         "by-column": lambda x, m: _by_row(x.T, m.T).T,
         "padding-shifted": (
             lambda x, m: _everywhere(x, m),
@@ -257,6 +271,9 @@ WHITEN = FunctionQuestion(
         "not-guarded": (
             lambda x, m: torch.where(m, _unguarded(x, m), 0.0),
             lambda x, m: _unguarded(x, m) * m,
+        ),
+        "guard-outside": lambda x, m: torch.where(
+            m, (x - _moments(x, m)[0]) / (_moments(x, m)[1].sqrt() + 1e-8), 0.0
         ),
         "padding-left": lambda x, m: torch.where(m, objectives.whiten(x, m), x),
     },

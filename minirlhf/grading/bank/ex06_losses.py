@@ -100,6 +100,9 @@ POLICY_LOSS = FunctionQuestion(
         "whole-response": _of_ratio(
             lambda p, old, m: torch.where(m, p - old, 0.0).sum(1, keepdim=True).exp()
         ),
+        "dual-clip": lambda p, o, A, m, c: objectives.masked_mean(
+            torch.where(A < 0, torch.minimum(_gains(p, o, A, c), -3.0 * A), _gains(p, o, A, c)), m
+        ),
         "old-renewed": _of_ratio(lambda p, old, m: (p - p.detach()).exp()),
         "clip-around-zero": _around_zero,
         "mean-then-minimum": _mean_first,

@@ -16,7 +16,9 @@ from minirlhf.grading.trial import Inputs
 def _two_policies(g: Generator) -> Inputs:
     shape = cases.integer(g, 2, 4), cases.integer(g, 3, 6)
     old = -(torch.rand(shape, generator=g) * 3 + 0.05)
-    return {"logprobs": cases.near(g, old, 0.8), "reference": old}
+    new = cases.near(g, old, 0.8)
+    new[-1, 0] = old[-1, 0] - 4.0  # a token that the policy has all but given up
+    return {"logprobs": new, "reference": old}
 
 
 K1 = FunctionQuestion(
@@ -78,6 +80,7 @@ K3 = FunctionQuestion(
         "no-exponential": (lambda p, q: torch.full_like(p, -1.0), lambda p, q: q - p - 1),
         "one-added": lambda p, q: (q - p).exp() + 1 - (q - p),
         "averaged": lambda p, q: objectives.kl_k3(p, q).mean(),
+        "clamped": lambda p, q: objectives.kl_k3(p, q).clamp(max=10.0),
     },
 )
 
@@ -87,9 +90,10 @@ K3 = FunctionQuestion(
 def _episodes(g: Generator) -> Inputs:
     B, T, lengths = cases.rows(g)
     mask = cases.right_padded(lengths, T)
-    old = cases.logprobs(g, mask)
+    old, scores = cases.logprobs(g, mask), cases.normal(g, B, scale=2.0)
+    scores[0] += scores[0].sign() * 12.0  # as far out as scores of a reward model may be
     return {
-        "scores": cases.normal(g, B, scale=2.0),
+        "scores": scores,
         "logprobs": torch.where(mask, cases.near(g, old, 0.7), -1.0),
         "reference": old,
         "mask": mask,
@@ -146,6 +150,7 @@ SHAPED = FunctionQuestion(
         "spread": lambda s, p, q, m, b: _penalty(p, q, m, b) + m * (s / m.sum(1))[:, None],
         "magnitude": lambda s, p, q, m, b: shaped(s, (p - q).abs(), 0 * q, m, b),
         "probabilities": lambda s, p, q, m, b: shaped(s, p.exp(), q.exp(), m, b),
+        "score-clipped": lambda s, p, q, m, b: shaped(s.clamp(-5.0, 5.0), p, q, m, b),
         "score-negated": lambda s, p, q, m, b: shaped(-s, p, q, m, b),
         "no-reference": lambda s, p, q, m, b: shaped(s, p, 0 * q, m, b),
         "everywhere": lambda s, p, q, m, b: _penalty(p, q, m, b) + s[:, None] * m,

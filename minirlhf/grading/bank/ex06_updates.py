@@ -75,6 +75,9 @@ PTX_STEP = FunctionQuestion(
         "no-rate": lambda w, ppo, ptx, g, r: ptx_step(w, ppo, ptx, g, 1.0),
         "mixed": lambda w, ppo, ptx, g, r: ptx_step(w, ppo, ptx, g, r, both=1 - g),
         "sum": _summed,
+        "log-of-mean": lambda w, ppo, ptx, g, r: ptx_step(
+            w, ppo, lambda v: ptx(v).exp().mean(0, keepdim=True).log(), g, r
+        ),
         "no-gamma": lambda w, ppo, ptx, g, r: ptx_step(w, ppo, ptx, 1.0, r),
         "gamma-on-ppo": lambda w, ppo, ptx, g, r: ptx_step(w, ppo, ptx, 1.0, r, both=g),
         "gamma-on-both": lambda w, ppo, ptx, g, r: ptx_step(w, ppo, ptx, g, r, both=g),

@@ -12,7 +12,8 @@ from torch.nn.utils import clip_grad_norm_, parameters_to_vector
 from minirlhf import objectives
 from minirlhf.grading import tiny_models
 from minirlhf.grading.bank import cases
-from minirlhf.grading.bank.ex07_loop import STAGE, by_plain, rewards, rollout
+from minirlhf.grading.bank.ex07_advantages import by_plain
+from minirlhf.grading.bank.ex07_rollout import STAGE, rewards, rollout
 from minirlhf.grading.question_kinds import FunctionQuestion
 from minirlhf.grading.tiny_models import EOS, Models, in_plain
 from minirlhf.grading.trial import Inputs, RefusedError
@@ -30,13 +31,15 @@ def _step(g: Generator) -> Inputs:
         values = plain.values(in_plain(models).value, pairs)
     old = [cases.near(g, new, 0.3), values + cases.normal(g, *mask.shape, scale=0.3)]
     old += [cases.normal(g, *mask.shape), values + cases.normal(g, *mask.shape)]
+    documents = tiny_models.rows(g, 3, 3, 6)
+    documents[0][-1] = EOS  # an id like any other
     return {
         "policy": models.policy,
         "value": models.value,
         "prompts": prompts,
         "responses": responses,
         "old": [torch.where(mask, x, 0.0) for x in old],
-        "documents": tiny_models.rows(g, 3, 3, 6),
+        "documents": documents,
         "clip": 0.2,
     }
 
@@ -79,6 +82,13 @@ def _picked(change):
     return lambda *arguments: change(*losses(*arguments))
 
 
+def _own_old(policy, value, prompts, responses, old, documents, clip):
+    """The ratio to the policy of this very step, without gradients."""
+    pairs = list(zip(prompts, responses, strict=True))
+    own = plain.logprobs(in_plain(Models(policy, policy, value, value)).policy, pairs)[0].detach()
+    return losses(policy, value, prompts, responses, [own, *old[1:]], documents, clip)
+
+
 def _by_document(logprobs: Tensor, mask: Tensor) -> Tensor:
     return -((logprobs * mask).sum(1) / mask.sum(1)).mean()
 
@@ -99,6 +109,8 @@ LOSSES = FunctionQuestion(
         "ptx-sign": _picked(lambda policy, value, ptx: (policy, value, -ptx)),
         "ptx-summed": _changed(ptx=lambda p, m: -objectives.masked_sum(p, m)),
         "ptx-by-document": _changed(ptx=_by_document),
+        "own-old": _own_old,
+        "value-detached": _picked(lambda policy, value, ptx: (policy, value.detach(), ptx)),
         "policy-sign": _picked(lambda policy, value, ptx: (-policy, value, ptx)),
         "policy-detached": _picked(lambda policy, value, ptx: (policy.detach(), value, ptx)),
         "all-detached": _picked(lambda *three: [loss.detach() for loss in three]),
@@ -232,6 +244,7 @@ ITERATION = FunctionQuestion(
         "untrained": lambda *arguments: None,
         "no-gamma": _by(gamma=1.0),
         "no-ptx": _by(gamma=0.0),
+        "ptx-sign": lambda *arguments: iteration(*arguments, gamma=-arguments[-1].gamma),
         "no-penalty": _by(beta=0.0),
         "not-zeroed": _by(plainly=_update(zeroed=False)),
         "two-steps": _by(plainly=_update(steps=("policy", "value", "ptx"))),

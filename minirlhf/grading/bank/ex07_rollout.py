@@ -40,9 +40,11 @@ STAGE = {
 
 def _asked(g: Generator) -> Inputs:
     B, T = 4, cases.integer(g, 4, 6)
+    prompts = tiny_models.rows(g, B)
+    prompts[-1][0] = EOS  # between the turns of a conversation
     return {
         "policy": tiny_models.models(g).policy,
-        "prompts": tiny_models.rows(g, B),
+        "prompts": prompts,
         "uniforms": torch.rand(B, T, generator=g),
         "eos": EOS,
     }
@@ -77,6 +79,11 @@ def _sampled(read=lambda logits: logits[-1], draw=None, ends=True, grows=True):
     return answer
 
 
+def _likeliest_first(p: Tensor, u: Tensor) -> Tensor:
+    falling, ids = p.sort(descending=True)
+    return ids[(falling.cumsum(0) <= u).sum().clamp(max=len(p) - 1)]
+
+
 def _padded(returned: Any, given: Inputs) -> Tensor:
     """Responses as one tensor of at least as many columns as uniforms, -1 behind each."""
     if returned is None:
@@ -104,7 +111,12 @@ ROLLOUT = FunctionQuestion(
         "forgets": _sampled(grows=False),
         "one-back": _sampled(read=lambda logits: logits[-2]),
         "from-above": _sampled(draw=lambda p, u: len(p) - 1 - (p.flip(0).cumsum(0) <= u).sum()),
+        "sorted": _sampled(draw=_likeliest_first),
         "row-shared": lambda m, x, u, eos: rollout(m, x, u[:1].expand(u.shape), eos),
+        "ends-in-prompt": lambda m, x, u, eos: [
+            row[:1] if eos in asked else row
+            for asked, row in zip(x, rollout(m, x, u, eos), strict=True)
+        ],
         "one-short": lambda m, x, u, eos: rollout(m, x, u[:, :-1], eos),
     },
 )
@@ -154,6 +166,25 @@ def _last_column(scores, old, reference, mask, beta):
     return out
 
 
+def _of_k3(scores, old, reference, mask, beta):
+    penalty = torch.where(mask, -beta * objectives.kl_k3(old, reference), 0.0)
+    penalty[torch.arange(len(scores)), mask.sum(1) - 1] += scores
+    return penalty
+
+
+@torch.no_grad()
+def _of_whole_vocabulary(policy, reference, reward, prompts, responses, beta):
+    """The penalty is the KL of the two distributions at each token, not a sampled term."""
+    old, shaped = rewards(policy, reference, reward, prompts, responses, 0.0)
+    for row, (x, y) in enumerate(zip(prompts, responses, strict=True)):
+        p, q = (
+            model(torch.cat([x, y]))[len(x) - 1 : -1].log_softmax(-1)
+            for model in (policy, reference)
+        )
+        shaped[row, : len(y)] -= beta * (p.exp() * (p - q)).sum(-1)
+    return old, shaped
+
+
 def _unshifted(policy, reference, reward, prompts, responses, beta):
     """Each token looked up in the logits of its own position."""
     pairs = list(zip(prompts, responses, strict=True))
@@ -174,6 +205,7 @@ REWARDS = FunctionQuestion(
     reference=rewards,
     inputs=_replied,
     results=("log-probabilities", "rewards"),
+    detached=True,
     wrong={
         "unshifted": _unshifted,
         "score-of-prompt": _scored(
@@ -194,94 +226,10 @@ REWARDS = FunctionQuestion(
         "everywhere": _shaped(lambda s, p, q, m, b: torch.where(m, s[:, None] - b * (p - q), 0.0)),
         "last-unpaid": _shaped(_overwritten),
         "last-column": _shaped(_last_column),
+        "k3": _shaped(_of_k3),
+        "expectation": _of_whole_vocabulary,
         "swapped": lambda *arguments: rewards(*arguments)[::-1],
     },
 )
 
-# ---------------------------------------------------------------------------------- values and GAE
-
-
-def _rewarded(g: Generator) -> Inputs:
-    responses = tiny_models.replies(g, 4)
-    mask = pad_sequence([torch.ones_like(y) for y in responses], batch_first=True).bool()
-    return {
-        "value": tiny_models.models(g).value,
-        "prompts": tiny_models.rows(g, 4),
-        "responses": responses,
-        "rewards": torch.where(mask, cases.normal(g, *mask.shape), 0.0),
-        "lam": 0.1 * cases.integer(g, 5, 9),
-    }
-
-
-@torch.no_grad()
-def advantages(value, prompts, responses, rewards, lam, after=0, whiten=objectives.whiten):
-    """``after`` reads values so many tokens too late."""
-    mask = pad_sequence([torch.ones_like(y) for y in responses], batch_first=True).bool()
-    rows = []
-    for x, y in zip(prompts, responses, strict=True):
-        begin = len(x) - 1 + after
-        rows.append(value(torch.cat([x, y, y[-1:]]))[begin : begin + len(y)])
-    values = pad_sequence(rows, batch_first=True)
-    A, returns = objectives.gae(rewards, values, mask, lam=lam)
-    return values, whiten(A, mask), returns
-
-
-def by_plain(value, prompts, responses, rewards, lam):
-    pairs = list(zip(prompts, responses, strict=True))
-    with torch.no_grad():
-        values = plain.values(in_plain(Models(value, value, value, value)).value, pairs)
-    mask = pad_sequence([torch.ones_like(y) for y in responses], batch_first=True).bool()
-    A, returns = objectives.gae(rewards, values, mask, lam=lam)
-    return values, objectives.whiten(A, mask), returns
-
-
-def _whitened_by(whiten):
-    return lambda *arguments: advantages(*arguments, whiten=whiten)
-
-
-def _in_padding(A: Tensor, _: Tensor) -> Tensor:
-    return objectives.whiten(A, torch.ones_like(A, dtype=torch.bool))
-
-
-def _by_row(A: Tensor, mask: Tensor) -> Tensor:
-    return torch.cat(
-        [objectives.whiten(*row) for row in zip(A.split(1), mask.split(1), strict=True)]
-    )
-
-
-def _returns_of_whitened(*arguments):
-    values, A, _ = advantages(*arguments)
-    return values, A, torch.where(arguments[3] != 0, A + values, 0.0)
-
-
-ADVANTAGES = FunctionQuestion(
-    **STAGE,
-    key="loop.advantages",
-    points=3,
-    minutes=15,
-    reference=by_plain,
-    inputs=_rewarded,
-    results=("values", "advantages", "returns"),
-    wrong={
-        "state-after": lambda *arguments: advantages(*arguments, after=1),
-        "not-whitened": _whitened_by(lambda A, mask: A),
-        "padding-whitened": _whitened_by(_in_padding),
-        "padding-counted": _whitened_by(lambda A, m: torch.where(m, _in_padding(A, m), 0.0)),
-        "by-row": _whitened_by(_by_row),
-        "not-shifted": _whitened_by(lambda A, m: objectives.whiten(A, m, shift_mean=False)),
-        "returns-of-whitened": _returns_of_whitened,
-        "lambda-default": lambda v, x, y, r, lam: advantages(v, x, y, r, 0.95),
-        "lambda-as-discount": lambda v, x, y, r, lam: _discounted(v, x, y, r, lam),
-        "order": lambda *arguments: advantages(*arguments)[::-1],
-    },
-)
-
-
-def _discounted(value, prompts, responses, rewards, lam):
-    values = advantages(value, prompts, responses, rewards, lam)[0]
-    mask = pad_sequence([torch.ones_like(y) for y in responses], batch_first=True).bool()
-    A, returns = objectives.gae(rewards, values, mask, lam)
-    return values, objectives.whiten(A, mask), returns
-
-
-QUESTIONS = (ROLLOUT, REWARDS, ADVANTAGES)
+QUESTIONS = (ROLLOUT, REWARDS)
