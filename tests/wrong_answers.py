@@ -218,7 +218,7 @@ def eq1_no_sigmoid(scores, ranks, valid):
 
 def eq1_kept_from_zero(scores, ranks, valid):
     losses = []
-    for s, r in ((s[v], r[v]) for s, r, v in zip(scores, ranks, valid)):
+    for s, r in ((s[v], r[v]) for s, r, v in zip(scores, ranks, valid, strict=True)):
         better = r[:, None] < r[None, :]
         p = torch.sigmoid(s[:, None] - s[None, :])[better]
         losses.append(-torch.log(p + 1e-8).mean())
