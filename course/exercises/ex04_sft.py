@@ -165,14 +165,14 @@ A class fine-tuned a model with the targets below. Its answers are right, and th
 cuts them. The loss looked fine.
 
 `labels` gets `tokens`, int `[B, L]`: rows of prompt, completion, end token, padding; `prompt_lengths` and `lengths`,
-int `[B]`, where `lengths` counts everything but the padding; and `pad_id`. In this class's tokenizer **the padding is
-the end token**, as in many scripts; and a prompt may hold that token too, between the turns of a conversation. The
-function returns the targets of the loss, with `-100` wherever nothing is to be learned.
+int `[B]`, where `lengths` counts all but the padding, so the row's own end token too; and `pad_id`. In this class's
+tokenizer **the padding is the end token**, as in many scripts; and a prompt may hold that token too, between the turns
+of a conversation. The function returns the targets of the loss, with `-100` wherever nothing is to be learned.
 
 Find the bug and mend the function.
 """
 
-# %% bug-question [markdown] lang="zh" of="9c07770d"
+# %% bug-question [markdown] lang="zh" of="1bc1d9d2"
 r"""
 ## 停不下来的模型
 
@@ -181,7 +181,7 @@ r"""
 有个班用下面的目标微调了一个模型。它的回答是对的，可是答完还一直写下去，直到长度上限把它截断。损失看上去很正常。
 
 `labels` 的参数是：`tokens`，int `[B, L]`，每行依次是提示、回复、结束符、填充；`prompt_lengths` 和 `lengths`，int `[B]`，
-其中 `lengths` 数的是填充以外的全部词元；还有 `pad_id`。这个班的分词器和许多脚本里的一样，**用结束符来填充**；
+其中 `lengths` 数的是填充以外的全部词元，本行自己的结束符也算在内；还有 `pad_id`。这个班的分词器和许多脚本里的一样，**用结束符来填充**；
 提示里也可能有这个词元，夹在对话的轮次之间。函数返回损失的目标，不该学的地方是 `-100`。
 
 请找出错误，把函数改好。

@@ -205,17 +205,17 @@ r"""
 
 The simplest use of a reward model needs no training: sample $n$ completions of a prompt, keep the one it likes best.
 From `scores`, float `[B, n]`, one row a prompt, return the place of the best sample of each prompt, int `[B]`, counted
-from zero; of equal scores, that of the first.
+from zero. No two scores of a row are equal.
 """
 
-# %% best-question [markdown] lang="zh" of="fc8e4c82"
+# %% best-question [markdown] lang="zh" of="dddf1cc7"
 r"""
 ## n 选一
 
 {question:rm.best_of_n}
 
 奖励模型最简单的用法不需要训练：为一个提示采样 $n$ 个回复，留下它最喜欢的那个。`scores` 是 float `[B, n]`，一行一个提示；
-请返回每个提示最好的样本在第几个位置，int `[B]`，从零数起；分数相同时取最前面的。
+请返回每个提示最好的样本在第几个位置，int `[B]`，从零数起。同一行里没有相等的分数。
 """
 
 

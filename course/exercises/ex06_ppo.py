@@ -448,11 +448,11 @@ gradients of both terms are added up **before** the weights move.
 
 You get `weights`, float `[V]`; two functions of the weights, `ppo_loss`, which returns PPO's loss, and
 `pretraining_logprobs`, which returns the log-probability of each pretraining token of the batch, `[N]`; and the numbers
-`gamma` and `rate`. Return the weights after one step of plain gradient descent, of length `rate`, on PPO's loss minus
+`gamma` and `rate`. Return the weights after one step of plain gradient descent, with learning rate `rate`, on PPO's loss minus
 $\gamma$ times the **mean** log-probability. Leave `weights` itself as it is.
 """
 
-# %% ptx-question [markdown] lang="zh" of="f5181c0e"
+# %% ptx-question [markdown] lang="zh" of="db56cb96"
 r"""
 ## PPO-ptx 的一步
 
@@ -462,7 +462,7 @@ PPO-ptx 加上了式 2 的第三项：$\gamma$ 乘以预训练词元的对数概
 
 给你的是 `weights`，float `[V]`；两个以权重为参数的函数，其中 `ppo_loss` 返回 PPO 的损失，
 `pretraining_logprobs` 返回批次里每个预训练词元的对数概率，`[N]`；还有数 `gamma` 和 `rate`。
-要下降的是 PPO 的损失减去 $\gamma$ 乘以**平均**对数概率。用普通的梯度下降走一步，步长是 `rate`，返回走完之后的权重。`weights` 本身不要动。
+要下降的是 PPO 的损失减去 $\gamma$ 乘以**平均**对数概率。用普通的梯度下降走一步，学习率是 `rate`，返回走完之后的权重。`weights` 本身不要动。
 """
 
 

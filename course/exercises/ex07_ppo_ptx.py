@@ -246,18 +246,18 @@ r"""
 
 `old` holds four tensors `[B, T]`, as they were when the responses were sampled: log-probabilities, values, advantages,
 returns. `documents` are pretraining texts; their first id is predicted by nothing. Return three losses, tensors without
-dimensions: the clipped policy loss, the value loss with the same `clip`, halved, and the mean of $-\log\pi$ over all
+dimensions: the clipped policy loss; the clipped value loss, with the same `clip` and its factor of ½; and the mean of $-\log\pi$ over all
 predicted ids of all documents. Gradients have to reach `policy` and `value`.
 """
 
-# %% losses-question [markdown] lang="zh" of="9b950978"
+# %% losses-question [markdown] lang="zh" of="20987ba5"
 r"""
 ## 第四阶段：损失
 
 {question:loop.losses}
 
 `old` 里有四个张量 `[B, T]`，都是采样回复时的值：对数概率、价值、优势、回报。`documents` 是预训练文本；它们的第一个编号无从预测。
-返回三个损失，都是没有维度的张量：裁剪的策略损失；价值损失，用同一个 `clip`，并取一半；$-\log\pi$ 在所有文档中要预测的全部编号上的平均。
+返回三个损失，都是没有维度的张量：裁剪的策略损失；裁剪的价值损失，用同一个 `clip`，带着它的系数 ½；$-\log\pi$ 在所有文档中要预测的全部编号上的平均。
 梯度要传到 `policy` 和 `value`。
 """
 
