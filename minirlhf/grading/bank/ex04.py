@@ -105,6 +105,9 @@ MASKED_LOSS = FunctionQuestion(
             lambda l, t, m: _shifted_back(l, t, m[:, :-1]),
             lambda l, t, m: _shifted_back(l, t, m[:, 1:]),
         ),
+        "id-zero-ignored": lambda logits, tokens, mask: masked_loss(
+            logits, tokens, mask & (tokens != 0)
+        ),
         "softmax-dimension": (_over(1), _over(1, before=True), _over(0)),
         "softmax-twice": lambda l, t, m: masked_loss(l.softmax(-1), t, m),
         "no-softmax": lambda l, t, m: -objectives.masked_mean(_picked(l, t), m[:, 1:]),
@@ -158,6 +161,7 @@ POSITIONS = FunctionQuestion(
         "backwards": lambda m: torch.where(m, _arange(m).flip(1), 0),
         "counted-padding": lambda m: (~m).long().cumsum(-1),
         "masked-columns": lambda m: _arange(m) * m,
+        "runs-on": lambda m: (m.flatten().long().cumsum(0) - 1).view(m.shape) * m,
         "down-the-batch": lambda m: (m.long().cumsum(0) - 1).clamp(min=0),
         "first-only": lambda m: (~m).sum(1, keepdim=True).expand(m.shape),
         "padding-one": lambda m: (m.long().cumsum(-1) - 1).masked_fill(~m, 1),

@@ -105,6 +105,9 @@ POLICY_LOSS = FunctionQuestion(
         ),
         "old-renewed": _of_ratio(lambda p, old, m: (p - p.detach()).exp()),
         "clip-around-zero": _around_zero,
+        "log-clipped": lambda p, o, A, m, c: objectives.masked_mean(
+            torch.maximum(-A * (p - o).exp(), -A * (p - o).clamp(-c, c).exp()), m
+        ),
         "mean-then-minimum": _mean_first,
         "reinforce": lambda p, o, A, m, c: objectives.masked_mean(-A * p, m),
         "only-above": _only_above,

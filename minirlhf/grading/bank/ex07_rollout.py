@@ -154,6 +154,11 @@ def _shaped(shape):
     return lambda *arguments: rewards(*arguments, shape=shape)
 
 
+def _read_in_padding(model, pairs):
+    batch = pad_sequence([torch.cat(pair) for pair in pairs], batch_first=True)
+    return model.tiny(batch)[:, -1]
+
+
 def _overwritten(scores, old, reference, mask, beta):
     out = torch.where(mask, -beta * (old - reference), 0.0)
     out[torch.arange(len(scores)), mask.sum(1) - 1] = scores
@@ -217,6 +222,7 @@ REWARDS = FunctionQuestion(
         "score-before-end": _scored(
             lambda m, pairs: plain.scores(m, [(x, y[:-1]) for x, y in pairs])
         ),
+        "score-last-column": _scored(_read_in_padding),
         "score-summed": _scored(
             lambda m, pairs: torch.stack([m.tiny(torch.cat(pair)).sum() for pair in pairs])
         ),
