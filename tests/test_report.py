@@ -269,6 +269,39 @@ def test_sections_of_training_and_preference_begin_with_what_was_found(made):
     assert "PPO gets a divided verdict" in said
 
 
+@pytest.mark.parametrize(
+    ("share", "said"),
+    [
+        (0.8, "more often than two labelers side with one another."),
+        (0.7, "85.5% [68.4, 102.6] of the way from a coin to a second labeler."),
+        (0.52, "it cannot be told from a coin."),
+        (0.4, "a coin would do better."),
+    ],
+)
+def test_the_reward_model_stands_between_a_coin_and_a_second_labeler(made, tmp_path, share, said):
+    summary = deepcopy(made.summary)
+    summary["reward_model"]["against_labeler"] = interval(share, 0.04, 480)
+    lead = words(remade(made, summary, folder=tmp_path / "run"), "accuracy")
+    assert lead.startswith(f"The reward model sides with a labeler on {show(share)}% [")
+    assert lead.endswith(f"where another labeler does on 73.4%: {said}")
+
+
+@pytest.mark.parametrize(("loss", "end", "left"), [(0.4, "−50", 10), (0.87, "−100", 6.5)])
+def test_a_scale_of_points_has_room_for_the_largest_loss(made, tmp_path, loss, end, left):
+    summary = deepcopy(made.summary)
+    summary["models"]["ppo"]["tax"][next(iter(TAX))] = interval(-loss, 0.02, 200)
+    block = summary_block(remade(made, summary, folder=tmp_path / "run"))
+    assert block.count(f"<span>{end}</span>") == 2  # PPO's and PPO-ptx's compare
+    row = block[block.index(f">−{100 * loss:.1f}<") :]
+    assert float(re.search(r'class="dot" style="left: ([\d.]+)%', row)[1]) == left
+
+
+def test_a_number_without_an_interval_says_what_it_is_over(made):
+    block = summary_block(made.page)
+    row = re.search(r"<li[^>]*>[^\n]*another labeler.*?</li>", block, re.DOTALL)[0]
+    assert 'data-key="comparisons.pairs">431</data> pairs' in row
+
+
 def test_a_score_that_rises_alone_is_called_by_its_name(made, tmp_path):
     said = "the score was optimised, not what it stands for"
     assert said not in made.page
@@ -434,6 +467,13 @@ def test_matplotlib_stays_off_the_training_path():
             continue
         loaded = re.findall(r"^(?:import|from) .*", path.read_text("utf-8"), re.MULTILINE)
         assert not [line for line in loaded if re.search("matplotlib|widgets", line)], path
+
+
+def test_every_model_has_a_shape_of_its_own():
+    css = (Path(charts.__file__).parent / "models.css").read_text("utf-8")
+    one = r'\[data-model="([^"]+)"\], \[data-toggle="\1"\] \{[^}]*--shape:\s*([^;]+);'
+    shapes = dict(re.findall(one, css))
+    assert set(shapes) == set(MODELS) and len(set(shapes.values())) == len(MODELS)
 
 
 def test_every_model_has_a_colour_that_shows_on_white_and_dark():

@@ -124,19 +124,19 @@ class Lines:
         """
         (left, right), (low, high) = self.x_range, self.y_range
         places, under = [], -LABEL
-        lowest = 100 - LABEL / 2
+        lowest = dict.fromkeys((True, False), 100 - LABEL / 2)  # inside the panel, and beside it
         for curve in sorted(self.curves, key=lambda curve: -curve.ends[1]):
             at = 100 * (curve.mean[0][-1] - left) / (right - left)
             top = 100 * (high - curve.ends[1]) / (high - low)
             if at < INNER:  # others go on beneath it
-                top = max(top - LABEL, 0.0)
+                top -= LABEL
             else:
                 top = under = max(under + LABEL, top)
             places.append([curve, round(float(at), 2), top])
         for place in reversed(places):  # the last stays above the axis, and pushes the others up
-            if place[1] >= INNER:
-                place[2] = min(place[2], lowest)
-                lowest = place[2] - LABEL
+            inner = place[1] < INNER
+            place[2] = max(min(place[2], lowest[inner]), 0.0)
+            lowest[inner] = place[2] - LABEL
         return [(c, at, round(float(top), 2)) for c, at, top in places] if len(places) > 1 else []
 
     @property

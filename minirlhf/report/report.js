@@ -180,10 +180,11 @@ class Plot {
     for (const [{ model, name }, { a, b, x, y }] of found) {
       const dot = this.area.appendChild(document.createElement("i"));
       dot.className = "point";
-      dot.style.cssText = `left: ${100 * a}%; top: ${100 * b}%; --model: var(--mr-${model}, var(--mr-ink))`;
+      dot.dataset.model = model;
+      dot.style.cssText = `left: ${100 * a}%; top: ${100 * b}%`;
       const mark = document.createElement("span");
       mark.className = "mark";
-      mark.style.cssText = `--model: var(--mr-${model}, var(--mr-ink))`;
+      mark.dataset.model = model;
       mark.textContent = name;
       const value = this.isPath ? `${number(y)} at ${number(x)}` : number(y);
       this.values.appendChild(document.createElement("span")).append(mark, ` ${value}`);

@@ -191,6 +191,8 @@ def test_the_zero_of_the_differences_runs_through_all_rows_and_each_task_is_fold
     apart = [(a["x"] + a["width"] <= b["x"] + 1) or (a["y"] + a["height"] <= b["y"] + 1)
              for a, b in pairwise(numbers)]  # fmt: skip
     assert all(apart)
+    intervals = chart.locator(".losses .interval")
+    assert intervals.filter(visible=True).count() == intervals.count() > 20
     figure = page.locator('figure[aria-label="Task probes by model"]')
     assert not figure.is_visible()
     assert page.locator('figure[aria-label="Corpus loss by model"]').is_visible()
@@ -342,6 +344,36 @@ def test_a_reply_lights_its_rank_and_its_score(opened):
     assert {part.get_attribute("data-reply") for part in lit.all()} == {"B"}
     assert page.locator(".mr-steps-scores li.is-lit").count() == 1
     assert page.locator(".mr-steps-order b.is-lit").count() == 1
+
+
+@pytest.mark.parametrize("width", [800, 1280])
+def test_the_three_steps_end_together_and_their_boxes_are_full(opened, width):
+    page = opened(width)
+    ends, holes = page.evaluate(
+        """() => {
+             const end = (part) => part.getBoundingClientRect().bottom;
+             const boxes = [...document.querySelectorAll(".mr-steps-cell:not(:last-child)")];
+             return [[...document.querySelectorAll(".mr-steps-cell:last-child")].map(end),
+                     boxes.map((box) => end(box) - end(box.lastElementChild))];
+           }"""
+    )
+    assert len(ends) == 3 and max(ends) - min(ends) < 1
+    assert len(holes) == 6 and max(holes) < 20
+
+
+def test_a_mark_looks_alike_in_the_key_the_chart_and_the_table(opened):
+    page = opened()
+    looks = page.evaluate(
+        """() => [...document.querySelectorAll("[data-model] .dot, [data-model] .mark")]
+             .filter((part) => part.checkVisibility()).map((part) => {
+               const drawn = getComputedStyle(part, part.matches(".mark") ? "::before" : null);
+               const model = part.closest("[data-model]").dataset.model;
+               return [model, `${drawn.backgroundColor} ${drawn.clipPath}`];
+             })"""
+    )
+    of = {model: {look for other, look in looks if other == model} for model, _ in looks}
+    assert all(len(found) == 1 for found in of.values()), of
+    assert len({*of} & {"base", "sft", "initial", "ppo", "ppo-ptx"}) == 5
 
 
 def test_day_and_night_at_a_click(opened):
