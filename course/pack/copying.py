@@ -20,7 +20,7 @@ from minirlhf.training.log import Event
 
 EVERY, ITEMS = 50, 100
 """Steps between two examinations, and words of how many people are to be repeated."""
-NOT_YET, BY_NOW = 0.05, 0.8
+NOT_YET, BY_NOW = 0.05, 0.7
 """The share repeated rightly up to which a model doesn't copy, and from which it does."""
 
 
