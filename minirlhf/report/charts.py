@@ -120,24 +120,21 @@ class Lines:
     @property
     def labels(self) -> list[tuple[Curve, float, float]]:
         """Of several curves each with the place of its name, in percent from the left and the top:
-        where the line ends, and below the name above; above its line where that ends early.
+        where the line ends, and below the name above. None where a line ends within the panel:
+        there the others would cross its name.
         """
         (left, right), (low, high) = self.x_range, self.y_range
-        places, under = [], -LABEL
-        lowest = dict.fromkeys((True, False), 100 - LABEL / 2)  # inside the panel, and beside it
+        places, under, lowest = [], -LABEL, 100 - LABEL / 2
         for curve in sorted(self.curves, key=lambda curve: -curve.ends[1]):
             at = 100 * (curve.mean[0][-1] - left) / (right - left)
-            top = 100 * (high - curve.ends[1]) / (high - low)
-            if at < INNER:  # others go on beneath it
-                top -= LABEL
-            else:
-                top = under = max(under + LABEL, top)
-            places.append([curve, round(float(at), 2), top])
+            under = max(under + LABEL, 100 * (high - curve.ends[1]) / (high - low))
+            places.append([curve, round(float(at), 2), under])
         for place in reversed(places):  # the last stays above the axis, and pushes the others up
-            inner = place[1] < INNER
-            place[2] = max(min(place[2], lowest[inner]), 0.0)
-            lowest[inner] = place[2] - LABEL
-        return [(c, at, round(float(top), 2)) for c, at, top in places] if len(places) > 1 else []
+            place[2] = max(min(place[2], lowest), 0.0)
+            lowest = place[2] - LABEL
+        if len(places) < 2 or min(at for _, at, _ in places) < WITHIN:
+            return []
+        return [(curve, at, round(float(top), 2)) for curve, at, top in places]
 
     @property
     def window(self) -> int:
@@ -147,8 +144,8 @@ class Lines:
 
 LABEL = 10.0
 """How high a curve's name is, in percent of the panel."""
-INNER = 90.0
-"""A line that ends before this percent of the width has its name inside the panel."""
+WITHIN = 90.0
+"""A line that ends before this percent of the width ends within the panel."""
 
 
 @dataclass(frozen=True)

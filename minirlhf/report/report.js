@@ -77,11 +77,14 @@ function showPrompts() {
       && (!outcome || comesOut(article, outcome))
       && texts.some((text) => text.includes(words));
     article.hidden = !shown;
+    if (words && shown) article.firstElementChild.open = true; // what was found may be in a reply
     found += shown;
   }
   const all = found === articles.length;
   filter.querySelector("#found").textContent =
-    found ? `${found} of ${articles.length} prompts` : "No prompt is like that.";
+    found ? `${found} of ${articles.length} prompts`
+      : words ? `Nothing ${useCase || outcome ? "of that kind" : "here"} has “${words}”.`
+        : "No prompt is like that.";
   filter.querySelector("[type=reset]").hidden = all;
 }
 
@@ -93,6 +96,9 @@ if (filter && articles.length) {
     filter.querySelector("#words").focus();
   }));
   showPrompts();
+  if (matchMedia("(max-width: 739px)").matches) { // twelve prompts and their replies are a long way
+    for (const article of articles.slice(1)) article.firstElementChild.open = false;
+  }
 }
 
 // --------------------------------------------------------------------------- values on curves
@@ -255,9 +261,6 @@ for (const steps of every(".mr-steps")) {
   for (const type of ["pointerover", "click"]) {
     steps.addEventListener(type, (event) => light(event.target.closest("[data-reply]")?.dataset.reply));
   }
-  steps.addEventListener("click", (event) => { // a reply is cut to two lines until one asks for it
-    event.target.closest(".mr-steps-replies li")?.classList.toggle("is-open");
-  });
   steps.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && light());
 }
 
