@@ -269,10 +269,10 @@ for (const steps of every(".mr-steps")) {
 const links = new Map(every("#sections a").map((link) => [link.hash.slice(1), link]));
 const here = document.getElementById("here");
 
-// The last section that has begun above the upper third of the screen; none before the first.
+// The last section that has begun in the upper half of the screen; none before the first.
 function showHere() {
   const begun = every("main > section[id]").filter((section) => links.has(section.id)
-    && section.getBoundingClientRect().top < innerHeight / 3);
+    && section.getBoundingClientRect().top < innerHeight / 2);
   const atEnd = innerHeight + scrollY >= document.documentElement.scrollHeight - 2;
   const now = atEnd && scrollY > 0 ? [...links.keys()].at(-1) : begun.at(-1)?.id;
   for (const [id, link] of links) {
