@@ -24,7 +24,7 @@ from minirlhf.report.design import design
 from minirlhf.report.differences import differences
 from minirlhf.report.examples import Row, read_rows
 from minirlhf.report.leads import climbs, of_the_way
-from minirlhf.report.steps_figure import draw, of_run
+from minirlhf.report.steps_figure import OF_RUN, draw, of_run
 from minirlhf.report.summary import MODELS, PROBED, Numbers, better_than_ptx, show, tasks, taxed
 
 TEMPLATES = Path(__file__).parent
@@ -125,7 +125,7 @@ def write_report(
         figures=figures,
         climbs=climbs(figures),
         of_the_way=of_the_way,
-        steps=draw(of_run(examples.three_steps(folder, score), n)),
+        steps=draw(of_run(examples.three_steps(folder, score), n), OF_RUN),
         gallery=examples.gallery(folder, world),
         failures=examples.failures(folder, "ppo-ptx", world),
         cases=Counter(row["use_case"] for row in asked).most_common(),

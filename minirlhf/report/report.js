@@ -96,9 +96,11 @@ if (filter && articles.length) {
     filter.querySelector("#words").focus();
   }));
   showPrompts();
-  if (matchMedia("(max-width: 739px)").matches) { // twelve prompts and their replies are a long way
-    for (const article of articles.slice(1)) article.firstElementChild.open = false;
-  }
+}
+
+// A phone's page is a long way: what can be folded is, but for the first of the prompts.
+if (matchMedia("(max-width: 739px)").matches) {
+  for (const part of [...every(".fold"), ...every(".gallery details").slice(1)]) part.open = false;
 }
 
 // --------------------------------------------------------------------------- values on curves

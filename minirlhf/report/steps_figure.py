@@ -99,6 +99,10 @@ class Flow:
     """From step 1 to step 3."""
 
 
+OF_RUN = Flow(around="initial model (C.3): where the policy starts, and the reference of the KL")
+"""A run's PPO starts from what C.3 makes beside the SFT model."""
+
+
 def draw(columns: Sequence[Column], flow: Flow = Flow()) -> Markup:
     """The figure as HTML, to stand in an element of ``design.css`` where ``steps.css`` applies."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
