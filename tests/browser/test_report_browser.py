@@ -330,6 +330,7 @@ def test_a_hidden_model_has_no_values(opened):
 
 def test_a_finger_reads_a_curve(opened):
     page = opened(400, has_touch=True)
+    page.get_by_text("Learning curves of PPO: entropy").tap()  # folded on a phone
     plot = page.locator('.plot[data-title="Entropy"]')
     plot.locator(".area").tap(position={"x": 100, "y": 60})
     assert "episodes: " in plot.inner_text() and len(values(plot)) == 2
