@@ -30,6 +30,7 @@ from minirlhf.grading.choices import ChoiceQuestion, MeasuredQuestion
 from minirlhf.grading.messages import say
 from minirlhf.grading.question_kinds import FunctionQuestion
 from minirlhf.lesson import languages
+from minirlhf.randomness import generator as drawn_from
 
 FUNCTIONS = [q for q in questions() if isinstance(q, FunctionQuestion)]
 OTHERS = [q for q in questions() if not isinstance(q, FunctionQuestion)]
@@ -559,12 +560,17 @@ def test_the_package_may_be_patched_with_an_answer(monkeypatch):
     assert check("ppo.k1", lambda p, q: -(p - q)).mistake == "sign"
 
 
-def test_the_banks_own_helpers_are_no_answer():
-    from minirlhf.grading.bank import ex05_ranking_loss
+def test_batches_to_whiten_have_a_usual_variance_a_tiny_one_and_none():
+    asked = question("ppo.whiten")
+    drawn = [asked.inputs(drawn_from(n, asked.key)) for n in range(asked.cases)]
+    spread = [float(case["x"][case["mask"]].std()) for case in drawn]
+    assert min(spread) == 0 and max(spread) > 0.1 and any(0 < s < 1e-3 for s in spread)
 
-    assert check(
-        "rm.ranking_loss", lambda s, r, v: ex05_ranking_loss._of_all_pairs(s, r, v)
-    ).mistake == ("borrowed")
+
+def test_the_banks_own_helpers_are_no_answer():
+    from minirlhf.grading.bank.ex05_ranking_loss import _of_all_pairs
+
+    assert check("rm.ranking_loss", lambda s, r, v: _of_all_pairs(s, r, v)).mistake == "borrowed"
 
 
 # ------------------------------------------------------------------------- answers that never end

@@ -78,13 +78,6 @@ def test_the_cases_hold_what_tells_mistakes_apart():
     assert ended == {False, True}
 
 
-def test_batches_to_whiten_have_a_usual_variance_a_tiny_one_and_none():
-    asked = question("ppo.whiten")
-    drawn = [asked.inputs(generator(n, asked.key)) for n in range(asked.cases)]
-    spread = [float(case["x"][case["mask"]].std()) for case in drawn]
-    assert min(spread) == 0 and max(spread) > 0.1 and any(0 < s < 1e-3 for s in spread)
-
-
 def test_the_plain_file_is_closed_and_the_equations_are_open():
     """The loop may stand on equations whose own questions aren't answered yet."""
 

@@ -315,7 +315,7 @@ def talk(command, turns, patience=60.0):
             if turns and turns[0][0] in seen[looked:]:
                 looked = seen.index(turns[0][0], looked) + len(turns[0][0])
                 typed = turns.pop(0)[1]
-                if typed == "\x03":  # readline misses one that comes while it echoes a letter
+                if typed:  # readline misses what comes while it echoes a letter or draws its prompt
                     time.sleep(0.3)
                 os.write(ours, typed.encode())
                 continue

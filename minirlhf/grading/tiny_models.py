@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Generator, Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
 
 from minirlhf.plain import ppo as plain
 
@@ -57,6 +58,11 @@ def replies(g: Generator, count: int) -> list[Tensor]:
     found = rows(g, count, 1, 4)
     found[0] = torch.randint(1, VOCABULARY, (5,), generator=g)
     return [found[0], *(torch.cat([row, torch.tensor([EOS])]) for row in found[1:])]
+
+
+def response_mask(responses: list[Tensor]) -> Tensor:
+    """True on the ids of each response, false behind it: bool ``[B, T]``."""
+    return pad_sequence([torch.ones_like(y) for y in responses], batch_first=True).bool()
 
 
 def in_plain(given: Models) -> plain.Models:

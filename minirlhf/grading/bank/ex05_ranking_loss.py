@@ -35,10 +35,20 @@ def ranking_loss(scores: Tensor, ranks: Tensor, valid: Tensor) -> Tensor:
     return objectives.ranking_loss(scores, ranks, valid).loss
 
 
+def _differences(scores: Tensor) -> Tensor:
+    """Of the scores of every two completions, ``[B, K, K]``."""
+    return scores[:, :, None] - scores[:, None, :]
+
+
+def _both(valid: Tensor) -> Tensor:
+    """Where neither of two completions is padding, bool ``[B, K, K]``."""
+    return valid[:, :, None] & valid[:, None, :]
+
+
 def _terms(scores: Tensor, ranks: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
     """-log σ of every difference, and which of them are pairs: both ``[B, K, K]``."""
     wins = objectives.ranked_pairs(ranks, valid)
-    return -F.logsigmoid(scores[:, :, None] - scores[:, None, :]), wins
+    return -F.logsigmoid(_differences(scores)), wins
 
 
 def _of_all_pairs(scores, ranks, valid):
@@ -70,15 +80,14 @@ def _of_each(term: Callable[[Tensor], Tensor]):
 
     def loss(scores, ranks, valid):
         _, wins = _terms(scores, ranks, valid)
-        return _within(term(scores[:, :, None] - scores[:, None, :]), wins)
+        return _within(term(_differences(scores)), wins)
 
     return loss
 
 
 def _by_columns(scores, ranks, valid):
     terms, _ = _terms(scores, ranks, valid)
-    both = valid[:, :, None] & valid[:, None, :]
-    return _within(terms, both.triu(1))
+    return _within(terms, _both(valid).triu(1))
 
 
 def _by_columns_but_ties(scores, ranks, valid):
@@ -88,8 +97,7 @@ def _by_columns_but_ties(scores, ranks, valid):
 
 def _with_ties_once(scores, ranks, valid):
     terms, wins = _terms(scores, ranks, valid)
-    both = valid[:, :, None] & valid[:, None, :]
-    return _within(terms, wins | (both & ~wins & ~wins.mT).triu(1))
+    return _within(terms, wins | (_both(valid) & ~wins & ~wins.mT).triu(1))
 
 
 def _floored(difference: Tensor, floor: float) -> Tensor:
@@ -102,7 +110,7 @@ def _raised(difference: Tensor, floor: float) -> Tensor:
 
 def _of_mean_difference(scores, ranks, valid):
     _, wins = _terms(scores, ranks, valid)
-    differences = torch.where(wins, scores[:, :, None] - scores[:, None, :], 0.0)
+    differences = torch.where(wins, _differences(scores), 0.0)
     return -F.logsigmoid(differences.sum((1, 2)) / wins.sum((1, 2))).mean()
 
 
@@ -125,7 +133,7 @@ def _best_only(scores, ranks, valid):
 def _multiplied(scores, ranks, valid):
     """-log σ of every difference, times 0 where it is no pair: infinity times 0 is no number."""
     _, wins = _terms(scores, ranks, valid)
-    terms = -torch.log(torch.sigmoid(scores[:, :, None] - scores[:, None, :])) * wins
+    terms = -torch.log(torch.sigmoid(_differences(scores))) * wins
     return (terms.sum((1, 2)) / wins.sum((1, 2))).mean()
 
 

@@ -1,4 +1,4 @@
-"""Questions of ex05: the reward model."""
+"""Questions of ex05: what is done with scores, where they are read, how far they can be right."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from minirlhf.plain import ppo as plain
 
 def _rewarded(g: Generator) -> Inputs:
     responses = tiny_models.replies(g, 4)
-    mask = pad_sequence([torch.ones_like(y) for y in responses], batch_first=True).bool()
+    mask = tiny_models.response_mask(responses)
     rewards = torch.where(mask, cases.normal(g, *mask.shape), 0.0)
     rewards[0, 1] = 0.0  # a token that costs nothing
     return {
@@ -33,7 +33,7 @@ def _rewarded(g: Generator) -> Inputs:
 @torch.no_grad()
 def advantages(value, prompts, responses, rewards, lam, after=0, whiten=objectives.whiten):
     """``after`` reads values so many tokens too late."""
-    mask = pad_sequence([torch.ones_like(y) for y in responses], batch_first=True).bool()
+    mask = tiny_models.response_mask(responses)
     rows = []
     for x, y in zip(prompts, responses, strict=True):
         begin = len(x) - 1 + after
@@ -47,7 +47,7 @@ def by_plain(value, prompts, responses, rewards, lam):
     pairs = list(zip(prompts, responses, strict=True))
     with torch.no_grad():
         values = plain.values(in_plain(Models(value, value, value, value)).value, pairs)
-    mask = pad_sequence([torch.ones_like(y) for y in responses], batch_first=True).bool()
+    mask = tiny_models.response_mask(responses)
     A, returns = objectives.gae(rewards, values, mask, lam=lam)
     return values, objectives.whiten(A, mask), returns
 
@@ -97,7 +97,7 @@ ADVANTAGES = FunctionQuestion(
 
 def _discounted(value, prompts, responses, rewards, lam):
     values = advantages(value, prompts, responses, rewards, lam)[0]
-    mask = pad_sequence([torch.ones_like(y) for y in responses], batch_first=True).bool()
+    mask = tiny_models.response_mask(responses)
     A, returns = objectives.gae(rewards, values, mask, lam)
     return values, objectives.whiten(A, mask), returns
 

@@ -15,6 +15,7 @@ from torch.nn.utils.rnn import pad_sequence
 from minirlhf import objectives
 from minirlhf.grading import tiny_models
 from minirlhf.grading.bank import cases
+from minirlhf.grading.bank.ex06_rewards import SHAPED
 from minirlhf.grading.question_kinds import FunctionQuestion
 from minirlhf.grading.tiny_models import EOS, Models, in_plain
 from minirlhf.grading.trial import Inputs, RefusedError
@@ -150,31 +151,19 @@ def _scored(read):
     return lambda *arguments: rewards(*arguments, read=read)
 
 
-def _shaped(shape):
+SHAPED_WRONGLY = "bonus no-beta no-penalty everywhere last-unpaid last-column k3".split()
+
+
+def _shaped(name):
+    """The mistake of this name in ``ppo.shaped_rewards``, as it is written first there."""
+    written = SHAPED.wrong[name]
+    shape = written[0] if isinstance(written, tuple) else written
     return lambda *arguments: rewards(*arguments, shape=shape)
 
 
 def _read_in_padding(model, pairs):
     batch = pad_sequence([torch.cat(pair) for pair in pairs], batch_first=True)
     return model.tiny(batch)[:, -1]
-
-
-def _overwritten(scores, old, reference, mask, beta):
-    out = torch.where(mask, -beta * (old - reference), 0.0)
-    out[torch.arange(len(scores)), mask.sum(1) - 1] = scores
-    return out
-
-
-def _last_column(scores, old, reference, mask, beta):
-    out = torch.where(mask, -beta * (old - reference), 0.0)
-    out[:, -1] += scores
-    return out
-
-
-def _of_k3(scores, old, reference, mask, beta):
-    penalty = torch.where(mask, -beta * objectives.kl_k3(old, reference), 0.0)
-    penalty[torch.arange(len(scores)), mask.sum(1) - 1] += scores
-    return penalty
 
 
 @torch.no_grad()
@@ -197,7 +186,7 @@ def _unshifted(policy, reference, reward, prompts, responses, beta):
     for model in (policy, reference):
         found = [objectives.token_logprobs(model(torch.cat([x, y]))[len(x) :], y) for x, y in pairs]
         logprobs.append(pad_sequence(found, batch_first=True).detach())
-    mask = pad_sequence([torch.ones_like(y) for y in responses], batch_first=True).bool()
+    mask = tiny_models.response_mask(responses)
     scores = plain.scores(in_plain(Models(policy, reference, reward, reward)).reward, pairs)
     return logprobs[0], objectives.shaped_rewards(scores.detach(), *logprobs, mask, beta)
 
@@ -226,13 +215,7 @@ REWARDS = FunctionQuestion(
         "score-summed": _scored(
             lambda m, pairs: torch.stack([m.tiny(torch.cat(pair)).sum() for pair in pairs])
         ),
-        "bonus": _shaped(lambda s, p, q, m, b: objectives.shaped_rewards(s, p, q, m, -b)),
-        "no-beta": _shaped(lambda s, p, q, m, b: objectives.shaped_rewards(s, p, q, m, 1.0)),
-        "no-penalty": _shaped(lambda s, p, q, m, b: objectives.shaped_rewards(s, p, q, m, 0.0)),
-        "everywhere": _shaped(lambda s, p, q, m, b: torch.where(m, s[:, None] - b * (p - q), 0.0)),
-        "last-unpaid": _shaped(_overwritten),
-        "last-column": _shaped(_last_column),
-        "k3": _shaped(_of_k3),
+        **{name: _shaped(name) for name in SHAPED_WRONGLY},
         "expectation": _of_whole_vocabulary,
         "swapped": lambda *arguments: rewards(*arguments)[::-1],
     },
