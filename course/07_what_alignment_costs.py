@@ -16,12 +16,12 @@ After this chapter you can
 
 - say what goes wrong where $\beta$, the price of leaving the start, is too small or too large;
 - suspect from a run's log and replies that it follows the reward model's mistakes, before anyone has graded it;
-- say how many failures are PPO's and how many the reward model's;
+- split the failures between PPO and the reward model, and say how sure that is;
 - measure what a policy has unlearned;
 - write the third term of Eq. 2, and say what it does that a price doesn't.
 """
 
-# %% title [markdown] lang="zh" of="7c223d99"
+# %% title [markdown] lang="zh" of="7860fabf"
 r"""
 # 第 07 章 · 对齐的代价
 
@@ -31,7 +31,7 @@ PPO 会找出奖励模型喜欢什么。万一奖励模型错了呢？训练期�
 
 - 说出 $\beta$（离开起点的价格）太小或太大时，会出什么问题；
 - 不等人来评分，就从运行的日志和回复里看出可疑之处：它也许正跟着奖励模型的错误走；
-- 说出不合格的回复里，多少要怪 PPO，多少要怪奖励模型；
+- 把不合格的回复分到 PPO 和奖励模型的账上，并说出这样分有多大把握；
 - 量出策略忘掉了什么；
 - 写出式 2 的第三项，并说出有什么事它能做到，价格却做不到。
 """
@@ -52,11 +52,11 @@ rated the replies {paper:fig36.likert.0} of seven; for {paper:ppo.beta.best.low}
 is. Another one needs another price; ours is {run:counts.ppo_beta}.
 
 The package ships runs that differ in $\beta$ alone. The *proxy* is the reward model's score, which the policy was trained for. The
-*judge*, Tinytown's exact grader, took no part in training. (The labelers behind the reward model start from its grade and add tastes of
-their own, so the two agree more than a reward model and people would.) If a small $\beta$ did no harm, proxy and judge would put the runs in the same order.
+*judge*, Tinytown's exact grader, took no part in training. (The reward model's labelers start from the judge's grade, so the two agree
+more than a reward model and people would.) If a small $\beta$ did no harm, proxy and judge would put the runs in the same order.
 """
 
-# %% beta [markdown] lang="zh" of="20cb2103"
+# %% beta [markdown] lang="zh" of="91a1206b"
 r"""
 ## β 太小，β 太大（E.7）
 
@@ -69,7 +69,7 @@ r"""
 **这些数为什么不能照搬？** 价格说的是每个 nat 值多少得分，而得分拉得多开，要看奖励模型有多大把握。换一个奖励模型，就要换一个 $\beta$；我们用的是 {run:counts.ppo_beta}。
 
 程序包附带的几次运行，只有 $\beta$ 不同。*代理*（proxy）是奖励模型的得分，策略就是照它训练的。*评判者*（judge）是 Tinytown 的精确评分器，没有参与训练。
-（教出奖励模型的标注员，从评判者的评分出发，再加上自己的口味，所以这里代理与评判者相合的程度，要超过奖励模型与真人。）如果 $\beta$ 小了没有坏处，代理与评判者就会给这些运行排出相同的次序。
+（教出奖励模型的标注员，从评判者的评分出发，所以这里代理与评判者相合的程度，要超过奖励模型与真人。）如果 $\beta$ 小了没有坏处，代理与评判者就会给这些运行排出相同的次序。
 """
 
 # %% tools
@@ -143,40 +143,52 @@ guess_beta.reveal(answer, "shipped run")
 
 # %% sweep-look [markdown]
 r"""
-The judge's grade, from one to seven, also counts how rich a reply is; *passes* asks only whether all is right. The model that all
-runs start from has a score of {run:models.initial.score:.2f}, a grade of {run:models.initial.grade:.2f}, and
-{run:models.initial.passes:.1%} pass. Is the run that leads in the first panel ahead in the others? And is it ahead of the start?
+Read each panel downwards, as $\beta$ rises. The reward model's score falls, at first hardly. The judge's grade (one to seven, where
+richness counts too) and *passes* (only mistakes count) are lower at both ends than between them, where neighbours hardly differ: not the
+order by score. All runs start from a score of {run:models.initial.score:.2f}, a grade of {run:models.initial.grade:.2f} and
+{run:models.initial.passes:.1%} passes.
+
+The answer above is cautious: the best $\beta$ is chosen on half of the prompts and compared with both ends on the rest. The table
+compares each run with ours on all prompts.
 """
 
-# %% sweep-look [markdown] lang="zh" of="d1126abd"
+# %% sweep-look [markdown] lang="zh" of="524d4c5e"
 r"""
-评判者的评分从一到七，还要看回复丰富不丰富；*合格*只问是不是样样都对。所有运行都从同一个模型出发，它的得分是 {run:models.initial.score:.2f}，评分是
-{run:models.initial.grade:.2f}，回复有 {run:models.initial.passes:.1%} 合格。第一幅图里领先的那次运行，在另外两幅里也领先吗？它比起点好吗？
+每幅图从上往下看，$\beta$ 越来越大。奖励模型的得分先是几乎不变，接着下降。评判者的评分从一到七，还要看回复丰富不丰富；*合格*只看有没有错。这两样都是两头低、中间高，中间相邻的几个几乎不分高下：
+与按得分排的次序并不一致。所有运行都从同一个模型出发，它的得分是 {run:models.initial.score:.2f}，
+评分是 {run:models.initial.grade:.2f}，回复有 {run:models.initial.passes:.1%} 合格。
+
+上面的答案比较谨慎：用一半提示选出最好的 $\beta$，再用另一半拿它与两头相比。下面的表用上全部提示，把每次运行与我们通常的那次相比。
 """
 
 # %% sweep-picture folded="yes"
+kinds = {"score": "reward model's score", "grade": "of seven",
+         "passes": "% of replies"}
+top = {kind: max(beta_of, key=lambda b, k=kind: np.mean(sweep[b][k]))
+       for kind in kinds}
 figure, panels = lesson.panels(
-    3, f"{len(sweep)} values of β, held-out prompts (shipped run)",
+    3, f"Held-out prompts: best score at {beta_of[top['score']]}, most "
+    f"passes at {beta_of[top['passes']]} (shipped run)",
     size=(7.2, 3.7),
     titles=("Proxy: score", "Judge: grade", "Judge: passes"))
-kinds = {"score": "score", "grade": "of seven", "passes": "% of replies"}
 for axes, (kind, unit) in zip(panels, kinds.items(), strict=True):
     lesson.intervals(axes, {
         name: over_prompts(sweep[b][kind]) for b, name in beta_of.items()
     }, unit, percent=kind == "passes")
     axes.tick_params(axis="y", labelleft=axes is panels[0])
-lesson.show(figure, "For each β a dot with its interval: the reward "
-    "model's score, the judge's grade, the share that passes.")
+lesson.show(figure, "For each β a dot with its interval: score falls "
+    f"from the top; the grade is best at {beta_of[top['grade']]}.")
 
 # %% sweep-picture lang="zh"
 {
-    "{len(sweep)} values of β, held-out prompts (shipped run)": "{len(sweep)} 个 β，留出的提示（随包运行）",
+    "reward model's score": "奖励模型的得分",
+    "of seven": "满分七分",
+    "% of replies": "% 的回复",
+    "Held-out prompts: best score at {beta_of[top['score']]}, most passes at {beta_of[top['passes']]} (shipped run)": "留出的提示：得分最高在 {beta_of[top['score']]}，合格最多在 {beta_of[top['passes']]}（随包运行）",
     "Proxy: score": "代理：得分",
     "Judge: grade": "评判者：评分",
     "Judge: passes": "评判者：合格",
-    "of seven": "满分七分",
-    "% of replies": "% 的回复",
-    "For each β a dot with its interval: the reward model's score, the judge's grade, the share that passes.": "每个 β 一个点和它的区间：奖励模型的得分、评判者的评分、合格的比例。",
+    "For each β a dot with its interval: score falls from the top; the grade is best at {beta_of[top['grade']]}.": "每个 β 一个点和它的区间：得分从上往下降；评分在 {beta_of[top['grade']]} 处最高。",
 }
 
 # %% logs
@@ -226,14 +238,14 @@ lesson.table((
 
 # %% floor [markdown]
 r"""
-The third column is what each run maximises. Where it *falls*, training made things worse by its own measure. Each run has one seed. Our
-own $\beta$ was chosen with such tables in sight, of other seeds.
+The third column is what each run maximises. Where it *falls*, training made things worse by its own measure. Each run has one seed; we
+chose our own $\beta$ from such tables of other seeds.
 """
 
-# %% floor [markdown] lang="zh" of="7e9efdc6"
+# %% floor [markdown] lang="zh" of="66bf0d96"
 r"""
-第三列就是每次运行要尽量提高的量。它若*下降*，就说明即使按训练自己的尺度，也是越练越差。每次运行只有一个种子。
-我们自己的 $\beta$ 也是看着这样的表选定的，不过看的是另外的种子。
+第三列就是每次运行要尽量提高的量。它若*下降*，就说明即使按训练自己的尺度，也是越练越差。每次运行只有一个种子；
+我们自己的 $\beta$ 是看着这样的表选定的，不过看的是另外的种子。
 """
 
 # %% over [markdown] defines="over-optimisation"
@@ -243,33 +255,35 @@ r"""
 *Over-optimisation* is when the proxy still rises while what it stands for falls. Away from the start, the reward model has seen few
 rankings; some of what it likes there is a mistake, and finding what it likes is the policy's task.
 
-A product has no judge, or one too slow to ask during training. These signs need none:
+A product has no judge to ask during training. These signs need none:
 
 - the **KL**, from the log. By itself it proves nothing, but a policy that stays near its start has little room for mistakes;
 - the **replies as texts**: how long they are, how often a reply repeats three words in a row, how many different words all
   replies have in their first ten;
-- **a few people**. Show them pairs of replies to the same prompts, one of this run and one of a more careful run.
+- **a few people**. Show them replies to the same prompts, of this run and a more careful one.
 
-Below, the last replies of each run are measured, on the same prompts. Five labelers who ranked nothing for the reward model say
-which of two they prefer. (They start from the judge's grade, so this sign leans on it.) Does any sign also accuse a run whose grade
-was no worse than our usual one's?
+Below, the last replies of each run are held against our usual run's, on the same prompts; five labelers new to the reward model say
+which they prefer. (They start from the judge's grade, so this sign leans on it.) Signs against a run are a higher KL, fewer different
+words and, by the whole interval, shorter replies, more repeats or labelers who prefer ours. The last column is the judge's finding: which
+signs accuse wrongly, which run escapes? (One that learned too little needn't show any.)
 """
 
-# %% over [markdown] lang="zh" of="5a34a685"
+# %% over [markdown] lang="zh" of="6cefcf4a"
 r"""
 ## 过度优化：没有评判者，怎样看出来（E.7）
 
 代理还在上升，它所代表的东西却在下降，这就是*过度优化*（over-optimisation）。离起点远的地方，奖励模型没有见过多少排序；它在那里喜欢的东西，有些是看走了眼，
 而策略的任务正是找出它喜欢什么。
 
-做产品时没有评判者，或者评判得太慢，训练时来不及问。下面这些迹象用不着评判者：
+做产品时，训练期间没有评判者可问。下面这些迹象用不着评判者：
 
 - 日志里的 **KL**。单凭它证明不了什么，但策略若一直离起点不远，出错的余地就小；
 - **回复的文字**：有多长，同一个回复里，三个连着的词有多常重复出现，所有回复的前十个词里，不同的词共有多少；
 - **几个人的意见**。给他们看成对的回复，提示相同，一个出自这次运行，一个出自更谨慎的运行。
 
-下面用相同的提示，量一量每次运行最后的回复。另有五位标注员，奖励模型没有学过他们的排序，由他们来说两个回复里更喜欢哪个。
-（他们从评判者的评分出发，所以在这里，这个迹象其实借了评判者的眼光。）有没有哪次运行，评分并不比我们通常的那次差，却也有迹象说它可疑？
+下面用相同的提示，拿每次运行最后的回复与我们通常的那次相比。另有五位标注员，奖励模型没有学过他们的排序，由他们来说两个回复里更喜欢哪个。
+（他们从评判者的评分出发，所以在这里，这个迹象其实借了评判者的眼光。）表里列出每次运行不如我们的地方：KL 更高，不同的词更少；还有回复更短、重复更多、标注员更喜欢我们的，
+这三样要整个区间都这么说才算。最后一列是评判者的结论：哪些迹象冤枉了好的运行，哪次差的运行又没有被发现？学得太少的运行，不一定有这些迹象。
 """
 
 # %% said
@@ -308,8 +322,8 @@ prompts = [prompt for _, prompt in shared]
 alarms = {}
 for beta, of_run in texts.items():
     alarms[beta] = (
-        np.mean([len(text.split()) for text in of_run]),
-        over_prompts([repeated(text) for text in of_run]),
+        [len(text.split()) for text in of_run],
+        [repeated(text) for text in of_run],
         len({w for text in of_run for w in text.lower().split()[:10]}),
         preferred_by_panel(
             panel, prompts, of_run, texts[usual]).win_rate,
@@ -337,13 +351,22 @@ guess_panel.reveal(100 * alarms[none][3].mean, "shipped run")
 }
 
 # %% alarm-table folded="yes"
+was = alarms[usual]
+signs = "KL", "shorter", "repeats", "fewer words", "labelers"
+against = {b: ", ".join(sign for sign, seen in zip(signs, (
+    kl[b] > kl[usual], paired_difference(words, was[0]).high < 0,
+    paired_difference(again, was[1]).low > 0, found < was[2],
+    won.high < 0.5), strict=True) if seen)
+    for b, (words, again, found, won) in alarms.items()}
 lesson.table((
     f"{len(shared)} replies (shipped run)", "KL, nats", "words per reply",
     "three words said before", "different words, first ten of each",
-    f"preferred to {ours}"),
-    [(beta_of[b], f"{kl[b]:.1f}", f"{words:.1f}", f"{again:.1%}", found,
-      "–" if b == usual else f"{won:.2f}")
-     for b, (words, again, found, won) in alarms.items()])
+    f"preferred to {ours}", "signs against it", "grade, next to ours"), [
+    (beta_of[b], f"{kl[b]:.1f}", f"{np.mean(words):.1f}",
+     f"{over_prompts(again):.1%}", found, *(("–",) * 3 if b == usual else (
+         f"{won:.2f}", against[b] or "none", "worse"
+         if gaps[b]["grade"].high < 0 else "not clearly worse")))
+    for b, (words, again, found, won) in alarms.items()])
 
 # %% alarm-table lang="zh"
 {
@@ -353,17 +376,27 @@ lesson.table((
     "three words said before": "三个连着的词，说过的",
     "different words, first ten of each": "各回复前十个词里不同的词",
     "preferred to {ours}": "胜过 {ours} 的",
+    "KL": None,
+    "shorter": "更短",
+    "repeats": "重复",
+    "fewer words": "词少",
+    "labelers": "标注员",
+    "signs against it": "不如我们的地方",
+    "grade, next to ours": "评分，与我们的相比",
+    "none": "无",
+    "worse": "更差",
+    "not clearly worse": "不明显更差",
 }
 
 # %% one-prompt [markdown]
 r"""
-How does such a reply read? Among the prompts on which the run without a price has a worse grade than our usual one, the next cell takes the
-one where its score gains most. Chosen so, it shows what can go wrong, not how often.
+How does such a reply read? Of the prompts on which our usual run passes and the run without a price fails, the next cell takes the one
+where the failing reply is furthest ahead in score. Chosen so, it shows what can go wrong, not how often.
 """
 
-# %% one-prompt [markdown] lang="zh" of="22cfd458"
+# %% one-prompt [markdown] lang="zh" of="377d5f22"
 r"""
-这样的回复读起来怎么样？有些提示上，按评判者的评分，β 为零的运行不如我们通常的那次；下一格从中挑出它的得分领先最多的一条。
+这样的回复读起来怎么样？有些提示上，我们通常的那次运行，回复合格，β 为零的那次不合格；下一格从中挑出不合格的回复得分领先最多的一条。
 既然是这样挑出来的，它只说明会出什么错，不说明多久出一次。
 """
 
@@ -371,9 +404,9 @@ r"""
 from minirlhf.tinytown.judge import judge
 
 
-def grade_of(beta, key):
-    """The judge's grade of a run's reply."""
-    return judge(key[1], replies[beta][key]["response"]).overall
+def verdict_of(beta, key):
+    """What the judge says of a run's reply."""
+    return judge(key[1], replies[beta][key]["response"])
 
 
 def gained(key):
@@ -381,26 +414,35 @@ def gained(key):
     return replies[none][key]["score"] - replies[usual][key]["score"]
 
 
-fallen = [k for k in shared if grade_of(none, k) < grade_of(usual, k)]
+fallen = [key for key in shared if verdict_of(usual, key).passes
+          and not verdict_of(none, key).passes]
 worst = max(fallen or shared, key=gained)
 
 # %% one-prompt-look lang="zh"
 {
-    "The judge's grade of a run's reply.": "一次运行的回复得到的评判者评分。",
+    "What the judge says of a run's reply.": "评判者对一次运行的回复怎么说。",
     "The score that leaving for free brings.": "离开不收费，得分多出多少。",
 }
 
 # %% one-prompt-table folded="yes"
-lesson.table((worst[1].strip(), "reply (shipped run)", "score", "grade"), [
+from minirlhf.widgets.objections import criterion
+
+verdicts = {b: verdict_of(b, worst) for b in (none, usual, most)}
+lesson.table((worst[1].strip(), "reply (shipped run)",
+              "reward model's score", "judge's grade", "misses"), [
     (beta_of[b], replies[b][worst]["response"].strip(),
-     f"{replies[b][worst]['score']:+.2f}", f"{grade_of(b, worst):.1f}")
-    for b in (none, usual, most)])
+     f"{replies[b][worst]['score']:+.2f}", f"{verdict.overall:.1f}",
+     ", ".join(criterion(name) for name, met in verdict.criteria.items()
+               if met < 1) or "nothing: it passes")
+    for b, verdict in verdicts.items()])
 
 # %% one-prompt-table lang="zh"
 {
     "reply (shipped run)": "回复（随包运行）",
-    "score": "得分",
-    "grade": "评分",
+    "reward model's score": "奖励模型的得分",
+    "judge's grade": "评判者的评分",
+    "misses": "没有达到",
+    "nothing: it passes": "都达到：合格",
 }
 
 # %% smooth
@@ -424,13 +466,13 @@ curves = {(b, name): smooth(logs[b][name]) for b in (none, usual, most)
 
 # %% time-look [markdown]
 r"""
-Now the judge checks the alarms: score and grade during training, with bands for their noise. Where the score rises on and the grade
-falls by more than its band is wide, and stays down, that is over-optimisation.
+Now the judge checks the alarms: score and grade during training, with bands for their noise. Follow the solid line: if the score rises on
+and the grade falls by more than its band is wide, and stays down, that is over-optimisation.
 """
 
-# %% time-look [markdown] lang="zh" of="a0c34181"
+# %% time-look [markdown] lang="zh" of="1dfb090d"
 r"""
-现在由评判者来核对这些警报：下面是训练过程中的得分和评分，带子表示噪声。如果得分继续上升，评分的降幅却超过带子的宽度，而且不再回升，那就是过度优化。
+现在由评判者来核对这些警报：下面是训练过程中的得分和评分，带子表示噪声。请看实线，也就是 β 为零的运行。如果它的得分继续上升，评分的降幅却超过带子的宽度，而且不再回升，那就是过度优化。
 """
 
 # %% time-picture folded="yes"
@@ -438,7 +480,7 @@ from minirlhf.report.charts import INK, MUTED, PALETTE
 
 figure, panels = lesson.panels(
     2, "Three runs, running means (shipped run)", size=(7.2, 3.1),
-    titles=("Proxy: reward model's score", "Judge's grade"))
+    titles=("Proxy: reward model's score", "Judge's grade, of seven"))
 styles = dict(zip((none, usual, most), ("-", "--", ":"), strict=True))
 for (b, name), (line, reach) in curves.items():
     axes = panels[int(name == "judge/grade")]
@@ -448,28 +490,29 @@ for (b, name), (line, reach) in curves.items():
                       color=INK, alpha=0.12, linewidth=0)
     axes.set_xlabel("iterations")
 panels[0].legend(fontsize=8, loc="lower right")
-lesson.show(figure, "Score and grade of three runs over time, with bands.")
+score, grade = (line[4:] for line, _ in [*curves.values()][:2])
+lesson.show(figure, f"Without a price the score ends at {score[-1]:+.2f}; "
+    f"the grade ends {grade.max() - grade[-1]:.2f} below its highest.")
 
 # %% time-picture lang="zh"
 {
     "Three runs, running means (shipped run)": "三次运行，滑动平均（随包运行）",
     "Proxy: reward model's score": "代理：奖励模型的得分",
-    "Judge's grade": "评判者的评分",
+    "Judge's grade, of seven": "评判者的评分，满分七分",
     "iterations": "迭代",
     "lower right": None,
-    "Score and grade of three runs over time, with bands.": "三次运行的得分和评分随时间的变化，带子表示噪声。",
+    "Without a price the score ends at {score[-1]:+.2f}; the grade ends {grade.max() - grade[-1]:.2f} below its highest.": "β 为零时，得分最后是 {score[-1]:+.2f}；评分最后比最高处低 {grade.max() - grade[-1]:.2f}。",
 }
 
 # %% mistakes-text [markdown]
 r"""
-Which of the reward model's mistakes did the policy without a price exploit? The next table compares the last replies of two runs, in
-the five of the judge's criteria that differ most; chosen so, some may differ by luck. A criterion that a prompt doesn't call for counts
-as met.
+What does the policy without a price get wrong more often? The next table compares the last replies of two runs, in the five of the judge's
+criteria that differ most; chosen so, some may differ by luck. A criterion that a prompt doesn't call for counts as met.
 """
 
-# %% mistakes-text [markdown] lang="zh" of="e24d07c9"
+# %% mistakes-text [markdown] lang="zh" of="ea5cd074"
 r"""
-β 为零的策略，钻了奖励模型的哪些空子？下表比较两次运行最后的回复，列出评判者的标准里相差最大的五条；既然是挑出来的，其中几条也许只是碰巧。
+β 为零的策略，在哪些方面更常出错？下表比较两次运行最后的回复，列出评判者的标准里相差最大的五条；既然是挑出来的，其中几条也许只是碰巧。
 提示没有提出的标准，都算达到。
 """
 
@@ -502,7 +545,8 @@ asks = {"coherence": "nothing said twice, all makes sense",
         "truth": "nothing false said of the town"}
 lesson.table((f"missed, of all {len(shared)} replies (shipped run)",
               "it asks for", beta_of[none], ours, "more, points"), [
-    (name, asks.get(name, "what the prompt says of words or form"),
+    (criterion(name),
+     asks.get(name, "what the prompt says of words or form"),
      f"{freed[name].mean():.0%}", f"{held[name].mean():.0%}",
      f"{100 * more[name]:+.1f}") for name in widest])
 
@@ -524,13 +568,14 @@ lesson.table((f"missed, of all {len(shared)} replies (shipped run)",
 
 # %% frontier-text [markdown]
 r"""
-Here are proxy and judge over the KL. Choose a run and drag its ring back in time; below is what the policy said then, the judge's
-objections marked. Which of them come up only late in the run?
+Here are proxy and judge over the KL, a dot for each run's end: are both highest equally far right? Choose a run and drag its ring back in
+time; below is what the policy said then, the judge's objections marked.
 """
 
-# %% frontier-text [markdown] lang="zh" of="9ccf5845"
+# %% frontier-text [markdown] lang="zh" of="ced4a941"
 r"""
-下图的横轴是 KL，画的是代理和评判者。请选一次运行，把它的圆环往回拖；下面是策略当时的回复，评判者不满的地方都标了出来。哪些毛病是练到后来才有的？
+下图的横轴是 KL，画的是代理和评判者：一个点是一次运行的终点。评判者的最高处，与代理的一样靠右吗？请选一次运行，把它的圆环往回拖；
+下面是策略当时的回复，评判者不满的地方都标了出来。
 """
 
 # %% frontier
@@ -550,27 +595,28 @@ r"""
 Some replies still fail after training. Is that PPO, which didn't find better ones, or the reward model, which didn't ask for them? The
 paper can't know; Tinytown can. (Gao et al., 2022, put a large reward model in the judge's place.) Here PPO trains on the *judge
 itself*: the score is the grade, minus five to lie near zero. All else stays, $\beta$ too, though a unit of grade may weigh more or
-less, and we count passes. So its gain is a rough estimate of what PPO can reach. The learned reward reaches part of it:
+less than one of score. So its gain is a rough estimate of what PPO can reach. The learned reward reaches part of it:
 
 $$\text{reached}=\frac{\text{gain with the learned reward}}{\text{gain with the judge as reward}}$$
 
 What fails in the control we call PPO's part (with its price, episodes and small model); what fails in addition, the reward model's. A
 third run has the learned reward and no price. Each seed repeats all three steps of the paper, so these intervals include the luck of
-training. The *gain* is the share of held-out replies that pass, minus that of SFT on the same prompts.
+training. Few seeds make them wide: the share reached is a rough figure, and the reward model's part is shown only if its interval
+excludes zero. The *gain* is the share of held-out replies that pass, minus that of SFT on the same prompts.
 """
 
-# %% control [markdown] lang="zh" of="2a6a53bb"
+# %% control [markdown] lang="zh" of="77b976e8"
 r"""
 ## 该怪谁？做一次对照
 
 训练之后，仍有回复不合格。该怪 PPO 没有找到更好的，还是怪奖励模型没有要求更好的？论文无从知道，Tinytown 可以知道。（让一个大的奖励模型充当评判者，见 Gao 等人，2022。）
-这里的 PPO 直接照*评判者*训练：得分就是评分，减去五，好落在零附近。其余一概不变，$\beta$ 也不变，尽管评分的一分未必与得分的一分同样重；我们数的则是合格的回复。
+这里的 PPO 直接照*评判者*训练：得分就是评分，减去五，好落在零附近。其余一概不变，$\beta$ 也不变，尽管评分的一分未必与得分的一分同样重。
 所以它的提高只是粗略的估计，说明 PPO 能做到多少。学来的奖励做到了其中一部分：
 
 $$\text{做到的部分}=\frac{\text{用学来的奖励，提高多少}}{\text{用评判者作奖励，提高多少}}$$
 
 对照里不合格的，我们记在 PPO 的账上（连同它的价格、回合数和小模型）；换成学来的奖励，多出来的不合格，记在奖励模型的账上。第三种运行用学来的奖励，但 β 为零。
-每个种子都把论文的三步从头走一遍，所以这些区间也涵盖训练的偶然。*提高*是指：留出的提示上，合格的比例比 SFT 高多少。
+每个种子都把论文的三步从头走一遍，所以这些区间也涵盖训练的偶然。种子不多，区间就宽：做到的部分只是个大概的数；奖励模型的那笔账，区间不含零才算有。*提高*是指：留出的提示上，合格的比例比 SFT 高多少。
 """
 
 # %% seeds
@@ -621,13 +667,13 @@ guess_kept.reveal(100 * kept.mean, "shipped run")
 
 # %% control-look [markdown]
 r"""
-Both panels are of the same replies. Read them for the run without a price and the one on the judge. Which panel would you have had
-in a product?
+Both panels are of the same replies; a product would have the right one alone. Does the highest score pass most? The table
+takes differences seed by seed.
 """
 
-# %% control-look [markdown] lang="zh" of="9c775e12"
+# %% control-look [markdown] lang="zh" of="72c6b71a"
 r"""
-两幅图说的是同一批回复。请看 β 为零的运行和以评判者为奖励的运行，各在什么位置。做产品时，你看得到的是哪一幅？
+两幅图说的是同一批回复；做产品时，你看得到的只有右边那幅。得分最高的运行，合格的也最多吗？下表的差，是在每个种子之内取的。
 """
 
 # %% control-picture folded="yes"
@@ -640,7 +686,7 @@ lesson.intervals(gains, {label: over_seeds(each(model, "gain"))
                          for label, model in named.items()}, "points")
 lesson.intervals(scores_of, {label: over_seeds(each(model, "score"))
                              for label, model in named.items()},
-                 "score", percent=False)
+                 "reward model's score", percent=False)
 scores_of.tick_params(axis="y", labelleft=False)
 gains.axvline(0, color=MUTED, linewidth=0.8)
 lesson.show(figure, "Left, gains in passes of three kinds of run over "
@@ -654,6 +700,7 @@ lesson.show(figure, "Left, gains in passes of three kinds of run over "
     "Judge: passes, minus SFT": "评判者：合格，减 SFT",
     "Proxy: score": "代理：得分",
     "points": "百分点",
+    "reward model's score": "奖励模型的得分",
     "Left, gains in passes of three kinds of run over seeds, right, the reward model's scores of the same.": "左图是三种运行合格比例的提高，对种子取区间；右图是奖励模型给它们的得分。",
 }
 
@@ -663,8 +710,8 @@ lesson.table((f"{len(seeds)} seeds (shipped run)", "mean, 95% interval"), [
     ("reached, of the control's gain", f"{kept:.0%}"),
     ("fails with the judge as reward: PPO's part", f"{lacking:.0%}"),
     ("fails in addition: the reward model's part", f"{missing:+.0%}"),
-    ("score: no price minus usual", f"{free:+.2f}"),
-    ("grade: usual minus no price", f"{worse:+.2f}")])
+    ("reward model's score: no price minus usual", f"{free:+.2f}"),
+    ("judge's grade: usual minus no price", f"{worse:+.2f}")])
 
 # %% control-table lang="zh"
 {
@@ -673,8 +720,8 @@ lesson.table((f"{len(seeds)} seeds (shipped run)", "mean, 95% interval"), [
     "reached, of the control's gain": "做到的部分，占对照的提高",
     "fails with the judge as reward: PPO's part": "评判者作奖励，仍不合格：PPO 的账",
     "fails in addition: the reward model's part": "此外多出的不合格：奖励模型的账",
-    "score: no price minus usual": "得分：β 为零减通常",
-    "grade: usual minus no price": "评分：通常减 β 为零",
+    "reward model's score: no price minus usual": "奖励模型的得分：β 为零减通常",
+    "judge's grade: usual minus no price": "评判者的评分：通常减 β 为零",
 }
 
 # %% tax [markdown] defines="alignment tax"
@@ -692,12 +739,11 @@ the next section's:
 | French to English (BLEU) | {paper:table14.fr-en.few.175b.gpt} | {paper:table14.fr-en.few.175b.ppo} | {paper:table14.fr-en.few.175b.ppo-ptx} |
 
 Tinytown has *task probes*: texts as the pretraining corpus has them, to be continued; `run_probe` scores what follows. Nine of them ask
-for a copy or for more of a page: names, sentences, the next speaker, the next days of the week. In trials, instruction tuning seemed to
-spoil these. (Three more, a quiz, reading and translation, count in all means below.) We ask for a copy with another name in it, and look
-at items that the *base*, which is only pretrained, has right and PPO has wrong.
+for a copy or for more of a page: names, sentences, the next speaker, the next days of the week. (Means over
+*all* tasks include three more: a quiz, reading and translation.) We ask for a copy with another name in it, and look at items that the *base*, which is only pretrained, has right and PPO has wrong.
 """
 
-# %% tax [markdown] lang="zh" of="84db657f"
+# %% tax [markdown] lang="zh" of="96c23251"
 r"""
 ## 对齐税（§4.2）
 
@@ -711,8 +757,7 @@ r"""
 | 法语译成英语（BLEU） | {paper:table14.fr-en.few.175b.gpt} | {paper:table14.fr-en.few.175b.ppo} | {paper:table14.fr-en.few.175b.ppo-ptx} |
 
 Tinytown 有*任务测验*（task probe）：题目写成预训练语料里的样子，让模型往下接，由 `run_probe` 判分。其中九种题要照抄，或者把一页接着写下去：列出人名（names）、重复或改写句子（repeating、copying、agreeing）、
-下一个轮到谁说（who speaks next）、接着出题（worksheet）、接着写评论（reviews）、接着数星期几（days）。试验的时候，指令训练似乎会弄坏这九种本事。
-（另有三种，即问答、阅读和翻译，也算进下面所有的平均。）我们先让模型照抄两句话，换掉其中一个名字，看看哪些题*基座*（只经过预训练的模型）答对了，PPO 却答错了。
+下一个轮到谁说（who speaks next）、接着出题（worksheet）、接着写评论（reviews）、接着数星期几（days）。（凡是说对*所有*任务取平均，都还包括另外三种：问答、阅读和翻译。）我们先让模型照抄两句话，换掉其中一个名字，看看哪些题*基座*（只经过预训练的模型）答对了，PPO 却答错了。
 """
 
 # %% probes
@@ -747,13 +792,14 @@ told = {name: complete(policies[name], tokenizer, some, max_new_tokens=60,
 # %% unlearned-table folded="yes"
 won_over = np.sum(right["base"] < right["ppo"])
 lesson.table((f"of {len(items)} items {len(unlearned)} like these, "
-              f"{won_over} reversed", "base (live)", "PPO (live)"), [
+              f"{won_over} the other way round", "base (live)",
+              "PPO (live)"), [
     (prompt, *(told[name][i].strip().split("\n")[0] for name in told))
     for i, prompt in enumerate(some)])
 
 # %% unlearned-table lang="zh"
 {
-    "of {len(items)} items {len(unlearned)} like these, {won_over} reversed": "{len(items)} 题里这样的有 {len(unlearned)} 题，反过来的有 {won_over} 题",
+    "of {len(items)} items {len(unlearned)} like these, {won_over} the other way round": "{len(items)} 题里这样的有 {len(unlearned)} 题，反过来的有 {won_over} 题",
     "base (live)": "基座（实时）",
     "PPO (live)": "PPO（实时）",
 }
@@ -800,31 +846,39 @@ guess_tax.reveal(hardest, "shipped run")
 
 # %% tax-look [markdown]
 r"""
-Each panel is a model, each row a task: how much is lost to the base, over seeds? Without a tax, nearly all intervals would include
-zero. The answer above goes by the mean: do the intervals allow another? Look also at SFT and at the *initial* model, PPO's start (from
-demonstrations and some pretraining text, C.3): how much of PPO's tax do they pay already, without any reward?
+Each panel is a model, each row a task: how many points are lost to the base? Without a tax, nearly all intervals would include zero.
+The answer above goes by the mean; where intervals overlap, it may be another task.
+SFT and the *initial* model, PPO's start (from demonstrations and some pretraining text, C.3), met no reward: by the titles' means, how
+much of PPO's tax do they pay?
 """
 
-# %% tax-look [markdown] lang="zh" of="12c4a36e"
+# %% tax-look [markdown] lang="zh" of="76c84ad0"
 r"""
-一幅图是一个模型，一行是一种任务：比基座丢了多少分？区间是对种子而言的。如果没有税，几乎所有区间都会含零。上面的答案是按平均选的：看区间，会不会也可能是另一个任务？
-再看 SFT 和*初始*模型，后者是 PPO 的起点（学过示范和一些预训练文本，C.3）：它们没有受过任何奖励，却已经付了 PPO 的税的几成？
+一幅图是一个模型，一行是一种任务：比基座丢了多少分？如果没有税，几乎所有区间都会含零。上面的答案是按平均选的；区间若重叠，丢分最多的也可能是另一个任务。SFT 和*初始*模型没有受过任何奖励，后者是 PPO 的起点（学过示范和一些预训练文本，C.3）：
+看标题里的平均，就知道 PPO 的税，它们已经付了多少。
 """
 
 # %% tax-picture folded="yes"
+means = {name: 100 * mean_tax(name, tasks).mean() for name in tax}
 figure, panels = lesson.panels(
     len(tax), f"The tax: points lost to the base, {len(seeds)} seeds "
-    "(shipped run)", size=(7.2, 3.9), titles=[*map(lesson.called, tax)])
+    "(shipped run)", size=(7.2, 3.9), titles=[
+        f"{lesson.called(name)}: mean {means[name]:.0f}" for name in tax])
 for axes, of_model in zip(panels, tax.values(), strict=True):
     lesson.intervals(axes, {t: of_model[t] for t in tasks}, "points lost")
     axes.axvline(0, color=MUTED, linewidth=0.8)
     axes.tick_params(axis="y", labelleft=axes is panels[0])
+reach = [axes.get_xlim() for axes in panels]
+for axes in panels:  # one scale for all
+    axes.set_xlim(min(reach)[0], max(high for _, high in reach))
 lesson.show(figure, "A panel each for SFT, initial model and PPO: what it "
     "loses to the base on each task, with intervals over seeds.")
 
 # %% tax-picture lang="zh"
 {
     "The tax: points lost to the base, {len(seeds)} seeds (shipped run)": "税：比基座丢的百分点，{len(seeds)} 个种子（随包运行）",
+    "{lesson.called(name)}: mean {means[name]:.0f}": "{lesson.called(name)}：平均 {means[name]:.0f}",
+    "# one scale for all": "# 三幅用同样的轴",
     "points lost": "丢的百分点",
     "A panel each for SFT, initial model and PPO: what it loses to the base on each task, with intervals over seeds.": "SFT、初始模型和 PPO 各一幅：在每个任务上比基座丢多少分，区间对种子取。",
 }
@@ -858,7 +912,7 @@ term of Eq. 2, which PPO-ptx adds:
 $$\gamma\,\mathbb E_{x\sim D_{\rm pretrain}}\big[\log\pi(x)\big]$$
 
 Each minibatch brings some pretraining documents with it, and $\gamma$ times the gradient of their log-likelihood is added to PPO's.
-(`ptx_loss`, to be minimised, is minus that.) In the paper $\gamma$ is {paper:ptx.gamma}, with {paper:ptx.ratio} documents for an
+(`ptx_loss` is minus the log-likelihood.) In the paper $\gamma$ is {paper:ptx.gamma}, with {paper:ptx.ratio} documents for an
 episode; the normalisation of the likelihood isn't stated. Ours is a mean over tokens, so the numbers don't compare: the shipped
 runs have {run:counts.ptx_gamma}, and one document to four episodes.
 
@@ -867,7 +921,7 @@ The loop trains three times: without the term, without it at ten times the price
 the rest can be forgotten.
 """
 
-# %% third [markdown] lang="zh" of="bd4bcf8e"
+# %% third [markdown] lang="zh" of="1cf1456c"
 r"""
 ## 第三项（式 2，C.4）
 
@@ -875,7 +929,7 @@ r"""
 
 $$\gamma\,\mathbb E_{x\sim D_{\rm pretrain}}\big[\log\pi(x)\big]$$
 
-每个小批次都带着几篇预训练文档，它们的对数似然的梯度乘以 $\gamma$，加到 PPO 的梯度上。（`ptx_loss` 要最小化，所以前面有负号。）论文里的 $\gamma$ 是 {paper:ptx.gamma}，
+每个小批次都带着几篇预训练文档，它们的对数似然的梯度乘以 $\gamma$，加到 PPO 的梯度上。（`ptx_loss` 是对数似然的相反数。）论文里的 $\gamma$ 是 {paper:ptx.gamma}，
 每个回合配 {paper:ptx.ratio} 篇文档；对数似然怎样归一，论文没有说。我们对词元取平均，所以这些数不能比较：随包运行取的是 {run:counts.ptx_gamma}，每四个回合配一篇文档。
 
 循环你在第 06 章已经见过，前半段现在由 `minirlhf/plain/ppo.py` 的 `roll_out` 和 `minibatches` 来做。新的只有三行。循环训练三次：一次没有第三项；
@@ -1063,14 +1117,15 @@ saved = paired_difference(skills["ppo-ptx"], skills["ppo"])
 # %% document-look [markdown]
 r"""
 First, the loss on documents that no run has drawn: if the term did nothing, *PPO* and *PPO-ptx* would have the same. But likelihood
-is what the term trains, so this shows only that it works. Second, the task probes: does the term save skills too? Third, the score
-on guests that no run has met: does training raise it above *Initial*'s? So few steps unlearn little; the next section has longer runs.
+is what it trains, so this shows only that it works. Second, the task probes: are skills saved too? Third, the score on guests that
+no run has met: is it above *Initial*'s? The table compares item by item. So few steps unlearn little; the next section has longer runs.
 """
 
-# %% document-look [markdown] lang="zh" of="882aaac7"
+# %% document-look [markdown] lang="zh" of="06c77b71"
 r"""
 第一幅是损失，所用的文档从来没有抽到过：如果第三项不起作用，*PPO* 与 *PPO-ptx* 就该一样。不过它训练的正是似然，所以这只说明它确实在起作用。
-第二幅是任务测验：第三项也保住了本事吗？第三幅是得分，所用的客人从来没有遇到过：训练之后，它高过*初始模型*的了吗？步数这么少，忘掉的也不多；更长的运行在下一节。
+第二幅是任务测验：第三项也保住了本事吗？第三幅是得分，所用的客人从来没有遇到过：训练之后，它高过*初始模型*的了吗？
+下表在相同的文档和题目上相比，所以区间窄得多。步数这么少，忘掉的也不多；更长的运行在下一节。
 """
 
 # %% document-picture folded="yes"
@@ -1085,7 +1140,7 @@ lesson.intervals(exam_panel, {name: over_prompts(x)
                               for name, x in skills.items()}, "% right")
 lesson.intervals(
     score_panel, {name: over_prompts(x) for name, x in scored_of.items()},
-    "score", percent=False)
+    "reward model's score", percent=False)
 for axes in (exam_panel, score_panel):
     axes.tick_params(axis="y", labelleft=False)
 lesson.show(figure, "Loss on documents, share of probes right and score "
@@ -1099,7 +1154,7 @@ lesson.show(figure, "Loss on documents, share of probes right and score "
     "Guests never met": "从未遇到的客人",
     "loss, nats per token": "损失，每个词元的 nat 数",
     "% right": "% 答对",
-    "score": "得分",
+    "reward model's score": "奖励模型的得分",
     "Loss on documents, share of probes right and score for the initial model, PPO, PPO at a high β and PPO-ptx.": "初始模型、PPO、高 β 的 PPO 和 PPO-ptx：文档的损失、测验答对的比例和得分。",
 }
 
@@ -1130,9 +1185,9 @@ lesson.table(("live, on the same documents, items, guests",
 r"""
 ## What wins it back (E.6)
 
-Would a higher price do instead of a third term? Without the term, the paper held its smallest model to GPT-3, with $\beta$ up to
-{paper:fig34.beta.max} (Fig. 34); with it, it tried several $\gamma$ (Fig. 33). From a $\gamma$ of {paper:fig33.gamma.recovers} on,
-it reports, the tasks are won back. Our shipped runs repeat both, but hold the policy to its start.
+Would a higher price do instead of a third term? The paper tried both on its smallest model: without the term, $\beta$ up to
+{paper:fig34.beta.max}, as the price of leaving GPT-3 (Fig. 34); with it, several $\gamma$ (Fig. 33). From a $\gamma$ of
+{paper:fig33.gamma.recovers} on, it reports, the tasks are won back. Our shipped runs repeat both, with a price for leaving PPO's start.
 
 **What a $\beta$ can't do.** The price is paid on replies to requests. On other texts the policy may change for free, though the
 weights are shared, so a price may save a part. At an infinite price it stays where it began: nothing learned, and what the initial model
@@ -1141,7 +1196,7 @@ has lost no price brings back.
 **Why $\gamma$ can.** Its gradient is taken on texts of the kind to be kept, on every step.
 """
 
-# %% back [markdown] lang="zh" of="776490ac"
+# %% back [markdown] lang="zh" of="c1089c4d"
 r"""
 ## 怎样把丢的分赢回来（E.6）
 
@@ -1245,17 +1300,16 @@ guess_back.reveal(100 * won.mean, "shipped run")
 
 # %% back-look [markdown]
 r"""
-The first panel is the paper's Fig. 33 and 34 in one. The others are ours, the loss as a mean over all tasks: dots are shipped runs, thin
-lines other seeds. Does any $\beta$ lie below the initial model's line? Does any $\gamma$? A price would be enough if it saved the tasks
-*and* left the gain. So in the table a run *does both* if it wins back three fifths of PPO's tax and keeps four fifths of its gain in
-passes over SFT.
+First the paper's Fig. 33 and 34 in one, GPT-3 dashed; then what our runs lose, a mean over all tasks, the base dashed. Which
+dots lie below the initial model's line? A price would be enough if it saved the tasks *and* left the gain. So a run *does both* if it wins back three fifths of PPO's tax and keeps four fifths of its gain in passes over SFT. The titles count such runs, the
+table lists all.
 """
 
-# %% back-look [markdown] lang="zh" of="c8fb8366"
+# %% back-look [markdown] lang="zh" of="fd7522d5"
 r"""
-第一幅是论文的，把图 33 和图 34 合在了一起。另两幅是我们的，画的是丢的分，对所有任务取平均：点是随包运行，细线是别的种子。
-有没有哪个 $\beta$ 低于初始模型的线？有没有哪个 $\gamma$？光靠价格要够用，就得既保住那些任务，*又*留住提高。所以在表里，一次运行如果赢回 PPO 的税的五分之三，
-又保住它比 SFT 多出的合格回复的五分之四，就算*两样都做到*。
+第一幅是论文的，把图 33 和图 34 合在了一起，虚线是 GPT-3。另两幅是我们的，画的是丢的分，对所有任务取平均，虚线是基座。哪些点低于初始模型的线？
+光靠价格要够用，就得既保住那些任务，*又*留住提高。所以，一次运行如果赢回 PPO 的税的五分之三，又保住它比 SFT 多出的合格回复的五分之四，就算*两样都做到*。
+图的标题数出有几次，表里逐次列出。
 """
 
 # %% seeds-swept folded="yes"
@@ -1279,10 +1333,15 @@ both_by_seed = [doers(*({name: x[i] for name, x in of.items()}
 }
 
 # %% back-picture folded="yes"
+n_beta, n_gamma = (sum(name[0] == kind for name in both) for kind in "βγ")
 figure, (theirs, *two_of_ours) = lesson.panels(
-    3, "β and γ: the paper's, read off; ours, shipped runs",
-    size=(7.2, 3.0), titles=("Paper: F1, % of GPT-3's",
-                             "Tinytown: β, without γ", "Tinytown: γ"))
+    3, "β and γ: the paper's, read off; ours, shipped run",
+    size=(7.2, 3.0), titles=(
+        "Paper: F1, % of GPT-3's",
+        f"Ours: {n_beta} of {len(sweep)} β do both",
+        f"Ours: {n_gamma} of {len(of_gamma)} γ do both"))
+theirs.axhline(100, color=PALETTE["base"], ls="--")
+theirs.set(xscale="log", xlabel="γ (log axis)")
 for of, mark in zip(exams, ("o-", "s--"), strict=True):
     theirs.plot(gammas_of_paper, 100 * np.array(over_gamma[of]), mark,
                 color=INK, ms=3, label=exams[of])
@@ -1290,32 +1349,33 @@ for of, mark in zip(exams, ("o-", "s--"), strict=True):
     theirs.annotate(f"{exams[of]}, best β", (100, 100 * best_beta[of]),
                     (0, 2), textcoords="offset points", size=6.5,
                     ha="right")
-theirs.axhline(100, color=PALETTE["base"], ls="--")
-theirs.set(xscale="log", xlabel="γ (log axis)")
-theirs.legend(fontsize=7, loc="lower right", bbox_to_anchor=(1, 0.12))
+key = theirs.legend(fontsize=7, loc="lower right",
+                    bbox_to_anchor=(1, 0.12))
 
 # %% back-picture lang="zh"
 {
-    "β and γ: the paper's, read off; ours, shipped runs": "β 与 γ：论文的，从图上读出；我们的，随包运行",
+    "βγ": None,
+    "β and γ: the paper's, read off; ours, shipped run": "β 与 γ：论文的，从图上读出；我们的，随包运行",
     "Paper: F1, % of GPT-3's": "论文：F1，占 GPT-3 的 %",
-    "Tinytown: β, without γ": "Tinytown：β，没有 γ",
-    "Tinytown: γ": "Tinytown：γ",
+    "Ours: {n_beta} of {len(sweep)} β do both": "我们的：{len(sweep)} 个 β 有 {n_beta} 个两样都做到",
+    "Ours: {n_gamma} of {len(of_gamma)} γ do both": "我们的：{len(of_gamma)} 个 γ 有 {n_gamma} 个两样都做到",
     "{exams[of]}, best β": "{exams[of]}，最好的 β",
     "offset points": None,
-    "γ (log axis)": "γ（对数轴）",
     "lower right": None,
+    "γ (log axis)": "γ（对数轴）",
 }
 
 # %% back-shown folded="yes"
 for axes, (kind, of) in zip(two_of_ours, names_of.items(), strict=True):
     color = PALETTE["ppo" if kind == "β" else "ppo-ptx"]
     names = [f"{kind} = {v:g}" for v in of]
-    marks = [100 * over_prompts(lost(runs[name])) for name in names]
-    axes.plot([100 * seeds_tax[name] for name in names], color=color,
-              lw=0.7, alpha=0.5)
-    axes.vlines(range(len(of)), [m.low for m in marks],
-                [m.high for m in marks], color=color)
-    axes.plot([m.mean for m in marks], "o", color=color, ms=4)
+    for other in range(n_swept):  # thin lines
+        axes.plot([100 * seeds_tax[name][other] for name in names], lw=0.7,
+                  c=color, label="" if other else "other seeds")
+    for x, name in enumerate(names):
+        m = 100 * over_prompts(lost(runs[name]))
+        axes.plot([x, x], [m.low, m.high], color=color)
+        axes.plot(x, m.mean, "o", color=color, ms=4)
     axes.axhline(0, color=PALETTE["base"], ls="--")
     axes.axhline(100 * lost(probed["initial"]).mean(), lw=1,
                  c=PALETTE["initial"], label=lesson.called("initial"))
@@ -1323,14 +1383,15 @@ for axes, (kind, of) in zip(two_of_ours, names_of.items(), strict=True):
     axes.set(xlabel=kind, ylabel="points lost to the base",
              ylim=(-3, 100 * max(tax_of.values()) + 5))
     axes.legend(fontsize=7)
-lesson.show(figure, "Left, the paper's scores over γ, rising past the "
-    "best β to GPT-3's; right, points that our runs lose over β and γ.")
+lesson.show(figure, f"{n_beta} of our β and {n_gamma} of our γ do both.")
 
 # %% back-shown lang="zh"
 {
     "{kind} = {v:g}": None,
+    "# thin lines": "# 其他种子",
+    "other seeds": "别的种子",
     "points lost to the base": "比基座丢的百分点",
-    "Left, the paper's scores over γ, rising past the best β to GPT-3's; right, points that our runs lose over β and γ.": "左图是论文的成绩随 γ 的变化，升过最好的 β，直到 GPT-3 的水平；右边两幅是我们的运行丢的分，一幅随 β，一幅随 γ。",
+    "{n_beta} of our β and {n_gamma} of our γ do both.": "两样都做到的：β 有 {n_beta} 个，γ 有 {n_gamma} 个。",
 }
 
 # %% both-table folded="yes"
@@ -1375,19 +1436,19 @@ lesson.table((f"{len(seeds)} seeds (shipped run)", "mean, 95% interval"), [
 r"""
 ## γ on a running job (E.6, C.4)
 
-$\gamma$ can be changed while a run is under way. The next cell starts one with a tiny $\gamma$ and one document per episode, drawn
-from so many that few come twice. Half way, the page raises $\gamma$, as you could at the *desk* below. Dashed is the shipped PPO-ptx.
+The next cell starts a run with a tiny $\gamma$ and one document per episode, drawn
+from so many that few come twice. Half way, the page raises $\gamma$, as you could at the *desk* below, where the shipped PPO-ptx is dashed.
 
 The log has the loss of the documents that were drawn, and how hard each part pushes on the weights, the norm of its gradient: *policy*
 is PPO's, *ptx* the third term's. If the term did nothing, the loss would go on as before.
 """
 
-# %% moved [markdown] lang="zh" of="ce795db1"
+# %% moved [markdown] lang="zh" of="f1db587a"
 r"""
 ## 运行途中改 γ（E.6, C.4）
 
-$\gamma$ 可以在运行途中改。下一格启动一次运行，起初 $\gamma$ 很小，每个回合配一篇文档；文档很多，很少有哪篇会抽到两次。走到一半，页面把 $\gamma$ 调高；
-在下面的*训练台*上，你也可以这样调。虚线是随包的 PPO-ptx。
+下一格启动一次运行，起初 $\gamma$ 很小，每个回合配一篇文档；文档很多，很少有哪篇会抽到两次。走到一半，页面把 $\gamma$ 调高；
+在下面的*训练台*上，你也可以这样调，那里的虚线是随包的 PPO-ptx。
 
 日志里有抽到的文档的损失，还有两股推力：两部分各用多大的劲推动权重，拿各自梯度的范数来量。*policy* 是 PPO 的，*ptx* 是第三项的。如果第三项不起作用，损失就会照旧走下去。
 """
@@ -1408,9 +1469,9 @@ from minirlhf.widgets import TrainingDesk
 from minirlhf.widgets import start as start_stage
 
 text_file = lesson.workspace("07", "documents.jsonl")
-text_file.write_text("".join(
-    json.dumps({"text": row["text"]}) + "\n"
-    for row in islice(documents(5), lesson.pick(6000, quick=800))))
+with text_file.open("w") as file:
+    for row in islice(documents(5), lesson.pick(6000, quick=800)):
+        print(json.dumps({"text": row["text"]}), file=file)
 
 # %% desk-run
 job = start_stage(
@@ -1436,7 +1497,6 @@ while job.is_live and len(job.reader.rows) < turn:
 if job.is_live:
     job.reader.steer(ptx_gamma=1.0)
 job.wait()
-job.reader.look()
 
 # %% steer lang="zh"
 {
@@ -1446,6 +1506,7 @@ job.reader.look()
 # %% turned
 from scipy import stats
 
+job.reader.look()
 gamma_at = np.array(job.reader.series("ptx/gamma")[1])
 ptx_at = np.array(job.reader.series("ptx/loss")[1])
 low, high = ptx_at[gamma_at < 0.5], ptx_at[gamma_at >= 0.5]
@@ -1465,21 +1526,21 @@ guess_moved.reveal(became(moved) if moved else outcomes[1])
 # %% moved-look [markdown]
 r"""
 The grey line marks where the new $\gamma$ was first obeyed. Left, the loss of the drawn documents. Right, both pushes; that of the
-third term has $\gamma$ in it. How do they compare before the line, and after it? The answer compares the late iterations after the
-line with the late ones before it, and says *falls* or *rises* where the difference's interval excludes zero. It covers the luck of
-the documents, not of the run.
+third term has $\gamma$ in it. How do they compare before the line, and after it? The answer compares late iterations after the line with
+late ones before it; the interval in the left title covers the luck of the documents, not of the run.
 """
 
-# %% moved-look [markdown] lang="zh" of="fa434db0"
+# %% moved-look [markdown] lang="zh" of="6f78bbc6"
 r"""
 灰线标出新的 $\gamma$ 从哪里起生效。左图是抽到的文档的损失。右图是两股推力，第三项的那股已经乘了 $\gamma$。灰线之前，两股推力相差多少？之后呢？
-上面的答案，是拿灰线之后那一段靠后的迭代，与灰线之前那一段靠后的迭代相比；差的区间不含零，才说*下降*或*上升*。这个区间涵盖文档的偶然，不涵盖运行的偶然。
+上面的答案，是拿灰线之后那一段靠后的迭代，与灰线之前那一段靠后的迭代相比。差的区间写在左图的标题里，它涵盖文档的偶然，不涵盖运行的偶然。
 """
 
 # %% moved-picture folded="yes"
+change = f"[{moved.low:+.2f}, {moved.high:+.2f}]" if moved else "–"
 figure, (left, sizes) = lesson.panels(
     2, "γ raised on a running job (live)", size=(7.2, 2.5),
-    titles=("Loss of drawn documents", "The two pushes"))
+    titles=(f"Loss of drawn documents, change {change}", "The two pushes"))
 at = np.arange(1, len(ptx_at) + 1)
 left.plot(at, ptx_at, color=PALETTE["ppo-ptx"])
 left.set(xlabel="iterations", ylabel="nats per token")
@@ -1496,7 +1557,7 @@ lesson.show(figure, "Left, the documents' loss over iterations with the "
 # %% moved-picture lang="zh"
 {
     "γ raised on a running job (live)": "运行途中调高 γ（实时）",
-    "Loss of drawn documents": "抽到的文档的损失",
+    "Loss of drawn documents, change {change}": "抽到的文档的损失，变化 {change}",
     "The two pushes": "两股推力",
     "iterations": "迭代",
     "nats per token": "每个词元的 nat 数",
@@ -1519,14 +1580,14 @@ r"""
 | passes: PPO, PPO-ptx | – | {run:models.ppo.passes:.0%}, {run:models.ppo-ptx.passes:.0%} |
 | preferred to SFT: PPO, PPO-ptx | {paper:fig1.175b.ppo}, {paper:fig1.175b.ppo-ptx} | {run:models.ppo.wins_labelers:.2f}, {run:models.ppo-ptx.wins_labelers:.2f} |
 
-The next table lists what we planned, before the runs, to look for. *Seen*: the whole interval lies on the paper's side. *Open*: it
-includes zero. *Not looked for*: that needs runs that aren't shipped. PPO-ptx keeps the preference if its passes fall by less than a
+The next table lists what we planned, before the runs, to look for. *Seen*: the whole interval lies on the paper's side; *the
+opposite*: on the other; *open*: on both. *Not looked for*: that needs runs that aren't shipped. PPO-ptx keeps the preference if its passes fall by less than a
 twentieth of all replies; $\gamma$ wins the tasks back if ours saves over half of PPO's tax *and* more than the smallest. Without a
-price, the score has to be higher *and* the grade lower. Rows with a plus are our own. The table above is of one seed, as are the rows over
+price, the score has to be higher *and* the grade, which is shown, lower. Rows with a plus are our own; the last is a count. The table above is of one seed, as are the rows over
 *prompts* or *items*.
 """
 
-# %% summary [markdown] lang="zh" of="2721c5b8"
+# %% summary [markdown] lang="zh" of="f40c475c"
 r"""
 ## 小结
 
@@ -1536,9 +1597,9 @@ r"""
 | 合格：PPO、PPO-ptx | – | {run:models.ppo.passes:.0%}、{run:models.ppo-ptx.passes:.0%} |
 | 胜过 SFT：PPO、PPO-ptx | {paper:fig1.175b.ppo}、{paper:fig1.175b.ppo-ptx} | {run:models.ppo.wins_labelers:.2f}、{run:models.ppo-ptx.wins_labelers:.2f} |
 
-下一张表列出我们在运行之前就定下要看的东西。*看到*：整个区间都在论文那一边。*看不出*：区间含零。*没有去看*：所需的运行没有随包附带。
+下一张表列出我们在运行之前就定下要看的东西。*看到*：整个区间都在论文那一边；*相反*：都在另一边；*看不出*：两边都有。*没有去看*：所需的运行没有随包附带。
 从 PPO 到 PPO-ptx，合格的比例如果降不到全部回复的二十分之一，就算保住了偏好；如果我们的 $\gamma$ 省下 PPO 的税的一半以上，*而且*比最小的那个省得多，就算把丢的分赢了回来。
-β 为零的那一行，要得分更高，*而且*评分更低。带加号的行是我们自己的。上面那张表只有一个种子；下一张表里，凡是对*提示*或*题目*取区间的行，也只有一个种子。
+β 为零的那一行，要得分更高，*而且*评分更低，列出的是评分的差。带加号的行是我们自己的，最后一行只是计数。上面那张表只有一个种子；下一张表里，凡是对*提示*或*题目*取区间的行，也只有一个种子。
 """
 
 # %% directions folded="yes"
@@ -1659,7 +1720,7 @@ special = {"PPO-ptx keeps the preference": same,
            "no price: higher score, worse grade": fooled}
 alone = any(name[0] == "β" for of in found_both for name in of)
 last = ("+ a γ does both, no β does", "–",
-        f"{sum(one_does)} of {len(one_does)} runs", "",
+        f"in {sum(one_does)} of {len(one_does)} sweeps", "none: a count",
         "seen" if all(one_does) else "the opposite" if alone else "open")
 lesson.table(("the paper says (shipped run)", "its numbers",
               "our difference", "interval over", "verdict"), [
@@ -1673,7 +1734,8 @@ lesson.table(("the paper says (shipped run)", "its numbers",
     "γ wins the tasks back": "γ 把丢的分赢回来",
     "no price: higher score, worse grade": "β 为零：得分更高，评分更低",
     "+ a γ does both, no β does": "+ 有一个 γ 两样都做到，没有哪个 β 做到",
-    "{sum(one_does)} of {len(one_does)} runs": "{len(one_does)} 次运行里有 {sum(one_does)} 次",
+    "in {sum(one_does)} of {len(one_does)} sweeps": "{len(one_does)} 组运行里有 {sum(one_does)} 组",
+    "none: a count": "不取，只计数",
     "seen": "看到",
     "the opposite": "相反",
     "open": "看不出",
@@ -1686,8 +1748,7 @@ lesson.table(("the paper says (shipped run)", "its numbers",
 
 # %% summary-read [markdown]
 r"""
-The paper's numbers are read off where they come from a figure; the differences are in shares of items or prompts, in units of the
-score, or in points of the grade. Compare signs, since the scales differ.
+The scales differ, so compare signs. The paper's numbers from figures are read off.
 
 A price keeps the policy nearer to where the reward model can be trusted. If it is too small, the policy follows the reward model's
 mistakes; if it is too large, it learns little. A price charges nothing for what is unlearned elsewhere; the third term works against
@@ -1727,14 +1788,6 @@ Plain PPO. A constant is added to the loss, and its gradient is zero.
 
 </details>
 
-5. A friend holds the policy to the *base* instead of the initial model, to save the tax. What does the price then charge for?
-
-<details><summary>Answer</summary>
-
-For following instructions: the base doesn't, so each reply that does is far from it.
-
-</details>
-
 ## The way on
 
 - [Exercise 07](../exercises/ex07_ppo_ptx.ipynb): PPO-ptx from an empty file, up to one whole iteration; then six runs with one bug
@@ -1748,9 +1801,9 @@ For following instructions: the base doesn't, so each reply that does is far fro
 $\beta$ and $\gamma$ (fifteen).
 """
 
-# %% summary-read [markdown] lang="zh" of="c6ae891f"
+# %% summary-read [markdown] lang="zh" of="9c67f7e2"
 r"""
-论文的数，凡是出自图的，都是从图上读出来的。我们的差，有的是题目或提示的比例，有的以得分为单位，有的以评分的一分为单位。尺度不同，所以请比较正负。
+尺度不同，所以请比较正负。论文的数，凡是出自图的，都是从图上读出来的。
 
 有了价格，策略会离起点近一些，在那里奖励模型较为可信。价格太小，策略就跟着奖励模型的错误走；太大，就学得很少。
 在别处忘掉了什么，价格管不着；第三项管得着，因为它就在那里训练。
@@ -1786,14 +1839,6 @@ r"""
 <details><summary>答案</summary>
 
 普通的 PPO。加到损失上的是一个常数，它的梯度为零。
-
-</details>
-
-5. 为了省下税，一位朋友不用初始模型，改用*基座*作参考模型。这样一来，什么事要收费？
-
-<details><summary>答案</summary>
-
-遵循指令。基座不遵循指令，所以凡是遵循的回复，都离它很远。
 
 </details>
 

@@ -1,18 +1,22 @@
 """The shipped runs: where they are found, and that what ships is small and whole."""
 
 import json
+import re
 
 import numpy as np
 import pytest
 import torch
+from nbformat.v4 import new_output
 from tiny import policy, tokenizer
 
+from course.build.masters import masters
 from course.build.settings import RUN
 from course.pack import __main__ as pack
-from course.pack import copying, publish
+from course.pack import copying, live_steps, publish
 from course.pack.make import as_pairs, trial
 from course.pack.seeds import MODELS, PROOF, beside_votes, seeds
 from minirlhf import shipped
+from minirlhf.data.files import read_json
 from minirlhf.errors import MinirlhfError
 from minirlhf.experiment.experiment_config import SWEPT, ExperimentConfig
 from minirlhf.models import ScalarModel
@@ -125,11 +129,12 @@ def test_the_figures_that_text_cites_are_those_of_the_preset_as_it_is():
 def test_the_seeds_that_ship_are_those_of_the_proof(tmp_path):
     """Read a second way: each mean stands in its seed's own file; a tax is a loss."""
     rows = shipped.read("seeds")
-    assert len(rows) == len(list(PROOF.iterdir())) and publish._short(seeds()) == rows
+    assert len(rows) == len(list(PROOF.glob("seed-*"))) and publish._short(seeds()) == rows
     for row in rows:
         whole = json.loads((PROOF / f"seed-{row['seed']}" / "proof.json").read_text())
         proof, swept = whole["models"], whole.get("swept", {})
-        assert set(row["models"]) == {*MODELS, *swept} and {*swept} <= {*SWEPT}
+        assert set(row["models"]) == {*MODELS, *swept} & {*proof, *swept}
+        assert {*MODELS} - {*proof} <= {"ppo-long"} and {*swept} <= {*SWEPT}
         for where, accuracy in row["groups"].items():
             assert accuracy == pytest.approx(sum(whole["groups"][where]) / 5, 1e-3)
         assert bool(row["k-wise"]) == bool(whole.get("k-wise"))
@@ -206,3 +211,33 @@ def test_the_smallest_base_is_kept_as_it_was_before_it_copied(monkeypatch, tmp_p
     before = load_policy(tmp_path / "run" / "before").state_dict()
     assert all(torch.equal(before[name], value) for name, value in seen[2].items())
     assert copying.watch(tmp_path / "run", size) == found and len(seen) == 5
+
+
+# ------------------------------------------------------------------- chapter 00 with other seeds
+
+
+def test_the_live_steps_run_the_chapter_with_another_seed_and_keep_what_is_there(
+    monkeypatch, tmp_path, capsys
+):
+    ran = []
+
+    def execute(notebook):
+        ran.append("\n".join(cell.source for cell in notebook.cells))
+        told = new_output("stream", name="stdout", text='{"a row": [7.0, 2.25, 12.0]}')
+        notebook.cells[-1].outputs = [told]
+
+    monkeypatch.setattr(live_steps.execute, "execute", execute)
+    place = tmp_path / "live-steps.json"
+    live_steps.main(["--seeds", "3", "4", "--target", str(place)])
+    assert [re.findall(r"^SEED = (\d+)", source, re.M) for source in ran] == [["3"], ["4"]]
+    live_steps.main(["--seeds", "4", "--target", str(place)])
+    assert len(ran) == 2 and set(read_json(place)) == {"3", "4"}
+    assert "  a row: 7.0 [2.2, 12.0]" in capsys.readouterr().out
+
+
+def test_what_the_live_steps_showed_is_of_todays_chapter():
+    labels = [set(rows) for rows in read_json(live_steps.TARGET).values()]
+    (chapter,) = (master for master in masters() if master.key == "00")
+    source = "".join(cell.source for cell in chapter.cells)
+    assert len(labels) == 5 and all(label in source for label in labels[0])
+    assert all(names == labels[0] for names in labels)

@@ -1,5 +1,6 @@
 """The training desk without a browser: folders, levers, child processes, threads, Colab."""
 
+import ctypes
 import itertools
 import json
 import os
@@ -7,6 +8,7 @@ import sys
 import threading
 import time
 import types
+from types import SimpleNamespace
 
 import filelock
 import pytest
@@ -494,6 +496,12 @@ def test_start_attaches_stops_and_goes_on(tmp_path, files):
     for changed in ({"prompts": tmp_path / "other.jsonl"}, {"reward": "medium-schooled"}):
         with pytest.raises(MinirlhfError, match=r"was made with|vocabulary of its own"):
             start("ppo", folder, **{**files, **changed})
+
+
+def test_a_c_library_that_keeps_its_memory_changes_nothing(monkeypatch):
+    for library in (lambda name: object(), lambda name: ctypes.CDLL("no such library")):
+        monkeypatch.setattr(launch, "ctypes", SimpleNamespace(CDLL=library))
+        launch._give_memory_back()
 
 
 def test_a_failed_start_says_why(tmp_path, files):

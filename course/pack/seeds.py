@@ -22,7 +22,7 @@ VOTED = "voted base"
 def seeds(proof: Path = PROOF) -> list[dict[str, Any]]:
     """A line a seed: of each model its means, and what it lost on each task beside the base.
 
-    The runs at other β and γ are among the models of those seeds that have them.
+    Runs at other β and γ, and with more episodes, are in those seeds that have them.
     Of reward models: accuracy on labelers of the groups that taught them and of the one left out,
     and, of the seeds that measured it, loss and accuracy of both ways to take pairs, by epoch.
 
@@ -46,7 +46,7 @@ def seeds(proof: Path = PROOF) -> list[dict[str, Any]]:
 def _models(measured: dict[str, Any]) -> dict[str, Any]:
     swept = measured.get("swept", {})
     return {
-        **{name: measured["models"][name] for name in MODELS},
+        **{name: measured["models"][name] for name in MODELS if name in measured["models"]},
         **{name: swept[name] for name in SWEPT if name in swept},
     }
 
