@@ -48,13 +48,13 @@ r"""
 ## A model that only continues (§1)
 
 A language model is trained to predict the next *token* of a text (a word or a part of one). A *base model* has been trained
-for nothing else. The paper's is GPT-3. Ours has about a million weights and has read the web of *Tinytown*, a town that we made up:
+for nothing else. The paper's is GPT-3. Ours has about a million weights and has read the web of *Tinytown*, a town we made up:
 stories, letters, notices, worksheets.
 
 What does it do with a request? Below are three continuations. (*Live*: computed as you read. *Shipped run*: made beforehand.)
 """
 
-# %% continues [markdown] lang="zh" of="fde45f28"
+# %% continues [markdown] lang="zh" of="3f8c9616"
 r"""
 ## 只会续写的模型（§1）
 
@@ -71,6 +71,7 @@ from minirlhf.sampling import complete
 from minirlhf.tinytown.bases import base_folder
 
 LIMIT = 72  # tokens that a reply may have
+SEED = 0  # of all training on this page
 request = "Write a story about a fox. Make it happy.\n"
 
 folder = base_folder("medium")
@@ -83,36 +84,39 @@ lesson.table((request.strip() + " (live)",), [(text,) for text in texts])
 {
     "Write a story about a fox. Make it happy.\n": None,
     "# tokens that a reply may have": "# 一个回复最多几个词元",
+    "# of all training on this page": "# 本页所有训练的种子",
     " (live)": "（实时）",
 }
 
 # %% who-says [markdown] defines="labeler; judge"
 r"""
-The base isn't broken. Tinytown's worksheets list requests and answer none; help pages, far rarer, answer one and go on to the next. To
-predict such a page is one aim; to follow instructions "helpfully and safely" is another (§1).
+The base isn't broken. Tinytown's worksheets list requests and answer none. Its help desk's pages, far rarer, do answer requests, one after
+another, but most of these answers are careless or fit another request. To predict such pages is one aim; to follow
+instructions "helpfully and safely" is another (§1).
 
 Who says whether a reply does what was asked? In the paper, people do: about {paper:intro.labelers:d} *labelers*, who also
-write and compare replies. Tinytown's labelers are programs with tastes and lapses of their own.
+write and compare replies. Tinytown's labelers are programs with tastes and lapses of their own; some tastes are shared by a whole group of
+them.
 
 Since we made the town, another program can check every sentence of a reply against it: the *judge*. A request is *done* if the judge
 finds the reply readable, true, and what was asked for.
 
-We ask the base in two ways: with the request alone, and *prompted*, three answered requests in front. Each reply, of every model,
-ends at its first empty line: nobody is blamed for running on. The prompts come from users whose prompts no training has seen. Brackets
-hold a `95%` interval over prompts (chapter 04).
+We ask the base in two ways: with the request alone, and *prompted*, three answered requests in front. Whenever we measure, a reply of any
+model ends at its first empty line. We test on prompts by users who wrote none of the training prompts.
+Brackets hold a `95%` interval over prompts (chapter 04).
 """
 
-# %% who-says [markdown] lang="zh" of="6027dde1"
+# %% who-says [markdown] lang="zh" of="43f92d5a"
 r"""
-基座模型没有坏。Tinytown 的练习册只列要求，一个也不答；少得多的答疑页面答完一个，接着便是下一个。预测这样的网页是一个目标，“有益而安全地”按指令办事是另一个目标（§1）。
+基座模型没有坏。Tinytown 的练习册只列要求，一个也不答。答疑页面要少得多：它们逐个回答要求，但多半答得马虎，或者答非所问。预测这样的网页是一个目标，“有益而安全地”按指令办事是另一个目标（§1）。
 
 回复有没有做到要求，谁说了算？论文里是人，即约 {paper:intro.labelers:d} 位*标注员*（labeler），他们也撰写回复、比较回复。Tinytown 的标注员是程序，
-各有口味，也会疏忽。
+各有口味，也会疏忽；有些口味是一整组人共有的。
 
 小镇是我们造的，所以另一个程序可以拿小镇来逐句核对回复，这就是*评判者*（judge）。它认为回复读得通、属实、正是所要的东西，这个要求就算*完成*。
 
-我们用两种方式问基座模型：只给要求；或者先放三个答好的要求作例子，再给要求（*带例子*）。不管哪个模型，回复都只算到第一个空行为止，这样谁也不会因为写个没完而吃亏。
-出题的用户，没有哪次训练见过他们的提示。方括号里是对提示取的 `95%` 区间（第 04 章）。
+我们用两种方式问基座模型：只给要求；或者先放三个答好的要求作例子，再给要求（*加例子*）。测量时，不管哪个模型，回复都只算到第一个空行为止，这样谁也不会因为写个没完而吃亏。
+测试用的提示来自另一些用户，训练用的提示里没有他们写的。方括号里是 `95%` 区间，说的是换一批提示会有多大出入（第 04 章）。
 """
 
 # %% measure
@@ -168,16 +172,16 @@ r"""
 Below is the paper's Fig. 2, still empty. Read each column downward: what comes in, who works on it, what is trained. Then follow
 the arrows, which are what the steps hand on. Step 1 makes the *SFT model* (*supervised fine-tuning*). It writes the replies that are
 compared in step 2, and step 3 starts from it. Step 2 makes the *reward model*, which grades replies in step 3. People (here, the
-programs in their place) work in the first two steps only.
+programs in their place) work in the first two steps only. Words that are new to you come with their steps.
 """
 
-# %% flow [markdown] lang="zh" of="ebdf3da9"
+# %% flow [markdown] lang="zh" of="71046fc7"
 r"""
 ## 那张图：三个步骤，一条流水线（§3.1）
 
 下面是论文的图 2，还空着。每一列从上往下读：来的是什么，谁来处理，训练的是什么。再顺着箭头看，箭头就是一步交给下一步的东西。第 1 步做出 *SFT 模型*
 （SFT 即*监督微调*，supervised fine-tuning）；第 2 步里供人比较的回复是它写的，第 3 步也从它出发。第 2 步做出*奖励模型*（reward model），
-到第 3 步由它给回复打分。要人（这里是顶替人的程序）出力的只有前两步。
+到第 3 步由它给回复打分。要人（这里是顶替人的程序）出力的只有前两步。图中还没讲过的词，讲到那一步时再解释。
 """
 
 # %% empty
@@ -187,15 +191,20 @@ ThreeSteps()
 
 # %% one-loop [markdown]
 r"""
-Each step will fill its column with what happens on your machine. A *loss* says in one number how far a model is from what we want. The
-loop finds for each weight the direction in which the loss falls, and Adam moves it a little that way. Steps 1 and 2, and one update of
-step 3, share this loop: only `loss_of` differs. The whole of step 3 takes more, and runs in the package.
+Each step will fill its column. To save time two things come shipped: what labelers said of replies in step 2, and the reward model of step 3, because
+yours would need longer training.
+
+A *loss* says in one number how far a model is from what we want. The loop finds for each weight the direction in which the loss falls, and
+Adam moves it a little that way. Steps 1 and 2, and one update of step 3, share this loop: `loss_of` differs, and how large the moves are.
+The whole of step 3 runs in the package.
 """
 
-# %% one-loop [markdown] lang="zh" of="50ef930b"
+# %% one-loop [markdown] lang="zh" of="9ef04d10"
 r"""
-每走一步，就用你机器上发生的事填满一列。*损失*（loss）用一个数说明模型离我们想要的还有多远。循环为每个权重找出损失下降的方向，再由 Adam 把它朝那边挪一点。
-第 1 步、第 2 步和第 3 步的一次更新共用这个循环，不同的只有 `loss_of`。完整的第 3 步还需要别的，由程序包来运行。
+每走一步，就填满一列。为了省时间，有两样东西是随包附带的：第 2 步里标注员的意见，以及第 3 步里打分的奖励模型（你自己的还得多学一阵）。
+
+*损失*（loss）用一个数说明模型离我们想要的还有多远。循环为每个权重找出损失下降的方向，再由 Adam 把它朝那边挪一点。
+第 1 步、第 2 步和第 3 步的一次更新共用这个循环，不同的是 `loss_of`，还有每次挪多远。完整的第 3 步还需要别的，由程序包来运行。
 """
 
 # %% loop
@@ -239,13 +248,15 @@ r"""
 """
 
 # %% imitate
+from dataclasses import replace
+
 from minirlhf.data.tokenization import encode_demonstrations
 from minirlhf.objectives import sft_loss
 from minirlhf.plain.demo import as_pairs
 from minirlhf.plain.sft import batch, logprobs, steps_per_epoch
 from minirlhf.presets import PRESETS
 
-ours = PRESETS["tinytown"].sft  # batches of 16
+ours = replace(PRESETS["tinytown"].sft, seed=SEED)  # batches of 16
 pairs = as_pairs(encode_demonstrations(tokenizer, demonstrations, 256))
 
 
@@ -283,7 +294,7 @@ sft_guess
 
 # %% guess-1 lang="zh"
 {
-    "% of requests": "% 的要求",
+    "% of requests": "%（完成的要求）",
     "After step 1, what percentage of the requests will be done?": "第 1 步之后，百分之几的要求会完成？",
 }
 
@@ -317,17 +328,18 @@ Often it is easier to say which reply is better than to write a good one. So the
 ({paper:rm.k.min} to {paper:rm.k.max} in the paper), and a labeler puts the replies in order, ties allowed: a *ranking*. Two of them that
 aren't tied make a *comparison*.
 
-Here are four replies of your SFT model. Which do you like best? Beside them stands a labeler's rank, one being the best.
+Here are four replies of your SFT model. Which do you like best? Beside them stands a labeler's rank, one being the best. Labelers have tastes and
+err: you may disagree.
 """
 
-# %% step-2 [markdown] lang="zh" of="34981517"
+# %% step-2 [markdown] lang="zh" of="063ea752"
 r"""
 ## 第 2 步：人来比较（§3.1）
 
 说出哪个回复更好，往往比写出一个好回复容易。所以让 SFT 模型对同一个提示回复好几次（论文里是 {paper:rm.k.min} 到 {paper:rm.k.max} 次），标注员只需排出先后，可以并列：
 这就是*排序*（ranking）。其中任意两个不并列的回复，构成一个*成对比较*（comparison）。
 
-下面是你的 SFT 模型的四个回复。你最喜欢哪一个？旁边是一位标注员给的名次，一为最好。
+下面是你的 SFT 模型的四个回复。你最喜欢哪一个？旁边是一位标注员给的名次，一为最好。标注员各有口味，偶尔也会出错，你尽可以不同意。
 """
 
 # %% four
@@ -350,16 +362,21 @@ lesson.table((request.strip() + " (live)", "rank"),
 
 # %% reward [markdown]
 r"""
-No labeler can read every reply in a long training run. The reward model learns to stand in for them: it is the SFT model with a new
-last layer, which gives a reply one number, its *score*. The loss: how unlikely the scores make it that the preferred
-reply of a comparison is the better one (chapter 05). Your four replies would teach it little, so it learns from shipped rankings:
-labelers ranked replies of a shipped run's SFT model.
+No labeler can read every reply in a long training run. The reward model learns to stand in for them: its last layer gives a reply one
+number, the *score*. Ours starts from a base that has been to *school*: it was trained beforehand to answer questions about texts, one
+property at a time. How many sentences? Is it rude? Is it true of the town? No question was about what people like, and the last layer
+starts at zero.
+
+The loss is large where the preferred reply of a comparison scores below the other one (chapter 05). Your four replies would
+teach it little, so it learns from the shipped rankings.
 """
 
-# %% reward [markdown] lang="zh" of="59123dac"
+# %% reward [markdown] lang="zh" of="5d7232f1"
 r"""
-训练要很久，没有哪位标注员读得完所有回复。奖励模型就来学着代替他们：它是换了最后一层的 SFT 模型，新的一层对每个回复只给一个数，即*得分*。
-损失是：按得分来看，成对比较中更受偏好的那个回复，有多不可能是更好的一个（第 05 章）。单凭你的四个回复，它学不到多少，所以它学的是随包附带的排序：
+训练中会写出成千上万个新回复，标注员读不过来。奖励模型就来学着代替他们：它的最后一层对每个回复只给一个数，即*得分*。我们的从 Tinytown 的基座模型出发，
+不过这个基座早已上过*学*：它受过训练，回答关于文本的问题，每次只问一种性质：有几句话，有没有骂人，说的是不是小镇的事实。没有一个问题问人喜欢什么；最后一层从零开始。
+
+成对比较里，更受偏好的那个回复得分若低于另一个，损失就大（第 05 章）。单凭你的四个回复，它学不到多少，所以它学的是随包附带的排序：
 标注员排的是随包运行的 SFT 模型的回复。
 """
 
@@ -388,17 +405,16 @@ def prefer(reward, step):
 
 # %% predict-2 [markdown]
 r"""
-The new layer starts at random. A coin would put half of the pairs in order.
+With a last layer of zeros all scores are equal. We count that as a coin: half of the pairs in order.
 
-**Predict.** After one pass over about sixteen hundred rankings, what percentage of pairs do the scores put in the labeler's order? (The
-test's prompts are by other users than the training's.)
+**Predict.** After one pass over about sixteen hundred rankings, what percentage of pairs do the scores put in the labeler's order?
 """
 
-# %% predict-2 [markdown] lang="zh" of="b677fbf8"
+# %% predict-2 [markdown] lang="zh" of="5b41b802"
 r"""
-新的一层起初是随机的。抛硬币能排对一半的对子。
+最后一层全是零，所有得分就都相等，不比抛硬币强。抛硬币能排对一半的对子。
 
-**先猜一猜。** 把约一千六百个排序学过一遍之后，百分之几的对子，得分的先后与标注员一致？（考题的提示，出自训练之外的用户。）
+**先猜一猜。** 把约一千六百个排序学过一遍之后，百分之几的对子，得分的先后与标注员一致？
 """
 
 # %% guess-2 folded="yes"
@@ -410,7 +426,7 @@ order_guess
 
 # %% guess-2 lang="zh"
 {
-    "% of pairs": "% 的对子",
+    "% of pairs": "%（排对的对子）",
     "After step 2, what percentage of the pairs is in the labeler's order?": "第 2 步之后，百分之几的对子与标注员的次序一致？",
 }
 
@@ -421,24 +437,27 @@ from minirlhf.evaluate.ranking_accuracy import accuracy, score_rankings
 from minirlhf.models import ScalarModel
 from minirlhf.plain.demo import as_rankings
 from minirlhf.reward import score_texts
+from minirlhf.tinytown.sizes import START
 
-rankings = shipped.read("rankings")[: lesson.pick(1600, quick=50)]
-rankings = as_rankings(tokenizer, rankings)
-heldout = shipped.read("heldout")[: lesson.pick(300, quick=16)]
+rankings = as_rankings(tokenizer, random.Random(SEED).sample(
+    shipped.read("rankings"), lesson.pick(1600, quick=50)))
+heldout = shipped.read("heldout")[: lesson.pick(400, quick=16)]
 steps_2 = len(rankings) // 16
-reward = ScalarModel.from_policy(sft, tokenizer)
+reward = ScalarModel.load(base_folder(START))  # after school
 score = partial(score_texts, reward, tokenizer)
-scored = {0: score_rankings(score, heldout)}  # by rankings read
+looks, scored = {steps_2 >> halved for halved in range(5)}, {}
 for step, _ in enumerate(learn(reward, prefer, steps_2, 1e-3), 1):
-    if step in (steps_2 // 4, steps_2 // 2, steps_2):
+    if step in looks:
         scored[16 * step] = score_rankings(score, heldout)
 
 # %% train-2 lang="zh"
 {
-    "# by rankings read": "# 按读过的排序数",
+    "# after school": "# 上过学的基座",
 }
 
 # %% answer-2
+from minirlhf.evaluate.statistics import over_prompts, paired_difference
+
 pool = training_pool()
 given = [row["ranks"] for row in heldout]
 again = []  # by a labeler who isn't the one that ranked
@@ -446,52 +465,56 @@ for row in heldout:
     other = pool[1 if row["labeler"] == pool[0].name else 0]
     ranks_again = other.rank(row["prompt"], row["completions"])
     again.append([-rank for rank in ranks_again])
-ceiling = accuracy(again, given)
-in_order = {count: accuracy(of, given) for count, of in scored.items()}
+second = 100 * accuracy(again, given).mean
+in_order = {0: over_prompts([0.5] * len(given))}  # no score differs
+in_order |= {count: accuracy(of, given) for count, of in scored.items()}
 start, end = in_order[0], in_order[max(in_order)]
 order_guess.reveal(100 * end)
 
 # %% answer-2 lang="zh"
 {
     "# by a labeler who isn't the one that ranked": "# 由另一位标注员来排",
+    "# no score differs": "# 得分都相等",
 }
 
 # %% order-look [markdown]
 r"""
-Follow the curve from its start. The dashed line is what a second labeler reaches.
+Follow the curve from its start, the coin. School taught the model to see what is in a text; rankings tell it
+what counts. So the first hundred do most of it; each later doubling adds little. The upper dashed
+line is what a second labeler reaches.
 """
 
-# %% order-look [markdown] lang="zh" of="8e1ff5d9"
+# %% order-look [markdown] lang="zh" of="ce2d3337"
 r"""
-请从曲线的起点看起。虚线是另一位标注员能做到的。
+请从曲线的起点看起，那里就是抛硬币。上学教模型看出文本里有什么，排序告诉它什么要紧。所以头一百个排序起的作用最大，此后每翻一倍，长进都不大。上面那条虚线是另一位标注员能做到的。
 """
 
 # %% order-picture folded="yes"
-from minirlhf.report.charts import GRID, INK, MUTED
+from minirlhf.report.charts import GRID, INK, MUTED, PALETTE
 
 title = "What rankings teach the reward model (live)"
+levels = {"a coin": 50, f"a second labeler, {second:.1f}": second}
 figure, axes = lesson.panels(1, title, (5.4, 2.7))
 counts, bands = list(in_order), list(in_order.values())
 axes.fill_between(counts, [100 * band.low for band in bands],
                   [100 * band.high for band in bands], color=GRID)
 axes.plot(counts, [100 * band.mean for band in bands], "o-", color=INK)
-for level, name, style in ((50, "a coin", "-"),
-                           (100 * ceiling.mean, "a second labeler", "--")):
-    axes.axhline(level, color=MUTED, linestyle=style, linewidth=0.8)
-    axes.annotate(name, (counts[-1], level), xytext=(0, 3), color=MUTED,
-                  textcoords="offset points", ha="right", fontsize=8)
+for name, level in levels.items():
+    axes.axhline(level, color=MUTED, linestyle="--", linewidth=0.8)
+    axes.text(counts[-1], level + 0.5, name, c=MUTED, size=8, ha="right")
+axes.set_xscale("symlog", linthresh=counts[1])  # with a place for zero
+axes.set_xticks(counts, [f"{count:,}" for count in counts])
 axes.set(xlabel="rankings read", ylabel="% of pairs in order",
-         ylim=(44, 100 * ceiling.mean + 6))
+         ylim=(44, 80))
 lesson.show(figure, "Pairs in the labeler's order: from "
     f"{start.mean:.0%} to {end.mean:.0%}; a coin gets half.")
 
 # %% order-picture lang="zh"
 {
     "Pairs in the labeler's order: from {start.mean:.0%} to {end.mean:.0%}; a coin gets half.": "与标注员次序一致的对子：从 {start.mean:.0%} 到 {end.mean:.0%}；抛硬币能对一半。",
-    "% of pairs in order": "% 的对子次序一致",
+    "% of pairs in order": "次序一致的对子，%",
     "rankings read": "读过的排序",
-    "offset points": None,
-    "a second labeler": "另一位标注员",
+    "a second labeler, {second:.1f}": "另一位标注员，{second:.1f}",
     "a coin": "抛硬币",
     "What rankings teach the reward model (live)": "排序教会了奖励模型什么（实时）",
 }
@@ -505,28 +528,27 @@ board.second(request, four, ranks,
 r"""
 ## Step 3: the model practices (§3.1)
 
-Now nobody writes and nobody ranks. The model, called a *policy* since it chooses each next token, replies to a prompt, and the reward
+The model, called a *policy* since it chooses each next token, replies to a prompt, and the reward
 model scores the reply. A reply that scores better than expected is pushed to be likelier, one that scores worse, to be
 less likely.
 
-A lesson has no time for all rankings, so from here on a shipped run's reward model scores in place of yours. It was trained on
-{run:counts.rankings:,} rankings, from a different initial model (chapter 05).
+From here on a shipped run's reward model scores in place of yours, trained from the same start on {run:counts.rankings:,} rankings.
 
-First in slow motion: sixteen replies to one prompt, one step of the loop. Their mean score is what we expect; each reply's weight in
+First in slow motion: sixteen replies to one prompt, one step of the loop. What to expect? We take their mean score. Each reply's weight in
 the loss is its score minus that mean. How many times as likely are the best and the worst afterwards?
 """
 
-# %% step-3 [markdown] lang="zh" of="b220fe4d"
+# %% step-3 [markdown] lang="zh" of="4a82d849"
 r"""
 ## 第 3 步：模型自己练习（§3.1）
 
 现在没有人写，也没有人排。模型逐个选择下一个词元，因此又叫*策略*（policy）：它回复一个提示，奖励模型给回复打分。
 得分比预期好的回复，往更可能的方向推；比预期差的，往更不可能的方向推。
 
-一堂课来不及学完所有排序，所以从这里起，换下你的奖励模型，得分由随包运行的那个来打：它学过 {run:counts.rankings:,} 个排序，起点的模型也不同（第 05 章）。
+一堂课来不及学完所有排序，所以从这里起，换下你的奖励模型，得分由随包运行的那个来打：它从同一个起点出发，学过 {run:counts.rankings:,} 个排序。
 
-先看一个慢动作：同一个提示的十六个回复，循环只走一步。十六个得分的平均就是预期；
-在损失里，每个回复的权重是它的得分减去这个平均。走完这一步，最好的和最差的回复各变得多少倍可能？
+先看一个慢动作：同一个提示的十六个回复，循环只走一步。预期是多少？我们取十六个得分的平均；
+在损失里，每个回复的系数是它的得分减去这个平均。走完这一步，最好的和最差的回复，概率各变成原来的多少倍？
 """
 
 # %% reinforce
@@ -534,7 +556,7 @@ from minirlhf.data.tokenization import encode_completions, encode_prompts
 from minirlhf.objectives import policy_loss
 
 rewarding = ScalarModel.load(shipped.run("reward") / "model")
-score = partial(score_texts, rewarding, tokenizer)
+score = partial(score_texts, rewarding, tokenizer)  # no longer yours
 tries = complete(sft, tokenizer, [request], n=16, seed=3,
                  max_new_tokens=LIMIT)
 scores = score([request] * 16, tries)
@@ -552,6 +574,7 @@ def reinforce(policy, step):
 # %% reinforce lang="zh"
 {
     "Make replies likelier if they score above the mean.": "使得分高于平均的回复更可能。",
+    "# no longer yours": "# 从这里起换下你的",
     "# minus the expected": "# 减去预期",
     "# new to old probability: 1 here, but its gradient isn't 0": "# 新旧概率之比：此处为 1，其梯度不为 0",
 }
@@ -572,43 +595,44 @@ times = (log_likelihood(policy) - log_likelihood(sft)).exp()
 # %% one-step-table folded="yes"
 best_first = scores.argsort(descending=True).tolist()
 lesson.table(
-    ("best and worst of sixteen (live)", "score", "times as likely"),
+    ("best and worst of sixteen (live)",
+     f"score (mean {scores.mean():.2f})", "times as likely"),
     [(tries[i], f"{scores[i]:.2f}", f"{times[i]:.2f}")
      for i in (*best_first[:3], *best_first[-3:])],
 )
 
 # %% one-step-table lang="zh"
 {
-    "times as likely": "可能性的倍数",
+    "times as likely": "概率变为原来的几倍",
     "best and worst of sixteen (live)": "十六个中最好的和最差的（实时）",
-    "score": "得分",
+    "score (mean {scores.mean():.2f})": "得分（平均 {scores.mean():.2f}）",
 }
 
 # %% price [markdown] defines="reference model; KL divergence; PPO; value model"
 r"""
-Not every reply has to follow its own push. All share the weights of one model, so what pushes one moves the others too.
+All replies share the weights of one model, so what pushes one moves the others too.
 
-A model that practices for a score may find what pleases the scorer by mistake (chapter 07 shows such a run). So a frozen copy of its
-start, the *reference model*, stays beside it, and moving away costs. The distance is the *KL divergence*: how many times as likely the
-policy makes its replies as the reference model does, as a mean logarithm; the unit is the *nat*. $\beta$ is the price of a
-nat ({paper:ppo.beta} in the paper, whose scores have another scale than ours).
+A model that practices for a score may find what pleases the scorer by mistake (chapter 07 looks for it). So a frozen copy of its
+start, the *reference model*, stays beside it, and moving away costs. The distance is the *KL divergence*: take the policy's own replies, divide
+the probability that it gives each by the one that the reference model gives it, and average the logarithms. The unit is the *nat*, and
+$\beta$ is the price of a nat ({paper:ppo.beta} in the paper, {run:counts.ppo_beta} here; the scores have other scales).
 
 The paper's method is *PPO*, proximal policy optimization. It trains on thousands of fresh replies, charges that price, and adds a
-*value model* that predicts the score (above, the mean stood in for it). *Clipping* takes away the gain from moving a token's
-probability far in one update (chapter 06). The package's PPO starts from your SFT model.
+*value model* that predicts the score (above, the mean stood in for it). *Clipping*: once an update has moved a token's probability far enough,
+moving it further no longer pays (chapter 06).
 
 **Predict.** The policy is trained for score, not for requests done. By how many percentage points does the share of requests done change?
 """
 
-# %% price [markdown] lang="zh" of="ce54208d"
+# %% price [markdown] lang="zh" of="7bc0b7ea"
 r"""
-一个回复不一定顺着它自己受的推力走：所有回复共用一个模型的权重，推一个，别的也跟着动。
+所有回复共用一个模型的权重，推一个，别的也跟着动。
 
-为得分而练习的模型，可能会找到打分者看走眼才喜欢的东西（第 07 章有这样一次运行）。所以旁边留着起点的一个冻结副本，即*参考模型*（reference model），离开它要付出代价。
-离开多远，用 *KL 散度*（KL divergence）来量：策略写出自己的回复的概率，是参考模型的多少倍，取对数再平均；单位是 *nat*。$\beta$ 是每个 nat 的价格（论文取 {paper:ppo.beta}，它的得分与我们的尺度不同）。
+为得分而练习的模型，可能会找到打分者看走眼才喜欢的东西（第 07 章就来找它）。所以旁边留着起点的一个冻结副本，即*参考模型*（reference model），离开它要付出代价。
+离开多远，用 *KL 散度*（KL divergence）来量：取策略自己写的回复，用策略给它的概率除以参考模型给它的概率，取对数，再平均；单位是 *nat*。$\beta$ 是每个 nat 的价格（论文取 {paper:ppo.beta}，我们取 {run:counts.ppo_beta}；两边得分的尺度不同）。
 
 论文这一步用的方法是*近端策略优化*（proximal policy optimization，PPO）。它用成千上万个新写的回复来训练，照上面的价格收费，再加一个预测得分的*价值模型*（value model，
-慢动作里用平均代替了它）。还有*裁剪*（clipping）：一次更新里，把一个词元的概率挪得太远，便不再有好处（第 06 章）。程序包里的 PPO 从你的 SFT 模型出发。
+慢动作里用平均代替了它）。还有*裁剪*（clipping）：一次更新里，一个词元的概率挪得够远了，再挪便不再有好处（第 06 章）。
 
 **先猜一猜。** 训练策略为的是得分，不是完成要求。完成的要求会变化几个百分点？
 """
@@ -631,24 +655,26 @@ from minirlhf.pretrained import save_model
 from minirlhf.widgets import TrainingDesk
 from minirlhf.widgets import start as start_run
 
-BETA = 0.2  # price of a nat, in units of the score
+BETA = PRESETS["tinytown"].ppo.beta  # price of a nat, in score
 
 
 def run_ppo(size, policy, episodes):
     """Start PPO in a process of its own; an episode is a reply."""
-    name = f"{size}-{steps_1}-{BETA}-{episodes}"
+    name = f"{size}-{steps_1}-{BETA}-{episodes}-{SEED}"
     save_model(policy, tokenizer, lesson.workspace("00", f"sft-{name}"))
     return start_run(
         "ppo", lesson.workspace("00", f"ppo-{name}"), episodes=episodes,
         model=lesson.workspace("00", f"sft-{name}"), beta=BETA,
         reward=shipped.run("reward") / "model", drop_long=True,
-        prompts=shipped.file("prompts-ppo"), warmup=3, ema=0.96,
-        micro_batch=16, rollout_micro_batch=64)
+        prompts=shipped.file("prompts-ppo"),
+        warmup=3, ema=0.96,  # for so few steps; chapter 06 has both
+        micro_batch=16, rollout_micro_batch=64, seed=SEED)
 
 # %% train-3 lang="zh"
 {
     "Start PPO in a process of its own; an episode is a reply.": "在单独的进程里开始 PPO；一个回合就是一个回复。",
-    "# price of a nat, in units of the score": "# 每个 nat 的价格，以得分为单位",
+    "# price of a nat, in score": "# 每个 nat 的价格，以得分为单位",
+    "# for so few steps; chapter 06 has both": "# 步数少，故取此值；见第 06 章",
 }
 
 # %% desk
@@ -664,17 +690,16 @@ desk
 # %% desk-says [markdown]
 r"""
 The *training desk* watches the run: follow *reward*, the mean score of each batch of replies, and *KL*, and read some replies below the
-curves. The prompts differ from batch to batch, so *reward* jumps. The next cell waits for the end.
+curves (chapter 06 explains the other panels). *Reward* is the score alone, before anything is charged for KL; it jumps, as the prompts differ
+from batch to batch. The next cell waits for the end.
 """
 
-# %% desk-says [markdown] lang="zh" of="31374a6d"
+# %% desk-says [markdown] lang="zh" of="e647b660"
 r"""
-*训练台*在旁边看着这次训练。请看*奖励*，即每批回复的平均得分，还有 *KL*。再读读曲线下面的回复。每批的提示不同，所以*奖励*会跳动。下一格等训练结束。
+*训练台*在旁边看着这次训练。请看*奖励*，即每批回复的平均得分，还有 *KL*。再读读曲线下面的回复（其余的面板，第 06 章再讲）。*奖励*只是得分，还没有扣掉 KL 的费用；每批的提示不同，所以它会跳动。下一格等训练结束。
 """
 
 # %% measure-3
-from minirlhf.evaluate.statistics import over_prompts, paired_difference
-
 job.wait()
 desk.look()
 ppo = load_policy(job.folder / "model", tokenizer)
@@ -697,17 +722,16 @@ board.third(episode["prompt"], episode["response"], episode["score"],
 r"""
 In the last column stand two kinds of numbers. The *score* was trained on: if it rises by more than its jumps from batch to batch, the
 training works. (Don't compare it with the scores in the second column: those are your reward model's.) The share of requests *done* was
-not trained on, so it measures. But it isn't independent: no loss asks the judge, yet nearly all demonstrations pass it, and the labelers
-whose rankings taught the reward model start from the grade that it gives, from one to seven.
+not trained on, so it measures. But the judge did reach the training, indirectly: nearly all demonstrations pass it, and labelers start
+from its grade, one to seven, before their tastes come in.
 
-Now ask all three models for something of your own. Does the reply with the higher score do what you asked? One reply of each shows
-little, so try several requests.
+Now ask all three models for something of your own, several times: does the reply with the higher score do what you asked?
 """
 
-# %% two-numbers [markdown] lang="zh" of="41641a6d"
+# %% two-numbers [markdown] lang="zh" of="befcdc1c"
 r"""
 最后一列里有两种数。*得分*被拿来训练过：它若升得比批与批之间的跳动还多，就说明训练在起作用。（别拿它同第二列的得分比：那是你的奖励模型打的。）
-*完成*的比例没有参与训练，所以能用来测量。但它不是独立的：没有哪个损失去问评判者，可示范几乎都通过了它；标注员也从它的评分（一到七分）出发，
+*完成*的比例没有参与训练，所以能用来测量。不过评判者还是间接进入了训练：示范几乎都通过了它；标注员也先看它的评分（一到七分），再加上自己的口味，
 而奖励模型正是从他们的排序学来的。
 
 现在请你自己来问这三个模型。得分更高的回复，就是照你的要求做的那个吗？每个模型只看一个回复，说明不了什么，请多试几个要求。
@@ -730,17 +754,17 @@ r"""
 
 The paper's boldest finding: people prefer its smallest model after all three steps to the largest GPT-3 as it is, over a hundred times
 its size. Our sizes differ less (the picture says how much). Tinytown's smallest base now takes steps 1 and 3 as well, with the same
-reward model and, to save time, fewer replies in step 3.
+reward model and, to save time, fewer replies in step 3. The large one gets the request alone, as the paper's did.
 
 **Predict.** Which gets more requests done, the small model so trained or the large one as it is?
 """
 
-# %% large-or-small [markdown] lang="zh" of="721b351a"
+# %% large-or-small [markdown] lang="zh" of="07e0921f"
 r"""
 ## 练过的小模型，还是没练过的大模型？（§1, §4.1）
 
 论文最大胆的发现是：人更喜欢走完三步的最小模型，而不是原样的最大的 GPT-3，后者要大上百倍。我们的大小相差没有那么多（图上写明了多少倍）。现在让
-Tinytown 最小的基座模型也走第 1 步和第 3 步，奖励模型还是同一个；为了省时间，第 3 步的回复少一些。
+Tinytown 最小的基座模型也走第 1 步和第 3 步，奖励模型还是同一个；为了省时间，第 3 步的回复少一些。问大模型时只给要求，论文里也是这样。
 
 **先猜一猜。** 这样练过的小模型与原样的大模型，哪个完成的要求更多？
 """
@@ -753,15 +777,15 @@ small_job = run_ppo("small", small, lesson.pick(1024, quick=256))
 # %% guess-size folded="yes"
 size_guess = Prediction(
     "Which gets more of the requests done?", "chapter00.size",
-    choices=("small, trained", "no clear difference", "large, raw"),
+    choices=("Small, trained", "no clear difference", "Large, raw"),
 )
 size_guess
 
 # %% guess-size lang="zh"
 {
-    "large, raw": "大，没练过",
+    "Large, raw": "大，没练过",
     "no clear difference": "看不出差别",
-    "small, trained": "小，练过",
+    "Small, trained": "小，练过",
     "Which gets more of the requests done?": "哪个完成的要求更多？",
 }
 
@@ -769,39 +793,40 @@ size_guess
 small_job.wait()
 trained = load_policy(small_job.folder / "model", tokenizer)
 large = load_policy(base_folder("large"), tokenizer)
-shares["small, trained"] = measure("small", trained)
-shares["large, raw"] = measure("large", large)
+shares["Small, trained"] = measure("small", trained)
+shares["Large, raw"] = measure("large", large)
 by_size = 100 * paired_difference(done["small"], done["large"])
 times_larger = large.num_parameters() / trained.num_parameters()
 small_wins, large_wins = by_size.low > 0, by_size.high < 0
-size_guess.reveal("small, trained" if small_wins else "large, raw"
+size_guess.reveal("Small, trained" if small_wins else "Large, raw"
                   if large_wins else "no clear difference")
 
 # %% sizes lang="zh"
 {
-    "large, raw": "大，没练过",
+    "Large, raw": "大，没练过",
     "no clear difference": "看不出差别",
-    "small, trained": "小，练过",
+    "Small, trained": "小，练过",
 }
 
 # %% ladder-look [markdown]
 r"""
-All models of this page: read the first four rows downward, then compare the last two. The large model is asked without
-examples in front; the second row shows what three of them do for the base of this page. With examples the large one may do better too, which isn't
-tested here.
+All models of this page: read the first four rows downward, then compare the last two. The second row shows what three examples do for
+the base of this page; they may help the large one too, which isn't tested here.
 """
 
-# %% ladder-look [markdown] lang="zh" of="80c1a7fa"
+# %% ladder-look [markdown] lang="zh" of="f0e1373e"
 r"""
-本页的所有模型都在这里：前四行从上往下读，再比较最后两行。问大模型时前面没有放例子；第二行是三个例子对本页的基座模型起的作用，放上例子，大模型也许同样会更好，这里没有测。
+本页的所有模型都在这里：前四行从上往下读，再比较最后两行。第二行是三个例子对本页的基座模型起的作用；放上例子，大模型也许同样会更好，这里没有测。
 """
 
 # %% ladder folded="yes"
 figure, axes = lesson.panels(1, "Requests done (live)", (6.2, 3.2))
 lesson.intervals(axes, shares, f"% of {len(asked)} requests")
+for line in axes.lines[-2:]:  # dot and interval of the large model
+    line.set_color(PALETTE["base"])
 axes.set_title(f"the large model has {times_larger:.0f} times the weights "
                "of the small one", fontsize=8.5, loc="left")
-seen = ", ".join(f"{lesson.called(name)} {share.mean:.0%}"
+seen = ", ".join(f"{lesson.called(name)} {100 * share.mean:.1f}%"
                  for name, share in shares.items())
 lesson.show(figure, f"Requests done, with intervals: {seen}.")
 
@@ -827,20 +852,20 @@ PPO holds four models in memory: the policy and three more. Later methods each r
 | GRPO (Shao et al., 2024) | yes | **no** | yes, in that paper | yes |
 | verifiable rewards (Lambert et al., 2024) | yes | yes, in that paper | **no** | yes |
 
-- **DPO** trains the policy itself with the loss of step 2; its score is $\beta$ times the logarithm of how many times as likely the
-  policy makes a reply as the reference model does. If preferences follow step 2's loss and there are enough of them, theory says that this
-  ends where step 3 does. But it learns from comparisons that exist already.
+- **DPO** trains the policy itself with the loss of step 2. A reply's score is $\beta$ times the logarithm of a ratio: the
+  policy's probability of the reply over the reference model's. If people choose with the probabilities that step 2's loss assumes, and choose often
+  enough, theory says that this ends where step 3 does. But it learns from comparisons that exist already.
 - **GRPO**: our slow motion is its main idea: in place of a value model, the mean score of a group of replies to one prompt. It
   also divides by the group's standard deviation, moves the KL from the reward into the loss, and keeps PPO's clipping.
 - **Verifiable rewards** come from a program that checks the reply: a result in mathematics, a constraint. No reward model can be
-  fooled, though a careless check can. Lambert et al. train with PPO, whose value model they start from a reward model.
+  fooled, though a careless check can.
 
 All keep a reference model, since each trains for a score that can be wrong. The value model can go, and where a program can check, so
-can the reward model. But is a letter kind, a summary fair, a story worth reading? Our answer: to practice there on *new* replies takes
-more grades than people can give, so something learned gives them, a reward model or a language model asked to judge.
+can the reward model. But is a letter kind, a summary fair, a story worth reading? No program checks these, and people
+can't grade every *new* reply. So a learned model has to: a reward model, or a language model asked to judge.
 """
 
-# %% after [markdown] lang="zh" of="f3bac4c3"
+# %% after [markdown] lang="zh" of="970a5720"
 r"""
 ## PPO 不是过时了吗？
 
@@ -853,30 +878,30 @@ PPO 要在内存里放四个模型：策略，另加三个。后来的方法各�
 | GRPO（Shao 等人，2024） | 有 | **无** | 有（该文中） | 是 |
 | 可验证的奖励（Lambert 等人，2024） | 有 | 有（该文中） | **无** | 是 |
 
-- **DPO** 用第 2 步的损失，直接训练策略：策略写出一个回复的概率是参考模型的多少倍，取对数，乘以 $\beta$，就当作得分。如果偏好符合第 2 步的损失，
+- **DPO** 用第 2 步的损失，直接训练策略：策略写出一个回复的概率是参考模型的多少倍，取对数，乘以 $\beta$，就当作得分。如果人选择的概率正如第 2 步的损失所假定，
   成对比较又足够多，理论上它与第 3 步殊途同归。但它学的只是已有的成对比较。
 - **GRPO** 的主要想法，就是我们的慢动作：用同一个提示的一组回复的平均得分代替价值模型。它还要除以这组得分的标准差，把 KL 从奖励移到损失里，并保留 PPO 的裁剪。
 - **可验证的奖励**来自一个检查回复的程序：数学题的结果对不对，限制有没有遵守。没有奖励模型可以糊弄；不过检查若写得马虎，同样会被糊弄。
-  Lambert 等人的训练用的是 PPO，价值模型以一个奖励模型为起点。
 
 它们都留着参考模型，因为得分都可能有错。价值模型可以不要；有程序能检查的地方，奖励模型也可以不要。可是，一封信是否体贴，一份摘要是否公允，一个故事值不值得读呢？
-我们的回答是：在这些地方用*新的*回复来练习，要打的分多得人打不过来，只好由一个学来的东西来打，要么是奖励模型，要么是请来当评委的语言模型。
+这些没有程序能检查，*新的*回复又多得人打不过分来，只好由一个学出来的模型来打：要么是奖励模型，要么是请来当评委的语言模型。
 """
 
 # %% summary [markdown]
 r"""
 ## Summary
 
-We wrote down five claims of the paper before any run ([`directions.toml`](../course/directions.toml)); they fill eight rows. An
-interval above zero: *seen*; below it: *the opposite*; else *open*, as there may be no difference. Each
+We wrote down five claims of the paper before any run ([`directions.toml`](../course/directions.toml)); those on examples and on step 3
+fill two rows each. Differences are turned so that above zero agrees with the paper. An
+interval above zero: *seen*; below it: *the opposite*; else *open*. Each
 model was trained once, so the intervals cover the choice of prompts, not the chance in training.
 """
 
-# %% summary [markdown] lang="zh" of="df4f40f1"
+# %% summary [markdown] lang="zh" of="ee1e47ff"
 r"""
 ## 小结
 
-论文的五个说法，在任何一次运行之前就已写下（[`directions.toml`](../../course/directions.toml)），共占八行。区间在零之上，记作*看到*；在零之下，记作*相反*；其余是*看不出*，也许没有差别。
+论文的五个说法，在任何一次运行之前就已写下（[`directions.toml`](../../course/directions.toml)）；关于例子的和关于第 3 步的，各占两行。差在零之上，就与论文一致。区间在零之上，记作*看到*；在零之下，记作*相反*；其余是*看不出*，也许没有差别。
 每个模型只训练了一次，所以区间涵盖的是提示的选取，不是训练中的偶然。
 """
 
@@ -887,15 +912,13 @@ from minirlhf.tinytown.labelers import heldout_pool
 labelers = heldout_pool() * len(asked)  # no training learned from them
 rows = zip(labelers, asked, replies["ppo"], replies["sft"], strict=False)
 preferred = [one.prefers(x, new, old) for one, x, new, old in rows]
-late, early = (shares_in_order(scored[count], given)
-               for count in (max(scored), 0))
-both = np.isfinite(late) & np.isfinite(early)  # not all ties
+late = shares_in_order(scored[max(scored)], given)
+late = late[np.isfinite(late)]  # not all ties
 found = [
     100 * paired_difference(done["sft"], done["base"]),
     100 * paired_difference(done["prompted"], done["base"]),
     100 * paired_difference(done["sft"], done["prompted"]),
-    100 * paired_difference(late[both], early[both]),
-    100 * over_prompts(late[both] - 0.5),
+    100 * over_prompts(late - 0.5),
     gain, 100 * over_prompts(np.array(preferred) - 0.5), by_size,
 ]
 
@@ -917,8 +940,8 @@ statements = [
     ("done: step 1 minus base", paper("1.3b.gpt", "1.3b.sft")),
     ("done: prompted minus base", paper("1.3b.gpt", "1.3b.prompted")),
     ("done: step 1 minus prompted", paper("1.3b.prompted", "1.3b.sft")),
-    ("pairs in order: after minus before", "–"),
-    ("pairs in order: minus one half", str(cite("rm.accuracy.training"))),
+    ("pairs in order: after rankings minus before, one half",
+     str(cite("rm.accuracy.training"))),
     ("done: step 3 minus step 1", paper("1.3b.sft", "1.3b.ppo")),
     ("step 3 preferred to step 1: minus one half", "–"),
     ("done: small, trained, minus large",
@@ -930,37 +953,36 @@ statements = [
     "done: small, trained, minus large": "完成：小而练过的减大的",
     "step 3 preferred to step 1: minus one half": "第 3 步胜过第 1 步：减一半",
     "done: step 3 minus step 1": "完成：第 3 步减第 1 步",
-    "pairs in order: minus one half": "对子次序一致：减一半",
-    "pairs in order: after minus before": "对子次序一致：之后减之前",
-    "done: step 1 minus prompted": "完成：第 1 步减带例子",
-    "done: prompted minus base": "完成：带例子减基座",
+    "pairs in order: after rankings minus before, one half": "对子次序一致：学过排序之后减之前，即减一半",
+    "done: step 1 minus prompted": "完成：第 1 步减加例子",
+    "done: prompted minus base": "完成：加例子减基座",
     "done: step 1 minus base": "完成：第 1 步减基座",
 }
 
 # %% directions folded="yes"
 lesson.table(
-    ("live, in percentage points", "the paper", "this page", "verdict"),
+    ("live", "the paper", "this page, points", "verdict"),
     [(label, theirs, f"{here:.1f}", lesson.verdict(here))
      for (label, theirs), here in zip(statements, found, strict=True)],
 )
 
 # %% directions lang="zh"
 {
-    "this page": "本页",
+    "this page, points": "本页，百分点",
     "the paper": "论文",
-    "live, in percentage points": "实时，百分点",
+    "live": "实时",
     "verdict": "结论",
 }
 
 # %% summary-read [markdown]
 r"""
-In the paper's column, arrows join win rates against its largest SFT model (Fig. 1, read off the plot): its smallest model before and
-after, and in the last row the largest GPT-3, then the smallest model after PPO with pretraining mixed in, which ours leaves out. The lone
-percentage is how often its reward models agree with the labelers who taught them (§4.1). A dash: the figure doesn't compare
-these two directly, or the paper has no such number. Compare signs, not sizes.
+The paper's figures are how often people prefer a model to its largest SFT model (Fig. 1, read off the plot). An arrow joins two versions of
+its smallest model. In the last row it goes from the largest GPT-3 to the smallest model after all steps, which rehearsed pretraining texts
+in step 3; ours doesn't (chapter 07). The lone percentage is how often its reward models agree with the labelers who taught them (§4.1).
+*Preferred*: labelers who ranked nothing here compare two replies; the paper doesn't compare these two directly.
 
 Demonstrations teach the model to reply. Rankings teach a second model some of what people prefer. Practice for its score may go beyond
-what people showed, but that score can't be the measure.
+what people showed. On this page score and requests done rise together; chapter 07 shows where they part.
 
 ## Questions
 
@@ -1014,12 +1036,12 @@ Kindness. A program can check the solution.
 there (twenty).
 """
 
-# %% summary-read [markdown] lang="zh" of="0defb5de"
+# %% summary-read [markdown] lang="zh" of="5a2464ab"
 r"""
-论文一栏里，箭头两端是对最大的 SFT 模型的胜率（图 1，从图上读出）：最小的模型在前、后各是多少；末行则是最大的 GPT-3，然后是用 PPO
-并混入预训练文本的最小模型，我们没有混入。单独的那个百分数，是它的奖励模型与教过它们的标注员有多少一致（§4.1）。短横：图里没有直接比较这两个，或者论文没有这样的数。请比较正负，不要比较大小。
+论文的数是人有多常更喜欢某个模型，对手是它最大的 SFT 模型（图 1，从图上读出）。箭头两端是最小的模型在前、后各是多少。末行的箭头从最大的 GPT-3 指向走完三步的最小模型；
+后者在第 3 步温习了预训练文本，我们的没有（第 07 章）。单独的那个百分数，是它的奖励模型与教过它们的标注员有多少一致（§4.1）。*胜过*一行，由没有参与排序的标注员来比较两个回复；论文没有直接比较这两个。
 
-示范教模型回复。排序教会另一个模型，人偏好的一部分是什么。为它的得分练习，也许能超出人示范过的东西；但这个得分不能再当尺子。
+示范教模型回复。排序让另一个模型学到人的一部分偏好。为它的得分练习，也许能超出人示范过的东西。本页里，得分与完成的比例一同上升；它们在哪里分道扬镳，见第 07 章。
 
 ## 问题
 
@@ -1039,7 +1061,7 @@ r"""
 
 </details>
 
-**第 3 步结束时，得分更高，完成的要求却更少。发生了什么？**
+**假如第 3 步结束时，得分更高，完成的要求却更少。发生了什么？**
 
 <details><summary>答案</summary>
 

@@ -18,11 +18,11 @@ After this chapter you can
 - line up tokens with a model's predictions, and say which of them count in the loss;
 - write the training loop of SFT, and tell from its replies that the end token was left out;
 - compare two models by a paired interval, and say what the interval doesn't cover;
-- choose an epoch, and explain why held-out loss and ratings may choose differently;
+- choose an epoch, and explain why loss and ratings may choose differently;
 - name an error that imitation leaves, and the kind of signal that it needs.
 """
 
-# %% title [markdown] lang="zh" of="d3973a58"
+# %% title [markdown] lang="zh" of="2c9f6b54"
 r"""
 # 第 04 章 · 监督微调
 
@@ -35,7 +35,7 @@ InstructGPT 论文（Ouyang 等人，2022）的第 1 步用*示范*（demonstrat
 - 把词元与模型的预测对齐，并说出其中哪些计入损失；
 - 写出 SFT 的训练循环，并从回复看出训练时漏掉了结束符；
 - 用配对的区间比较两个模型，并说出这个区间没有涵盖什么；
-- 选定一轮，并解释为什么留出的损失和评分可能选得不一样；
+- 选定一轮，并解释为什么损失和评分可能选得不一样；
 - 指出一种靠模仿改不掉的错误，并说出改掉它需要哪一类信号。
 """
 
@@ -44,18 +44,18 @@ r"""
 ## What a base does with an instruction (§3.5)
 
 Tinytown's base has about a million weights and has read the town's web: stories, letters, notices, worksheets. Below are prompts
-by users who are in no training set, and what the base writes next. Each token is drawn with its probability (temperature one), for every
-model by the same random numbers, `uniforms`. Does the base reply?
+by users who appear in no training set, and what the base writes next. Each token is drawn with the probability that the model gives it,
+for every model by the same random numbers, `uniforms`. Does the base reply?
 
 (*Live*: computed as you read. *Shipped run*: made beforehand.)
 """
 
-# %% before [markdown] lang="zh" of="d9d4467f"
+# %% before [markdown] lang="zh" of="2a237736"
 r"""
 ## 基座模型怎样对待指令（§3.5）
 
 Tinytown 的基座模型约有一百万个权重，读过小镇的网络：故事、信件、启事、练习册。下面是几条提示，以及基座接着写出的话；
-提这些要求的用户，不在任何训练集里。每个词元都按它的概率抽取（温度为一），各个模型用同一组随机数 `uniforms`。基座是在回复吗？
+写这些提示的用户，没有一条提示用于训练。每个词元都按模型给它的概率随机抽取，各个模型用同一组随机数 `uniforms`。基座是在回复吗？
 
 （*实时*：你读到时才算出来的。*随包运行*：事先做好、随程序包附带的。）
 """
@@ -127,23 +127,23 @@ is readable and finished (*language*), is what was asked for (*instruction*), ke
 makes sense (*coherence*), is true (*truth*), and adds nothing to a given text (*source*). A reply that meets all *passes*. Grades
 run from one to seven; a reply that passes gets four or more.
 
-Does the base lack the ability, or only the habit? Two tests. *Cut*: drop what follows an empty line.
-*Prompted*: put three demonstrations before each prompt, then cut. For its *GPT-3 prompted* the paper takes the best of four sets of
-examples; we draw one set at random.
+Does the base lack the ability, or only the habit? *Cut*: drop what follows an empty line.
+*Prompted*: put three demonstrations before each prompt, then cut. *Swapped*: the same three, each with another's reply. (The paper takes the
+best of four sets; we draw one.)
 
-**Predict.** What percentage of the prompted base's replies pass? (A folded cell makes the box for your guess, `prompted_guess`.)
+**Predict.** What percentage of the prompted base's replies pass?
 """
 
-# %% judge-says [markdown] lang="zh" of="a1847a2a"
+# %% judge-says [markdown] lang="zh" of="0e352e41"
 r"""
 在论文里，回复好不好，由人来说。在 Tinytown，由*评判者*（judge）来说，这是一个了解小镇的程序。它检查：回复是否读得通、写完了（language，*语言*）；
-是不是所要的东西（instruction，*指令*）；有没有守住话题和限制（如*正好用两句话*）；前后是否说得通（coherence，*连贯*）；是否属实（truth，*真实*）；
+是不是所要的东西（instruction，*指令*）；有没有守住主题和限制（如*正好用两句话*）；前后是否说得通（coherence，*连贯*）；是否属实（truth，*真实*）；
 有没有给所附的文本添枝加叶（source，*原文*）。样样做到的回复就算*合格*。评分从一到七，合格的回复至少得四分。
 
-基座缺的是能力，还是只缺习惯？做两个试验。*截断*：删去空行之后的内容。*加例子*：每条提示之前放三条示范，然后截断。
-论文的 *GPT-3 prompted* 从四组例子里选最好的一组，我们只随机抽一组。
+基座缺的是能力，还是只缺习惯？我们来试几种办法。*截断*：删去空行之后的内容。*加例子*：每条提示之前放三条示范，然后截断
+（论文从四组例子里选最好的一组，我们只抽一组）。*对调*：还是这三条，但各配上另一条的回复。
 
-**先猜一猜。** 加了例子的基座，百分之几的回复合格？（填写猜测的框 `prompted_guess`，由下面折叠着的一格做出。）
+**先猜一猜。** 加了例子的基座，百分之几的回复合格？
 """
 
 # %% predict-prompted folded="yes"
@@ -169,22 +169,37 @@ plain = [row for row in demonstrations if row["style"] == "plain"]
 # bare requests: other prompts begin with examples or with their user
 plain.sort(key=lambda row: len(row["prompt"] + row["completion"]))
 shots = random.Random(0).sample(plain[: len(plain) // 2], 3)
-examples = [row["prompt"] + row["completion"] + "\n\n" for row in shots]
+own = [row["completion"] for row in shots]
 
 
+def after(completions):
+    """The base's replies with three answered prompts before each."""
+    examples = "".join(
+        row["prompt"] + y + "\n\n"
+        for row, y in zip(shots, completions, strict=True))
+    return cut(answer(base, [examples + x for x in asked])[0])
+
+# %% prompted lang="zh"
+{
+    "# bare requests: other prompts begin with examples or with their user": "# 只取单纯的要求：别的提示以例子或说话的人开头",
+    "The base's replies with three answered prompts before each.": "每条提示之前放三条有回答的提示：基座的回复。",
+}
+
+# %% cut
 def cut(replies):
     """The replies as far as their first empty line."""
     return [reply.split("\n\n")[0] for reply in replies]
 
 
-long, _ = answer(base, ["".join(examples) + x for x in asked])
-replies["base, cut"], replies["prompted"] = cut(replies["base"]), cut(long)
+replies["base, cut"] = cut(replies["base"])
+replies["prompted"] = after(own)
+replies["swapped"] = after(own[1:] + own[:1])
 
-# %% prompted lang="zh"
+# %% cut lang="zh"
 {
-    "# bare requests: other prompts begin with examples or with their user": "# 只取单纯的要求：别的提示以例子或说话的人开头",
     "The replies as far as their first empty line.": "各个回复，到第一个空行为止。",
     "base, cut": "基座，截断",
+    "swapped": "对调",
 }
 
 # %% judged
@@ -209,24 +224,24 @@ prompted_guess.reveal(100 * passes("prompted").mean())
 
 # %% knows [markdown]
 r"""
-Each reply that passes shows an ability from before any fine-tuning: some pages of the town's web hold answered requests, and
-many more hold unanswered ones.
+Each reply that passes shows an ability from before any fine-tuning. On the town's web, a few pages of the help
+desk answer requests, mostly badly; many more only list requests.
 """
 
-# %% knows [markdown] lang="zh" of="280b79c2"
+# %% knows [markdown] lang="zh" of="02d5e182"
 r"""
-凡是合格的回复，显出的都是微调之前就有的能力。小镇的网络上，有些网页里的要求附有回答，更多的网页只有要求。
+凡是合格的回复，显出的都是微调之前就有的能力。小镇的网络上，答疑台的少数网页回答了别人的要求，多半答得不好；更多的网页只列出要求，没有回答。
 """
 
 # %% one-ahead [markdown] defines="prompt mask"
 r"""
 ## One token ahead: what counts in the loss (§3.2, §3.5, C.1)
 
-The paper trained on {paper:table6.sft.train} demonstrations (Table 6). We have {run:counts.demonstrations}; our labelers are programs
-with manners of their own.
+The paper trained on {paper:table6.sft.train} demonstrations (Table 6). We have {run:counts.demonstrations}, and others *held out*
+of training. Our labelers are programs with manners of their own.
 
 A demonstration enters the model as one row of tokens $z$: a start token, the prompt, the completion, an end token. At position $t$ the
-model has read $z_0$ to $z_t$, and its logits are about $z_{t+1}$. So before the two are compared, **drop the logits of the last position and
+model has read $z_0$ to $z_t$, and its logits are about $z_{t+1}$. So before comparing, **drop the logits of the last position and
 the first token**. Without this shift, each token would be predicted from itself.
 
 Which positions should count? The paper doesn't say. The common choice, and ours, is the *prompt mask*: the completion counts,
@@ -237,14 +252,15 @@ $$
 $$
 
 Here $i$ is a row of the batch, $\pi$ the model's probability, and $m_{i,t}$ is one if token $t+1$ belongs to the completion, else
-zero.
+zero. The natural logarithm's unit is the *nat*.
 """
 
-# %% one-ahead [markdown] lang="zh" of="1acabfa6"
+# %% one-ahead [markdown] lang="zh" of="a44812b4"
 r"""
 ## 错开一个词元：什么计入损失（§3.2, §3.5, C.1）
 
-论文用来训练的示范有 {paper:table6.sft.train} 条（表 6）。我们有 {run:counts.demonstrations} 条；我们的标注员是程序，各有各的写法。
+论文用来训练的示范有 {paper:table6.sft.train} 条（表 6）。我们有 {run:counts.demonstrations} 条，另外*留出*（held out）了一些，只用来测量，不用来训练。
+我们的标注员是程序，各有各的写法。
 
 一条示范进入模型时是一行词元 $z$：起始符、提示、回复、结束符。到了位置 $t$，模型已经读过 $z_0$ 到 $z_t$，它的 logits 说的是 $z_{t+1}$。
 所以比较之前，**要去掉最后一个位置的 logits，再去掉第一个词元**。不这样错开，就成了用每个词元去预测它自己。
@@ -255,7 +271,7 @@ $$
 \mathcal L=-\frac{\sum_{i,t} m_{i,t}\,\log\pi(z_{i,t+1}\mid z_{i,0},\dots,z_{i,t})}{\sum_{i,t} m_{i,t}}
 $$
 
-其中 $i$ 是批次里的一行，$\pi$ 是模型给出的概率；第 $t+1$ 个词元属于回复时 $m_{i,t}$ 为一，否则为零。
+其中 $i$ 是批次里的一行，$\pi$ 是模型给出的概率；第 $t+1$ 个词元属于回复时 $m_{i,t}$ 为一，否则为零。对数是自然对数，单位叫 *nat*。
 """
 
 # %% shift
@@ -285,7 +301,8 @@ words = [tokenizer.decode([token]).replace("\n", "⏎") for token in z]
 words[0], words[-1] = "START", "END"
 edge = len(x) - 1
 lesson.table(
-    ("position t", "has read up to", "must predict", "counts?", "nats"),
+    ("position t", "has read up to", "must predict", "counts?",
+     "−log π, nats"),
     [(t, words[t], words[t + 1], "yes" if counts[t] else "no",
       f"{-log_pi[t]:.2f}")
      for t in (0, 1, edge - 1, edge, edge + 1, len(z) - 3, len(z) - 2)],
@@ -297,21 +314,20 @@ lesson.table(
     "has read up to": "读到",
     "must predict": "要预测",
     "counts?": "计入？",
-    "nats": "nat",
+    "−log π, nats": "−log π，nat",
     "yes": "是",
     "no": "否",
 }
 
 # %% surprise [markdown]
 r"""
-The last column of the table is $-\log\pi$ of the token to predict: how surprised the base is, in *nats* (natural logarithms). The
-picture has a bar for each token. Guess first: is the tallest one a word, or the end?
+The last column says how much the token to predict surprises the base. In the picture, look at the dark bars, the completion's:
+which are tall?
 """
 
-# %% surprise [markdown] lang="zh" of="3e2ffe01"
+# %% surprise [markdown] lang="zh" of="ce1b4133"
 r"""
-表的最后一列，是待预测词元的 $-\log\pi$，也就是基座觉得它有多意外，单位是 *nat*（用自然对数）。图中每个词元一根柱子。
-请先猜：最高的一根是某个词，还是结束符（END）？
+表的最后一列，是待预测的词元让基座觉得有多意外。图中每个词元一根柱子。请看深色的那些，它们属于回复：哪些很高？
 """
 
 # %% surprise-picture folded="yes"
@@ -324,7 +340,7 @@ axes.bar(range(1, len(z)), -log_pi, color=colors)
 axes.set_xticks(range(1, len(z)), words[1:], rotation=60, ha="right",
                 color=INK)
 axes.set(ylabel="loss of the token, in nats")
-odds = round(float((-log_pi[-1]).exp()), -3)
+odds = float(f"{(-log_pi[-1]).exp():.1g}")
 axes.set_title(
     f"mean of the dark bars {by_hand:.2f}; END {-log_pi[-1]:.1f}: a "
     f"probability of one in {odds:,.0f}", fontsize=8.5, loc="left",
@@ -342,17 +358,18 @@ lesson.show(figure, "Pale bars for the prompt, dark ones for the "
 
 # %% surprise-read [markdown]
 r"""
-The mean of the dark bars is this demonstration's loss. A tall bar over END means that the base knows what to say, but not that it is
-done. Tall bars over words would mean that it lacks the words.
+The mean of the dark bars is this demonstration's loss. A tall bar over a word may be a free choice, as *Why they disagree* will
+show. END's isn't: there, the base doesn't expect the reply to be over.
 
 ## The loop (C.1)
 
 Here is how `minirlhf/plain/sft.py`, this step in its plainest form, reads a batch of pairs. Find the shift.
 """
 
-# %% surprise-read [markdown] lang="zh" of="0f7c4ec1"
+# %% surprise-read [markdown] lang="zh" of="af40273a"
 r"""
-深色柱子的平均，就是这条示范的损失。END 上的柱子高，说明基座知道该说什么，只是不知道已经说完了。如果柱子高在词上，那才说明它缺的是词。
+深色柱子的平均，就是这条示范的损失。某个词的柱子高，也许只因为这里可以随意选，换一个词也行
+（*它们为什么意见不一*一节会看到）。END 却没有别的选择：它的柱子高，说明基座没料到回复到此为止。
 
 ## 训练循环（C.1）
 
@@ -378,14 +395,13 @@ print(inspect.getsource(logprobs))
 r"""
 `[len(x) - 1 : -1]` starts at the prompt's last token, from which the completion's first is predicted, and drops the last position. The rest of
 SFT is a loop: a batch, its loss, the gradient, a step of Adam. The learning rate starts at its peak, without
-warm-up, and falls along a cosine to {paper:sft.lr_floor:.0%} of it (C.1). The paper doesn't state whether the gradient is clipped;
-ours is. There is no `policy.train()`, because the loop has no dropout.
+warm-up, and falls along a cosine to {paper:sft.lr_floor:.0%} of it (C.1). There is no `policy.train()`, because the loop has no dropout.
 """
 
-# %% loop-says [markdown] lang="zh" of="79b78a3c"
+# %% loop-says [markdown] lang="zh" of="2853faa6"
 r"""
 `[len(x) - 1 : -1]` 从提示的最后一个词元开始，回复的第一个词元就是由它预测的；最后一个位置则去掉。SFT 剩下的部分是一个循环：取一批，算损失，
-求梯度，走一步 Adam。学习率从最高处开始，没有预热，沿余弦曲线降到最高值的 {paper:sft.lr_floor:.0%}（C.1）。论文没有说梯度是否裁剪，我们裁剪。
+求梯度，走一步 Adam。学习率从最高处开始，没有预热，沿余弦曲线降到最高值的 {paper:sft.lr_floor:.0%}（C.1）。
 这里没有 `policy.train()`，因为循环里没有 dropout。
 """
 
@@ -400,7 +416,8 @@ def fine_tune(policy, pairs, steps):
     for step in range(steps):
         rate = learning_rate(ours, step / steps)
         adam.param_groups[0]["lr"] = rate
-        log_pi, mask = logprobs(policy, batch(ours, pairs, (), step))
+        rows = batch(ours, pairs, (), step)  # (): no pretraining texts
+        log_pi, mask = logprobs(policy, rows)
         loss = sft_loss(log_pi, mask)
         loss.backward()
         clip_grad_norm_(policy.parameters(), ours.grad_clip)
@@ -412,6 +429,7 @@ def fine_tune(policy, pairs, steps):
 # %% loop lang="zh"
 {
     "# batches of 16, a peak rate of 1e-3": "# 每批 16 条，最高学习率 1e-3",
+    "# (): no pretraining texts": "# ()：不用预训练的文本",
     "Supervised fine-tuning of ``policy``, in place: each step's loss.": "就地监督微调 ``policy``：每一步的损失。",
 }
 
@@ -420,10 +438,10 @@ r"""
 A model that writes completions is called a *policy*: at each place it chooses the next token. We let the loop go once over the
 demonstrations.
 
-**Predict.** After this one pass, what percentage of the policy's replies to new prompts pass?
+**Predict.** After this pass, what percentage of the policy's replies to new prompts pass?
 """
 
-# %% predict-loop [markdown] lang="zh" of="5c1d95b5"
+# %% predict-loop [markdown] lang="zh" of="84165f91"
 r"""
 写回复的模型又叫*策略*（policy）：写到每一处，由它选择下一个词元。我们让循环把示范过一遍。
 
@@ -458,7 +476,7 @@ loop_guess.reveal(100 * passes("one pass").mean())
 
 # %% intervals [markdown]
 r"""
-**Intervals.** Other prompts would have given another share. How far off might it be? Draw as many prompts from ours, with replacement,
+**Intervals.** Other prompts would have given another share. Draw as many prompts from ours, with replacement,
 and take the mean; do so ten thousand times. The middle `95%` of these means are the *interval* (`over_prompts`; for shares, a
 formula, `proportion`). It covers the luck of the prompts; that of training would need other seeds.
 
@@ -466,18 +484,19 @@ formula, `proportion`). It covers the luck of the prompts; that of training woul
 model, and that widens both. So subtract prompt by prompt, and take the interval of the mean *difference*. Above zero, it is a
 gain. If it includes zero, either model may be the better. One interval in twenty misses the truth by chance.
 
-Left, look at the loss; right, compare the last row with the three above.
+In the right panel of the next picture, compare the last row with those above. Examples show more than form if
+*prompted* minus *swapped* lies above zero.
 """
 
-# %% intervals [markdown] lang="zh" of="b39c35c8"
+# %% intervals [markdown] lang="zh" of="c1a43b9e"
 r"""
-**区间。** 换一批提示，比例就会不同。会差多远？从我们的提示里有放回地抽出同样多条，求平均；这样做一万次。这些平均值里居中的 `95%`，
+**区间。** 换一批提示，比例就会不同。从我们的提示里有放回地抽出同样多条，求平均；这样做一万次。这些平均值里居中的 `95%`，
 就是*区间*（`over_prompts`；比例有现成的公式，用 `proportion`）。它涵盖提示的偶然；训练的偶然，要换几个种子才看得到。
 
 **配对。** 两个区间若分得开，两个模型就有差别。若有重叠，还说不准：有些提示对哪个模型都难，两个区间都因此变宽。
 所以要逐条提示相减，求出*差*的平均，再取它的区间。区间在零以上，就是有提高；区间含零，就哪个模型更好都有可能。每二十个区间里，有一个会碰巧漏掉真值。
 
-左图请看损失；右图请拿最后一行与上面三行比较。
+下一幅图的右图，请拿最后一行与上面几行比较。例子教的，除了形式还有别的吗？如果有，*加例子*与*对调*之差应当在零以上。
 """
 
 # %% shares
@@ -489,26 +508,30 @@ def share(hits):
     return proportion(int(hits.sum()), len(hits))
 
 
-rows = ("base", "base, cut", "prompted", "one pass")
+rows = ("base", "base, cut", "swapped", "prompted", "one pass")
 shares = {name: share(passes(name)) for name in rows}
 
 # %% shares lang="zh"
 {
     "base, cut": "基座，截断",
+    "swapped": "对调",
     "one pass": "过一遍",
 }
 
 # %% loop-picture folded="yes"
 title = "What one pass over the demonstrations does (live)"
-figure, (left, right) = lesson.panels(2, title)
+form = 100 * difference(passes("prompted"), passes("swapped"))
+parts = ("", f"prompted minus swapped: {form:.1f}")
+figure, (left, right) = lesson.panels(2, title, titles=parts)
 left.plot(range(1, STEPS + 1), curve, color=PALETTE["sft"], marker=".")
 left.set(xlabel="step", ylabel="loss of the batch, nats per token",
          xticks=range(1, STEPS + 1, 3))
 lesson.intervals(right, shares, "% of replies that pass")
 for line in right.lines[-2:]:
     line.set_color(PALETTE["sft"])
-passing = "; ".join(f"{n} {100 * s.mean:.0f}%" for n, s in shares.items())
-lesson.show(figure, f"The loss goes from {curve[0]:.2f} to "
+passing = "; ".join(f"{lesson.called(name)} {100 * found.mean:.0f}%"
+                    for name, found in shares.items())
+lesson.show(figure, f"The first batch's loss is {curve[0]:.2f}, the last's "
     f"{curve[-1]:.2f}. Replies that pass: {passing}.")
 
 # %% loop-picture lang="zh"
@@ -518,7 +541,9 @@ lesson.show(figure, f"The loss goes from {curve[0]:.2f} to "
     "step": "步",
     "loss of the batch, nats per token": "每批的损失，每个词元的 nat 数",
     "% of replies that pass": "% 的回复合格",
-    "The loss goes from {curve[0]:.2f} to {curve[-1]:.2f}. Replies that pass: {passing}.": "损失从 {curve[0]:.2f} 到 {curve[-1]:.2f}。合格的回复：{passing}。",
+    "swapped": "对调",
+    "prompted minus swapped: {form:.1f}": "“加例子”减“对调”：{form:.1f}",
+    "The first batch's loss is {curve[0]:.2f}, the last's {curve[-1]:.2f}. Replies that pass: {passing}.": "第一批的损失是 {curve[0]:.2f}，最后一批是 {curve[-1]:.2f}。合格的回复：{passing}。",
 }
 
 # %% pairs
@@ -557,8 +582,8 @@ lesson.table(
 
 # %% pairs-read [markdown]
 r"""
-Pairing changes only the width. An interval that includes zero means: this page hasn't shown that one pass beats three examples. From here
-on, differences are paired, and brackets hold their intervals.
+Pairing changes only the width. Above zero, one pass beats three examples; one that includes zero would leave it open.
+From here on, differences are paired, and brackets hold their intervals.
 
 ## What goes wrong without the end token
 
@@ -566,14 +591,14 @@ The loop learns whatever its pairs hold. Here are three ways of counting:
 
 1. the completion and its end token, as above;
 2. the prompt as well: no mask;
-3. the completion **without** its end token. This slip is easy: where padding and end are one token, a mask hides both.
+3. the completion **without** its end token: an easy slip. If the end token also serves as padding, masking the padding masks the end.
 
 **Predict.** After the third way, what percentage of replies end by themselves, within the limit of tokens?
 """
 
-# %% pairs-read [markdown] lang="zh" of="8a6caceb"
+# %% pairs-read [markdown] lang="zh" of="dbb9b0a5"
 r"""
-配对改变的只是宽度。区间含零，意思是：单凭这一页，还不能断定*过一遍*胜过三个例子。从这里起，差都是配对的，方括号里是它的区间。
+配对改变的只是宽度。区间在零以上，就是*过一遍*胜过三个例子；倘若包含零，就还不能断定。从这里起，差都是配对的，方括号里是它的区间。
 
 ## 漏掉结束符会怎样
 
@@ -581,7 +606,7 @@ r"""
 
 1. 回复连同结束符，与上面相同；
 2. 提示也计入：不用掩码；
-3. 回复**不带**结束符。这个错很容易犯：如果填充和结束符是同一个词元，掩码就把两样一起遮住了。
+3. 回复**不带**结束符。这个错很容易犯：如果拿结束符兼作填充，掩去填充时，也就掩去了结束符。
 
 **先猜一猜。** 用第三种计法训练之后，百分之几的回复会在词元的上限以内自己结束？
 """
@@ -621,10 +646,10 @@ ways = {
     "without its end": [(x, y[:-1]) for x, y in pairs],
 }
 for name, counted in ways.items():
-    policy = load_policy(folder, tokenizer)
-    fine_tune(policy, counted, STEPS)
-    replies[name], ended[name] = answer(policy, asked)
-    ends[name] = end_after(policy)
+    tuned = load_policy(folder, tokenizer)
+    fine_tune(tuned, counted, STEPS)
+    replies[name], ended[name] = answer(tuned, asked)
+    ends[name] = end_after(tuned)
 ends_guess.reveal(100 * share(ended["without its end"]))
 
 # %% three-ways lang="zh"
@@ -636,23 +661,22 @@ ends_guess.reveal(100 * share(ended["without its end"]))
 
 # %% three-ways-look [markdown]
 r"""
-Compare the last row, the third way, with the first two. Right: the probability of END after a whole held-out reply. Below: two replies of the third
-way that run on.
+Compare the last row, the third way, with the two above it. Right: END's probability after a whole
+held-out reply. Below: two of its replies that run on.
 """
 
-# %% three-ways-look [markdown] lang="zh" of="edea70b6"
+# %% three-ways-look [markdown] lang="zh" of="beb44750"
 r"""
-请拿最后一行（第三种计法）与前两种计法比较。右图是一个留出的回复全部写完之后 END 的概率。下面的表里，是第三种计法停不下来的两个回复。
+请拿最后一行（第三种计法）与上面两行比较。右图是一个留出的回复全部写完之后 END 的概率。下面的表里，是第三种计法停不下来的两个回复。
 """
 
 # %% three-ways-picture folded="yes"
 unmasked = difference(passes("prompt as well"), passes("one pass"))
-title = ("What counts in the loss (live); passes, unmasked minus masked: "
-         f"{100 * unmasked:.1f}")
+title = ("What counts in the loss (live)\nreplies that pass: “prompt as "
+         f"well” minus “completion and end” {100 * unmasked:.1f}")
 parts = ("ends by itself", "passes", "END after a whole reply")
 figure, panels = lesson.panels(3, title, titles=parts)
-compared = {"base": "base", "one pass": "completion and end",
-            **{name: name for name in ways}}
+compared = {**{n: n for n in ends}, "one pass": "completion and end"}
 three = (lambda name: share(ended[name]), lambda name: share(passes(name)),
          lambda name: over_prompts(ends[name]))
 units = ("% of replies", "% of replies", "probability in %")
@@ -662,21 +686,22 @@ for axes, of, unit in zip(panels, three, units, strict=True):
     axes.set(xlim=(-14, 114), xticks=range(0, 101, 25))
     if axes is not panels[0]:
         axes.set_yticklabels([])
-lesson.show(figure, "; ".join(f"{label}: {100 * ended[name].mean():.0f}% "
-    "end" for name, label in compared.items()))
+lesson.show(figure, "; ".join(
+    f"{lesson.called(label)}: {100 * ended[name].mean():.0f}% end"
+    for name, label in compared.items()))
 
 # %% three-ways-picture lang="zh"
 {
     "one pass": "过一遍",
     "prompt as well": "提示也计入",
-    "What counts in the loss (live); passes, unmasked minus masked: {100 * unmasked:.1f}": "什么计入损失（实时）；合格的比例，不掩减掩：{100 * unmasked:.1f}",
+    "What counts in the loss (live)\nreplies that pass: “prompt as well” minus “completion and end” {100 * unmasked:.1f}": "什么计入损失（实时）\n合格的回复：“提示也计入”减“回复与结束符” {100 * unmasked:.1f}",
     "ends by itself": "自己结束",
     "passes": "合格",
     "END after a whole reply": "回复写完之后的 END",
     "completion and end": "回复与结束符",
     "% of replies": "% 的回复",
     "probability in %": "概率，%",
-    "{label}: {100 * ended[name].mean():.0f}% end": "{label}：{100 * ended[name].mean():.0f}% 结束",
+    "{lesson.called(label)}: {100 * ended[name].mean():.0f}% end": "{lesson.called(label)}：{100 * ended[name].mean():.0f}% 结束",
     "; ": "；",
 }
 
@@ -694,32 +719,34 @@ lesson.table(
     "trained without end tokens (live)": "训练时没有结束符（实时）",
 }
 
-# %% mask-why [markdown]
+# %% mask-why [markdown] defines="reward model"
 r"""
-**Why.** The third loss never asks for END. A reply then ends only as far as pretraining taught where a text is complete, and
-that may be more often than in the base. Its training loss can't warn you: END isn't in it. A third way that ends as often as the first would have refuted this.
+**Why.** The third loss never asks for END, so a reply ends only where pretraining taught that a text is over. Its training loss can't
+warn you: END isn't in it. Had the last row ended as often as the two above it, we would be wrong.
 
-For a mask of the *prompt*: nobody asks the model to write prompts. Against it: prompts are more text of the right kind. Above the picture stands
-the difference, of one run each.
+As to the *prompt*: nobody asks the model to write prompts, but more text of the right kind may help. The picture's title has the
+difference, of one run each.
 
 ## Sixteen epochs, and three who choose (§3.5, C.1)
 
-By held-out loss, the paper's SFT models overfit after *one* epoch of {paper:sft.epochs}. Yet more epochs still raised the reward model's
-score and people's ratings, so the authors chose the epoch by that score. We do the same with the package's `train_sft`, the loop above, only
-faster. It adds *residual dropout* (C.1): of what each layer adds, {paper:sft.residual_dropout:.0%} is set to zero at random.
+By held-out loss, the paper's SFT models overfit after *one* epoch of {paper:sft.epochs}. But further epochs still raised people's ratings, and
+the score of a *reward model*: a number for how well labelers would like a reply (chapter 05). The authors chose the epoch by that score. So do
+we, with the package's `train_sft`, the loop above, only faster. It adds *residual dropout* (C.1): of what each layer adds,
+{paper:sft.residual_dropout:.0%} is set to zero at random.
 """
 
-# %% mask-why [markdown] lang="zh" of="f0c5b5aa"
+# %% mask-why [markdown] lang="zh" of="d8626b2f"
 r"""
-**为什么？** 第三种损失从不要求 END。于是回复能不能结束，只看预训练教会了它多少：文本写到哪里算完整。这样结束的回复，也可能比基座的多。
-它的训练损失提醒不了你，因为里面没有 END。如果第三种计法与第一种同样常结束，这个说法就被推翻了。
+**为什么？** 第三种损失从不要求 END，于是回复能不能结束，全看预训练教会了它多少：文本写到哪里算完。
+它的训练损失提醒不了你，因为里面没有 END。倘若最后一行与上面两行同样常结束，我们就错了。
 
-要不要掩去*提示*？该掩，因为没有人请模型写提示。不该掩，因为提示也是同类的文本，多学一些有好处。两者的差写在图的上方，各只训练了一次。
+至于*提示*：没有人请模型写提示，不过提示也是同类的文本，多学一些或许有好处。两者之差写在图的标题里，各只训练了一次。
 
 ## 十六轮，三个挑选者（§3.5, C.1）
 
-论文的 SFT 模型训练了 {paper:sft.epochs} 轮；按留出的损失，过了*一*轮就已过拟合。可是再往后，奖励模型的得分和人的评分还在上升，
-所以作者按那个得分来选轮。我们也这样做，用的是程序包的 `train_sft`，也就是上面的循环，只是更快。
+论文的 SFT 模型训练了 {paper:sft.epochs} 轮；按留出的损失，过了*一*轮就已过拟合。可是再往后，人的评分还在上升，
+*奖励模型*（reward model）的得分也还在上升；这个模型给每个回复一个数，表示标注员会有多喜欢它（第 05 章）。作者按那个得分来选轮。
+我们也这样做，用的是程序包的 `train_sft`，也就是上面的循环，只是更快。
 它还加了*残差 dropout*（residual dropout，C.1）：每一层要加上去的东西，随机取 {paper:sft.residual_dropout:.0%} 置为零。
 """
 
@@ -786,24 +813,22 @@ desk
     "live": "实时",
 }
 
-# %% choosers [markdown] defines="reward model"
+# %% choosers [markdown]
 r"""
-Who chooses the epoch? Perhaps the held-out loss. Perhaps a *reward model*, which gives each reply a number for how well labelers
-would like it (chapter 05; ours is a shipped run). Or people, in whose place we ask the judge. The last two need replies, so each
-epoch answers further prompts.
+Who chooses the epoch? The held-out loss, the reward model (ours is a shipped run), or people, in whose place we ask the judge? The last two need replies, so each epoch answers further prompts, the *choosing prompts*.
 
-Beware of a circle: our reward model learned from replies of an SFT model that had the same demonstrations, and may favor epochs
-like it. The judge is outside the circle.
+Beware: our reward model learned from replies of an SFT model that had the same demonstrations, and may favor epochs like it. The
+judge can't.
 
-**Predict.** Which epoch has the reward model's best mean score?
+**Predict.** At which epoch is the reward model's mean score highest?
 """
 
-# %% choosers [markdown] lang="zh" of="738df0da"
+# %% choosers [markdown] lang="zh" of="cd9f4929"
 r"""
-选哪一轮，由谁说了算？可以看留出的损失。可以看*奖励模型*（reward model），它给每个回复一个数，表示标注员会有多喜欢它（第 05 章；我们用的是随包运行的）。
-也可以问人，我们用评判者来代替。后两者要有回复才行，所以每一轮的模型都回答另外一批提示。
+选哪一轮，由谁说了算？可以看留出的损失。可以看奖励模型（我们用的是随包运行的）。也可以问人，我们用评判者来代替。
+后两者要有回复才行，所以每一轮的模型都回答另外一批提示，即*选轮用的提示*。
 
-要当心绕圈子：我们的奖励模型学的，是一个 SFT 模型的回复，那个模型用的是同样的示范；所以它可能偏爱与那个模型相像的一轮。评判者不在这个圈子里。
+要当心：训练奖励模型的，是某个 SFT 模型写的回复，而那个 SFT 模型学的也是这些示范；所以奖励模型可能偏爱与它相像的一轮。评判者则不会。
 
 **先猜一猜。** 奖励模型的平均得分，哪一轮最高？
 """
@@ -831,7 +856,7 @@ rewarding = ScalarModel.load(shipped.run("reward") / "model")
 choosing = prompts[len(asked) :][: lesson.pick(160, quick=12)]
 
 
-def rated(policy, temperature=1.0):
+def rated(policy, temperature=1.0):  # 1: its own probabilities
     """Score and grade of a reply to each prompt for choosing."""
     texts = complete(policy, tokenizer, choosing, max_new_tokens=LIMIT,
                      seed=4, temperature=temperature)
@@ -841,6 +866,7 @@ def rated(policy, temperature=1.0):
 
 # %% epochs lang="zh"
 {
+    "# 1: its own probabilities": "# 1：就按模型自己的概率",
     "Score and grade of a reply to each prompt for choosing.": "选轮用的每条提示的一个回复：得分和评分。",
 }
 
@@ -869,12 +895,12 @@ epoch_guess.reveal(str(1 + choice["reward model"]))
 
 # %% epochs-look [markdown]
 r"""
-Rings mark the choices, bands are intervals over prompts, and the judge's curve is dashed. Where does each curve turn?
+Rings mark the choices, bands are intervals over prompts, and the judge's curve is dashed. At which epoch is each curve best?
 """
 
-# %% epochs-look [markdown] lang="zh" of="5a6b3d9c"
+# %% epochs-look [markdown] lang="zh" of="6b46f564"
 r"""
-圆圈标出各自选的一轮，灰带是对提示取的区间，评判者的曲线是虚线。每条曲线在哪里拐弯？
+圆圈标出各自选的一轮，灰带是对提示取的区间，评判者的曲线是虚线。每条曲线在哪一轮最好？
 """
 
 # %% epochs-picture folded="yes"
@@ -907,13 +933,13 @@ lesson.show(figure, "Loss, score and grade by epoch; rings at epochs "
 
 # %% worth [markdown]
 r"""
-What is a choice worth? The best of sixteen noisy means is partly the luckiest, so each choice now answers the prompts of the first sections, which
-took no part.
+How much does the choice gain? The best of sixteen noisy means is partly the luckiest. So each chosen epoch now answers the prompts of the
+first sections, which took no part.
 """
 
-# %% worth [markdown] lang="zh" of="f5e27c5c"
+# %% worth [markdown] lang="zh" of="2e3ebeb1"
 r"""
-这样选，值多少？十六个平均都有噪声，其中最好的一个，多少也是运气最好的一个。所以让选出的每一轮再回答前几节的提示，这些提示没有参与选择。
+选对一轮，能好多少？十六个平均都有噪声，其中最好的一个，多少也是运气最好的一个。所以让选出的每一轮再回答前几节的提示，这些提示没有参与选择。
 """
 
 # %% worth-run
@@ -950,7 +976,7 @@ lesson.table(
     "chosen by (live)": "由谁选（实时）",
     "epoch": "轮",
     "grade on new prompts": "对新提示的评分",
-    "minus that of the loss's choice": "减损失所选的",
+    "minus that of the loss's choice": "与损失所选那轮之差",
     "% that pass": "% 合格",
     "none: the loop's one pass": "无：循环过一遍",
     "one pass": "过一遍",
@@ -958,8 +984,8 @@ lesson.table(
 
 # %% worth-read [markdown]
 r"""
-An interval below zero in the row *last epoch* would have refuted the paper's finding. The last row is a caution: the loop's one
-pass ends at a low rate, the early epoch near the peak. What that row gains isn't due to more epochs.
+An interval below zero in the row *last epoch* would have refuted the paper's finding. The last row is a control: one pass, but its
+rate fell to the floor; the first of sixteen epochs stopped near the peak. Were it as high as the last epoch, the rate could explain the gain.
 
 ## Why they disagree
 
@@ -968,14 +994,14 @@ too. If both are as good, probabilities of $0.5$ and $0.5$ cost $0.7$ nats on av
 model grows sure of its own wording, and loses above all on such free words.
 
 To test it, we sort the tokens of held-out completions, each into the first kind that fits: the end token; the forty most common (*the*,
-*was*, *.*); words copied from the prompt; the *first* of a sentence or line; the labeler's *own words*. A rise carried by END or copied
-words would refute the guess.
+*was*, *.*); words copied from the prompt; the *first* of a sentence or line; all the rest, facts too, as the labeler's *own words*. A rise
+carried by END or copied words would refute the guess.
 """
 
-# %% worth-read [markdown] lang="zh" of="94f21c07"
+# %% worth-read [markdown] lang="zh" of="15e6bfa2"
 r"""
-如果*最后一轮*这一行的区间在零以下，论文的发现就被推翻了。表的末行是个提醒：循环的一遍走完时，学习率已经很低；早先的那一轮走完时，学习率还在最高处附近。
-那一行得到的好处，不是多训练几轮带来的。
+如果*最后一轮*这一行的区间在零以下，论文的发现就被推翻了。表的末行是个对照：同样只过一遍，但学习率一直降到了最低；十六轮中的第一轮走完时，
+学习率还在最高处附近。倘若末行与最后一轮一样高，那么好处也许只是来自学习率的下降。
 
 ## 它们为什么意见不一
 
@@ -983,7 +1009,7 @@ r"""
 平均付出 $0.7$ nat；很有把握地给 $0.9$ 和 $0.1$，就要付 $1.2$。我们猜：模型对自己的措辞越来越有把握，损失主要就亏在这些可以随意选的词上。
 
 为了检验，我们把留出的回复的词元分类，每个归入第一个合适的类：结束符；最常见的四十个（*the*、*was*、*.*）；从提示照抄的词；
-一句或一行的*第一个*；标注员*自己的用词*。如果上升来自 END 或照抄的词，我们就猜错了。
+一句或一行的第一个（*句首*）；其余的都算标注员*自己的用词*，事实也在内。如果上升来自 END 或照抄的词，我们就猜错了。
 """
 
 # %% kinds
@@ -1069,15 +1095,15 @@ part = rise.sum(0) / (rise.sum() or 1.0)
 
 # %% cooled [markdown]
 r"""
-**What is sureness good for?** A sure model draws fewer slips, and one slip spoils a reply. To test it, make the early epoch, the loss's choice,
-surer without training: divide its logits by a *temperature* of `0.7` before drawing.
+**What is sureness good for?** A sure model draws fewer slips, and one slip spoils a reply. To test it, make the *early epoch*, the loss's choice,
+surer without training: before drawing, divide its logits by a *temperature* of `0.7`.
 
 **Predict.** The cooled early epoch's mean score, compared with the last epoch's at temperature one, is …
 """
 
-# %% cooled [markdown] lang="zh" of="21c105f3"
+# %% cooled [markdown] lang="zh" of="036277db"
 r"""
-**有把握，好在哪里？** 有把握的模型抽词元时失手更少，而一次失手就能毁掉一个回复。为了检验，我们不再训练，直接让早先的那一轮（损失选的）更有把握：
+**有把握，好在哪里？** 有把握的模型抽词元时失手更少，而一次失手就能毁掉一个回复。为了检验，我们不再训练，直接让*早先的一轮*（损失选的那轮）更有把握：
 抽取之前，把它的 logits 除以*温度*（temperature）`0.7`。
 
 **先猜一猜。** 早先的一轮降温以后，平均得分与温度为一的最后一轮相比……
@@ -1122,18 +1148,19 @@ cooled_guess.reveal("lower" if lower else "higher" if higher else unclear)
 
 # %% kinds-look [markdown]
 r"""
-Left: which lines climb? Right: how far does cooling alone bring the early epoch?
+Left: which lines climb? (*Best* is the loss's choice.) Right: how far does cooling alone bring the early epoch?
 """
 
-# %% kinds-look [markdown] lang="zh" of="ce9922da"
+# %% kinds-look [markdown] lang="zh" of="29296d82"
 r"""
-左图：哪几条线在往上走？右图：单靠降温，能把早先的一轮抬高多少？
+左图：哪几条线在往上走？（*最好的一轮*指损失选的那轮。）右图：单靠降温，能把早先的一轮抬高多少？
 """
 
 # %% kinds-picture folded="yes"
 title = "Where the loss rises, and what sureness is worth (live)"
 parts = ("held-out loss minus the best epoch's, nats per token",
-         f"cooled minus early {warmed:.2f},\nminus last {against:.2f}")
+         f"cooled minus early {warmed:.2f},\n"
+         f"cooled minus last {against:.2f}")
 figure, (left, right) = lesson.panels(2, title, titles=parts)
 change, spot = per_token - per_token[by_loss], -np.inf
 for place in change[-1].argsort():
@@ -1146,18 +1173,17 @@ found = {name: over_prompts(of) for name, of in warm.items()}
 lesson.intervals(right, found, "reward model's score", percent=False)
 for line in right.lines:
     line.set_color(PALETTE["sft"])
-most = KINDS[change[-1].argmax()]
-lesson.show(figure, f"The loss climbs most on {most}. Scores of the early "
-    "epoch, of the same cooled, of the last.")
+lesson.show(figure, f"The loss climbs most on {KINDS[place]}. Scores of "
+    "the early epoch, of the same cooled, of the last.")
 
 # %% kinds-picture lang="zh"
 {
     "Where the loss rises, and what sureness is worth (live)": "损失在哪里上升，把握值多少（实时）",
-    "held-out loss minus the best epoch's, nats per token": "留出的损失减最好一轮的，每个词元的 nat 数",
-    "cooled minus early {warmed:.2f},\nminus last {against:.2f}": "降温减早先 {warmed:.2f}，\n减最后一轮 {against:.2f}",
+    "held-out loss minus the best epoch's, nats per token": "留出的损失，与最好的一轮之差，每个词元的 nat 数",
+    "cooled minus early {warmed:.2f},\ncooled minus last {against:.2f}": "“降温”减“早先” {warmed:.2f}，\n“降温”减“最后” {against:.2f}",
     "epoch": "轮",
     "reward model's score": "奖励模型的得分",
-    "The loss climbs most on {most}. Scores of the early epoch, of the same cooled, of the last.": "损失上升最多的：{most}。早先一轮、它降温之后、最后一轮的得分。",
+    "The loss climbs most on {KINDS[place]}. Scores of the early epoch, of the same cooled, of the last.": "损失上升最多的：{KINDS[place]}。早先一轮、它降温之后、最后一轮的得分。",
 }
 
 # %% kinds-table folded="yes"
@@ -1176,30 +1202,31 @@ lesson.table(
 {
     "kind of token (live)": "词元的类别（实时）",
     "of all": "占全部",
-    "loss, best epoch": "损失，最好一轮",
-    "last epoch minus best": "最后一轮减最好一轮",
+    "loss, best epoch": "损失，最好的一轮",
+    "last epoch minus best": "最后一轮 − 最好的一轮",
     "of the rise": "占上升",
     "all": "全部",
 }
 
 # %% kinds-read [markdown]
 r"""
-Look at *own words* first: there the loss measures how well the model foresees *one labeler's wording*. Then at *copied*: a rise
-there is a true loss, however small its part.
+Look at *own words*: there the loss measures how well the model foresees *one labeler's wording*. We read *first* alike: a sentence can
+begin in many ways. A rise at *copied* is real damage.
 
-Cooled minus early is what sureness alone is worth; only an interval above zero supports us. In cooled minus last, *no clear difference* isn't
-sameness: the interval says how large one may be.
+Cooled minus early is what sureness alone is worth; only above zero does it support us. If cooled minus last includes zero, the two needn't
+be the same: its ends say how far they may differ.
 
 ## What imitation can't mend
 
 Take the epoch that the reward model chose, as the paper does. What is still wrong in its replies, and was it wrong in the demonstrations?
 """
 
-# %% kinds-read [markdown] lang="zh" of="883f3ea5"
+# %% kinds-read [markdown] lang="zh" of="e29497ce"
 r"""
-先看*自己的用词*：这里的损失量的是：*某一位标注员的措辞*，模型能料到几分。再看*照抄*：这里若上升，损失就是真的，哪怕只占一小部分。
+先看*自己的用词*：损失在这里量的，是模型能把*某一位标注员的措辞*料到几分。*句首*我们也这样理解，因为一句话可以有许多种开头。
+*照抄*的损失若上升，才是真的变差。
 
-*降温减早先*，说明光凭把握能值多少；区间要在零以上，才算支持我们的猜测。*降温减最后一轮*如果看不出差别，不等于两者相同：差别最大可能有多大，要看区间。
+“降温”减“早先”，说明光凭把握能值多少；要在零以上，才算支持我们的猜测。“降温”减“最后”若包含零，也不等于两者相同：最多可能差多少，要看区间的两端。
 
 ## 靠模仿改不掉的
 
@@ -1227,6 +1254,9 @@ unmet = {
 }
 
 # %% failing-table folded="yes"
+from minirlhf.widgets.objections import criterion
+
+
 def extra_misses(key):
     """How much more often SFT misses a criterion than the base, cut."""
     return difference(*(
@@ -1236,8 +1266,8 @@ def extra_misses(key):
 
 lesson.table(
     ("not met, % of replies (live)", *verdicts, "SFT minus base", ""),
-    [(key, *(f"{100 * unmet[name][key] / len(found):.1f}"
-             for name, found in verdicts.items()),
+    [(criterion(key), *(f"{100 * unmet[name][key] / len(found):.1f}"
+                        for name, found in verdicts.items()),
       f"{100 * (more := extra_misses(key)):.1f}",
       "worse" if more.low > 0 else "better" if more.high < 0 else "open")
      for key, _ in unmet["SFT"].most_common(5)],
@@ -1271,29 +1301,29 @@ playground
 
 # %% own-errors [markdown]
 r"""
-Ask both models for something of your own. Where the table calls SFT *worse* than the base, our guess is that the base says too little
+Ask both models for something of your own. Where the table calls SFT *worse*, our guess is that the base says too little
 that is readable to be wrong.
 
-The loss looks at labelers' words only. There it pushes down whatever the labeler didn't write, a good synonym like a fatal mistake. Of
+The loss looks at labelers' words only. At each, it pushes down all other words, a good synonym as much as a fatal mistake. Of
 words that the model writes itself it says nothing.
 
-Does the model know better than it writes? Let it answer the same prompts four times, and take each pair of replies of which one passes and
-one fails. Training made good replies *likely*: is the right one the likelier? We ask the reward model, too. It should do well:
-the labelers whose rankings it learned from grade roughly as the judge does.
+Does the model know better than it writes? Let it answer prompts four times each, and pair the replies that pass with those that fail.
+Training made good replies *likely*: is the right one the likelier? We ask the reward model, too. Any lead is partly built in: its
+labelers start from the judge's grade, and add tastes and lapses.
 
 **Predict.** In what percentage of the pairs does SFT give the right reply the higher log-probability?
 """
 
-# %% own-errors [markdown] lang="zh" of="3845d615"
+# %% own-errors [markdown] lang="zh" of="4fc1ffe1"
 r"""
 请亲自向两个模型提一个要求。表里说 SFT 比基座*更差*的地方，我们猜是这样：基座读得通的话太少，连错的机会也没有。
 
-损失只看标注员的词。在那些地方，标注员没有写的，它一律往下压，好的同义词也好，致命的错误也好，都是一样。至于模型自己写出的词，损失什么也没有说。
+损失只看标注员写的词。每到一处，它都把别的词一律往下压，不管是贴切的同义词，还是致命的错误。至于模型自己写出的词，损失什么也没有说。
 
-模型心里有数吗，只是没有写出来？让它把同样的提示各回答四次，凡是一个合格、一个不合格的，就取作一对。训练提高了好回复的*概率*：那么一对之中，对的那个概率更高吗？
-我们也拿同一个问题去问奖励模型。它应该做得好：它学的是标注员的排序，而标注员的评分与评判者大致相同。
+模型会不会其实分得出好坏，只是没有写好？让它把每条提示回答四次，凡是一个合格、一个不合格的，就组成一个*回复对*。训练提高了好回复的*概率*：
+那么在回复对里，合格的那个概率更高吗？同样的问题，我们也问奖励模型。它若领先，有一部分是事先就有的：它的标注员从评判者的评分出发，再加上各自的口味和疏忽。
 
-**先猜一猜。** 在百分之几的对里，SFT 给对的回复更高的对数概率？
+**先猜一猜。** 在百分之几的回复对里，SFT 给合格的那个更高的对数概率？
 """
 
 # %% predict-likelier folded="yes"
@@ -1305,8 +1335,8 @@ likelier_guess
 
 # %% predict-likelier lang="zh"
 {
-    "One passes, one fails: how often is the right one the likelier?": "一个合格，一个不合格：对的那个有多常更可能？",
-    "% of pairs": "% 的对",
+    "One passes, one fails: how often is the right one the likelier?": "一个合格，一个不合格：合格的那个概率更高的，占百分之几？",
+    "% of pairs": "% 的回复对",
 }
 
 # %% four-each
@@ -1314,7 +1344,7 @@ TIMES = 4
 some = np.repeat(asked[: lesson.pick(120, quick=24)], TIMES).tolist()
 drawn = complete(sft, tokenizer, some, max_new_tokens=LIMIT, seed=11)
 both = list(zip(some, drawn, strict=True))
-right = np.array([judge(x, y).passes for x, y in both])
+is_right = np.array([judge(x, y).passes for x, y in both])
 rows = [{"prompt": x, "completion": y} for x, y in both]
 rows = encode_demonstrations(tokenizer, rows, 256)
 with torch.no_grad():
@@ -1338,7 +1368,7 @@ def in_order(signal):
     """Of each prompt with both, the share of pairs in the right order."""
     shares = []
     for values, passed in zip(signal.reshape(-1, TIMES),
-                              right.reshape(-1, TIMES), strict=True):
+                              is_right.reshape(-1, TIMES), strict=True):
         gap = values[passed][:, None] - values[~passed]
         if gap.size:
             shares.append(np.mean((gap > 0) + 0.5 * (gap == 0)))
@@ -1351,7 +1381,7 @@ likelier_guess.reveal(100 * over_prompts(ordered["log-probability"]))
 
 # %% in-order lang="zh"
 {
-    "Of each prompt with both, the share of pairs in the right order.": "两样都有的提示，各自有多少对次序正确。",
+    "Of each prompt with both, the share of pairs in the right order.": "合格、不合格都有的提示，各自的回复对有多少次序正确。",
     "log-probability": "对数概率",
     "per token": "每个词元",
     "reward model": "奖励模型",
@@ -1365,17 +1395,19 @@ likelihood from the coin, and how far from the reward model?
 
 # %% in-order-look [markdown] lang="zh" of="f8911c58"
 r"""
-抛硬币能对一半。（*每个词元*是除以回复的长度，因为回复越长，概率总是越低。）按概率来排，比抛硬币强多少？离奖励模型又有多远？
+抛硬币的话，次序有一半正确。（*每个词元*是除以回复的长度，因为回复越长，概率总是越低。）按概率来排，比抛硬币强多少？离奖励模型又有多远？
 """
 
 # %% in-order-picture folded="yes"
 title = "Right replies put before wrong ones (live)"
 figure, axes = lesson.panels(1, title, (5.4, 2.7))
 found = {name: over_prompts(of) for name, of in ordered.items()}
-lesson.intervals(axes, found, "% of pairs, one passing and one failing")
+unit = "% of a prompt's pairs, mean over prompts"
+lesson.intervals(axes, found, unit)
 for line in axes.lines[:4]:
     line.set_color(PALETTE["sft"])
 axes.axvline(50, color=INK, linewidth=0.8)
+axes.text(50.5, 1.5, "a coin", fontsize=8, va="center")
 count = len(ordered["per token"])
 axes.set_title(
     f"{count} prompts; reward model minus per token: {100 * extra:.1f}",
@@ -1386,31 +1418,33 @@ lesson.show(figure, f"Pairs in the right order: {ranked}; a coin has half.")
 
 # %% in-order-picture lang="zh"
 {
-    "Right replies put before wrong ones (live)": "把对的回复排在错的前面（实时）",
-    "% of pairs, one passing and one failing": "% 的对，一个合格一个不合格",
+    "Right replies put before wrong ones (live)": "把合格的回复排在不合格的前面（实时）",
+    "% of a prompt's pairs, mean over prompts": "每条提示中次序正确的回复对，%，再取平均",
+    "a coin": "抛硬币",
+    ", ": "，",
     "per token": "每个词元",
-    "{count} prompts; reward model minus per token: {100 * extra:.1f}": "{count} 条提示；奖励模型减每个词元：{100 * extra:.1f}",
-    "Pairs in the right order: {ranked}; a coin has half.": "次序正确的对：{ranked}；抛硬币能对一半。",
+    "{count} prompts; reward model minus per token: {100 * extra:.1f}": "{count} 条提示；“奖励模型”减“每个词元”：{100 * extra:.1f}",
+    "Pairs in the right order: {ranked}; a coin has half.": "次序正确的回复对：{ranked}；抛硬币有一半正确。",
 }
 
 # %% in-order-read [markdown] defines="comparison"
 r"""
-Where likelihood is right, the wrong reply held a slip that the model itself finds unlikely. What the reward model adds comes from
-*comparisons*: of two replies that a model wrote, a person says which is better. That is a *not this*, and about a whole reply. A gap
-not above zero would have refuted this.
+Our reading: likelihood is right where the wrong reply holds a slip that the model itself finds unlikely. What the reward model adds
+comes from *comparisons*: of two replies that a model wrote, a person says which is better. It can say *not this*, of a whole reply. A gap
+not above zero would have refuted us.
 
-More demonstrations also help: four times as many, at as many epochs, add {run:models.sft-4x.gain.mean:.1%}
-[{run:models.sft-4x.gain.low:.1%}, {run:models.sft-4x.gain.high:.1%}] to the share that passes (shipped runs). None of them shows a mistake. Chapter 05
-turns comparisons into a model.
+More demonstrations also help: with four times as many, at as many epochs, a further {run:models.sft-4x.gain.mean:.1%}
+[{run:models.sft-4x.gain.low:.1%}, {run:models.sft-4x.gain.high:.1%}] of all replies pass (shipped runs). But no demonstration says *not this*.
+Chapter 05 turns comparisons into a model.
 """
 
-# %% in-order-read [markdown] lang="zh" of="b107345a"
+# %% in-order-read [markdown] lang="zh" of="1fed7857"
 r"""
-按概率排对的地方，错的回复里有一处失手，而模型自己也觉得那里不大可能。奖励模型多出来的本事来自*成对比较*（comparison）：模型写出两个回复，人说出哪个更好。
-这等于告诉它：*不要这个*；而且说的是整个回复。如果差距不在零以上，这个说法就被推翻了。
+我们这样理解：按概率排得正确的，多半是不合格的回复里有一处失手，模型自己也觉得不大可能。奖励模型多出来的本事来自*成对比较*（comparison）：
+模型写出两个回复，人说出哪个更好。成对比较可以说*不要这个*，而且针对的是整个回复。倘若差距不在零以上，我们就错了。
 
-多些示范也有用：示范增加到四倍，训练同样多轮，合格的比例提高 {run:models.sft-4x.gain.mean:.1%}
-[{run:models.sft-4x.gain.low:.1%}, {run:models.sft-4x.gain.high:.1%}]（随包运行）。但没有哪条示范会指出一个错误。第 05 章把成对比较变成一个模型。
+多些示范也有用：示范增加到四倍，训练同样多轮，合格的回复在全部回复中又多出 {run:models.sft-4x.gain.mean:.1%}
+[{run:models.sft-4x.gain.low:.1%}, {run:models.sft-4x.gain.high:.1%}]（随包运行）。但没有哪条示范会说*不要这个*。第 05 章把成对比较变成一个模型。
 """
 
 # %% predictions
@@ -1422,27 +1456,28 @@ PredictionScore("chapter04.")
 r"""
 ## Summary
 
-Ten statements of the paper (one fills two rows) were written down before any run. An interval above zero: *seen*; below: *the opposite*, refuted;
-else *open*. The base is the cut one. One run each, so intervals are over prompts, not seeds.
+Ten statements of the paper (one fills two rows) were written down before any run. Each difference is turned so that above zero agrees with
+the paper: *seen*; below: *the opposite*, refuted; else *open*. The base is the cut one. One run each, so intervals
+are over prompts, not seeds.
 """
 
-# %% summary [markdown] lang="zh" of="e5eacf2f"
+# %% summary [markdown] lang="zh" of="1deaf5c5"
 r"""
 ## 小结
 
-在任何运行之前，我们写下了论文的十个说法（其中一个占两行）。区间在零以上，记作*看到*；在零以下，记作*相反*，也就是推翻；其余是*看不出*。
-基座都是截断了的。每个模型只训练一次，所以区间是对提示而言的，不是对种子。
+在任何运行之前，我们写下了论文的十个说法（其中一个占两行）。差的方向都取成零以上与论文一致。
+区间在零以上，记作*看到*；在零以下，记作*相反*，也就是推翻；其余是*看不出*。基座都是截断了的。每个模型只训练一次，所以区间是对提示而言的，不是对种子。
 """
 
 # %% tax
 from minirlhf.evaluate.probing import run_probe
-from minirlhf.tinytown.probes import TAX
+from minirlhf.tinytown.tax import TAX
 
-# Quiz questions, reading and translation, as the base read them
-COUNT = lesson.pick(50, quick=6)  # items of each
+# Texts of the kind that the base read, to go on with
+COUNT = lesson.pick(15, quick=2)  # items of each of the tasks
 items = [item for probe in TAX.values() for item in probe(COUNT)]
-before, after = (run_probe(policy, tokenizer, items)
-                 for policy in (base, sft))
+tax_base, tax_sft = (run_probe(model, tokenizer, items)
+                     for model in (base, sft))
 
 
 def meets(name, key):
@@ -1452,8 +1487,8 @@ def meets(name, key):
 
 # %% tax lang="zh"
 {
-    "# Quiz questions, reading and translation, as the base read them": "# 问答、阅读和翻译，照基座读过的样子",
-    "# items of each": "# 每种的题数",
+    "# Texts of the kind that the base read, to go on with": "# 基座读过的那类文本，让模型接着写",
+    "# items of each of the tasks": "# 每种任务的题数",
     "One for each reply that meets the judge's criterion.": "达到评判者这条标准的回复记一。",
 }
 
@@ -1480,7 +1515,7 @@ percent = [
     difference(passes(by_score), passes("prompted")),
     difference(*asks),
     difference(*source),
-    difference(before, after),
+    difference(tax_base, tax_sft),
 ]
 shown = [
     overfit, score_on, grade_on, gains["reward model"],
@@ -1505,8 +1540,8 @@ def paper(key, *models):
 
 statements = [
     (f"held-out loss, last epoch minus best ({1 + by_loss})", "best: 1"),
-    ("reward model's score, last minus loss's best", "rises"),
-    ("grade, last epoch minus loss's best", "ratings rise"),
+    ("score on choosing prompts, last epoch minus best", "rises"),
+    ("grade on choosing prompts, last epoch minus best", "ratings rise"),
     ("grade, score's choice minus loss's", "score chooses"),
     ("grade, prompted minus base", paper("fig5", "gpt", "prompted")),
     ("grade, SFT minus prompted", paper("fig5", "prompted", "sft")),
@@ -1516,13 +1551,13 @@ statements = [
 
 # %% statements lang="zh"
 {
-    "held-out loss, last epoch minus best ({1 + by_loss})": "留出的损失，末轮减最好的（第 {1 + by_loss} 轮）",
+    "held-out loss, last epoch minus best ({1 + by_loss})": "留出的损失，末轮 − 最好（第 {1 + by_loss} 轮）",
     "best: 1": "最好：第 1 轮",
-    "reward model's score, last minus loss's best": "奖励模型的得分，最后一轮减损失选的",
+    "score on choosing prompts, last epoch minus best": "选轮用的提示上的得分，末轮 − 最好的一轮",
     "rises": "上升",
-    "grade, last epoch minus loss's best": "评分，最后一轮减损失选的",
+    "grade on choosing prompts, last epoch minus best": "选轮用的提示上的评分，末轮 − 最好的一轮",
     "ratings rise": "评分上升",
-    "grade, score's choice minus loss's": "评分，得分选的减损失选的",
+    "grade, score's choice minus loss's": "评分，按得分选的一轮 − 按损失选的一轮",
     "score chooses": "按得分选",
     "grade, prompted minus base": "评分，“加例子”减基座",
     "grade, SFT minus prompted": "评分，SFT 减“加例子”",
@@ -1535,9 +1570,9 @@ tax = "table14.{}.zero.175b"
 statements += [
     ("% of the kind asked for, SFT minus base",
      paper("fig4.appropriate", "gpt", "sft")),
-    ("% that add nothing to a given text, SFT minus base",
+    ("% that add nothing, where a text is given, SFT minus base",
      f"adds: {paper('fig4.hallucination', 'gpt', 'sft')}"),
-    ("% right in quiz, reading, translation, base minus SFT",
+    (f"% right on {len(TAX)} tasks of the base, base minus SFT",
      f"SQuADv2: {paper(tax.format('squadv2'), 'gpt', 'sft')}; "
      f"DROP: {paper(tax.format('drop'), 'gpt', 'sft')}"),
 ]
@@ -1545,9 +1580,9 @@ statements += [
 # %% more-statements lang="zh"
 {
     "% of the kind asked for, SFT minus base": "% 是所要的东西，SFT 减基座",
-    "% that add nothing to a given text, SFT minus base": "% 没有给所附的文本添东西，SFT 减基座",
+    "% that add nothing, where a text is given, SFT minus base": "% 没有给文本添东西（只算附有文本的提示），SFT 减基座",
     "adds: {paper('fig4.hallucination', 'gpt', 'sft')}": "添了：{paper('fig4.hallucination', 'gpt', 'sft')}",
-    "% right in quiz, reading, translation, base minus SFT": "% 答对（问答、阅读、翻译），基座减 SFT",
+    "% right on {len(TAX)} tasks of the base, base minus SFT": "% 答对，基座的 {len(TAX)} 种任务，基座减 SFT",
 }
 
 # %% directions folded="yes"
@@ -1569,13 +1604,14 @@ lesson.table(
 # %% summary-read [markdown]
 r"""
 The paper's numbers: epochs from §3.5 and C.1; ratings of seven, largest models (Fig. 5); wins of the smallest models against the largest SFT
-(Fig. 1); shares of replies, sizes pooled (Fig. 4); accuracy of the largest models without examples (Table 14). Compare signs: most
+(Fig. 1); shares of replies, sizes pooled (Fig. 4); accuracy of the largest models without examples (Table 14). Compare directions: most
 scales aren't ours.
 
-Where *SFT minus prompted* is open, three examples may do as well as {run:counts.demonstrations} demonstrations; the paper sees a gain. The last
-row is SFT's price: above zero, the base had skills that SFT lost.
+Had *SFT minus prompted* included zero, three examples might do as well as {run:counts.demonstrations} demonstrations. The last
+row is SFT's price: above zero, the base continues its own kind of text more accurately. SFT may have lost the skill, or reply where it
+should go on.
 
-SFT makes replying a habit, the end token above all. Which epoch to keep depends on whom you ask, because the loss asks
+SFT makes replying a habit, and above all ending. Which epoch to keep depends on whom you ask, because the loss asks
 for one labeler's words. Demonstrations can't show a model its own mistakes.
 
 ## Questions
@@ -1592,7 +1628,7 @@ The one that makes the targets: is the end token appended, and does the mask kee
 
 <details><summary>Answer</summary>
 
-A token of a short completion would push harder than one of a long, its end token included.
+A token of a short completion would push harder than one of a long one.
 
 </details>
 
@@ -1625,12 +1661,13 @@ token (ten); sixteen epochs and why the choosers disagree (ten).
 (twenty-five); then change `TEMPERATURE` or add a way to `ways`, predict, and run again (ten).
 """
 
-# %% summary-read [markdown] lang="zh" of="0eebb205"
+# %% summary-read [markdown] lang="zh" of="eafcfe44"
 r"""
 论文的数：轮数出自 §3.5 和 C.1；满分七分的评分，取最大的模型（图 5）；胜率取最小的模型，对手是最大的 SFT（图 1）；回复的比例不分模型大小（图 4）；
-准确率取最大的模型，不给例子（表 14）。请比较正负，因为多数尺度与我们的不同。
+准确率取最大的模型，不给例子（表 14）。请只比较方向，因为多数尺度与我们的不同。
 
-如果 SFT 与“加例子”之差*看不出*，三个例子也许就抵得上 {run:counts.demonstrations} 条示范；论文看到的是提高。末行是 SFT 的代价：在零以上，就是基座会的本事，SFT 丢了一些。
+倘若 SFT 与“加例子”之差包含零，三个例子也许就抵得上 {run:counts.demonstrations} 条示范。末行是 SFT 的代价：在零以上，就是基座续写它读过的那类文本更准。
+SFT 也许丢了这份本事，也许是在该往下写的地方作起了回复。
 
 SFT 使回复成为习惯，最要紧的是结束符。留哪一轮，取决于你问谁，因为损失要的是某一位标注员的用词。示范没有办法让模型看到自己的错误。
 
@@ -1648,7 +1685,7 @@ SFT 使回复成为习惯，最要紧的是结束符。留哪一轮，取决于�
 
 <details><summary>答案</summary>
 
-短回复的一个词元，推力会比长回复的大，结束符也不例外。
+短回复的一个词元，推力会比长回复的大。
 
 </details>
 

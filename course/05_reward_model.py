@@ -9,25 +9,25 @@
 r"""
 # Chapter 05 · The reward model
 
-Give a language model one *prompt* five times, and it writes five *completions*. A person can often say at once which of two is
+Give a language model one *prompt* five times, and it writes five *completions*. A person can often say which of two is
 better; hardly anyone can say how good one is, on a scale for all prompts. How does step 2 of the paper make scores
-out of such choices, and what do they capture in the end?
+out of such choices, and what do they capture?
 
 After this chapter you can
 
 - turn a ranking into pairs, derive their loss, and say which completion it pushes where;
-- explain the training loop of a reward model, and set the zero of its scores;
+- explain a reward model's training loop, and set the zero of its scores;
 - read from a learning curve what rankings add to what a model knew before;
 - name the ceiling of its accuracy, and say what it loses on labelers it never saw;
 - break a reply so that the score doesn't notice.
 """
 
-# %% title [markdown] lang="zh" of="cdcf938f"
+# %% title [markdown] lang="zh" of="5c4af6e6"
 r"""
 # 第 05 章 · 奖励模型
 
 把同一个*提示*（prompt）交给语言模型五次，它会写出五个*回复*（completion）。两个回复哪个更好，人往往一眼就能看出；
-要给其中一个打出对所有提示都适用的分数，却几乎没有人做得到。论文的第 2 步怎样从这样的选择中得到分数？这些分数最后又抓住了什么？
+要给其中一个打出对所有提示都适用的分数，却几乎没有人做得到。论文的第 2 步怎样从这样的选择中得到分数？这些分数又反映了什么？
 
 学完本章，你将能够
 
@@ -45,11 +45,11 @@ r"""
 Here are five completions of one prompt, put in order by a *labeler*. Rank one is best, equal ranks are a tie. Such an order is a
 *ranking*. In the paper, {paper:intro.labelers} people ranked {paper:rm.k.min} to {paper:rm.k.max} completions at a time.
 
-In Tinytown, our small world, a labeler is a program. It takes the grade of the *judge*, the world's exact grader, and adds a taste of its own
-(for long, short or cheerful replies) and a random error, a *lapse*.
+In Tinytown, our small world, a labeler is a program. It takes the grade of the *judge*, the world's exact grader, and adds tastes of its own
+(for short, warm, plain, cautious or homely replies) and a random error, a *lapse*.
 """
 
-# %% rankings [markdown] lang="zh" of="6bcea73a"
+# %% rankings [markdown] lang="zh" of="95e2766f"
 r"""
 ## 排序变成对（§3.4, §3.5）
 
@@ -57,7 +57,7 @@ r"""
 论文里，人数为 {paper:intro.labelers} 的标注员每次给 {paper:rm.k.min} 到 {paper:rm.k.max} 个回复排序。
 
 在我们的小世界 Tinytown 里，标注员是一个程序。它从*评判者*（judge，这个世界的精确评分器）的评分出发，加上自己的口味
-（喜欢长的、短的或欢快的回复），再加上一个随机的误差，即*疏忽*。
+（偏爱简短、热情、朴素、谨慎或家常的回复），再加上一个随机的误差，即*疏忽*。
 """
 
 # %% rank
@@ -73,7 +73,7 @@ replies = [
     "You could give her a scarf, a bottle, and a letter.",
 ]
 pool = training_pool()
-given = pool[1].rank(prompt, replies)  # y1 to y5, by one labeler
+given = pool[3].rank(prompt, replies)  # y1 to y5, by one labeler
 best_first = sorted(range(len(given)), key=given.__getitem__)
 
 # %% rank lang="zh"
@@ -102,11 +102,11 @@ lesson.table(
 # %% comparisons [markdown] defines="comparison"
 r"""
 A *comparison* is two completions and which of them is preferred. A ranking of $K$ completions has $\binom K2$ pairs. A tied pair
-has no preference: the paper drops it from training (C.2), and so do we. Outputs say *live* (computed here) or *shipped run* (made
+has no preference: the paper drops it from training (C.2), as do we. Outputs say *live* (computed here) or *shipped run* (made
 beforehand). Read the square by rows: which completions does each one beat?
 """
 
-# %% comparisons [markdown] lang="zh" of="63a83992"
+# %% comparisons [markdown] lang="zh" of="84dcb806"
 r"""
 一次*成对比较*（comparison）是两个回复，以及其中哪个更受偏好。对 $K$ 个回复的一次排序有 $\binom K2$ 对。并列的一对没有偏好：
 论文在训练时把它舍去（C.2），我们也照此处理。输出标有*实时*（在这里算出）或*随包运行*（事先做好）。请逐行读下面的方阵：每个回复胜过哪几个？
@@ -168,7 +168,7 @@ r"""
 ## Bradley and Terry in four lines (§3.5, Eq. 1)
 
 A *reward model* reads a prompt $x$ and a completion $y$ and gives one number, the score $r_\theta(x,y)$; $\theta$ are its weights. How can choices
-teach it? Suppose that each completion has a strength $s>0$ and is preferred in proportion to it. With $s=e^{r}$, any score is allowed.
+teach it? Suppose each completion has a strength $s>0$ and is preferred in proportion to it. With $s=e^{r}$, any score is allowed.
 Of a pair, $y_w$ is preferred, $y_l$ is the other:
 
 $$
@@ -180,8 +180,8 @@ P(y_w\text{ is preferred to }y_l)&=\frac{s_w}{s_w+s_l}\\
 \end{aligned}
 $$
 
-The first line is the model of Bradley and Terry (1952). In the third, $\sigma$ is the logistic function. The last takes the negative logarithm of the probability that
-the scores gave to the labeler's choice. Eq. 1 is the mean over the pairs of a prompt, then over prompts:
+The first line is the model of Bradley and Terry (1952). In the third, $\sigma$ is the logistic function. The last is the negative logarithm of the probability of
+the labeler's choice. Eq. 1 is the mean over the pairs of a prompt, then over prompts:
 
 $$
 \mathcal L(\theta)=-\,\mathbb E_{x}\Big[\tbinom K2^{-1}\sum_{(w,l)}\log\sigma\big(r_\theta(x,y_w)-r_\theta(x,y_l)\big)\Big]
@@ -191,7 +191,7 @@ Completions of two prompts are never compared. We divide by the number of pairs 
 doesn't make its prompt count less.
 """
 
-# %% bradley-terry [markdown] lang="zh" of="d2cc4f93"
+# %% bradley-terry [markdown] lang="zh" of="bae4f4f9"
 r"""
 ## 四行推出布拉德利–特里模型（§3.5，式 1）
 
@@ -208,14 +208,14 @@ P(y_w\text{ 比 }y_l\text{ 更受偏好})&=\frac{s_w}{s_w+s_l}\\
 \end{aligned}
 $$
 
-第一行是 Bradley 与 Terry (1952) 的模型。第三行里，$\sigma$ 是逻辑函数。最后一行取的是：得分给标注员的选择多大概率，再取负对数。
+第一行是 Bradley 与 Terry (1952) 的模型。第三行里，$\sigma$ 是逻辑函数。最后一行是得分赋予标注员的选择的概率，取负对数。
 式 1 先对一个提示的各对取平均，再对提示取平均：
 
 $$
 \mathcal L(\theta)=-\,\mathbb E_{x}\Big[\tbinom K2^{-1}\sum_{(w,l)}\log\sigma\big(r_\theta(x,y_w)-r_\theta(x,y_l)\big)\Big]
 $$
 
-不同提示的回复之间从不比较。舍去并列之后，我们除以剩下的对数：这是我们的读法，免得并列使一个提示的分量变轻。
+不同提示的回复之间从不比较。舍去并列之后，除以剩下的回复对的个数：这是我们的读法，免得并列使一个提示的分量变轻。
 """
 
 # %% by-hand
@@ -328,16 +328,16 @@ shift_guess.reveal("stays" if same else "rises" if up else "falls")
 
 # %% explore [markdown]
 r"""
-The three cancels in each difference. So under Eq. 1, each prompt's scores can lie anywhere as a whole. The cell checks one more
-number: if all scores are equal, the loss is that of a coin toss, $-\log\frac12=\log 2$.
+The three cancels in each difference. So under Eq. 1, each prompt's scores can lie anywhere as a whole. If all are equal, the loss is that of a
+coin toss, $-\log\frac12=\log 2$.
 
-Now move the scores yourself. Can you order every pair at a loss still near $\log 2$? Can you reach zero? What do the arrows of two
+Now move the scores. Can you order every pair at a loss still near $\log 2$? Can you reach zero? What do the arrows of two
 tied completions do?
 """
 
-# %% explore [markdown] lang="zh" of="c2e13c07"
+# %% explore [markdown] lang="zh" of="630cf308"
 r"""
-这个三在每个差里都抵消。所以在式 1 之下，一个提示的得分可以整体处在任何高度。单元格还核对了另一个数：所有得分相等时，损失就是
+这个三在每个差里都抵消。所以在式 1 之下，一个提示的得分可以整体处在任何高度。所有得分相等时，损失就是
 抛硬币的损失，$-\log\frac12=\log 2$。
 
 现在请亲手移动得分。能否让每一对的次序都对，而损失仍接近 $\log 2$？能否把损失压到零？两个并列回复的箭头会怎样？
@@ -350,7 +350,7 @@ RankingExplorer(scores[0].tolist(), given, replies)
 
 # %% explored [markdown]
 r"""
-The right order with tiny differences costs nearly $\log 2$, and every finite difference costs something. So Eq. 1 asks for the right order
+The right order with tiny differences costs nearly $\log 2$; every finite difference costs something. So Eq. 1 asks for the right order
 and then for more and more certainty. Tied completions don't pull on each other.
 
 ## The loop, and its zero (§3.5, C.2)
@@ -359,19 +359,20 @@ How does a language model give one number? Its last layer, which rates the next 
 So `minirlhf/plain/reward.py` reads scores, compares them, and sets their zero:
 """
 
-# %% explored [markdown] lang="zh" of="c26b62af"
+# %% explored [markdown] lang="zh" of="bec7a4e0"
 r"""
 次序全对而差极小，损失仍近于 $\log 2$；任何有限的差都还有代价。所以式 1 先要求次序正确，然后要求越来越大的把握。并列的回复互不拉扯。
 
 ## 训练循环与零点（§3.5, C.2）
 
-语言模型怎样给出一个数？把它给后续词元打分的最后一层换成一行权重，称为*头*（head）。
+语言模型怎样给出一个数？它的最后一层本来给下一个词元打分；把这一层换成一行权重，称为*头*（head）。
 `minirlhf/plain/reward.py` 这样读出得分，加以比较，并定出零点：
 """
 
 # %% plain-source
 import inspect
 import math
+from dataclasses import replace
 
 from torch.nn.utils import clip_grad_norm_
 
@@ -388,25 +389,24 @@ r"""
 paper doesn't say where it reads the score.)
 
 **Where it starts.** §3.5 says from the SFT model; C.2 corrects this: from a GPT-3 tuned on public tasks, and the choice mattered
-little. Ours deviates: it starts from the *voted base*, Tinytown's base trained by Eq. 1 on a notice board, where neighbors answer
-requests and vote. Votes follow the judge's grade (`tinytown/board.py`), so this start knows preferences already.
+little. Ours starts from the *schooled base*: Tinytown's base after a school (`tinytown/school`) that asked about texts, one
+property at a time: how many sentences, is the word used, is this true of the town? Its head is zero, so all scores are equal.
 """
 
-# %% start [markdown] lang="zh" of="bb3b0137"
+# %% start [markdown] lang="zh" of="ee22116b"
 r"""
 对一个文本，`logits` 只有一个数，即头在**最后**一个词元（结束符）处的输出：只有这个位置读过了全部内容。（论文没有说明在哪里读出得分。）
 
 **从哪里开始。** §3.5 说取自 SFT 模型；C.2 更正为取自在公开任务上调过的 GPT-3，而且选哪个影响不大。
-我们与论文不同，从*投票基座*开始：Tinytown 的基座，用式 1 在一块布告栏上训练过，邻居们在那里回答请求并投票。
-投票依据评判者的评分（`tinytown/board.py`），所以这个起点已经知道一些偏好。
+我们的从*上过学的基座*开始：Tinytown 的基座先上了一所学校（`tinytown/school`），那里就文本提问，一次只问一种性质：
+有几句话，要用的词用了没有，说的是不是小镇的事实。它的头是零，所以所有得分都相等。
 """
 
 # %% model
 from minirlhf.models import ScalarModel
 from minirlhf.pretrained import load_tokenizer
-from minirlhf.tinytown.bases import base_folder
+from minirlhf.tinytown.bases import START, base_folder
 
-START = "medium-voted"
 tokenizer = load_tokenizer(base_folder(START))
 
 
@@ -421,28 +421,31 @@ def beginning():
 
 # %% loop-says [markdown]
 r"""
-The loop is chapter 04's: a batch of rankings, its loss, the gradient, a step of Adam. The learning rate falls along a cosine.
+The loop is chapter 04's: a batch of rankings, its loss, the gradient, a step of Adam. The learning rate falls along a cosine. Our
+rankings are few, so batches are small.
 """
 
-# %% loop-says [markdown] lang="zh" of="fe2b042b"
+# %% loop-says [markdown] lang="zh" of="6fa38a48"
 r"""
 循环与第 04 章的相同：取一批排序，算损失，求梯度，走一步 Adam。学习率沿余弦曲线下降。
+我们的排序很少，所以每批取得小一些。
 """
 
 # %% loop
 ours = PRESETS["tinytown"].reward
+few = replace(ours, batch=8)  # rankings of a step
 
 
 def train_on(model, rankings):
     """One pass of Eq. 1 over ``rankings``, in place: each step's loss."""
-    adam = torch.optim.Adam(model.parameters(), betas=ours.betas)
-    steps, losses = math.ceil(len(rankings) / ours.batch), []
+    adam = torch.optim.Adam(model.parameters(), betas=few.betas)
+    steps, losses = math.ceil(len(rankings) / few.batch), []
     for step in range(steps):
-        rate = learning_rate(ours, step / steps)
+        rate = learning_rate(few, step / steps)
         adam.param_groups[0]["lr"] = rate
-        loss, pairs, correct = compare(model, batch(ours, rankings, step))
+        loss, pairs, correct = compare(model, batch(few, rankings, step))
         loss.backward()
-        clip_grad_norm_(model.parameters(), ours.grad_clip)
+        clip_grad_norm_(model.parameters(), few.grad_clip)
         adam.step()
         adam.zero_grad()
         losses.append(loss.item())
@@ -450,6 +453,7 @@ def train_on(model, rankings):
 
 # %% loop lang="zh"
 {
+    "# rankings of a step": "# 每步的排序数",
     "One pass of Eq. 1 over ``rankings``, in place: each step's loss.": "用式 1 把 ``rankings`` 过一遍，就地训练：每一步的损失。",
 }
 
@@ -466,13 +470,15 @@ rows = [(label, getattr(theirs, f), getattr(ours, f))
         for f, label in fields.items()]
 lesson.table(
     ("setting of the reward model (C.2)", "the paper", "here"),
-    [*rows, ("gradient clipped at", "not stated", ours.grad_clip)],
+    [*rows, ("prompts per step, in our loop", "–", few.batch),
+     ("gradient clipped at", "not stated", ours.grad_clip)],
 )
 
 # %% settings lang="zh"
 {
     "epochs": None,
     "prompts per step": "每步的提示数",
+    "prompts per step, in our loop": "每步的提示数，在我们的循环里",
     "peak rate": "最高学习率",
     "last rate, as a share": "末尾学习率，占最高的",
     "betas of Adam": "Adam 的 β",
@@ -485,15 +491,14 @@ lesson.table(
 
 # %% measures [markdown]
 r"""
-Two measures, on prompts by users outside all training sets, with samples of an SFT model: Eq. 1 itself, and *accuracy*, the share of
-pairs that the scores put in the labeler's order. Each is a mean within a prompt, then over prompts. Equal scores count one half.
-Prompts that the labeler tied throughout are missing, here and below.
+Two measures, on *held-out* prompts, whose users occur in no training set; the completions are an SFT model's: Eq. 1 itself, and *accuracy*,
+the share of pairs that the scores put in the labeler's order. Each is a mean within a prompt, then over prompts. Equal scores count one half.
 """
 
-# %% measures [markdown] lang="zh" of="fbb5876a"
+# %% measures [markdown] lang="zh" of="08bc2b8d"
 r"""
-衡量的尺度有两个，所用提示的作者不出现在任何训练集中，回复是 SFT 模型的样本：一是式 1 本身，二是*准确率*，即得分给出的次序与标注员相同的对所占的比例。
-两者都先在一个提示内平均，再对提示平均。得分相等算一半。样本全被判为并列的提示不在其中，这里和后面都是如此。
+我们在*留出*的提示上衡量两样东西；写这些提示的人不出现在任何训练集中，回复是 SFT 模型的样本。一是式 1 本身，
+二是*准确率*，即得分给出的次序与标注员相同的对所占的比例。两者都先在一个提示内平均，再对提示平均。得分相等算一半。
 """
 
 # %% measure
@@ -548,10 +553,10 @@ def eq1(values):
 
 # %% predict-loop [markdown]
 r"""
-**Predict.** After one pass over a few hundred rankings, what percentage of the held-out pairs is in the labeler's order?
+**Predict.** After one pass over a few hundred rankings, what percentage of the held-out pairs is in order?
 """
 
-# %% predict-loop [markdown] lang="zh" of="8e8a495b"
+# %% predict-loop [markdown] lang="zh" of="6d466228"
 r"""
 **先猜一猜。** 循环把几百个排序过一遍之后，留出的对有百分之几与标注员次序一致？
 """
@@ -565,7 +570,7 @@ loop_guess
 
 # %% loop-guess lang="zh"
 {
-    "One pass of the loop: what percentage of pairs is in order?": "过一遍：百分之几的对次序一致？",
+    "One pass of the loop: what percentage of pairs is in order?": "过一遍之后：百分之几的回复对，次序与标注员一致？",
     "% of pairs in the labeler's order": "% 的对与标注员次序一致",
 }
 
@@ -588,20 +593,19 @@ loop_guess.reveal(100 * over_prompts(in_order(scored["loop"])))
 
 # %% loop-look [markdown]
 r"""
-Left: the loss of each batch; the dashed line is the coin's $\log 2$. Then both measures, before and after. Above them stands *after minus before*. If only the second
-interval excludes zero, only the certainty has visibly changed.
+Left: the loss of each batch; the dashed line is the coin's $\log 2$. Then both measures, and above them *after minus before*.
 """
 
-# %% loop-look [markdown] lang="zh" of="6ceff31a"
+# %% loop-look [markdown] lang="zh" of="53d18e61"
 r"""
-左图是每一批的损失，虚线是抛硬币的 $\log 2$。另外两图是两个尺度在训练前后的值，上方写着*训练后减训练前*。如果只有第二个区间不含零，变的就是把握，次序看不出有变。
+左图是每一批的损失，虚线是抛硬币的 $\log 2$。另外两图是两个尺度在训练前后的值。上方写着*训练后减训练前*。
 """
 
 # %% loop-picture folded="yes"
 ordered = difference(*(in_order(scored[k]) for k in ("loop", "start")))
 surer = difference(*(eq1(scored[k]) for k in ("loop", "start")))
-parts = ("loss of each batch", f"accuracy: {100 * ordered:+.1f} points",
-         f"Eq. 1: {surer:+.2f}")
+parts = ("loss of each batch", f"{100 * ordered:+.1f} points",
+         f"Eq. 1: {surer:+.3f}")
 title = "What one pass of the loop does (live)"
 figure, (left, middle, right) = lesson.panels(3, title, titles=parts)
 left.plot(range(1, len(curve) + 1), curve, color=INK, marker=".")
@@ -612,32 +616,32 @@ found = {name: over_prompts(in_order(v)) for name, v in both.items()}
 lesson.intervals(middle, found, "% of held-out pairs in order")
 found = {name: over_prompts(eq1(v)) for name, v in both.items()}
 lesson.intervals(right, found, "held-out loss", percent=False)
-lesson.show(figure, f"The batches' loss goes from {curve[0]:.2f} to "
-    f"{curve[-1]:.2f}; accuracy and held-out loss before and after.")
+lesson.show(figure, f"The batches' loss goes from {curve[0]:.3f} to "
+    f"{curve[-1]:.3f}; accuracy and held-out loss before and after.")
 
 # %% loop-picture lang="zh"
 {
     "loss of each batch": "每一批的损失",
-    "accuracy: {100 * ordered:+.1f} points": "准确率：{100 * ordered:+.1f} 点",
-    "Eq. 1: {surer:+.2f}": "式 1：{surer:+.2f}",
+    "{100 * ordered:+.1f} points": "{100 * ordered:+.1f} 个百分点",
+    "Eq. 1: {surer:+.3f}": "式 1：{surer:+.3f}",
     "What one pass of the loop does (live)": "过一遍有什么作用（实时）",
     "step": "步",
     "before": "训练前",
     "after": "训练后",
-    "% of held-out pairs in order": "% 的留出对次序一致",
+    "% of held-out pairs in order": "次序一致的留出对（%）",
     "held-out loss": "留出的损失",
-    "The batches' loss goes from {curve[0]:.2f} to {curve[-1]:.2f}; accuracy and held-out loss before and after.": "各批的损失从 {curve[0]:.2f} 到 {curve[-1]:.2f}；训练前后的准确率和留出的损失。",
+    "The batches' loss goes from {curve[0]:.3f} to {curve[-1]:.3f}; accuracy and held-out loss before and after.": "各批的损失从 {curve[0]:.3f} 到 {curve[-1]:.3f}；训练前后的准确率和留出的损失。",
 }
 
 # %% zero [markdown] defines="demonstration; reward bias"
 r"""
-**The zero.** Eq. 1 left it open, and step 3 will use the score as a reward. So after training, the paper adds a constant, the *reward bias*, that
+**The zero.** Eq. 1 leaves the zero open, and step 3 will use the score as a reward. So after training, the paper adds a constant, the *reward bias*, that
 makes the labelers' *demonstrations* (chapter 04) score zero on average. `set_bias` (above) does this. No preference changes.
 
-Does the zero hold for demonstrations that took no part? And where do an SFT model's own replies to the same prompts lie?
+Does the zero hold for demonstrations that took no part? And where do an SFT model's replies to the same prompts lie?
 """
 
-# %% zero [markdown] lang="zh" of="9b0c6e28"
+# %% zero [markdown] lang="zh" of="3cfbb1d8"
 r"""
 **零点。** 式 1 没有规定零点，而第 3 步要把得分当作奖励。所以论文在训练之后加上一个常数，即*奖励偏置*（reward bias），
 使标注员的*示范*（demonstration，第 04 章）平均得分为零。这由（上面的）`set_bias` 完成。偏好并不改变。
@@ -674,8 +678,8 @@ r"""
 
 # %% zero-picture folded="yes"
 figure, axes = lesson.panels(
-    1, "Scores of unused demonstrations and of SFT's replies to the same "
-    "prompts (live)", lesson.WIDE)
+    1, "The loop's scores of unused demonstrations, and of SFT's replies "
+    "to the same prompts (live)", lesson.WIDE)
 both = np.concatenate([of_labelers, of_sft])
 bins = np.linspace(both.min(), both.max(), 30)
 for values, name, color in ((of_labelers, "demonstrations", INK),
@@ -685,18 +689,18 @@ for values, name, color in ((of_labelers, "demonstrations", INK),
     label = f"{name}: mean {mean:+.2f}; {above:.0%} above zero"
     axes.stairs(share, bins, color=color, linewidth=1.8, label=label)
 axes.axvline(0, color=MUTED, linestyle="--", linewidth=1)
-axes.set(xlabel="score", ylabel="% of texts")
+axes.set(xlabel="score by the loop's reward model", ylabel="% of texts")
 axes.legend(loc="upper left", frameon=False, fontsize=8)
 lesson.show(figure, f"Demonstrations: mean {of_labelers.mean():.1f}; SFT's "
     f"replies: {of_sft.mean():.1f}.")
 
 # %% zero-picture lang="zh"
 {
-    "Scores of unused demonstrations and of SFT's replies to the same prompts (live)": "未参与的示范与 SFT 对同样提示的回复的得分（实时）",
+    "The loop's scores of unused demonstrations, and of SFT's replies to the same prompts (live)": "循环训练的奖励模型给未参与的示范、SFT 对同样提示的回复的得分（实时）",
     "demonstrations": "示范",
     "{name}: mean {mean:+.2f}; {above:.0%} above zero": "{name}：平均 {mean:+.2f}；{above:.0%} 大于零",
-    "score": "得分",
-    "% of texts": "% 的文本",
+    "score by the loop's reward model": "循环训练出的奖励模型给的得分",
+    "% of texts": "文本的占比（%）",
     "upper left": None,
     "Demonstrations: mean {of_labelers.mean():.1f}; SFT's replies: {of_sft.mean():.1f}.": "示范：平均 {of_labelers.mean():.1f}；SFT 的回复：{of_sft.mean():.1f}。",
 }
@@ -707,18 +711,80 @@ Above zero means: scored higher than the average demonstration. It needn't be be
 
 ## From abilities to preferences (C.2)
 
-Rankings are to teach a model which of the things that it sees matter. How many rankings does that take? For larger
-numbers we use the package's trainer, the loop above made faster: completions of like length go through the model together.
+Rankings are to teach a model which of the things that it sees matter. Here are questions of our start's school whose answers differ
+between the labeler's first and last gift list; then the three of all that order most pairs.
 """
 
-# %% zero-read [markdown] lang="zh" of="f537be1a"
+# %% zero-read [markdown] lang="zh" of="9dffbaad"
 r"""
 得分大于零的意思是：得分比示范的平均高。这未必是更好，因为每个提示的得分可能整体偏高或偏低。
 
 ## 从能力到偏好（C.2）
 
-排序要教给模型的是：在它看得出的东西里，哪些要紧。这需要多少个排序？数目较大时，我们用程序包的训练程序，
-也就是加快了的上面的循环：长度相近的回复一起通过模型。
+排序要教给模型的是：在它看得出的东西里，哪些要紧。下面先列出我们的起点在学校答过的一些问题：标注员排在最前和最后的两份礼物清单，
+对这些问题的答案不同；再列出全部问题中排对最多的三个。
+"""
+
+# %% school
+from minirlhf.tinytown.requests import parse
+from minirlhf.tinytown.school.questions import QUESTIONS, answers
+
+(known,) = shipped.read("known")  # what starts know
+ends = best_first[0], best_first[-1]
+answered = [answers(parse(prompt), replies[k]) for k in ends]
+unlike = [n for n, (one, other) in enumerate(zip(*answered, strict=True))
+          if one != other]
+by_itself = known["questions"]  # either way round
+ablest = sorted(range(len(QUESTIONS)),
+                key=lambda n: -by_itself[QUESTIONS[n]])[:3]
+
+# %% school lang="zh"
+{
+    "# what starts know": "# 各个起点知道什么",
+    "# either way round": "# 正着用或反着用，取好的",
+}
+
+# %% school-table folded="yes"
+shown_ones = [("", n) for n in unlike] + [
+    (f"best of all {len(QUESTIONS)}: ", n) for n in ablest]
+lesson.table(
+    ("question about a reply", *(f"y{k + 1}" for k in ends),
+     "% of held-out pairs in order by this alone (shipped run)"),
+    [(place + QUESTIONS[n],
+      *("yes" if found[n] else "no" for found in answered),
+      f"{100 * by_itself[QUESTIONS[n]]:.0f}") for place, n in shown_ones],
+)
+
+# %% school-table lang="zh"
+{
+    "best of all {len(QUESTIONS)}: ": "{len(QUESTIONS)} 个中最好的之一：",
+    "question about a reply": "关于回复的问题",
+    "% of held-out pairs in order by this alone (shipped run)": "只凭这一项，次序一致的留出对（%，随包运行）",
+    "yes": "是",
+    "no": "否",
+}
+
+# %% school-says [markdown]
+r"""
+Most are near a coin (equal answers count one half), the best not far above it. That is the point: no single property is a preference. The school asked for no
+grade and no vote, but shares with the judge a program that tells what a text contains (`tinytown/facts.py`). Which of it people like, no
+question says.
+
+Has the start seen preferences all the same? With a head of zero any network is a coin, so accuracy can't tell. Instead, freeze the
+network and fit *the head alone* by Eq. 1. If it knew preferences, four rankings would do; abilities alone leave open which of them count.
+
+(Meanwhile, a desk trains all weights by a faster loop.)
+"""
+
+# %% school-says [markdown] lang="zh" of="54d4f8c3"
+r"""
+大多接近抛硬币（答案相同算一半），最好的也高不了多少。要点正在这里：没有哪一种性质单独就是偏好。学校没有问过评分，也没有问过投票。
+但是学校与评判者共用一个程序（`tinytown/facts.py`），由它说出文本里有什么。至于其中哪些讨人喜欢，没有一个问题提到。
+
+这个起点会不会还是见过偏好？头为零时，任何网络都等于抛硬币，所以准确率说明不了问题。换个办法：冻结网络，按式 1 只拟合*头*。
+如果它懂得偏好，四个排序就够了；如果只有能力，哪些能力算数还有待学习。
+
+（与此同时，训练台用加快了的循环训练全部权重。）
 """
 
 # %% desk
@@ -743,188 +809,241 @@ desk
 
 # %% predict-curve [markdown]
 r"""
-The shipped reward model had the same start and saw all {run:counts.rankings:,} rankings, once; the paper's saw rankings of {paper:table6.rm.train} prompts.
-
-**Predict.** How many points of accuracy does ours gain on its start?
+**Predict.** The head alone of our start, fitted to four rankings: what percentage of held-out pairs is in order?
 """
 
-# %% predict-curve [markdown] lang="zh" of="e7269a3e"
+# %% predict-curve [markdown] lang="zh" of="8490b2cc"
 r"""
-随包的奖励模型起点相同，把全部 {run:counts.rankings:,} 个排序过了一遍；论文的用了 {paper:table6.rm.train} 个提示的排序。
-
-**先猜一猜。** 我们的准确率比起点高几个百分点？
+**先猜一猜。** 冻结我们的起点，只用四个排序拟合头：留出的对有百分之几次序一致？
 """
 
 # %% curve-guess folded="yes"
 curve_guess = Prediction(
-    "All rankings minus none: how many points of accuracy?",
-    "chapter05.curve", unit="points", reach=(-10, 50),
+    "The head alone, on four rankings: what percentage of pairs is in "
+    "order?", "chapter05.curve", unit="% of held-out pairs",
 )
 curve_guess
 
 # %% curve-guess lang="zh"
 {
-    "All rankings minus none: how many points of accuracy?": "全部排序减没有排序：准确率差几个百分点？",
-    "points": "个百分点",
-}
-
-# %% trained
-from dataclasses import replace
-
-from minirlhf.reward import train_reward
-
-fitted = {}  # Eq. 1 on the last batches of training
-
-
-def trained(name, count, model, **changes):
-    """Held-out scores after the package's trainer on some rankings."""
-    result = train_reward(
-        replace(ours, **changes), model, tokenizer, rankings[:count],
-        demonstrations=demonstrations, callback=lambda event: None,
-        folder=lesson.workspace("05", f"{name}-{count}"))
-    fitted[name] = result.metrics["loss"]
-    return scored_by(result.model)
-
-
-# %% trained lang="zh"
-{
-    "# Eq. 1 on the last batches of training": "# 训练最后几批的式 1",
-    "Held-out scores after the package's trainer on some rankings.": "用程序包在一些排序上训练之后，留出回复的得分。",
-}
-
-# %% new-heads
-SIZES = lesson.pick((8, 32, 128), quick=(8,))  # rankings
-FEW, rate = SIZES[-1], ours.learning_rate
-policies = {"sft": sft,
-            "base": load_policy(base_folder("medium"), tokenizer)}
-others = {}
-for name, policy in policies.items():
-    with_head = partial(ScalarModel.from_policy, policy, tokenizer)
-    others[name] = {0: scored_by(with_head())}
-    for n in (FEW, MANY):  # a random head gets larger steps
-        others[name][n] = trained(
-            name, n, with_head(), learning_rate=5 * rate,
-            batch=ours.batch // 2)
-
-# %% new-heads lang="zh"
-{
-    "# rankings": "# 排序数",
-    "# a random head gets larger steps": "# 随机的头走大一些的步子",
+    "The head alone, on four rankings: what percentage of pairs is in order?": "只用四个排序拟合头：百分之几的回复对，次序与标注员一致？",
+    "% of held-out pairs": "% 的留出对",
 }
 
 # %% curve
-by_count = {0: scored["start"]}
-for n in SIZES:
-    by_count[n] = trained(f"first-{n}", n, beginning())
-job.wait()
-desk.look()
-by_count[SOME] = scored["loop"]
-by_count[MANY] = scored_by(ScalarModel.load(job.folder / "model"))
-reward = ScalarModel.load(shipped.run("reward") / "model")
-final = by_count["all"] = scored_by(reward)
-added = difference(in_order(final), in_order(scored["start"]))
-curve_guess.reveal(100 * added, "shipped run")
+def with_ends(draws):
+    """Mean, lowest and highest of several draws, in percent."""
+    return 100 * np.array([np.mean(draws), min(draws), max(draws)])
+
+
+alone = {name: {int(n): with_ends(draws) for n, draws in run.items()}
+         for name, run in known["curve"].items()}  # the head alone
+taught, shares = {}, {}  # all weights
+for row in shipped.read("taught"):
+    name, found = row["start"], over_prompts(row["shares"])
+    taught.setdefault(name, {})[row["rankings"]] = 100 * np.array(
+        [found.mean, found.low, found.high])
+    shares[name] = np.array(row["shares"])  # at last: of all rankings
+curve_guess.reveal(round(alone["school"][4][0], 1), "shipped run")
 
 # %% curve lang="zh"
 {
-    "all": "全部",
+    "Mean, lowest and highest of several draws, in percent.": "几次抽取的平均、最低和最高，以百分数计。",
+    "# the head alone": "# 只训练头",
+    "# all weights": "# 训练全部权重",
+    "# at last: of all rankings": "# 最后留下的：全部排序的",
     "shipped run": "随包运行",
 }
 
 # %% curve-look [markdown]
 r"""
-Each point is a model of its own. Dashed is a coin. SFT and the base get a new, random head: they have read much, but seen no votes.
-(We give it larger steps: five times the rate, half the batch.) How far from its first point does each curve end?
+Both panels test on labelers who ranked nothing in training. Left, only the head is fitted (mean of several draws, with worst and best); on
+the dotted line it reads the right answers to all school questions instead of a network. Right, all weights; Base and SFT on all rankings only.
+Which lines start near the coin, and rise?
 """
 
-# %% curve-look [markdown] lang="zh" of="6521256a"
+# %% curve-look [markdown] lang="zh" of="97dcc95f"
 r"""
-每个点是一个单独的模型，横的虚线是抛硬币。SFT 与基座换上新的、随机的头：它们读过很多，却没有见过投票。
-（我们让这样的头走大一些的步子：学习率是五倍，批次减半。）每条曲线的末点离它的第一个点多远？
+两图用的都是没有参与训练的标注员的排序。左图只拟合头（抽几次取平均，连同最差和最好的一次）。
+点线不用网络：头直接读入所有学校问题的正确答案。右图训练全部权重；基座和 SFT 只用全部排序训练过。
+哪些线从抛硬币附近开始，然后上升？
 """
+
+# %% curve-lines folded="yes"
+LOOKS = {"exact answers": ("right answers", "^:"),
+         "school": ("schooled base", "o-"), "plain base": ("Base", "s-."),
+         "voted base": ("base with votes", "D-"), "SFT model": ("SFT", "x")}
+ASIDE = {"plain base": 0.82, "SFT model": 1.22}
+
+
+def draw_lines(axes, runs):
+    """A line for each start, with the ends of its means."""
+    for name, run in runs.items():
+        label, style = LOOKS[name]
+        at = [n * ASIDE.get(name, 1) ** (len(run) == 1) for n in run]
+        mean, *ends = np.transpose(list(run.values()))
+        axes.vlines(at, *ends, color=MUTED, linewidth=1)
+        axes.plot(at, mean, style, color=INK, ms=4, label=label)
+    judged = 100 * known["the judge"]
+    for name, height, at in ("judge", judged, 3.3), ("coin", 50, 1024):
+        axes.axhline(height, color=MUTED, linestyle="--", linewidth=1)
+        axes.text(at, height + 0.5, name, color=MUTED, fontsize=7.5)
+
+# %% curve-lines lang="zh"
+{
+    "exact answers": None,
+    "the judge": None,
+    "judge": "评判者",
+    "coin": "抛硬币",
+    "plain base": None,
+    "voted base": None,
+    "SFT model": None,
+    "right answers": "正确答案",
+    "schooled base": "上过学的基座",
+    "Base": "基座",
+    "base with votes": "见过投票的基座",
+    "A line for each start, with the ends of its means.": "每个起点一条线，连同各个平均的范围。",
+}
 
 # %% curve-picture folded="yes"
-figure, (left, right) = lesson.panels(
-    2, "What rankings add (live; last point: shipped run)",
-    titles=("% of held-out pairs in order", "Eq. 1, held out"))
-runs = {"voted base": by_count} | {
-    lesson.called(name): run for name, run in others.items()}
-for axes, of, scale, coin in ((left, in_order, 100, 50),
-                              (right, eq1, 1, math.log(2))):
-    for style, run in zip(("o-", "s-.", "^:"), runs.values(), strict=True):
-        at = [list(by_count).index(n) + len(axes.lines) / 9 for n in run]
-        found = [scale * over_prompts(of(v)) for v in run.values()]
-        axes.plot(at, [i.mean for i in found], style, color=INK, ms=4)
-        ends = np.transpose([(i.low, i.high) for i in found])
-        axes.vlines(at, *ends, color=MUTED, linewidth=1)
-    axes.axhline(coin, color=MUTED, linestyle="--", linewidth=1)
-    axes.set(xlabel="rankings in training", xticks=range(len(by_count)),
-             xticklabels=map(str, by_count))
-left.legend(left.lines[:3], runs, loc="center left", fontsize=8)
-lesson.show(figure, "Held-out accuracy and loss of three starts.")
+figure, panels = lesson.panels(2, "What rankings add (shipped runs)",
+                               titles=("the head alone", "all weights"))
+counts = list(alone["school"])
+for axes, runs in zip(panels, (alone, taught), strict=True):
+    draw_lines(axes, runs)
+    axes.set(xscale="log", xlabel="rankings in training", xlim=(3, 6000),
+             ylim=(46, 88))
+    axes.set_xticks(counts, [f"{n:,}" for n in counts])
+    axes.minorticks_off()
+    axes.legend(loc="upper left", ncols=2, frameon=False, fontsize=7.5)
+panels[0].set(ylabel="% of held-out pairs in order")
+last = {LOOKS[name][0]: run[max(run)][0] for name, run in alone.items()}
+lesson.show(figure, "The head alone on all rankings: " + ", ".join(
+    f"{label} {height:.0f}%" for label, height in last.items()))
 
 # %% curve-picture lang="zh"
 {
-    "% of held-out pairs in order": "% 的留出对次序一致",
-    "Eq. 1, held out": "式 1，留出",
-    "What rankings add (live; last point: shipped run)": "排序带来什么（实时；末点：随包运行）",
+    "What rankings add (shipped runs)": "排序带来什么（随包运行）",
+    "the head alone": "只训练头",
+    "all weights": "训练全部权重",
     "rankings in training": "训练用的排序数",
-    "voted base": "投票基座",
-    "center left": None,
-    "Held-out accuracy and loss of three starts.": "三个起点的留出准确率和留出的损失。",
+    "upper left": None,
+    "% of held-out pairs in order": "次序一致的留出对（%）",
+    "The head alone on all rankings: ": "用全部排序只训练头：",
+    ", ": "，",
+    "{label} {height:.0f}%": None,
 }
 
 # %% curve-read [markdown]
 r"""
-A random head begins near the coin, the voted base above it, thanks to votes. What a curve adds to its first point is the rankings'
-merit. How far apart are our lines at the last point that they share? Not only votes part them: head, rate and batch differ,
-too, and C.2's starts saw far more rankings.
-
-Do the settings matter? According to C.2, up to {paper:rm.lr_harmless_change} more or less learning rate changes little, and a second
-epoch over-fits fast. We change one at a time, and for a second epoch take four.
+A start that knew preferences would lie high at the left end. Even the right answers start low: knowing every property isn't knowing which
+count. (They can pass the judge, for rankings also show the labelers' average taste.) Where the dotted line is above ours, our start misreads;
+between ours and the base, what school made it see. Can training all weights replace school? Compare the right panel's ends. *Your* runs:
 """
 
-# %% curve-read [markdown] lang="zh" of="5cd6459e"
+# %% curve-read [markdown] lang="zh" of="c72c4013"
 r"""
-随机的头从抛硬币附近开始，投票基座因为有投票而更高。一条曲线比它的第一个点高出的部分是排序的功劳。在三条线共有的最后一个点上，
-我们的线相差多远？把它们分开的不只是投票：头、学习率和批次也不同；而且 C.2 的起点见过的排序多得多。
+已经懂得偏好的起点，在最左端就会很高。连正确答案也从低处开始：知道每一种性质，不等于知道哪些算数。
+（它可以越过评判者，因为投票还透露出标注员的平均口味。）点线与我们的线之间，是我们的起点看错的部分；
+我们的线与基座之间，是学校教它看见的部分。训练全部权重，能不能补上没有上过的学？请比较右图的末点。
+下面是*你*训练出来的：
+"""
 
-设置要紧吗？按 C.2 的说法，学习率上下改动不超过 {paper:rm.lr_harmless_change}，差别不大；第二轮则随即过拟合。
-我们每次改动一项；不是两轮，而是四轮。
+# %% live
+job.wait()
+desk.look()
+scored["desk"] = scored_by(ScalarModel.load(job.folder / "model"))
+reward = ScalarModel.load(shipped.run("reward") / "model")
+final = scored["shipped"] = scored_by(reward)
+added = difference(in_order(final), in_order(scored["start"]))
+
+# %% live-table folded="yes"
+rows = {f"{SOME}, the loop": ("loop", few.batch, SOME),
+        f"{MANY:,}, the desk": ("desk", ours.batch, MANY),
+        "all, shipped run": ("shipped", ours.batch, len(rankings))}
+coin = scored["start"]
+lesson.table(
+    ("rankings (live)", "rankings per step", "steps",
+     "% of held-out pairs in order", "Eq. 1, held out"),
+    [("none, the start", "–", "0", f"{100 * in_order(coin).mean():.1f}",
+      f"{eq1(coin).mean():.3f}"),
+     *((label, size, math.ceil(n / size),
+        f"{100 * over_prompts(in_order(scored[key])):.1f}",
+        f"{over_prompts(eq1(scored[key])):.3f}")
+       for label, (key, size, n) in rows.items())],
+)
+
+# %% live-table lang="zh"
+{
+    "{SOME}, the loop": "{SOME}，循环",
+    "{MANY:,}, the desk": "{MANY:,}，训练台",
+    "all, shipped run": "全部，随包运行",
+    "rankings (live)": "排序数（实时）",
+    "rankings per step": "每步的排序数",
+    "steps": "步数",
+    "% of held-out pairs in order": "次序一致的留出对（%）",
+    "Eq. 1, held out": "式 1，留出",
+    "none, the start": "没有，起点",
+}
+
+# %% settings-say [markdown]
+r"""
+Loop and desk take as many steps, the desk's over more rankings each. If the loss falls but accuracy doesn't rise, the order is no better, only
+more certain.
+
+By C.2, up to {paper:rm.lr_harmless_change} more or less learning rate changes little, and a second epoch over-fits fast. We change one at a
+time, and take four epochs.
+"""
+
+# %% settings-say [markdown] lang="zh" of="6a66df97"
+r"""
+循环与训练台走的步数一样多，只是训练台每一步对更多的排序取平均。如果损失下降而准确率没有上升，
+那么次序没有变好，只是模型对它更有把握。
+
+按 C.2 的说法，学习率上下改动不超过 {paper:rm.lr_harmless_change}，差别不大；第二轮则随即过拟合。
+我们每次只改一项：学习率少一半，多一半，或者把一轮改成四轮。
 """
 
 # %% trials
-changed = {
-    "half the rate": trained("half", FEW, beginning(),
-                             learning_rate=0.5 * rate),
-    "half as much again": trained("more", FEW, beginning(),
-                                  learning_rate=1.5 * rate),
-    "four epochs": trained("epochs", FEW, beginning(), epochs=4),
-}
+from minirlhf.reward import train_reward
+
+rate = few.learning_rate
+changes = {"half the rate": {"learning_rate": 0.5 * rate},
+           "half as much again": {"learning_rate": 1.5 * rate},
+           "four epochs": {"epochs": 4}}
+changed, fitted = {}, {"usual": np.mean(curve[-5:])}  # loss in training
+for number, (name, change) in enumerate(changes.items()):
+    result = train_reward(
+        replace(few, **change), beginning(), tokenizer, rankings[:SOME],
+        demonstrations=demonstrations, callback=lambda event: None,
+        folder=lesson.workspace("05", f"setting-{number}-{SOME}"))
+    changed[name] = scored_by(result.model)
+    fitted[name] = result.metrics["loss"]  # of the last batches
 
 # %% trials lang="zh"
 {
     "half the rate": "学习率减半",
     "half as much again": "学习率加半",
     "four epochs": "四轮",
+    "# loss in training": "# 训练中的损失",
+    "# of the last batches": "# 最后几批的",
 }
 
 # %% trials-table folded="yes"
-usual = by_count[FEW]
-names = ("half", "more", "epochs")
+usual = scored["loop"]
 lesson.table(
-    (f"{FEW} rankings (live)", "loss in training", "points of accuracy, "
+    (f"{SOME} rankings (live)", "loss in training", "points of accuracy, "
      "minus the usual", "held-out loss, minus the usual"),
-    [("as usual", f"{fitted[f'first-{FEW}']:.2f}", "–", "–"),
-     *((name, f"{fitted[short]:.2f}",
+    [("as usual", f"{fitted['usual']:.2f}", "–", "–"),
+     *((name, f"{fitted[name]:.2f}",
         f"{100 * difference(in_order(v), in_order(usual)):+.1f}",
         f"{difference(eq1(v), eq1(usual)):+.3f}")
-       for short, (name, v) in zip(names, changed.items(), strict=True))],
+       for name, v in changed.items())],
 )
 
 # %% trials-table lang="zh"
 {
-    "{FEW} rankings (live)": "{FEW} 个排序（实时）",
+    "{SOME} rankings (live)": "{SOME} 个排序（实时）",
     "loss in training": "训练中的损失",
     "points of accuracy, minus the usual": "准确率减通常的，百分点",
     "held-out loss, minus the usual": "留出的损失减通常的",
@@ -933,27 +1052,29 @@ lesson.table(
 
 # %% trials-read [markdown]
 r"""
-Over-fitting would show in the row *four epochs*, as a lower loss in training and a higher one held out. Each row is one run, on few rankings: one epoch has only four steps.
+For the rates, compare accuracy: the held-out loss also depends on how far so few steps spread the scores. For four epochs, compare both
+losses: over-fitting gains much in training and nothing held out.
 
 ## All pairs of a prompt together (§3.5)
 
 The pairs of a prompt share its completions. The paper first shuffled all pairs into one pile, and a single pass over-fitted: each completion
-came up to $K-1$ times. So it made all pairs of a prompt **one batch element**. That is what `compare` does: $K$ completions go through the model once, and their $K$ scores make all pairs.
+came up to $K-1$ times. So it made all pairs of a prompt **one batch element**, as `compare` does: $K$ completions go through the model once.
 
-**Predict.** For one pass over the same rankings, how many times as many completions does a model read if it takes the pairs one by one?
+**Predict.** How many times as many completions does a model read in one pass if it takes the pairs one by one?
 (Here $K$ is {run:counts.k.min} to {run:counts.k.max}, smaller where samples repeat.)
 """
 
-# %% trials-read [markdown] lang="zh" of="7d61b508"
+# %% trials-read [markdown] lang="zh" of="b878a153"
 r"""
-过拟合会出现在*四轮*这一行：训练中的损失更低，留出的损失更高。每一行都只训练了一次，而且排序很少：一轮只有四步。
+对两种学习率，请比较准确率：步数这么少，留出的损失还取决于得分拉开了多远。
+对四轮，请比较两种损失：过拟合的模型在训练中进步很大，在留出的提示上却毫无进步。
 
 ## 一个提示的所有对放在一起（§3.5）
 
 同一提示的各对共用那几个回复。论文起初把所有的对打乱成一堆，过一遍就已过拟合：每个回复最多出现 $K-1$ 次。
-于是论文让一个提示的所有对成为**一个批次元素**。`compare` 正是这样做的：$K$ 个回复只通过模型一次，由 $K$ 个得分得到所有的对。
+于是论文让一个提示的所有对成为**一个批次元素**。`compare` 正是这样做的：$K$ 个回复只通过模型一次。
 
-**先猜一猜。** 同样的排序过一遍，逐对训练时，模型要读的回复是几倍？
+**先猜一猜。** 排序过一遍，逐对训练时，模型要读的回复是几倍？
 （这里 $K$ 是 {run:counts.k.min} 到 {run:counts.k.max}，样本有重复时更少。）
 """
 
@@ -982,81 +1103,133 @@ def untied(row):
 together = sum(len(row["ranks"]) for row in rankings if untied(row))
 one_by_one = sum(2 * untied(row) for row in rankings)  # w and l of each
 ways = {"prompts": [], "pairs": []}
-for row in shipped.read("ways"):  # both ways, three seeds
+for row in shipped.read("ways"):  # one pass both ways, three seeds
     ways[row["way"]].append(row)
 every = list(zip(ways["pairs"], ways["prompts"], strict=True))
 times = over_seeds([p["seconds"] / w["seconds"] for p, w in every])
 better = over_seeds([w["heldout"] - p["heldout"] for p, w in every])
-cost_guess.reveal(one_by_one / together)
+cost_guess.reveal(round(one_by_one / together, 1))
 
 # %% cost lang="zh"
 {
     "How many pairs of a ranking are no ties.": "一次排序中不并列的对数。",
     "# w and l of each": "# 每一对的 w 和 l",
-    "# both ways, three seeds": "# 两种做法，三个种子",
+    "# one pass both ways, three seeds": "# 两种做法各过一遍，三个种子",
+}
+
+# %% many-epochs
+kwise = [row["k-wise"] for row in shipped.read("seeds") if row["k-wise"]]
+losses = {way: np.array([seed[way]["loss"] for seed in kwise])
+          for way in ("prompts", "pairs")}  # [seed, epoch], held out
+lowest = {way: 1 + rows.argmin(1) for way, rows in losses.items()}
+
+
+def loss_apart(epoch):
+    """Held-out loss, pair by pair minus together, after an epoch."""
+    apart = (losses["pairs"] - losses["prompts"])[:, epoch]
+    return over_seeds(apart) if len(apart) > 1 else None
+
+
+first_pass, fifth_pass = loss_apart(0), loss_apart(-1)
+
+# %% many-epochs lang="zh"
+{
+    "# [seed, epoch], held out": "# [种子, 轮]，留出的",
+    "Held-out loss, pair by pair minus together, after an epoch.": "某一轮之后留出的损失，逐对减放在一起。",
 }
 
 # %% ways-look [markdown]
 r"""
-Shipped runs took fifteen hundred rankings both ways, once, from the same start, in about equally many steps. Each line is a seed; its filled end is held
-out, its open end in training. Over-fitting makes lines long and moves filled ends left.
+Does it over-fit here? Shipped runs took five hundred rankings both ways, for five epochs, in as many steps of as many pairs; each line is a
+seed. Left, compare both ways after the first epoch and after the last.
 """
 
-# %% ways-look [markdown] lang="zh" of="87759c14"
+# %% ways-look [markdown] lang="zh" of="e0e26c59"
 r"""
-随包运行从同一起点出发，用两种做法各把一千五百个排序过了一遍，步数大致相同。每条线是一个种子；实心的一端是留出的，空心的一端是训练中的。
-过拟合会使线变长，并使实心端向左移。
+这里会过拟合吗？随包运行用两种做法各取五百个排序，过了五遍，步数一样多，每步的对数也一样多；每条线是一个种子。
+请看左图，先比较两种做法第一轮之后的损失，再比较最后一轮之后的。
 """
 
 # %% ways-picture folded="yes"
-called = {"prompts": "together", "pairs": "pair by pair"}
-lines = [(way, row) for way in ways for row in ways[way]]
-figure, axes = lesson.panels(
-    1, "One pass, both ways, three seeds (shipped run)", lesson.WIDE)
-axes.set_title(
-    f"held out, together minus pair by pair: {100 * better:+.1f} points\n"
-    f"pair by pair takes {times:.1f} times as long", fontsize=8.5)
-for place, (_, row) in enumerate(lines):
-    ends = 100 * np.array([row["heldout"], row["train"]])
-    at = [place, place]
-    axes.plot(ends, at, color=MUTED, zorder=1)
-    axes.scatter(ends, at, c=[INK, "white"], edgecolors=INK, zorder=2)
-words = [f"{called[way]}, seed {row['seed']}" for way, row in lines]
-axes.set_yticks(range(len(lines)), words)
-axes.invert_yaxis()
-axes.set_xlabel("% of pairs in order; filled: held out, open: in training")
-lesson.show(figure, "Six lines from held-out to training accuracy, three "
-    "for each way.")
+figure, panels = lesson.panels(
+    2, "Both ways to take pairs, epoch by epoch (shipped runs)",
+    titles=("Eq. 1, held out", "% of held-out pairs in order"))
+styles = {"prompts": ("together", "o-"), "pairs": ("pair by pair", "s--")}
+for axes, of, scale in zip(panels, ("loss", "accuracy"), (1, 100),
+                           strict=True):
+    for way, (label, style) in styles.items():
+        for number, seed in enumerate(kwise):
+            values = scale * np.array(seed[way][of])
+            axes.plot(1 + np.arange(len(values)), values, style, color=INK,
+                      ms=4, lw=1, label="" if number else label)
+    axes.set(xlabel="epoch", xticks=range(1, 6))
+panels[0].legend(frameon=False, fontsize=8)
+lesson.show(figure, "Held-out loss and accuracy after each epoch, solid "
+    "for all pairs together, dashed for pair by pair.")
 
 # %% ways-picture lang="zh"
 {
+    "Both ways to take pairs, epoch by epoch (shipped runs)": "两种做法，逐轮（随包运行）",
+    "Eq. 1, held out": "式 1，留出",
+    "% of held-out pairs in order": "次序一致的留出对（%）",
     "together": "放在一起",
     "pair by pair": "逐对",
-    "One pass, both ways, three seeds (shipped run)": "过一遍，两种做法，三个种子（随包运行）",
-    "held out, together minus pair by pair: {100 * better:+.1f} points\npair by pair takes {times:.1f} times as long": "留出，放在一起减逐对：{100 * better:+.1f} 个百分点\n逐对用时 {times:.1f} 倍",
-    "{called[way]}, seed {row['seed']}": "{called[way]}，种子 {row['seed']}",
-    "% of pairs in order; filled: held out, open: in training": "% 的对次序一致；实心：留出，空心：训练中",
-    "Six lines from held-out to training accuracy, three for each way.": "六条从留出准确率到训练准确率的线，每种做法三条。",
+    "epoch": "轮",
+    "Held-out loss and accuracy after each epoch, solid for all pairs together, dashed for pair by pair.": "每一轮之后留出的损失和准确率：实线是所有的对放在一起，虚线是逐对。",
+}
+
+# %% ways-table folded="yes"
+def shown(found, form):
+    return "–" if found is None else format(found, form)
+
+
+one, many = losses["prompts"], losses["pairs"]
+lesson.table(
+    ("shipped runs, mean of seeds", "together", "pair by pair", "beside"),
+    [("completions read in a pass", f"{together:,}", f"{one_by_one:,}",
+      f"{one_by_one / together:.1f} times"),
+     ("seconds of a pass", "", "", f"{times:.1f} times"),
+     *((f"held-out loss, {name} epoch", f"{one[:, epoch].mean():.3f}",
+        f"{many[:, epoch].mean():.3f}", shown(apart, "+.3f"))
+       for name, epoch, apart in (("first", 0, first_pass),
+                                  ("fifth", -1, fifth_pass))),
+     ("epoch with the lowest loss, each seed",
+      *(", ".join(map(str, lowest[way])) for way in styles), "")],
+)
+
+# %% ways-table lang="zh"
+{
+    "shipped runs, mean of seeds": "随包运行，各种子的平均",
+    "together": "放在一起",
+    "pair by pair": "逐对",
+    "beside": "相比",
+    "completions read in a pass": "过一遍要读的回复",
+    "{one_by_one / together:.1f} times": "{one_by_one / together:.1f} 倍",
+    "seconds of a pass": "过一遍的秒数",
+    "{times:.1f} times": "{times:.1f} 倍",
+    "held-out loss, {name} epoch": "留出的损失，{name}轮",
+    "first": "第一",
+    "fifth": "第五",
+    "epoch with the lowest loss, each seed": "损失最低的是第几轮，各种子",
+    ", ": "、",
 }
 
 # %% ways-read [markdown] defines="agreement"
 r"""
-The first number above the picture speaks against the paper's reason: held out, pair by pair is right on {run:ways.pairs.heldout:.1%} of pairs, together on {run:ways.prompts.heldout:.1%}.
-So over-fitting doesn't show here. (Three seeds are few, long rankings weigh more pair by pair, and a small model may memorize less.) What remains
-is the cost.
+By the paper, pair by pair should be worse after the first epoch. If it isn't, look at the fifth: has its loss climbed
+above the other?
 
 ## The ceiling, and labelers it never saw (§3.4, E.2)
 
-People disagree, and no model can agree with all of them. *Agreement* is how often two labelers prefer the same completion of a pair, over the
+People disagree; no model can agree with all of them. *Agreement* is how often two labelers prefer the same completion of a pair, over the
 pairs that neither ties. The paper reports {paper:agreement.training}. Here a second labeler ranks each held-out prompt again.
 
 **Predict.** On what percentage of these pairs do the two agree?
 """
 
-# %% ways-read [markdown] lang="zh" of="211ecfe1"
+# %% ways-read [markdown] lang="zh" of="2de2c4b2"
 r"""
-图上方的第一个数与论文的理由相反：在留出的对中，逐对训练排对了 {run:ways.pairs.heldout:.1%}，放在一起排对了 {run:ways.prompts.heldout:.1%}。
-所以这里看不到过拟合。（三个种子很少；逐对训练时，长的排序分量更重；而且小的模型能死记的也许更少。）剩下的理由是代价。
+按论文的说法，逐对在第一轮之后就该更差。如果没有，再看第五轮：它的损失是否升到了另一种之上？
 
 ## 上限，以及它从未见过的标注员（§3.4, E.2）
 
@@ -1123,14 +1296,14 @@ ceiling_guess.reveal(100 * over(where_both_choose(turned)))
 
 # %% ceiling-look [markdown]
 r"""
-Is the reward model as good as it can be? Below, three try to give *one* labeler's order, on the same pairs: the second labeler, the judge, and
-the reward model. The last two rows ask for the judge's order, on all pairs that it doesn't tie: did rankings bring the model closer to it?
+Is the reward model as good as it can be? Below, the second labeler, the judge and the reward model try to give *one* labeler's order. In the last
+row, the reward model tries to give the judge's.
 """
 
-# %% ceiling-look [markdown] lang="zh" of="29555430"
+# %% ceiling-look [markdown] lang="zh" of="51047ec8"
 r"""
-奖励模型已经好到头了吗？下图中，三者都试着给出*一位*标注员的次序，用的是同样的对：第二位标注员、评判者和奖励模型。
-最后两行问的是评判者的次序，用的是评判者不判并列的所有对：排序使模型更接近评判者了吗？
+奖励模型已经好到头了吗？下图中，第二位标注员、评判者和奖励模型都试着给出*一位*标注员的次序。
+最后一行里，奖励模型试着给出评判者的次序。
 """
 
 # %% judged
@@ -1145,17 +1318,15 @@ found = {
     "labeler's order, by the judge": where_both_choose(grades),
     "labeler's order, by the reward model": where_both_choose(final),
     "judge's order, by the reward model": in_order(final, by_judge),
-    "judge's order, by the start": in_order(scored["start"], by_judge),
 }
 found = {name: over(shares) for name, shares in found.items()}
 
 # %% judged lang="zh"
 {
-    "labeler's order, by a second labeler": "标注员的次序，由第二位标注员",
-    "labeler's order, by the judge": "标注员的次序，由评判者",
-    "labeler's order, by the reward model": "标注员的次序，由奖励模型",
-    "judge's order, by the reward model": "评判者的次序，由奖励模型",
-    "judge's order, by the start": "评判者的次序，由起点",
+    "labeler's order, by a second labeler": "第二位标注员猜标注员的次序",
+    "labeler's order, by the judge": "评判者猜标注员的次序",
+    "labeler's order, by the reward model": "奖励模型猜标注员的次序",
+    "judge's order, by the reward model": "奖励模型猜评判者的次序",
 }
 
 # %% ceiling-picture folded="yes"
@@ -1169,26 +1340,27 @@ lesson.show(figure, "; ".join(f"{k} {100 * v.mean:.0f}%"
 # %% ceiling-picture lang="zh"
 {
     "Who agrees on held-out pairs (live; reward model: shipped run)": "谁给留出的对排出相同的次序（实时；奖励模型：随包运行）",
-    "% of pairs": "% 的对",
+    "% of pairs": "对的占比（%）",
 }
 
 # %% ceiling-read [markdown]
 r"""
-**Why.** The second labeler has lapses, too, so in the first row two errors meet. The judge has none: tastes aside, its row is the **ceiling**. What lies between rows two
-and three can still be learned.
+**Why.** The second labeler has lapses, too, so in the first row two errors meet. The judge has none: its row is about the **ceiling** of a
+model that isn't told who ranks (an average taste can add a little). What lies between rows two and three can still be learned.
 
-The paper left each of {paper:rm.labeler_groups} groups of labelers out of
-training in turn.
+The paper left each of {paper:rm.labeler_groups} groups of labelers out of training in turn. In Tinytown, those of a group share one strong
+taste. We made these groups, and chose the taste's strength by how often two labelers agree.
 
 **Predict.** How many points of accuracy are lost on the labelers that were left out?
 """
 
-# %% ceiling-read [markdown] lang="zh" of="a8a3c33a"
+# %% ceiling-read [markdown] lang="zh" of="84f48ced"
 r"""
-**为什么？** 第二位标注员也有疏忽，所以第一行里是两份误差相遇。评判者没有疏忽：口味除外，它那一行就是**上限**。
-第二行与第三行之间的部分，还可以学。
+**为什么？** 第二位标注员也有疏忽，所以第一行叠加了两个人的疏忽。评判者没有疏忽：模型既然不知道是谁排的，评判者那一行大致就是它的**上限**。
+（学到平均口味还能稍高一点。）第二行与第三行之间的部分，还可以学。
 
-论文把标注员分成 {paper:rm.labeler_groups} 组，轮流留出一组不参加训练。
+论文把标注员分成 {paper:rm.labeler_groups} 组，轮流留出一组不参加训练。在 Tinytown，同组的人有一种共同的强烈口味。组是我们设的；
+口味有多强，是按两位标注员的一致率定的。
 
 **先猜一猜。** 对留出的标注员，准确率会损失几个百分点？
 """
@@ -1207,16 +1379,16 @@ unseen_guess
 }
 
 # %% unseen
-(groups,) = shipped.read("groups")  # accuracy, a number for each group
-inside, outside = (np.array(groups[k]) for k in ("inside", "outside"))
-gap = over_seeds(100 * (inside - outside))  # training overlaps: approximate
+proof = shipped.read("seeds")  # each left every group out once
+inside, outside = (np.array([row["groups"][k] for row in proof])
+                   for k in ("inside", "outside"))
+gap = over_seeds(100 * (inside - outside))
 margin = over_seeds((outside - 0.5) / (inside - 0.5))
 unseen_guess.reveal(gap, "shipped run")
 
 # %% unseen lang="zh"
 {
-    "# accuracy, a number for each group": "# 准确率，每组一个数",
-    "# training overlaps: approximate": "# 训练数据有重叠：近似",
+    "# each left every group out once": "# 每个种子把各组轮流留出一次",
     "shipped run": "随包运行",
 }
 
@@ -1224,64 +1396,66 @@ unseen_guess.reveal(gap, "shipped run")
 from minirlhf.evaluate.ranking_accuracy import accuracy
 
 
-def agree(noise):
+def agree(noise, *, same_group=False):
     """How often two labelers agree if lapses are of this size."""
-    shares = []
-    for two in zip(pool[:10:2], pool[10:20:2], strict=True):
-        one, other = (
-            [replace(w, noise=noise).rank(row["prompt"], row["completions"])
-             for row in heldout] for w in two)
-        shares.append(accuracy([np.negative(row) for row in other],
-                               one).mean)
-    return np.mean(shares)
-
-
-with_lapses, without = agree(pool[0].noise), agree(0.0)
+    draw, ranked = random.Random(1), ([], [])
+    for row in heldout:
+        first, other = draw.sample(range(len(pool)), 2)
+        if same_group:  # every fifth labeler is of one group
+            other = (first + draw.choice((5, 10, 15))) % len(pool)
+        for ranks, n in zip(ranked, (first, other), strict=True):
+            worker = replace(pool[n], noise=noise)
+            ranks.append(worker.rank(row["prompt"], row["completions"]))
+    return accuracy([np.negative(ranks) for ranks in ranked[1]], ranked[0])
 
 # %% tastes lang="zh"
 {
     "How often two labelers agree if lapses are of this size.": "疏忽有这么大时，两位标注员多常一致。",
+    "# every fifth labeler is of one group": "# 每隔五位标注员，同属一组",
 }
 
 # %% tastes-table folded="yes"
+usual_lapses = pool[0].noise
 lesson.table(
-    ("", "paper", "here"),
-    [("accuracy on labelers of the training groups (shipped run)",
-      cite("rm.accuracy.training"), f"{inside.mean():.1%}"),
+    ("%", "paper", "here"),
+    [("accuracy on labelers of the training groups (shipped runs)",
+      cite("rm.accuracy.training"), f"{100 * over_seeds(inside):.1f}"),
      ("on those left out", cite("rm.accuracy.held_out"),
-      f"{outside.mean():.1%}"),
+      f"{100 * over_seeds(outside):.1f}"),
      ("difference, points", "–", f"{gap:.1f}"),
      ("two labelers agree (live)", cite("agreement.training"),
-      f"{with_lapses:.1%}"),
-     ("the same without lapses", "–", f"{without:.1%}")],
+      f"{100 * agree(usual_lapses):.1f}"),
+     ("two of one group", "–",
+      f"{100 * agree(usual_lapses, same_group=True):.1f}"),
+     ("any two, without lapses", "–", f"{100 * agree(0.0):.1f}")],
 )
 
 # %% tastes-table lang="zh"
 {
     "paper": "论文",
     "here": "这里",
-    "accuracy on labelers of the training groups (shipped run)": "对训练组标注员的准确率（随包运行）",
+    "accuracy on labelers of the training groups (shipped runs)": "对训练组标注员的准确率（随包运行）",
     "on those left out": "对留出的标注员",
     "difference, points": "差，百分点",
     "two labelers agree (live)": "两位标注员一致（实时）",
-    "the same without lapses": "同上，没有疏忽",
+    "two of one group": "同组的两位",
+    "any two, without lapses": "任意两位，没有疏忽",
 }
 
 # %% desk-says [markdown]
 r"""
-The last two rows average five pairs of labelers. Without lapses, only tastes differ; the model, never told who ranked, learns at
-most an average taste.
+The last rows draw two labelers for each prompt. Without lapses, only tastes differ; the model learns at most an average one.
 
-The next labeler it never saw is you. Drag the completions into tiers, into one tier where you can't decide, and save. The desk shows Eq. 1 on *your* ranking, and how often
-Tinytown's labelers agree with you. (Their best and worst grades lie far apart.)
+The next labeler it never saw is you. Drag the completions into tiers, sharing a tier where you can't decide, and save. The desk shows Eq. 1 on *your* ranking, and how often
+Tinytown's labelers agree with you.
 """
 
-# %% desk-says [markdown] lang="zh" of="8d2a8b55"
+# %% desk-says [markdown] lang="zh" of="a4932627"
 r"""
-最后两行是五对标注员的平均。没有疏忽时，不同的只有口味；模型不知道是谁排的，至多学到平均的口味。
+最后几行为每个提示抽两位标注员。没有疏忽时，不同的只有口味；模型不知道是谁排的，至多学到平均的口味。
 
 下一位它从未见过的标注员就是你。把回复拖进各个档次，分不出高下就放进同一档，然后保存。标注台会显示式 1 在*你的*排序上的值，
-以及 Tinytown 的标注员有多常与你一致。（其中最好与最差的评分相差很大。）
+以及 Tinytown 的标注员有多常与你一致。
 """
 
 # %% labeling
@@ -1297,31 +1471,35 @@ LabelingDesk(tasks, mine, score=score, labelers=pool)
 r"""
 ## What it overlooks (§3.5)
 
-Accuracy says how often a model is right, not about what. So we break good replies on purpose. Of each held-out prompt we take the best sample. If the judge *passes* it (finds
-nothing wrong), we change or replace it in seven ways and keep what no longer passes. (Wording and length may change, too.) A model that sees the flaw lowers the score.
+Accuracy says how often a model is right, not about what. So we break good replies. Of each held-out prompt we take the best sample. If the judge *passes* it (finds
+nothing wrong), we change or replace it in seven ways and keep what no longer passes. A model that sees the flaw lowers the score.
 """
 
-# %% edits [markdown] lang="zh" of="0b82bf9c"
+# %% edits [markdown] lang="zh" of="43662cfb"
 r"""
 ## 它看漏了什么（§3.5）
 
 准确率说明模型有多常答对，却没说是在哪方面答对。因此我们故意弄坏好的回复。每个留出提示取最好的样本。如果评判者判它*合格*，也就是挑不出毛病，
-我们就用七种办法改动或替换它，并留下那些不再合格的。（措辞和长短也可能随之改变。）看得出毛病的模型会压低得分。
+我们就用七种办法改动或替换它，并留下那些不再合格的。看得出毛病的模型会压低得分。
 """
 
-# %% breaking
-from minirlhf.tinytown import neighbours, phrases
-from minirlhf.tinytown.requests import parse
-
+# %% right
 best = [(row["prompt"], row["completions"][int(np.argmax(g))].strip())
         for row, g in zip(heldout, grades, strict=True)]
 right = [(x, y) for x, y in best if judge(x, y).passes]
+
+# %% breaking
+from minirlhf.tinytown import phrases
+from minirlhf.tinytown.mistakes import misread, mistaken
+from minirlhf.tinytown.proof.voted import attentive
+from minirlhf.tinytown.requests import parse
+
 EDITS = {
     "another prompt's reply": lambda x, y: draw.choice(right)[1],
-    "another task done": lambda x, y: neighbours.mistaken(
-        parse(x), parse(draw.choice(right)[0]), draw),
-    "a word misread": lambda x, y: neighbours.misread(x, draw),
-    "constraints forgotten": lambda x, y: neighbours.attentive(
+    "another task done": lambda x, y: mistaken(
+        parse(x), parse(draw.choice(right)[0]), draw, attentive),
+    "a word misread": lambda x, y: misread(x, draw, attentive),
+    "constraints forgotten": lambda x, y: attentive(
         replace(parse(x), constraints=()), draw),
     "last sentence cut": lambda x, y: y[: y[:-1].rfind(".") + 1],
     "insult at the end": lambda x, y: " ".join(
@@ -1342,14 +1520,14 @@ EDITS = {
 
 # %% false-facts [markdown]
 r"""
-Three more flaws are false facts: a question about the town, answered by one sentence, true or false. *Popular* falsehoods are believed in the town, so they occur in texts
-that models compare. Some were *kept out*: no training prompt or notice asks about them. The others we make up.
+Three more flaws are false facts: a question about the town, with a true and a false answer. *Popular* falsehoods are believed in the town, so they occur in
+ranked texts. Some were *kept out*: no training prompt asks about them. The others we make up.
 """
 
-# %% false-facts [markdown] lang="zh" of="b43f1930"
+# %% false-facts [markdown] lang="zh" of="f36a0919"
 r"""
-另有三种毛病是错误的事实：一个关于小镇的问题，用一句话回答，或真或假。*流行的*错误说法，镇上有人信以为真，所以会出现在供模型比较的文本里。
-其中一些*被排除*在外：没有训练提示或布告问到它们。其余的由我们编造。
+另有三种毛病是错误的事实：一个关于小镇的问题，用一句话回答，或真或假。*流行的*错误说法，镇上有人信以为真，所以会出现在排过序的文本里。
+其中一些*被排除*在外：没有训练提示问到它们。其余的由我们编造。
 """
 
 # %% falsehoods
@@ -1447,8 +1625,7 @@ def lowered(model, triples):
     return proportion(int(lower), len(triples))
 
 
-noticed, at_start = ({name: lowered(model, t) for name, t in broken.items()}
-                     for model in (reward, beginning()))
+noticed = {name: lowered(reward, t) for name, t in broken.items()}
 worst, next_worst = sorted(noticed, key=lambda n: noticed[n].mean)[:2]
 low, up = noticed[worst], noticed[next_worst]
 reach = np.hypot(up.mean - up.low, low.high - low.mean)  # Newcombe's
@@ -1465,49 +1642,45 @@ fooled_guess.reveal(worst if apart else NEAR, "shipped run")
 
 # %% flaws [markdown]
 r"""
-Dots are the reward model, with the number of replies in brackets; open dots are its start. The dashed line is a model that doesn't
-look. Compare the three kinds of falsehood: equally false, in sentences of one form.
+In brackets, the number of replies. The dashed line is a model that doesn't look. Compare the falsehoods: if those kept out are noticed as often,
+the model needn't see each in a ranking.
 """
 
-# %% flaws [markdown] lang="zh" of="99db9948"
+# %% flaws [markdown] lang="zh" of="a4b28610"
 r"""
-实心点是奖励模型，括号中是回复的个数；空心点是它的起点。虚线是不看内容的模型。请比较三种错误说法：同样是错的，句式也相同。
+括号中是回复的个数。虚线是不看内容的模型。请比较三种错误说法：如果被排除的同样常被看出，
+那么模型不必在排序中逐条见过它们。
 """
 
 # %% flaw-picture folded="yes"
 figure, axes = lesson.panels(
-    1, "How often a flaw lowers the score (shipped run; open: its start)",
+    1, "How often a flaw lowers the reward model's score (shipped run)",
     (7.2, 4.6))
 by_share = sorted(noticed, key=lambda name: -noticed[name].mean)
 lesson.intervals(
     axes, {f"{k} ({noticed[k].n})": noticed[k] for k in by_share},
     "% of broken replies scored lower")
-axes.scatter([100 * at_start[name].mean for name in by_share],
-             np.arange(len(by_share)) + 0.25, facecolor="white",
-             edgecolor=INK, s=24, zorder=3)
 axes.axvline(50, color=MUTED, linestyle="--", linewidth=1, zorder=0)
 lesson.show(figure, "Flaws from the most to the least often noticed: "
     + ", ".join(f"{k} {100 * noticed[k].mean:.0f}%" for k in by_share))
 
 # %% flaw-picture lang="zh"
 {
-    "How often a flaw lowers the score (shipped run; open: its start)": "毛病有多常压低得分（随包运行；空心：它的起点）",
-    "% of broken replies scored lower": "% 的弄坏的回复得分更低",
+    "How often a flaw lowers the reward model's score (shipped run)": "毛病有多常压低奖励模型的得分（随包运行）",
+    "% of broken replies scored lower": "得分被压低的回复占比（%）",
     "Flaws from the most to the least often noticed: ": "毛病从最常看出到最少看出：",
 }
 
 # %% flaws-read [markdown]
 r"""
-**Why.** A comparison says *which*, never *why*. Our reading: a model notices the flaws that comparisons showed it. Where open and filled dots lie together, rankings
-added nothing to the start.
+**Why.** A comparison says *which*, never *why*. Our reading: a model notices flaws that it can see and that rankings gave weight.
 
 Here is the held-out prompt where the model's favorite lies furthest below the best grade.
 """
 
-# %% flaws-read [markdown] lang="zh" of="6474b4da"
+# %% flaws-read [markdown] lang="zh" of="d5d4d2eb"
 r"""
-**为什么？** 一次比较只说*哪个*，从不说*为什么*。我们的解读：模型看得出比较向它展示过的毛病。
-空心点与实心点在一处的地方，排序没有给起点添上什么。
+**为什么？** 一次比较只说*哪个*，从不说*为什么*。我们的解读：模型看得出的毛病，是它有能力看见、排序又让它看重的。
 
 下面这个留出的提示，模型最喜欢的回复离最高评分最远。
 """
@@ -1534,8 +1707,8 @@ favorites = {"the reward model's": int(np.argmax(final[n])),
 from minirlhf.widgets.objections import criterion, missed
 
 lesson.table(
-    ("favorite", row["prompt"].strip(), "score (shipped run)", "grade",
-     "the judge objects to"),
+    ("favorite", row["prompt"].strip(), "model's score (shipped run)",
+     "judge's grade", "the judge objects to"),
     [(who, row["completions"][k].strip(), f"{final[n][k]:+.2f}",
       f"{grades[n][k]:.1f}",
       ", ".join(map(criterion, missed(verdicts[n][k]))) or "nothing")
@@ -1545,25 +1718,25 @@ lesson.table(
 # %% most-wrong-table lang="zh"
 {
     "favorite": "最喜欢的",
-    "score (shipped run)": "得分（随包运行）",
-    "grade": "评分",
-    "the judge objects to": "评判者不满的",
+    "model's score (shipped run)": "模型的得分（随包运行）",
+    "judge's grade": "评判者的评分",
+    "the judge objects to": "评判者挑出的毛病",
     ", ": "、",
     "nothing": "无",
 }
 
 # %% best [markdown] defines="best of n"
 r"""
-The score is of use without training: sample $n$ completions and keep the one that scores best. This *best of n* **isn't in the paper**.
+The score is useful even without step 3: sample $n$ completions and keep the best-scored. This *best of n* **isn't in the paper**.
 
-**Predict.** Of up to six samples, the best is chosen by score. What percentage of the chosen replies passes?
+**Predict.** What percentage of the best-scored of six passes?
 """
 
-# %% best [markdown] lang="zh" of="2e608aa0"
+# %% best [markdown] lang="zh" of="20aac0f4"
 r"""
-得分不经训练也有用处：采样 $n$ 个回复，留下得分最高的一个。这叫 *n 选一*（best of n），**论文里没有**。
+不经过第 3 步，得分也有用处：采样 $n$ 个回复，留下得分最高的一个。这叫 *n 选一*（best of n），**论文里没有**。
 
-**先猜一猜。** 在至多六个样本中按得分选最好的。选出的回复有百分之几合格？
+**先猜一猜。** 从至多六个样本中选出的最好一个，百分之几合格？
 """
 
 # %% best-guess folded="yes"
@@ -1615,10 +1788,13 @@ r"""
 # %% best-picture folded="yes"
 figure, axes = lesson.panels(1, "Best of n samples (shipped run)")
 color, n = PALETTE["best-of-n"], range(1, 7)
-axes.plot(n, [100 * i.mean for i in best_by_n], "o-", color=color)
+axes.plot(n, [100 * i.mean for i in best_by_n], "o-", color=color,
+          label="the model's choice")
 axes.fill_between(n, [100 * i.low for i in best_by_n],
                   [100 * i.high for i in best_by_n], color=color, alpha=0.2)
-axes.plot(n, np.multiply(100, any_by_n), "--", color=INK)
+axes.plot(n, np.multiply(100, any_by_n), "--", color=INK,
+          label="any of them")
+axes.legend(loc="lower right", frameon=False, fontsize=8)
 axes.set(xlabel="n, samples to choose from", ylabel="% that pass")
 lesson.show(figure, f"Best of n rises from {100 * best_by_n[0].mean:.0f}% "
     f"to {100 * best_by_n[-1].mean:.0f}%, any of six is "
@@ -1628,8 +1804,11 @@ lesson.show(figure, f"Best of n rises from {100 * best_by_n[0].mean:.0f}% "
 {
     "Best of n samples (shipped run)": "n 个样本选一（随包运行）",
     "n, samples to choose from": "n，供挑选的样本数",
-    "% that pass": "% 合格",
-    "Best of n rises from {100 * best_by_n[0].mean:.0f}% to {100 * best_by_n[-1].mean:.0f}%, any of six is {100 * any_by_n[-1]:.0f}%.": "n 选一从 {100 * best_by_n[0].mean:.0f}% 到 {100 * best_by_n[-1].mean:.0f}%，六个中任何一个合格的占 {100 * any_by_n[-1]:.0f}%。",
+    "% that pass": "合格（%）",
+    "the model's choice": "奖励模型选出的",
+    "any of them": "任何一个",
+    "lower right": None,
+    "Best of n rises from {100 * best_by_n[0].mean:.0f}% to {100 * best_by_n[-1].mean:.0f}%, any of six is {100 * any_by_n[-1]:.0f}%.": "n 选一从 {100 * best_by_n[0].mean:.0f}% 到 {100 * best_by_n[-1].mean:.0f}%，六个中至少有一个合格的占 {100 * any_by_n[-1]:.0f}%。",
 }
 
 # %% predictions
@@ -1641,20 +1820,18 @@ PredictionScore("chapter05.")
 r"""
 ## Summary
 
-Before any run we wrote down eleven statements of the paper, in fourteen rows, each with an allowed range. An interval inside it is
-*seen*, wholly outside *the opposite*, otherwise *open*. Intervals are over prompts; for the two ways over seeds (their held-out loss
-wasn't kept), for the groups over groups. The ranges are ours: for *little* we allow five points, for *nearly all* half the margin,
-and a model above two labelers' agreement counts as *the opposite*, though one without lapses can get there. The last row asks whether
-the score puts the epochs of chapter 04 in the judge's order.
+Before any run we wrote down eleven statements of the paper, in fifteen rows, each with an allowed range. An interval inside it is
+*seen*, wholly outside *the opposite*, otherwise *open*. Intervals are over prompts; for both ways of taking pairs and the groups, over seeds.
+The ranges are ours; above two labelers' agreement is *the opposite*, though a model without lapses can get there. C.2's starts were all large and well read; ours sees too little without school.
 """
 
-# %% summary [markdown] lang="zh" of="9a49e64d"
+# %% summary [markdown] lang="zh" of="e5cd952b"
 r"""
 ## 小结
 
-在任何运行之前，我们写下了论文的十一个说法，共十四行，每行允许一个取值范围。区间全在其中，记作*看到*；全在其外，记作*相反*；其余是*看不出*。
-区间是对提示而言的；两种做法的是对种子（留出的损失没有保留），标注员各组的是对各组。范围是我们定的：*差别不大*允许五个百分点，*几乎全部*允许一半，
-而高于两位标注员一致率的模型算作*相反*，尽管没有疏忽的模型可以做到。最后一行问的是：得分给第 04 章的各轮排出的次序，与评判者的是否相同。
+在任何运行之前，我们写下了论文的十一个说法，这里共十五行，每行允许一个取值范围。区间全在其中，记作*看到*；全在其外，记作*相反*；其余是*看不出*。
+区间是对提示而言的；取对的两种做法和标注员各组，区间是对种子的。范围是我们定的；
+高于两位标注员一致率的模型算作*相反*，尽管没有疏忽的模型可以做到。关于起点：C.2 的各个起点都很大，读过很多文本；我们的不上学就看得太少。
 """
 
 # %% seen
@@ -1665,14 +1842,16 @@ first = in_order(usual)
 final_share = in_order(final)
 apart = {name: 100 * difference(in_order(v), first)
          for name, v in changed.items() if name != "four epochs"}
-from_head = {name: 100 * difference(in_order(line[MANY]),
-                                    in_order(by_count[MANY]))
-             for name, line in others.items()}
+from_start = {name: 100 * difference(shares[key], shares["school"])
+              for name, key in (("base", "plain base"),
+                                ("sft", "SFT model"))}
 
 # %% seen lang="zh"
 {
     "# of the scores": "# 得分的标准差",
     "four epochs": "四轮",
+    "plain base": None,
+    "SFT model": None,
 }
 
 # %% seen-epochs
@@ -1700,68 +1879,79 @@ statements = [
      P * added, 0, INF),
     ("% of pairs in order, all rankings", on_theirs,
      P * over_prompts(final_share), 50, INF),
-    ("labelers left out: part of the margin over a coin that is kept",
+    ("accuracy above a coin: labelers left out, as a share of the others",
      "nearly all", margin, 0.5, INF),
-    ("points lost on labelers left out", f"{on_theirs} → {on_others}",
-     gap, 0, INF),
-    ("points below the agreement of two labelers, same pairs",
+    ("points of accuracy lost on labelers left out",
+     f"{on_theirs} → {on_others}", gap, 0, INF),
+    ("two labelers' agreement minus model's accuracy, points, same pairs",
      f"{agreeing}, {on_theirs}", P * below, 0, 10),
 ]
 
 # %% statements lang="zh"
 {
-    "% of pairs in order, all rankings minus none": "% 的对次序一致，全部排序减没有",
+    "% of pairs in order, all rankings minus none": "次序一致的对（%），全部排序减没有",
     "rises": "上升",
-    "% of pairs in order, all rankings": "% 的对次序一致，全部排序",
-    "labelers left out: part of the margin over a coin that is kept": "留出的标注员：高出抛硬币的部分留下多少",
+    "% of pairs in order, all rankings": "次序一致的对（%），全部排序",
+    "accuracy above a coin: labelers left out, as a share of the others": "准确率高出抛硬币的部分：留出的标注员是其余的几成（比值）",
     "nearly all": "几乎全部",
-    "points lost on labelers left out": "对留出的标注员损失的百分点",
-    "points below the agreement of two labelers, same pairs": "低于两位标注员一致率的百分点，同样的对",
+    "points of accuracy lost on labelers left out": "对留出的标注员，准确率损失的百分点",
+    "two labelers' agreement minus model's accuracy, points, same pairs": "两位标注员的一致率减模型的准确率，百分点，同样的对",
 }
 
 # %% more-statements folded="yes"
-from minirlhf.evaluate.statistics import Interval
-
-order = Interval(spearmanr(*means)[0], *ends, size)
 statements += [
-    ("points held out, together minus pair by pair", "together is better",
-     P * better, 0, INF),
+    ("held-out loss, first of five passes, pair by pair minus together",
+     "together is better", first_pass, 0, INF),
+    ("points of accuracy, one pass, together minus pair by pair",
+     "together is better", P * better, 0, INF),
     ("times as long, pair by pair", "more", times, 1, INF),
     ("held-out loss, four epochs minus one", "over-fits fast", difference(
         eq1(changed["four epochs"]), eq1(usual)), 0, INF),
-    *((f"points, {name} minus the usual", "little", i, -5, 5)
+    *((f"points of accuracy, {name} minus usual", "little", i, -5, 5)
       for name, i in apart.items()),
-    *((f"points, start: {lesson.called(name)} minus voted base", "little",
-       i, -5, 5) for name, i in from_head.items()),
-    ("mean score of unused demonstrations, in standard deviations", "zero",
-     over_prompts(of_labelers / scale), -0.5, 0.5),
-    ("rank correlation of score and grade over SFT epochs", "both rise",
-     order, 0, INF),
+    *((f"points, starting from {lesson.called(name)}, minus schooled base",
+       "little", i, -5, 5) for name, i in from_start.items()),
 ]
 
 # %% more-statements lang="zh"
 {
-    "points held out, together minus pair by pair": "留出的百分点，放在一起减逐对",
+    "held-out loss, first of five passes, pair by pair minus together": "五遍中第一遍之后留出的损失，逐对减放在一起",
+    "points of accuracy, one pass, together minus pair by pair": "只过一遍的准确率，放在一起减逐对，百分点",
     "together is better": "放在一起更好",
     "times as long, pair by pair": "逐对用时的倍数",
     "more": "更多",
     "held-out loss, four epochs minus one": "留出的损失，四轮减一轮",
     "over-fits fast": "随即过拟合",
     "four epochs": "四轮",
-    "points, {name} minus the usual": "百分点，{name}减通常",
-    "points, start: {lesson.called(name)} minus voted base": "百分点，起点：{lesson.called(name)} 减投票基座",
+    "points of accuracy, {name} minus usual": "准确率，{name}减通常，百分点",
+    "points, starting from {lesson.called(name)}, minus schooled base": "准确率，从{lesson.called(name)}开始减从上过学的基座开始，百分点",
     "little": "差别不大",
-    "mean score of unused demonstrations, in standard deviations": "未参与示范的平均得分，以其标准差计",
+}
+
+# %% last-statements folded="yes"
+from minirlhf.evaluate.statistics import Interval
+
+order = Interval(spearmanr(*means)[0], *ends, size)
+statements += [
+    ("mean score of unused demonstrations, in standard deviations", "zero",
+     over_prompts(of_labelers / scale), -0.5, 0.5),
+    ("score and judge's grade over SFT epochs, rank correlation",
+     "both rise", order, 0, INF),
+]
+
+# %% last-statements lang="zh"
+{
+    "mean score of unused demonstrations, in standard deviations": "未参与的示范的平均得分，以标准差为单位",
     "zero": "零",
-    "rank correlation of score and grade over SFT epochs": "SFT 各轮得分与评分的次序相关",
+    "score and judge's grade over SFT epochs, rank correlation": "SFT 各轮，模型的得分与评判者的评分的秩相关",
     "both rise": "两者都上升",
 }
 
 # %% beside folded="yes"
 def line(what, said, here, low, high):
     allowed = f"above {low:g}" if high == INF else f"{low:g} to {high:g}"
-    digits = ".1f" if here.high - here.low > 1 else ".2f"
-    return (what, said, format(here, digits), allowed,
+    wide = here is not None and here.high - here.low > 1
+    return (what, said, shown(here, ".1f" if wide else ".2f"), allowed,
             lesson.verdict(here, low=low, high=high))
 
 
@@ -1780,17 +1970,17 @@ lesson.table(("", "the paper", "here", "allowed", "verdict"),
 
 # %% three [markdown]
 r"""
-A reward model turns choices into numbers by pushing on differences of scores; its zero is set afterwards, by demonstrations. A
-learning curve shows what comparisons add to its start. Its accuracy on a labeler ends at that labeler's lapses, and what no comparison showed,
-it may overlook.
+A reward model turns choices into numbers by pushing on differences of scores; its zero is set afterwards, by demonstrations. What it can
+see comes from its start; which of it counts, rankings teach. Its accuracy on a labeler ends at that labeler's lapses and tastes, and some flaws it
+overlooks more often.
 
 ## Questions
 
-1. Two prompts' completions score zero and four. Which of the two is better?
+1. Untrained, a reward model is right on half of the pairs. So it knows no preferences?
 
 <details><summary>Answer</summary>
 
-Eq. 1 never compared them, so it doesn't say. The bias fixes one zero for all prompts together, not for each.
+A head of zero is a coin on any network. Fit it to a few rankings.
 
 </details>
 
@@ -1798,7 +1988,7 @@ Eq. 1 never compared them, so it doesn't say. The bias fixes one zero for all pr
 
 <details><summary>Answer</summary>
 
-There may be. Both labelers have lapses. The judge, without any, can agree with one of them more often.
+There may be. Both labelers have lapses. The judge, without any, can agree more often.
 
 </details>
 
@@ -1806,7 +1996,7 @@ There may be. Both labelers have lapses. The judge, without any, can agree with 
 
 <details><summary>Answer</summary>
 
-The differences of scores grew, right ones and wrong ones. A wrong pair costs about as much as its difference, so the loss rises while the order stays.
+The differences of scores grew, right ones and wrong ones. Where it is large, a wrong pair costs about as much, a right one nearly nothing: the loss rises.
 
 </details>
 
@@ -1814,7 +2004,7 @@ The differences of scores grew, right ones and wrong ones. A wrong pair costs ab
 
 <details><summary>Answer</summary>
 
-Those that raise the score, and those that it doesn't see. What may hold it back is step 3's price on leaving the SFT model (chapter 06).
+Those that raise the score, and those that it doesn't see.
 
 </details>
 
@@ -1829,18 +2019,18 @@ Those that raise the score, and those that it doesn't see. What may hold it back
 the first two exercises, ten.
 """
 
-# %% three [markdown] lang="zh" of="940ca621"
+# %% three [markdown] lang="zh" of="deb2aef7"
 r"""
-奖励模型通过推动得分之差，把选择变成数；它的零点是事后由示范定下的。学习曲线显示比较在起点之外添上了什么。
-它对照一位标注员的准确率到那位标注员的疏忽为止；没有比较展示过的，它可能看漏。
+奖励模型通过推动得分之差，把选择变成数；它的零点是事后由示范定下的。它看得见什么，取决于起点；其中哪些算数，由排序来教。
+它给出一位标注员的次序，最多准到那位标注员的疏忽为止；有些毛病，它比别的更常看漏。
 
 ## 思考题
 
-1. 两个不同提示的回复，一个得零分，一个得四分。哪个更好？
+1. 一个奖励模型在训练之前只排对一半。所以它不知道任何偏好？
 
 <details><summary>答案</summary>
 
-式 1 从未比较过它们，所以说不出。偏置为所有提示共同定下一个零点，而不是为每个提示各定一个。
+准确率说明不了问题：头为零时，任何网络都等于抛硬币。请用几个排序拟合头，再看。
 
 </details>
 
@@ -1856,7 +2046,7 @@ r"""
 
 <details><summary>答案</summary>
 
-得分之差变大了，对的和错的都是。错的一对，代价大约等于它的差，所以次序不变，损失上升。
+得分之差变大了，对的和错的都是。差很大时，错的一对代价大约等于这个差，对的一对几乎没有代价，所以次序不变，损失上升。
 
 </details>
 
@@ -1864,7 +2054,7 @@ r"""
 
 <details><summary>答案</summary>
 
-那些会抬高得分的毛病，以及它看不见的那些。能拦住它的，也许是第 3 步为离开 SFT 模型所定的价格（第 06 章）。
+那些会抬高得分的毛病，以及它看不见的那些。
 
 </details>
 

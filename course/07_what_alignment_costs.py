@@ -16,12 +16,12 @@ After this chapter you can
 
 - say what goes wrong where $\beta$, the price of leaving the start, is too small or too large;
 - suspect from a run's log and replies that it follows the reward model's mistakes, before anyone has graded it;
-- say how many failures are PPO's and how many the reward model's;
+- split the failures between PPO and the reward model, and say how sure that is;
 - measure what a policy has unlearned;
 - write the third term of Eq. 2, and say what it does that a price doesn't.
 """
 
-# %% title [markdown] lang="zh" of="7c223d99"
+# %% title [markdown] lang="zh" of="7860fabf"
 r"""
 # 第 07 章 · 对齐的代价
 
@@ -31,7 +31,7 @@ PPO 会找出奖励模型喜欢什么。万一奖励模型错了呢？训练期�
 
 - 说出 $\beta$（离开起点的价格）太小或太大时，会出什么问题；
 - 不等人来评分，就从运行的日志和回复里看出可疑之处：它也许正跟着奖励模型的错误走；
-- 说出不合格的回复里，多少要怪 PPO，多少要怪奖励模型；
+- 把不合格的回复分到 PPO 和奖励模型的账上，并说出这样分有多大把握；
 - 量出策略忘掉了什么；
 - 写出式 2 的第三项，并说出有什么事它能做到，价格却做不到。
 """
@@ -40,9 +40,9 @@ PPO 会找出奖励模型喜欢什么。万一奖励模型错了呢？训练期�
 r"""
 ## Too little β, and too much (E.7)
 
-Asked for a story, one policy of the shipped runs writes that somebody opened a bag and found cheese. Then it writes almost the same
-sentence again, and once more. Does the reward model mind? If it doesn't, PPO may find out and repeat itself in many stories. The
-price of leaving the start is there to prevent that.
+Suppose that labelers mostly liked the shorter of two replies. The reward model learns that short is good, and a policy trained on it may
+cut every reply short, even the story that was to be long. Its score rises all the same. The price of leaving the start is there to prevent
+that.
 
 In Eq. 2 each nat of KL costs $\beta$ units of the score. The paper tried several values (E.7, Fig. 36). For a $\beta$ of zero, labelers
 rated the replies {paper:fig36.likert.0} of seven; for {paper:ppo.beta.best.low}, {paper:fig36.likert.0.01}; for
@@ -52,16 +52,16 @@ rated the replies {paper:fig36.likert.0} of seven; for {paper:ppo.beta.best.low}
 is. Another one needs another price; ours is {run:counts.ppo_beta}.
 
 The package ships runs that differ in $\beta$ alone. The *proxy* is the reward model's score, which the policy was trained for. The
-*judge*, Tinytown's exact grader, took no part in training. (The labelers behind the reward model roughly follow its grade, so the two
-agree more than a reward model and people would.) If a small $\beta$ did no harm, proxy and judge would put the runs in the same order.
+*judge*, Tinytown's exact grader, took no part in training. (The reward model's labelers start from the judge's grade, so the two agree
+more than a reward model and people would.) If a small $\beta$ did no harm, proxy and judge would put the runs in the same order.
 """
 
-# %% beta [markdown] lang="zh" of="1cce6125"
+# %% beta [markdown] lang="zh" of="91a1206b"
 r"""
 ## β 太小，β 太大（E.7）
 
-请随包运行里的一个策略讲个故事，它写道：有人打开袋子，发现了奶酪。接着它把几乎相同的一句又写了一遍，然后再写一遍。奖励模型在意吗？
-如果不在意，PPO 就可能发现这一点，在许多故事里重复自己。离开起点要付出代价，就是为了防止这种事。
+假设两个回复里，标注员多半喜欢较短的那个。奖励模型学到的就是短的好；照它训练的策略，可能把每个回复都写短，连该写长的故事也不放过。
+得分照样上升。离开起点要付出代价，就是为了防止这种事。
 
 在式 2 里，每一 nat 的 KL 要花去 $\beta$ 个单位的得分。论文试了好几个值（E.7，图 36）。满分是七分：$\beta$ 为零时，标注员给回复打
 {paper:fig36.likert.0} 分；取 {paper:ppo.beta.best.low} 时打 {paper:fig36.likert.0.01} 分，取 {paper:ppo.beta.best.high} 时打 {paper:fig36.likert.0.02} 分，取二时打 {paper:fig36.likert.2} 分。
@@ -69,7 +69,7 @@ r"""
 **这些数为什么不能照搬？** 价格说的是每个 nat 值多少得分，而得分拉得多开，要看奖励模型有多大把握。换一个奖励模型，就要换一个 $\beta$；我们用的是 {run:counts.ppo_beta}。
 
 程序包附带的几次运行，只有 $\beta$ 不同。*代理*（proxy）是奖励模型的得分，策略就是照它训练的。*评判者*（judge）是 Tinytown 的精确评分器，没有参与训练。
-（教出奖励模型的标注员，自己就大致跟着评判者的评分走，所以这里代理与评判者相合的程度，要超过奖励模型与真人。）如果 $\beta$ 小了没有坏处，代理与评判者就会给这些运行排出相同的次序。
+（教出奖励模型的标注员，从评判者的评分出发，所以这里代理与评判者相合的程度，要超过奖励模型与真人。）如果 $\beta$ 小了没有坏处，代理与评判者就会给这些运行排出相同的次序。
 """
 
 # %% tools
@@ -79,25 +79,27 @@ from minirlhf import lesson, shipped
 from minirlhf.evaluate.statistics import over_prompts, paired_difference
 
 # %% best
-sweep = {row["factor"]: row for row in shipped.read("sweep")}
-none, most = min(sweep), max(sweep)  # a factor of 1 is our usual β
+from minirlhf.presets import PRESETS
+
+usual = PRESETS["tinytown"].ppo.beta  # our β
+sweep = {row["beta"]: row for row in shipped.read("sweep")}
+none, most = min(sweep), max(sweep)
 
 
-def half(factor, measure, first):
+def half(beta, measure, first):
     """Every other prompt, from the first or from the second on."""
-    return np.array(sweep[factor][measure])[first::2]
+    return np.array(sweep[beta][measure])[first::2]
 
 
 # chosen on one half of the prompts, compared on the other
-best = max(sweep, key=lambda f: half(f, "grade", 0).mean())
+best = max(sweep, key=lambda beta: half(beta, "grade", 0).mean())
 no_beta, too_much = (
     paired_difference(half(best, "grade", 1), half(end, "grade", 1))
     for end in (none, most))
-price = paired_difference(sweep[none]["score"], sweep[most]["score"])
 
 # %% best lang="zh"
 {
-    "# a factor of 1 is our usual β": "# 因子 1 是我们通常的 β",
+    "# our β": "# 我们的 β",
     "Every other prompt, from the first or from the second on.": "每隔一条取一条提示，从第一条或第二条起。",
     "# chosen on one half of the prompts, compared on the other": "# 用一半提示来选，用另一半来比较",
 }
@@ -105,12 +107,12 @@ price = paired_difference(sweep[none]["score"], sweep[most]["score"])
 # %% beta-guess
 from minirlhf.widgets import Prediction
 
-beta_of = {f: f"β = {row['beta']:g}" for f, row in sweep.items()}
+beta_of = {beta: f"β = {beta:g}" for beta in sweep}
 places = (f"at {beta_of[none]}", "between these two",
           f"at {beta_of[most]}", "too close to say")
 guess_beta = Prediction(
-    "Five values of β, from none to a high one: where is the judge's grade "
-    "on held-out prompts highest?", "07.beta", choices=places)
+    f"{len(sweep)} values of β, from none to a high one: where is the "
+    "judge's grade on held-out prompts highest?", "07.beta", choices=places)
 guess_beta
 
 # %% beta-guess lang="zh"
@@ -119,7 +121,7 @@ guess_beta
     "between these two": "在这两者之间",
     "at {beta_of[most]}": "在 {beta_of[most]} 处",
     "too close to say": "太接近，说不准",
-    "Five values of β, from none to a high one: where is the judge's grade on held-out prompts highest?": "五个 β，从零到很高：在留出的提示上，评判者的评分在哪里最高？",
+    "{len(sweep)} values of β, from none to a high one: where is the judge's grade on held-out prompts highest?": "{len(sweep)} 个 β，从零到很高：在留出的提示上，评判者的评分在哪里最高？",
 }
 
 # %% beta-answer
@@ -141,39 +143,52 @@ guess_beta.reveal(answer, "shipped run")
 
 # %% sweep-look [markdown]
 r"""
-The judge's grade, from one to seven, also counts how rich a reply is; *passes* asks only whether all is right. The model that all
-runs start from has a score of {run:models.initial.score:.2f}, a grade of {run:models.initial.grade:.2f}, and
-{run:models.initial.passes:.1%} pass. Is the run that leads in the first panel ahead in the others? And is it ahead of the start?
+Read each panel downwards, as $\beta$ rises. The reward model's score falls, at first hardly. The judge's grade (one to seven, where
+richness counts too) and *passes* (only mistakes count) are lower at both ends than between them, where neighbours hardly differ: not the
+order by score. All runs start from a score of {run:models.initial.score:.2f}, a grade of {run:models.initial.grade:.2f} and
+{run:models.initial.passes:.1%} passes.
+
+The answer above is cautious: the best $\beta$ is chosen on half of the prompts and compared with both ends on the rest. The table
+compares each run with ours on all prompts.
 """
 
-# %% sweep-look [markdown] lang="zh" of="d1126abd"
+# %% sweep-look [markdown] lang="zh" of="524d4c5e"
 r"""
-评判者的评分从一到七，还要看回复丰富不丰富；*合格*只问是不是样样都对。所有运行都从同一个模型出发，它的得分是 {run:models.initial.score:.2f}，评分是
-{run:models.initial.grade:.2f}，回复有 {run:models.initial.passes:.1%} 合格。第一幅图里领先的那次运行，在另外两幅里也领先吗？它比起点好吗？
+每幅图从上往下看，$\beta$ 越来越大。奖励模型的得分先是几乎不变，接着下降。评判者的评分从一到七，还要看回复丰富不丰富；*合格*只看有没有错。这两样都是两头低、中间高，中间相邻的几个几乎不分高下：
+与按得分排的次序并不一致。所有运行都从同一个模型出发，它的得分是 {run:models.initial.score:.2f}，
+评分是 {run:models.initial.grade:.2f}，回复有 {run:models.initial.passes:.1%} 合格。
+
+上面的答案比较谨慎：用一半提示选出最好的 $\beta$，再用另一半拿它与两头相比。下面的表用上全部提示，把每次运行与我们通常的那次相比。
 """
 
 # %% sweep-picture folded="yes"
+kinds = {"score": "reward model's score", "grade": "of seven",
+         "passes": "% of replies"}
+top = {kind: max(beta_of, key=lambda b, k=kind: np.mean(sweep[b][k]))
+       for kind in kinds}
 figure, panels = lesson.panels(
-    3, "Five values of β, held-out prompts (shipped run)", size=(7.2, 3.0),
+    3, f"Held-out prompts: best score at {beta_of[top['score']]}, most "
+    f"passes at {beta_of[top['passes']]} (shipped run)",
+    size=(7.2, 3.7),
     titles=("Proxy: score", "Judge: grade", "Judge: passes"))
-kinds = {"score": "score", "grade": "of seven", "passes": "% of replies"}
 for axes, (kind, unit) in zip(panels, kinds.items(), strict=True):
     lesson.intervals(axes, {
-        name: over_prompts(sweep[f][kind]) for f, name in beta_of.items()
+        name: over_prompts(sweep[b][kind]) for b, name in beta_of.items()
     }, unit, percent=kind == "passes")
     axes.tick_params(axis="y", labelleft=axes is panels[0])
-lesson.show(figure, "For each β a dot with its interval: the reward "
-    "model's score, the judge's grade, the share that passes.")
+lesson.show(figure, "For each β a dot with its interval: score falls "
+    f"from the top; the grade is best at {beta_of[top['grade']]}.")
 
 # %% sweep-picture lang="zh"
 {
-    "Five values of β, held-out prompts (shipped run)": "五个 β，留出的提示（随包运行）",
+    "reward model's score": "奖励模型的得分",
+    "of seven": "满分七分",
+    "% of replies": "% 的回复",
+    "Held-out prompts: best score at {beta_of[top['score']]}, most passes at {beta_of[top['passes']]} (shipped run)": "留出的提示：得分最高在 {beta_of[top['score']]}，合格最多在 {beta_of[top['passes']]}（随包运行）",
     "Proxy: score": "代理：得分",
     "Judge: grade": "评判者：评分",
     "Judge: passes": "评判者：合格",
-    "of seven": "满分七分",
-    "% of replies": "% 的回复",
-    "For each β a dot with its interval: the reward model's score, the judge's grade, the share that passes.": "每个 β 一个点和它的区间：奖励模型的得分、评判者的评分、合格的比例。",
+    "For each β a dot with its interval: score falls from the top; the grade is best at {beta_of[top['grade']]}.": "每个 β 一个点和它的区间：得分从上往下降；评分在 {beta_of[top['grade']]} 处最高。",
 }
 
 # %% logs
@@ -188,11 +203,11 @@ def log(name):
     return {metric: np.array([r[metric] for r in rows]) for metric in known}
 
 
-logs = {f: log(f"beta-{f:g}") for f in sweep}
-kl = {f: logs[f]["objective/kl"][-10:].mean() for f in sweep}
-bracket = {f: logs[f]["objective/rlhf_reward"] for f in sweep}
-gaps = {f: {kind: paired_difference(sweep[f][kind], sweep[1][kind])
-            for kind in ("score", "grade", "passes")} for f in sweep}
+logs = {beta: log(f"beta-{beta:g}") for beta in sweep}
+kl = {b: logs[b]["objective/kl"][-10:].mean() for b in sweep}
+bracket = {b: logs[b]["objective/rlhf_reward"] for b in sweep}
+gaps = {b: {kind: paired_difference(sweep[b][kind], sweep[usual][kind])
+            for kind in ("score", "grade", "passes")} for b in sweep}
 
 # %% logs lang="zh"
 {
@@ -200,16 +215,16 @@ gaps = {f: {kind: paired_difference(sweep[f][kind], sweep[1][kind])
 }
 
 # %% sweep-table folded="yes"
-ours = beta_of[1]
+ours = beta_of[usual]
 lesson.table((
     "shipped run", "KL, nats per reply", "score − β KL, start → end",
     f"score, minus {ours}", f"grade, minus {ours}", f"passes, minus {ours}",
-), [(beta_of[f], f"{kl[f]:.1f}",
-     f"{bracket[f][:5].mean():.1f} → {bracket[f][-10:].mean():.1f}",
-     *(("–",) * 3 if f == 1 else (f"{d['score']:+.2f}",
-                                  f"{d['grade']:+.2f}",
-                                  f"{d['passes']:+.0%}")))
-    for f, d in gaps.items()])
+), [(beta_of[b], f"{kl[b]:.1f}",
+     f"{bracket[b][:5].mean():.2f} → {bracket[b][-10:].mean():.2f}",
+     *(("–",) * 3 if b == usual else (f"{d['score']:+.2f}",
+                                      f"{d['grade']:+.2f}",
+                                      f"{d['passes']:+.0%}")))
+    for b, d in gaps.items()])
 
 # %% sweep-table lang="zh"
 {
@@ -223,15 +238,14 @@ lesson.table((
 
 # %% floor [markdown]
 r"""
-The third column is what each run maximises. Where it *falls*, training made things worse by its own measure. Our explanation, not
-tested here: whitening (chapter 06) makes all steps equally large, and at a high price most of an advantage is the luck of single
-tokens. Each run has one seed, and our own $\beta$ was chosen with such tables in sight.
+The third column is what each run maximises. Where it *falls*, training made things worse by its own measure. Each run has one seed; we
+chose our own $\beta$ from such tables of other seeds.
 """
 
-# %% floor [markdown] lang="zh" of="eaaaf281"
+# %% floor [markdown] lang="zh" of="66bf0d96"
 r"""
-第三列就是每次运行要尽量提高的量。它若*下降*，就说明即使按训练自己的尺度，也是越练越差。我们的解释（这里没有检验）是：白化（第 06 章）使每一步都一样大，
-而价格一高，优势里多半只是单个词元的运气。每次运行只有一个种子，我们自己的 $\beta$ 也是看着这样的表选定的。
+第三列就是每次运行要尽量提高的量。它若*下降*，就说明即使按训练自己的尺度，也是越练越差。每次运行只有一个种子；
+我们自己的 $\beta$ 是看着这样的表选定的，不过看的是另外的种子。
 """
 
 # %% over [markdown] defines="over-optimisation"
@@ -241,47 +255,49 @@ r"""
 *Over-optimisation* is when the proxy still rises while what it stands for falls. Away from the start, the reward model has seen few
 rankings; some of what it likes there is a mistake, and finding what it likes is the policy's task.
 
-A product has no judge, or one too slow to ask during training. These signs need none:
+A product has no judge to ask during training. These signs need none:
 
 - the **KL**, from the log. By itself it proves nothing, but a policy that stays near its start has little room for mistakes;
 - the **replies as texts**: how long they are, how often a reply repeats three words in a row, how many different words all
   replies have in their first ten;
-- **a few people**. Show them pairs of replies to the same prompts, one of this run and one of a more careful run.
+- **a few people**. Show them replies to the same prompts, of this run and a more careful one.
 
-Below, the last replies of each run are measured, on the same prompts. Five labelers who ranked nothing for the reward model say
-which of two they prefer. (They roughly follow the judge's grade, so here this sign leans on the judge.) Does any sign also accuse a
-run whose grade was no worse than our usual one's?
+Below, the last replies of each run are held against our usual run's, on the same prompts; five labelers new to the reward model say
+which they prefer. (They start from the judge's grade, so this sign leans on it.) Signs against a run are a higher KL, fewer different
+words and, by the whole interval, shorter replies, more repeats or labelers who prefer ours. The last column is the judge's finding: which
+signs accuse wrongly, which run escapes? (One that learned too little needn't show any.)
 """
 
-# %% over [markdown] lang="zh" of="b7be5e24"
+# %% over [markdown] lang="zh" of="6cefcf4a"
 r"""
 ## 过度优化：没有评判者，怎样看出来（E.7）
 
 代理还在上升，它所代表的东西却在下降，这就是*过度优化*（over-optimisation）。离起点远的地方，奖励模型没有见过多少排序；它在那里喜欢的东西，有些是看走了眼，
 而策略的任务正是找出它喜欢什么。
 
-做产品时没有评判者，或者评判得太慢，训练时来不及问。下面这些迹象用不着评判者：
+做产品时，训练期间没有评判者可问。下面这些迹象用不着评判者：
 
 - 日志里的 **KL**。单凭它证明不了什么，但策略若一直离起点不远，出错的余地就小；
 - **回复的文字**：有多长，同一个回复里，三个连着的词有多常重复出现，所有回复的前十个词里，不同的词共有多少；
 - **几个人的意见**。给他们看成对的回复，提示相同，一个出自这次运行，一个出自更谨慎的运行。
 
-下面用相同的提示，量一量每次运行最后的回复。另有五位标注员，奖励模型没有学过他们的排序，由他们来说两个回复里更喜欢哪个。
-（他们大致跟着评判者的评分走，所以在这里，这个迹象其实借了评判者的眼光。）有没有哪次运行，评分并不比我们通常的那次差，却也有迹象说它可疑？
+下面用相同的提示，拿每次运行最后的回复与我们通常的那次相比。另有五位标注员，奖励模型没有学过他们的排序，由他们来说两个回复里更喜欢哪个。
+（他们从评判者的评分出发，所以在这里，这个迹象其实借了评判者的眼光。）表里列出每次运行不如我们的地方：KL 更高，不同的词更少；还有回复更短、重复更多、标注员更喜欢我们的，
+这三样要整个区间都这么说才算。最后一列是评判者的结论：哪些迹象冤枉了好的运行，哪次差的运行又没有被发现？学得太少的运行，不一定有这些迹象。
 """
 
 # %% said
-def said(factor, last=32):
+def said(beta, last=32):
     """Replies of a run's last iterations, by iteration and prompt."""
-    path = shipped.run(f"beta-{factor:g}") / "samples.jsonl"
+    path = shipped.run(f"beta-{beta:g}") / "samples.jsonl"
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     return {(r["step"], r["prompt"]): r for r in rows
             if r["step"] > rows[-1]["step"] - last}
 
 
-replies = {f: said(f) for f in sweep}
+replies = {beta: said(beta) for beta in sweep}
 shared = sorted(set.intersection(*map(set, replies.values())))
-texts = {f: [replies[f][key]["response"] for key in shared] for f in sweep}
+texts = {b: [replies[b][key]["response"] for key in shared] for b in sweep}
 
 
 def repeated(text):
@@ -304,12 +320,13 @@ from minirlhf.tinytown.labelers import heldout_pool
 panel = [labeler.prefers for labeler in heldout_pool()[:5]]
 prompts = [prompt for _, prompt in shared]
 alarms = {}
-for f, of_run in texts.items():
-    alarms[f] = (
-        np.mean([len(text.split()) for text in of_run]),
-        over_prompts([repeated(text) for text in of_run]),
+for beta, of_run in texts.items():
+    alarms[beta] = (
+        [len(text.split()) for text in of_run],
+        [repeated(text) for text in of_run],
         len({w for text in of_run for w in text.lower().split()[:10]}),
-        preferred_by_panel(panel, prompts, of_run, texts[1]).win_rate,
+        preferred_by_panel(
+            panel, prompts, of_run, texts[usual]).win_rate,
     )
 
 # %% alarm-guess
@@ -334,13 +351,22 @@ guess_panel.reveal(100 * alarms[none][3].mean, "shipped run")
 }
 
 # %% alarm-table folded="yes"
+was = alarms[usual]
+signs = "KL", "shorter", "repeats", "fewer words", "labelers"
+against = {b: ", ".join(sign for sign, seen in zip(signs, (
+    kl[b] > kl[usual], paired_difference(words, was[0]).high < 0,
+    paired_difference(again, was[1]).low > 0, found < was[2],
+    won.high < 0.5), strict=True) if seen)
+    for b, (words, again, found, won) in alarms.items()}
 lesson.table((
     f"{len(shared)} replies (shipped run)", "KL, nats", "words per reply",
     "three words said before", "different words, first ten of each",
-    f"preferred to {ours}"),
-    [(beta_of[f], f"{kl[f]:.1f}", f"{words:.1f}", f"{again:.1%}", found,
-      "–" if f == 1 else f"{won:.2f}")
-     for f, (words, again, found, won) in alarms.items()])
+    f"preferred to {ours}", "signs against it", "grade, next to ours"), [
+    (beta_of[b], f"{kl[b]:.1f}", f"{np.mean(words):.1f}",
+     f"{over_prompts(again):.1%}", found, *(("–",) * 3 if b == usual else (
+         f"{won:.2f}", against[b] or "none", "worse"
+         if gaps[b]["grade"].high < 0 else "not clearly worse")))
+    for b, (words, again, found, won) in alarms.items()])
 
 # %% alarm-table lang="zh"
 {
@@ -350,45 +376,73 @@ lesson.table((
     "three words said before": "三个连着的词，说过的",
     "different words, first ten of each": "各回复前十个词里不同的词",
     "preferred to {ours}": "胜过 {ours} 的",
+    "KL": None,
+    "shorter": "更短",
+    "repeats": "重复",
+    "fewer words": "词少",
+    "labelers": "标注员",
+    "signs against it": "不如我们的地方",
+    "grade, next to ours": "评分，与我们的相比",
+    "none": "无",
+    "worse": "更差",
+    "not clearly worse": "不明显更差",
 }
 
-# %% cheese [markdown]
+# %% one-prompt [markdown]
 r"""
-Among the prompts on which our usual run scores above its own average, the next cell looks for the one on which the run without a
-price repeats itself most, and shows all replies to it.
+How does such a reply read? Of the prompts on which our usual run passes and the run without a price fails, the next cell takes the one
+where the failing reply is furthest ahead in score. Chosen so, it shows what can go wrong, not how often.
 """
 
-# %% cheese [markdown] lang="zh" of="4465ae7a"
+# %% one-prompt [markdown] lang="zh" of="377d5f22"
 r"""
-在有些提示上，我们通常的那次运行得分高于它自己的平均。下一格从这些提示里，挑出 β 为零的运行重复自己最多的一条，并列出各次运行对它的回复。
+这样的回复读起来怎么样？有些提示上，我们通常的那次运行，回复合格，β 为零的那次不合格；下一格从中挑出不合格的回复得分领先最多的一条。
+既然是这样挑出来的，它只说明会出什么错，不说明多久出一次。
 """
 
-# %% cheese-look
-def said_again(key):
-    """How many words of the reply without a price it has said before."""
-    words = replies[none][key]["response"].lower().split()
-    return len(words) - len(set(words))
+# %% one-prompt-look
+from minirlhf.tinytown.judge import judge
 
 
-average = np.mean([replies[1][key]["score"] for key in shared])
-fine = [key for key in shared if replies[1][key]["score"] > average]
-worst = max(fine or shared, key=said_again)
-there = {f: replies[f][worst] for f in sweep}
+def verdict_of(beta, key):
+    """What the judge says of a run's reply."""
+    return judge(key[1], replies[beta][key]["response"])
 
-# %% cheese-look lang="zh"
+
+def gained(key):
+    """The score that leaving for free brings."""
+    return replies[none][key]["score"] - replies[usual][key]["score"]
+
+
+fallen = [key for key in shared if verdict_of(usual, key).passes
+          and not verdict_of(none, key).passes]
+worst = max(fallen or shared, key=gained)
+
+# %% one-prompt-look lang="zh"
 {
-    "How many words of the reply without a price it has said before.": "β 为零的回复里，有多少个词前面已经说过。",
+    "What the judge says of a run's reply.": "评判者对一次运行的回复怎么说。",
+    "The score that leaving for free brings.": "离开不收费，得分多出多少。",
 }
 
-# %% cheese-table folded="yes"
-lesson.table((worst[1].strip(), "reply (shipped run)", "score"), [
-    (beta_of[f], row["response"].strip(), f"{row['score']:+.2f}")
-    for f, row in there.items()])
+# %% one-prompt-table folded="yes"
+from minirlhf.widgets.objections import criterion
 
-# %% cheese-table lang="zh"
+verdicts = {b: verdict_of(b, worst) for b in (none, usual, most)}
+lesson.table((worst[1].strip(), "reply (shipped run)",
+              "reward model's score", "judge's grade", "misses"), [
+    (beta_of[b], replies[b][worst]["response"].strip(),
+     f"{replies[b][worst]['score']:+.2f}", f"{verdict.overall:.1f}",
+     ", ".join(criterion(name) for name, met in verdict.criteria.items()
+               if met < 1) or "nothing: it passes")
+    for b, verdict in verdicts.items()])
+
+# %% one-prompt-table lang="zh"
 {
     "reply (shipped run)": "回复（随包运行）",
-    "score": "得分",
+    "reward model's score": "奖励模型的得分",
+    "judge's grade": "评判者的评分",
+    "misses": "没有达到",
+    "nothing: it passes": "都达到：合格",
 }
 
 # %% smooth
@@ -401,7 +455,7 @@ def smooth(x, window=15):
     return (total - before) / n, 1.96 * noise / n**0.5
 
 
-curves = {(f, name): smooth(logs[f][name]) for f in (none, 1, most)
+curves = {(b, name): smooth(logs[b][name]) for b in (none, usual, most)
           for name in ("objective/score", "judge/grade")}
 
 # %% smooth lang="zh"
@@ -412,13 +466,13 @@ curves = {(f, name): smooth(logs[f][name]) for f in (none, 1, most)
 
 # %% time-look [markdown]
 r"""
-Now the judge checks the alarms: score and grade during training, with bands for their noise. Where the score rises on and the grade
-falls by more than its band is wide, and stays down, that is over-optimisation.
+Now the judge checks the alarms: score and grade during training, with bands for their noise. Follow the solid line: if the score rises on
+and the grade falls by more than its band is wide, and stays down, that is over-optimisation.
 """
 
-# %% time-look [markdown] lang="zh" of="a0c34181"
+# %% time-look [markdown] lang="zh" of="1dfb090d"
 r"""
-现在由评判者来核对这些警报：下面是训练过程中的得分和评分，带子表示噪声。如果得分继续上升，评分的降幅却超过带子的宽度，而且不再回升，那就是过度优化。
+现在由评判者来核对这些警报：下面是训练过程中的得分和评分，带子表示噪声。请看实线，也就是 β 为零的运行。如果它的得分继续上升，评分的降幅却超过带子的宽度，而且不再回升，那就是过度优化。
 """
 
 # %% time-picture folded="yes"
@@ -426,54 +480,52 @@ from minirlhf.report.charts import INK, MUTED, PALETTE
 
 figure, panels = lesson.panels(
     2, "Three runs, running means (shipped run)", size=(7.2, 3.1),
-    titles=("Proxy: reward model's score", "Judge's grade"))
-styles = dict(zip((none, 1, most), ("-", "--", ":"), strict=True))
-for (f, name), (line, reach) in curves.items():
+    titles=("Proxy: reward model's score", "Judge's grade, of seven"))
+styles = dict(zip((none, usual, most), ("-", "--", ":"), strict=True))
+for (b, name), (line, reach) in curves.items():
     axes = panels[int(name == "judge/grade")]
     at = np.arange(len(line))[4:]
-    axes.plot(at, line[4:], styles[f], color=INK, label=beta_of[f])
+    axes.plot(at, line[4:], styles[b], color=INK, label=beta_of[b])
     axes.fill_between(at, (line - reach)[4:], (line + reach)[4:],
                       color=INK, alpha=0.12, linewidth=0)
     axes.set_xlabel("iterations")
 panels[0].legend(fontsize=8, loc="lower right")
-lesson.show(figure, "Score and grade of three runs over time, with bands.")
+score, grade = (line[4:] for line, _ in [*curves.values()][:2])
+lesson.show(figure, f"Without a price the score ends at {score[-1]:+.2f}; "
+    f"the grade ends {grade.max() - grade[-1]:.2f} below its highest.")
 
 # %% time-picture lang="zh"
 {
     "Three runs, running means (shipped run)": "三次运行，滑动平均（随包运行）",
     "Proxy: reward model's score": "代理：奖励模型的得分",
-    "Judge's grade": "评判者的评分",
+    "Judge's grade, of seven": "评判者的评分，满分七分",
     "iterations": "迭代",
     "lower right": None,
-    "Score and grade of three runs over time, with bands.": "三次运行的得分和评分随时间的变化，带子表示噪声。",
+    "Without a price the score ends at {score[-1]:+.2f}; the grade ends {grade.max() - grade[-1]:.2f} below its highest.": "β 为零时，得分最后是 {score[-1]:+.2f}；评分最后比最高处低 {grade.max() - grade[-1]:.2f}。",
 }
 
 # %% mistakes-text [markdown]
 r"""
-Which of the reward model's mistakes did the policy without a price exploit? The next table compares the last replies of two runs, in
-the five of the judge's criteria that differ most; chosen so, some may differ by luck. A criterion that a prompt doesn't call for counts
-as met.
+What does the policy without a price get wrong more often? The next table compares the last replies of two runs, in the five of the judge's
+criteria that differ most; chosen so, some may differ by luck. A criterion that a prompt doesn't call for counts as met.
 """
 
-# %% mistakes-text [markdown] lang="zh" of="e24d07c9"
+# %% mistakes-text [markdown] lang="zh" of="ea5cd074"
 r"""
-β 为零的策略，钻了奖励模型的哪些空子？下表比较两次运行最后的回复，列出评判者的标准里相差最大的五条；既然是挑出来的，其中几条也许只是碰巧。
+β 为零的策略，在哪些方面更常出错？下表比较两次运行最后的回复，列出评判者的标准里相差最大的五条；既然是挑出来的，其中几条也许只是碰巧。
 提示没有提出的标准，都算达到。
 """
 
 # %% mistakes
-from minirlhf.tinytown.judge import judge
-
-
-def missed(factor):
+def missed(beta):
     """Of a run's last replies, which miss each of the judge's criteria."""
     met = [judge(prompt, text).criteria
-           for prompt, text in zip(prompts, texts[factor], strict=True)]
+           for prompt, text in zip(prompts, texts[beta], strict=True)]
     return {name: np.array([of.get(name, 1) < 1 for of in met])
             for name in sorted(set().union(*met))}
 
 
-freed, held = missed(none), missed(1)
+freed, held = missed(none), missed(usual)
 more = {name: paired_difference(freed[name], held[name])
         for name in freed.keys() & held.keys()}
 widest = sorted(more, key=lambda name: (-abs(more[name].mean), name))[:5]
@@ -492,8 +544,9 @@ asks = {"coherence": "nothing said twice, all makes sense",
         "topic": "about what was asked",
         "truth": "nothing false said of the town"}
 lesson.table((f"missed, of all {len(shared)} replies (shipped run)",
-              "it asks for", beta_of[none], beta_of[1], "more, points"), [
-    (name, asks.get(name, "what the prompt says of words or form"),
+              "it asks for", beta_of[none], ours, "more, points"), [
+    (criterion(name),
+     asks.get(name, "what the prompt says of words or form"),
      f"{freed[name].mean():.0%}", f"{held[name].mean():.0%}",
      f"{100 * more[name]:+.1f}") for name in widest])
 
@@ -515,19 +568,20 @@ lesson.table((f"missed, of all {len(shared)} replies (shipped run)",
 
 # %% frontier-text [markdown]
 r"""
-Here are proxy and judge over the KL. Choose a run and drag its ring back in time; below is what the policy said then, the judge's
-objections marked. Where does a reply first say a sentence twice?
+Here are proxy and judge over the KL, a dot for each run's end: are both highest equally far right? Choose a run and drag its ring back in
+time; below is what the policy said then, the judge's objections marked.
 """
 
-# %% frontier-text [markdown] lang="zh" of="336b19a1"
+# %% frontier-text [markdown] lang="zh" of="ced4a941"
 r"""
-下图的横轴是 KL，画的是代理和评判者。请选一次运行，把它的圆环往回拖；下面是策略当时的回复，评判者不满的地方都标了出来。从什么时候起，有回复把同一句话说了两遍？
+下图的横轴是 KL，画的是代理和评判者：一个点是一次运行的终点。评判者的最高处，与代理的一样靠右吗？请选一次运行，把它的圆环往回拖；
+下面是策略当时的回复，评判者不满的地方都标了出来。
 """
 
 # %% frontier
 from minirlhf.widgets import Frontier
 
-Frontier([shipped.run(f"beta-{f:g}") for f in sweep], source="shipped run")
+Frontier([shipped.run(f"beta-{b:g}") for b in sweep], source="shipped run")
 
 # %% frontier lang="zh"
 {
@@ -541,27 +595,28 @@ r"""
 Some replies still fail after training. Is that PPO, which didn't find better ones, or the reward model, which didn't ask for them? The
 paper can't know; Tinytown can. (Gao et al., 2022, put a large reward model in the judge's place.) Here PPO trains on the *judge
 itself*: the score is the grade, minus five to lie near zero. All else stays, $\beta$ too, though a unit of grade may weigh more or
-less, and we count passes. So its gain is a rough estimate of what PPO can reach. The learned reward reaches part of it:
+less than one of score. So its gain is a rough estimate of what PPO can reach. The learned reward reaches part of it:
 
 $$\text{reached}=\frac{\text{gain with the learned reward}}{\text{gain with the judge as reward}}$$
 
 What fails in the control we call PPO's part (with its price, episodes and small model); what fails in addition, the reward model's. A
 third run has the learned reward and no price. Each seed repeats all three steps of the paper, so these intervals include the luck of
-training. The *gain* is the share of held-out replies that pass, minus that of SFT on the same prompts.
+training. Few seeds make them wide: the share reached is a rough figure, and the reward model's part is shown only if its interval
+excludes zero. The *gain* is the share of held-out replies that pass, minus that of SFT on the same prompts.
 """
 
-# %% control [markdown] lang="zh" of="2a6a53bb"
+# %% control [markdown] lang="zh" of="77b976e8"
 r"""
 ## 该怪谁？做一次对照
 
 训练之后，仍有回复不合格。该怪 PPO 没有找到更好的，还是怪奖励模型没有要求更好的？论文无从知道，Tinytown 可以知道。（让一个大的奖励模型充当评判者，见 Gao 等人，2022。）
-这里的 PPO 直接照*评判者*训练：得分就是评分，减去五，好落在零附近。其余一概不变，$\beta$ 也不变，尽管评分的一分未必与得分的一分同样重；我们数的则是合格的回复。
+这里的 PPO 直接照*评判者*训练：得分就是评分，减去五，好落在零附近。其余一概不变，$\beta$ 也不变，尽管评分的一分未必与得分的一分同样重。
 所以它的提高只是粗略的估计，说明 PPO 能做到多少。学来的奖励做到了其中一部分：
 
 $$\text{做到的部分}=\frac{\text{用学来的奖励，提高多少}}{\text{用评判者作奖励，提高多少}}$$
 
 对照里不合格的，我们记在 PPO 的账上（连同它的价格、回合数和小模型）；换成学来的奖励，多出来的不合格，记在奖励模型的账上。第三种运行用学来的奖励，但 β 为零。
-每个种子都把论文的三步从头走一遍，所以这些区间也涵盖训练的偶然。*提高*是指：留出的提示上，合格的比例比 SFT 高多少。
+每个种子都把论文的三步从头走一遍，所以这些区间也涵盖训练的偶然。种子不多，区间就宽：做到的部分只是个大概的数；奖励模型的那笔账，区间不含零才算有。*提高*是指：留出的提示上，合格的比例比 SFT 高多少。
 """
 
 # %% seeds
@@ -571,10 +626,10 @@ seeds = shipped.read("seeds")  # a row each
 
 
 def each(model, *path):
-    """One figure of a model, for each seed."""
-    found = [row["models"][model] for row in seeds]
+    """One figure of a model, for each seed that has it."""
+    found = [row["models"].get(model, {}) for row in seeds]
     for key in path:
-        found = [one[key] for one in found]
+        found = [one[key] for one in found if key in one]
     return np.array(found)
 
 
@@ -587,7 +642,7 @@ worse = over_seeds(each("ppo", "grade") - each("ppo-beta-0", "grade"))
 # %% seeds lang="zh"
 {
     "# a row each": "# 每个种子一行",
-    "One figure of a model, for each seed.": "一个模型的某个数，每个种子一个。",
+    "One figure of a model, for each seed that has it.": "一个模型的某个数，有它的种子各一个。",
 }
 
 # %% control-guess
@@ -612,13 +667,13 @@ guess_kept.reveal(100 * kept.mean, "shipped run")
 
 # %% control-look [markdown]
 r"""
-Both panels are of the same replies. Read them for the run without a price and the one on the judge. Which panel would you have had
-in a product?
+Both panels are of the same replies; a product would have the right one alone. Does the highest score pass most? The table
+takes differences seed by seed.
 """
 
-# %% control-look [markdown] lang="zh" of="9c775e12"
+# %% control-look [markdown] lang="zh" of="72c6b71a"
 r"""
-两幅图说的是同一批回复。请看 β 为零的运行和以评判者为奖励的运行，各在什么位置。做产品时，你看得到的是哪一幅？
+两幅图说的是同一批回复；做产品时，你看得到的只有右边那幅。得分最高的运行，合格的也最多吗？下表的差，是在每个种子之内取的。
 """
 
 # %% control-picture folded="yes"
@@ -631,7 +686,7 @@ lesson.intervals(gains, {label: over_seeds(each(model, "gain"))
                          for label, model in named.items()}, "points")
 lesson.intervals(scores_of, {label: over_seeds(each(model, "score"))
                              for label, model in named.items()},
-                 "score", percent=False)
+                 "reward model's score", percent=False)
 scores_of.tick_params(axis="y", labelleft=False)
 gains.axvline(0, color=MUTED, linewidth=0.8)
 lesson.show(figure, "Left, gains in passes of three kinds of run over "
@@ -645,6 +700,7 @@ lesson.show(figure, "Left, gains in passes of three kinds of run over "
     "Judge: passes, minus SFT": "评判者：合格，减 SFT",
     "Proxy: score": "代理：得分",
     "points": "百分点",
+    "reward model's score": "奖励模型的得分",
     "Left, gains in passes of three kinds of run over seeds, right, the reward model's scores of the same.": "左图是三种运行合格比例的提高，对种子取区间；右图是奖励模型给它们的得分。",
 }
 
@@ -654,8 +710,8 @@ lesson.table((f"{len(seeds)} seeds (shipped run)", "mean, 95% interval"), [
     ("reached, of the control's gain", f"{kept:.0%}"),
     ("fails with the judge as reward: PPO's part", f"{lacking:.0%}"),
     ("fails in addition: the reward model's part", f"{missing:+.0%}"),
-    ("score: no price minus usual", f"{free:+.2f}"),
-    ("grade: usual minus no price", f"{worse:+.2f}")])
+    ("reward model's score: no price minus usual", f"{free:+.2f}"),
+    ("judge's grade: usual minus no price", f"{worse:+.2f}")])
 
 # %% control-table lang="zh"
 {
@@ -664,8 +720,8 @@ lesson.table((f"{len(seeds)} seeds (shipped run)", "mean, 95% interval"), [
     "reached, of the control's gain": "做到的部分，占对照的提高",
     "fails with the judge as reward: PPO's part": "评判者作奖励，仍不合格：PPO 的账",
     "fails in addition: the reward model's part": "此外多出的不合格：奖励模型的账",
-    "score: no price minus usual": "得分：β 为零减通常",
-    "grade: usual minus no price": "评分：通常减 β 为零",
+    "reward model's score: no price minus usual": "奖励模型的得分：β 为零减通常",
+    "judge's grade: usual minus no price": "评判者的评分：通常减 β 为零",
 }
 
 # %% tax [markdown] defines="alignment tax"
@@ -682,12 +738,12 @@ the next section's:
 | DROP, questions that need counting (F1) | {paper:table14.drop.few.175b.gpt} | {paper:table14.drop.few.175b.ppo} | {paper:table14.drop.few.175b.ppo-ptx} |
 | French to English (BLEU) | {paper:table14.fr-en.few.175b.gpt} | {paper:table14.fr-en.few.175b.ppo} | {paper:table14.fr-en.few.175b.ppo-ptx} |
 
-Tinytown has *task probes*: texts in the form in which the pretraining corpus has them, to be continued. One asks about a short text,
-one quizzes, one translates into the town's old language; `run_probe` scores the answers. We ask about texts, and look at items that the
-*base*, which is only pretrained, has right and PPO has wrong.
+Tinytown has *task probes*: texts as the pretraining corpus has them, to be continued; `run_probe` scores what follows. Nine of them ask
+for a copy or for more of a page: names, sentences, the next speaker, the next days of the week. (Means over
+*all* tasks include three more: a quiz, reading and translation.) We ask for a copy with another name in it, and look at items that the *base*, which is only pretrained, has right and PPO has wrong.
 """
 
-# %% tax [markdown] lang="zh" of="0d095685"
+# %% tax [markdown] lang="zh" of="96c23251"
 r"""
 ## 对齐税（§4.2）
 
@@ -700,15 +756,15 @@ r"""
 | DROP，要数一数才能答（F1） | {paper:table14.drop.few.175b.gpt} | {paper:table14.drop.few.175b.ppo} | {paper:table14.drop.few.175b.ppo-ptx} |
 | 法语译成英语（BLEU） | {paper:table14.fr-en.few.175b.gpt} | {paper:table14.fr-en.few.175b.ppo} | {paper:table14.fr-en.few.175b.ppo-ptx} |
 
-Tinytown 有*任务测验*（task probe）：题目写成预训练语料里的样子，让模型往下接。一种是读一段短文，回答问题（reading）；一种是知识问答（question answering）；一种是译成小镇的古语（translation）。答案由 `run_probe` 判分。
-我们先考阅读，看看哪些题*基座*（只经过预训练的模型）答对了，PPO 却答错了。
+Tinytown 有*任务测验*（task probe）：题目写成预训练语料里的样子，让模型往下接，由 `run_probe` 判分。其中九种题要照抄，或者把一页接着写下去：列出人名（names）、重复或改写句子（repeating、copying、agreeing）、
+下一个轮到谁说（who speaks next）、接着出题（worksheet）、接着写评论（reviews）、接着数星期几（days）。（凡是说对*所有*任务取平均，都还包括另外三种：问答、阅读和翻译。）我们先让模型照抄两句话，换掉其中一个名字，看看哪些题*基座*（只经过预训练的模型）答对了，PPO 却答错了。
 """
 
 # %% probes
 from minirlhf.evaluate.probing import run_probe
 from minirlhf.pretrained import load_policy, load_tokenizer
 from minirlhf.tinytown.bases import base_folder
-from minirlhf.tinytown.probes import TAX
+from minirlhf.tinytown.tax import TAX
 
 folders = {name: shipped.run(name) / "model"
            for name in ("initial", "ppo", "ppo-ptx")}
@@ -716,52 +772,64 @@ tokenizer = load_tokenizer(folders["initial"])
 policies = {"base": load_policy(base_folder("medium"), tokenizer)}
 policies |= {m: load_policy(path, tokenizer) for m, path in folders.items()}
 
-items = TAX["reading"](lesson.pick(200, quick=20))
+items = TAX["copying with another name"](lesson.pick(100, quick=20))
 right = {name: run_probe(policy, tokenizer, items)
          for name, policy in policies.items()}
 unlearned = np.flatnonzero(right["base"] > right["ppo"])
+
+# %% probes lang="zh"
+{
+    "copying with another name": None,
+}
 
 # %% unlearned
 from minirlhf.sampling import complete
 
 some = [items[i].prompt for i in unlearned[:3]] or [items[0].prompt]
-told = {name: complete(policies[name], tokenizer, some, max_new_tokens=24,
+told = {name: complete(policies[name], tokenizer, some, max_new_tokens=60,
                        temperature=0.0) for name in ("base", "ppo")}
 
 # %% unlearned-table folded="yes"
 won_over = np.sum(right["base"] < right["ppo"])
 lesson.table((f"of {len(items)} items {len(unlearned)} like these, "
-              f"{won_over} reversed", "base (live)", "PPO (live)"), [
+              f"{won_over} the other way round", "base (live)",
+              "PPO (live)"), [
     (prompt, *(told[name][i].strip().split("\n")[0] for name in told))
     for i, prompt in enumerate(some)])
 
 # %% unlearned-table lang="zh"
 {
-    "of {len(items)} items {len(unlearned)} like these, {won_over} reversed": "{len(items)} 题里这样的有 {len(unlearned)} 题，反过来的有 {won_over} 题",
+    "of {len(items)} items {len(unlearned)} like these, {won_over} the other way round": "{len(items)} 题里这样的有 {len(unlearned)} 题，反过来的有 {won_over} 题",
     "base (live)": "基座（实时）",
     "PPO (live)": "PPO（实时）",
 }
 
 # %% tax-guess
-tasks = list(seeds[0]["models"]["ppo"]["tax"])
+older = "question answering", "reading", "translation"
+tasks = [task for task in TAX if task not in older]
 guess_tax = Prediction(
     "On which task does PPO lose most?", "07.tax", choices=tasks)
 guess_tax
 
 # %% tax-guess lang="zh"
 {
+    "question answering": None,
     "On which task does PPO lose most?": "PPO 在哪个任务上丢分最多？",
 }
 
 # %% tax-seeds
-tax = {name: {task: over_seeds(each(name, "tax", task)) for task in tasks}
+tax = {name: {task: over_seeds(each(name, "tax", task)) for task in TAX}
        for name in ("sft", "initial", "ppo")}
 hardest = max(tasks, key=lambda task: tax["ppo"][task].mean)
 
 
-def mean_tax(model):
+def mean_tax(model, among=tuple(TAX)):
     """The loss of a model, mean over the tasks, for each seed."""
-    return np.mean([each(model, "tax", task) for task in tasks], axis=0)
+    return np.mean([each(model, "tax", task) for task in among], axis=0)
+
+
+of_nine = over_seeds(mean_tax("ppo", tasks))
+own = over_seeds(mean_tax("ppo", tasks) - mean_tax("initial", tasks))
 
 # %% tax-seeds lang="zh"
 {
@@ -778,34 +846,41 @@ guess_tax.reveal(hardest, "shipped run")
 
 # %% tax-look [markdown]
 r"""
-How much does each model lose to the base, over seeds? Zero is the base; without a tax, nearly all intervals would include it. The
-answer above goes by the mean: do the intervals allow another? Look also at SFT and at the *initial* model, PPO's start (from
-demonstrations and some pretraining text, C.3): how much of PPO's tax do they pay already, without any reward?
+Each panel is a model, each row a task: how many points are lost to the base? Without a tax, nearly all intervals would include zero.
+The answer above goes by the mean; where intervals overlap, it may be another task.
+SFT and the *initial* model, PPO's start (from demonstrations and some pretraining text, C.3), met no reward: by the titles' means, how
+much of PPO's tax do they pay?
 """
 
-# %% tax-look [markdown] lang="zh" of="6e70cfb8"
+# %% tax-look [markdown] lang="zh" of="76c84ad0"
 r"""
-每个模型比基座丢了多少分？区间是对种子而言的。零就是基座的水平；如果没有税，几乎所有区间都会含零。上面的答案是按平均选的：看区间，会不会也可能是另一个任务？
-再看 SFT 和*初始*模型，后者是 PPO 的起点（学过示范和一些预训练文本，C.3）：它们没有受过任何奖励，却已经付了 PPO 的税的几成？
+一幅图是一个模型，一行是一种任务：比基座丢了多少分？如果没有税，几乎所有区间都会含零。上面的答案是按平均选的；区间若重叠，丢分最多的也可能是另一个任务。SFT 和*初始*模型没有受过任何奖励，后者是 PPO 的起点（学过示范和一些预训练文本，C.3）：
+看标题里的平均，就知道 PPO 的税，它们已经付了多少。
 """
 
 # %% tax-picture folded="yes"
+means = {name: 100 * mean_tax(name, tasks).mean() for name in tax}
 figure, panels = lesson.panels(
-    len(tasks), f"The tax: points lost to the base, {len(seeds)} seeds "
-    "(shipped run)", size=(7.2, 2.3), titles=tasks)
-for axes, task in zip(panels, tasks, strict=True):
-    lesson.intervals(axes, {name: tax[name][task] for name in tax},
-                     "points lost")
+    len(tax), f"The tax: points lost to the base, {len(seeds)} seeds "
+    "(shipped run)", size=(7.2, 3.9), titles=[
+        f"{lesson.called(name)}: mean {means[name]:.0f}" for name in tax])
+for axes, of_model in zip(panels, tax.values(), strict=True):
+    lesson.intervals(axes, {t: of_model[t] for t in tasks}, "points lost")
     axes.axvline(0, color=MUTED, linewidth=0.8)
     axes.tick_params(axis="y", labelleft=axes is panels[0])
-lesson.show(figure, "For each task, what SFT, initial model and PPO lose "
-    "to the base, with intervals over seeds.")
+reach = [axes.get_xlim() for axes in panels]
+for axes in panels:  # one scale for all
+    axes.set_xlim(min(reach)[0], max(high for _, high in reach))
+lesson.show(figure, "A panel each for SFT, initial model and PPO: what it "
+    "loses to the base on each task, with intervals over seeds.")
 
 # %% tax-picture lang="zh"
 {
     "The tax: points lost to the base, {len(seeds)} seeds (shipped run)": "税：比基座丢的百分点，{len(seeds)} 个种子（随包运行）",
+    "{lesson.called(name)}: mean {means[name]:.0f}": "{lesson.called(name)}：平均 {means[name]:.0f}",
+    "# one scale for all": "# 三幅用同样的轴",
     "points lost": "丢的百分点",
-    "For each task, what SFT, initial model and PPO lose to the base, with intervals over seeds.": "在每个任务上，SFT、初始模型和 PPO 比基座丢多少分，区间对种子取。",
+    "A panel each for SFT, initial model and PPO: what it loses to the base on each task, with intervals over seeds.": "SFT、初始模型和 PPO 各一幅：在每个任务上比基座丢多少分，区间对种子取。",
 }
 
 # %% playground-text [markdown]
@@ -823,7 +898,7 @@ from minirlhf.widgets import Playground
 
 playground = Playground(
     {name: (policy, tokenizer) for name, policy in policies.items()},
-    judge=judge, newline=False, suggestions=some, max_response=24)
+    judge=judge, newline=False, suggestions=some, max_response=60)
 playground.answer(some[0])
 playground
 
@@ -837,7 +912,7 @@ term of Eq. 2, which PPO-ptx adds:
 $$\gamma\,\mathbb E_{x\sim D_{\rm pretrain}}\big[\log\pi(x)\big]$$
 
 Each minibatch brings some pretraining documents with it, and $\gamma$ times the gradient of their log-likelihood is added to PPO's.
-(`ptx_loss`, to be minimised, is minus that.) In the paper $\gamma$ is {paper:ptx.gamma}, with {paper:ptx.ratio} documents for an
+(`ptx_loss` is minus the log-likelihood.) In the paper $\gamma$ is {paper:ptx.gamma}, with {paper:ptx.ratio} documents for an
 episode; the normalisation of the likelihood isn't stated. Ours is a mean over tokens, so the numbers don't compare: the shipped
 runs have {run:counts.ptx_gamma}, and one document to four episodes.
 
@@ -846,7 +921,7 @@ The loop trains three times: without the term, without it at ten times the price
 the rest can be forgotten.
 """
 
-# %% third [markdown] lang="zh" of="bd4bcf8e"
+# %% third [markdown] lang="zh" of="1cf1456c"
 r"""
 ## 第三项（式 2，C.4）
 
@@ -854,7 +929,7 @@ r"""
 
 $$\gamma\,\mathbb E_{x\sim D_{\rm pretrain}}\big[\log\pi(x)\big]$$
 
-每个小批次都带着几篇预训练文档，它们的对数似然的梯度乘以 $\gamma$，加到 PPO 的梯度上。（`ptx_loss` 要最小化，所以前面有负号。）论文里的 $\gamma$ 是 {paper:ptx.gamma}，
+每个小批次都带着几篇预训练文档，它们的对数似然的梯度乘以 $\gamma$，加到 PPO 的梯度上。（`ptx_loss` 是对数似然的相反数。）论文里的 $\gamma$ 是 {paper:ptx.gamma}，
 每个回合配 {paper:ptx.ratio} 篇文档；对数似然怎样归一，论文没有说。我们对词元取平均，所以这些数不能比较：随包运行取的是 {run:counts.ptx_gamma}，每四个回合配一篇文档。
 
 循环你在第 06 章已经见过，前半段现在由 `minirlhf/plain/ppo.py` 的 `roll_out` 和 `minibatches` 来做。新的只有三行。循环训练三次：一次没有第三项；
@@ -928,14 +1003,15 @@ initial = policies["initial"]
 reward = ScalarModel.load(shipped.run("reward") / "model")
 never = never_sampled(tokenizer, initial)
 banned = torch.zeros(len(never)).masked_fill(never, -torch.inf)
+ours_ppo = PRESETS["tinytown"].ppo
 settings = {"episodes": lesson.pick(192, quick=16), "minibatch": 12,
             "rollout_batch": lesson.pick(24, quick=8),
-            "lam": 1.0, "learning_rate": 3e-4, "max_response": 48,
-            "value_learning_rate": 1e-3, "ema": None}
+            "lam": ours_ppo.lam, "learning_rate": 3e-4, "ema": None,
+            "value_learning_rate": 1e-3, "max_response": 48}
 
 
 # %% train-run
-def trained(gamma, beta=0.2):
+def trained(gamma, beta=usual):
     """The initial model after the loop, on guests' prompts."""
     config = PPOConfig(**settings, beta=beta, ptx_gamma=gamma,
                        ptx_examples_per_episode=0.25)
@@ -949,7 +1025,7 @@ def trained(gamma, beta=0.2):
 
 priced = "PPO, high β"
 ends = {"initial": initial, "ppo": trained(0.0),
-        priced: trained(0.0, beta=2.0), "ppo-ptx": trained(1.0)}
+        priced: trained(0.0, beta=10 * usual), "ppo-ptx": trained(1.0)}
 
 # %% train-run lang="zh"
 {
@@ -1032,7 +1108,7 @@ gives_up = {name: paired_difference(scored_of["ppo"], scored_of[name])
 
 # %% skills
 exam = [item for task in TAX.values()
-        for item in task(lesson.pick(60, quick=5), seed=1)]
+        for item in task(lesson.pick(15, quick=2), seed=1)]
 skills = {name: run_probe(policy, tokenizer, exam)
           for name, policy in ends.items()}
 forgotten = paired_difference(skills["initial"], skills["ppo"])
@@ -1041,16 +1117,15 @@ saved = paired_difference(skills["ppo-ptx"], skills["ppo"])
 # %% document-look [markdown]
 r"""
 First, the loss on documents that no run has drawn: if the term did nothing, *PPO* and *PPO-ptx* would have the same. But likelihood
-is what the term trains, so this shows only that it works. Second, the task probes: does the term save skills too? Third, the score
-on guests that no run has met: does training raise it above *Initial*'s? So few steps unlearn little. Where an interval in the table
-includes zero, ask the shipped runs of the next section.
+is what it trains, so this shows only that it works. Second, the task probes: are skills saved too? Third, the score on guests that
+no run has met: is it above *Initial*'s? The table compares item by item. So few steps unlearn little; the next section has longer runs.
 """
 
-# %% document-look [markdown] lang="zh" of="7a281b4f"
+# %% document-look [markdown] lang="zh" of="06c77b71"
 r"""
 第一幅是损失，所用的文档从来没有抽到过：如果第三项不起作用，*PPO* 与 *PPO-ptx* 就该一样。不过它训练的正是似然，所以这只说明它确实在起作用。
-第二幅是任务测验：第三项也保住了本事吗？第三幅是得分，所用的客人从来没有遇到过：训练之后，它高过*初始模型*的了吗？步数这么少，忘掉的也不多。
-表里哪个区间含有零，就到下一节去看随包的运行。
+第二幅是任务测验：第三项也保住了本事吗？第三幅是得分，所用的客人从来没有遇到过：训练之后，它高过*初始模型*的了吗？
+下表在相同的文档和题目上相比，所以区间窄得多。步数这么少，忘掉的也不多；更长的运行在下一节。
 """
 
 # %% document-picture folded="yes"
@@ -1065,7 +1140,7 @@ lesson.intervals(exam_panel, {name: over_prompts(x)
                               for name, x in skills.items()}, "% right")
 lesson.intervals(
     score_panel, {name: over_prompts(x) for name, x in scored_of.items()},
-    "score", percent=False)
+    "reward model's score", percent=False)
 for axes in (exam_panel, score_panel):
     axes.tick_params(axis="y", labelleft=False)
 lesson.show(figure, "Loss on documents, share of probes right and score "
@@ -1079,7 +1154,7 @@ lesson.show(figure, "Loss on documents, share of probes right and score "
     "Guests never met": "从未遇到的客人",
     "loss, nats per token": "损失，每个词元的 nat 数",
     "% right": "% 答对",
-    "score": "得分",
+    "reward model's score": "奖励模型的得分",
     "Loss on documents, share of probes right and score for the initial model, PPO, PPO at a high β and PPO-ptx.": "初始模型、PPO、高 β 的 PPO 和 PPO-ptx：文档的损失、测验答对的比例和得分。",
 }
 
@@ -1110,28 +1185,26 @@ lesson.table(("live, on the same documents, items, guests",
 r"""
 ## What wins it back (E.6)
 
-Would a higher price do instead of a third term? Without the term, the paper held its smallest model to GPT-3, with $\beta$ up to
-{paper:fig34.beta.max} (Fig. 34); with it, it tried several $\gamma$ (Fig. 33). From a $\gamma$ of {paper:fig33.gamma.recovers} on,
-it reports, the tasks are won back.
+Would a higher price do instead of a third term? The paper tried both on its smallest model: without the term, $\beta$ up to
+{paper:fig34.beta.max}, as the price of leaving GPT-3 (Fig. 34); with it, several $\gamma$ (Fig. 33). From a $\gamma$ of
+{paper:fig33.gamma.recovers} on, it reports, the tasks are won back. Our shipped runs repeat both, with a price for leaving PPO's start.
 
 **What a $\beta$ can't do.** The price is paid on replies to requests. On other texts the policy may change for free, though the
-weights are shared, so a price may save a part. At an infinite price it would reply as GPT-3 does: nothing learned. This doesn't
-explain why even the best $\beta$ tried stays below GPT-3. Our start is the initial model; what that has lost, no price brings back.
-(*High β* in the picture above: compare its loss, its probes and its score with *PPO*'s.)
+weights are shared, so a price may save a part. At an infinite price it stays where it began: nothing learned, and what the initial model
+has lost no price brings back.
 
 **Why $\gamma$ can.** Its gradient is taken on texts of the kind to be kept, on every step.
 """
 
-# %% back [markdown] lang="zh" of="5b9589b6"
+# %% back [markdown] lang="zh" of="c1089c4d"
 r"""
 ## 怎样把丢的分赢回来（E.6）
 
 不要第三项，只把价格提高，行不行？没有第三项时，论文让最小的模型不离 GPT-3 太远，$\beta$ 最高试到 {paper:fig34.beta.max}（图 34）；有第三项时，试了几个 $\gamma$（图 33）。
-据论文报告，$\gamma$ 到了 {paper:fig33.gamma.recovers} 以上，丢的分就赢回来了。
+据论文报告，$\gamma$ 到了 {paper:fig33.gamma.recovers} 以上，丢的分就赢回来了。我们的随包运行把两样都重复了一遍，只是让策略不离它的起点太远。
 
 **$\beta$ 做不到什么？** 价格只管对要求的回复。在别的文本上，策略怎么变都不收费；不过权重是共用的，价格也许能保住一部分。
-如果价格无穷大，策略就照 GPT-3 那样回复，什么也没学到。但这解释不了，为什么试过的最好的 $\beta$ 仍低于 GPT-3。我们的起点是初始模型；它已经丢掉的，什么价格也带不回来。
-（上图里有 *PPO，高 β*：请拿它的损失、测验和得分与 *PPO* 比较。）
+如果价格无穷大，策略就停在起点：什么也没学到，而初始模型已经丢掉的，什么价格也带不回来。
 
 **$\gamma$ 为什么做得到？** 第三项的梯度，取自想要保住的那类文本，而且每一步都取。
 """
@@ -1140,11 +1213,62 @@ r"""
 from minirlhf.paper import value
 
 gammas_of_paper = np.array([1, 10, 30, 100])
-exams = ("drop", "squadv2")
-over_gamma = {of: [value(f"fig33.{of}.{g}") for g in gammas_of_paper]
-              for of in exams}
-best_beta = {of: value(f"fig34.{of}.peak") for of in exams}
+exams = {"drop": "DROP", "squadv2": "SQuADv2"}
 gpt = {of: value(f"fig34.{of}.gpt") for of in exams}
+over_gamma = {
+    of: [value(f"fig33.{of}.{g}") / gpt[of] for g in gammas_of_paper]
+    for of in exams}
+best_beta = {of: value(f"fig34.{of}.peak") / gpt[of] for of in exams}
+
+# %% swept
+probed = {row["model"]: row for row in shipped.read("probed")}
+of_gamma = {row["gamma"]: row for row in shipped.read("sweep-gamma")}
+gamma = PRESETS["tinytown"].ppo_ptx.ptx_gamma  # our γ
+
+
+def solved(row):
+    """Which items of each task a run has right: [tasks, items]."""
+    return np.array([[int(bit) for bit in row["tasks"][t]] for t in TAX])
+
+
+def lost(row):
+    """What a run loses to the base, mean over the tasks: [items]."""
+    return (solved(probed["base"]) - solved(row)).mean(0)
+
+
+# the best β, chosen on every other item, compared on the rest
+cheapest = min(sweep, key=lambda b: lost(sweep[b])[0::2].mean())
+short_of_base = over_prompts(lost(sweep[cheapest])[1::2])
+
+# %% swept lang="zh"
+{
+    "# our γ": "# 我们的 γ",
+    "Which items of each task a run has right: [tasks, items].": "一次运行在每个任务里答对哪些题：[任务, 题目]。",
+    "What a run loses to the base, mean over the tasks: [items].": "一次运行比基座丢多少，对任务取平均：[题目]。",
+    "# the best β, chosen on every other item, compared on the rest": "# 最好的 β，用一半题目来选，用另一半来比较",
+}
+
+# %% does-both
+def doers(tax, gain, ours=f"β = {usual:g}"):
+    """Runs that win back 3/5 of PPO's tax and keep 4/5 of its gain."""
+    return [name for name in tax if 1 - tax[name] / tax[ours] >= 0.6
+            and gain[name] / gain[ours] >= 0.8]
+
+
+runs = {f"β = {b:g}": row for b, row in sweep.items()}
+runs |= {f"γ = {g:g}": row for g, row in of_gamma.items()}
+tax_of = {name: lost(row).mean() for name, row in runs.items()}
+gain_of = {name: np.mean(row["passes"]) - np.mean(probed["sft"]["passes"])
+           for name, row in runs.items()}
+both = doers(tax_of, gain_of)
+
+# %% does-both lang="zh"
+{
+    "β = {usual:g}": None,
+    "β = {b:g}": None,
+    "γ = {g:g}": None,
+    "Runs that win back 3/5 of PPO's tax and keep 4/5 of its gain.": "赢回 PPO 的税的 3/5，又保住它的提高的 4/5 的运行。",
+}
 
 # %% back-guess
 guess_back = Prediction(
@@ -1176,44 +1300,117 @@ guess_back.reveal(100 * won.mean, "shipped run")
 
 # %% back-look [markdown]
 r"""
-The first two panels are the paper's, Fig. 33 and 34 in one. Where does the curve of $\gamma$ meet each line? A price would be
-enough if it reached the dashed line *and* raised the score (not drawn). The third panel is ours: the mean loss over the tasks.
+First the paper's Fig. 33 and 34 in one, GPT-3 dashed; then what our runs lose, a mean over all tasks, the base dashed. Which
+dots lie below the initial model's line? A price would be enough if it saved the tasks *and* left the gain. So a run *does both* if it wins back three fifths of PPO's tax and keeps four fifths of its gain in passes over SFT. The titles count such runs, the
+table lists all.
 """
 
-# %% back-look [markdown] lang="zh" of="8bbf4ff5"
+# %% back-look [markdown] lang="zh" of="fd7522d5"
 r"""
-前两幅是论文的，把图 33 和图 34 合在了一起。$\gamma$ 的曲线在哪里遇上那两条横线？要是价格够得着虚线，*而且*得分也提高了（没有画出），光靠价格就行。
-第三幅是我们的：各个任务平均丢多少分。
+第一幅是论文的，把图 33 和图 34 合在了一起，虚线是 GPT-3。另两幅是我们的，画的是丢的分，对所有任务取平均，虚线是基座。哪些点低于初始模型的线？
+光靠价格要够用，就得既保住那些任务，*又*留住提高。所以，一次运行如果赢回 PPO 的税的五分之三，又保住它比 SFT 多出的合格回复的五分之四，就算*两样都做到*。
+图的标题数出有几次，表里逐次列出。
 """
+
+# %% seeds-swept folded="yes"
+names_of = {"β": {b: f"ppo-beta-{b:g}" for b in sweep} | {usual: "ppo"},
+            "γ": {g: f"ppo-ptx-gamma-{g:g}" for g in of_gamma}
+            | {gamma: "ppo-ptx"}}
+models_of = {f"{kind} = {v:g}": model for kind, of in names_of.items()
+             for v, model in of.items()}
+n_swept = min(len(mean_tax(model)) for model in models_of.values())
+seeds_tax = {name: mean_tax(model)[:n_swept]
+             for name, model in models_of.items()}
+seeds_gain = {name: each(model, "gain")[:n_swept]
+              for name, model in models_of.items()}
+both_by_seed = [doers(*({name: x[i] for name, x in of.items()}
+                        for of in (seeds_tax, seeds_gain)))
+                for i in range(n_swept)]
+
+# %% seeds-swept lang="zh"
+{
+    "{kind} = {v:g}": None,
+}
 
 # %% back-picture folded="yes"
-figure, (*theirs, last) = lesson.panels(
-    3, "β and γ: two of the paper, read off; ours, shipped run",
-    size=(7.2, 2.7), titles=("DROP (paper)", "SQuADv2 (paper)",
-                             f"Tinytown, {len(seeds)} seeds"))
-for axes, of in zip(theirs, exams, strict=True):
-    axes.plot(gammas_of_paper, over_gamma[of], "o-", color=INK,
-              label="γ")
-    axes.axhline(best_beta[of], color=INK, ls=":", label="best β, no γ")
-    axes.axhline(gpt[of], color=PALETTE["base"], ls="--", label="GPT-3")
-    axes.set(xscale="log", xlabel="γ (log axis)", ylabel="F1")
-theirs[0].legend(fontsize=7)
-lesson.intervals(last, {name: over_seeds(mean_tax(name))
-                        for name in ("initial", "ppo", "ppo-ptx")},
-                 "points lost to the base")
-lesson.show(figure, "Two panels with the paper's scores over γ, rising "
-    "past the best β to GPT-3's; right, what three models here lose.")
+n_beta, n_gamma = (sum(name[0] == kind for name in both) for kind in "βγ")
+figure, (theirs, *two_of_ours) = lesson.panels(
+    3, "β and γ: the paper's, read off; ours, shipped run",
+    size=(7.2, 3.0), titles=(
+        "Paper: F1, % of GPT-3's",
+        f"Ours: {n_beta} of {len(sweep)} β do both",
+        f"Ours: {n_gamma} of {len(of_gamma)} γ do both"))
+theirs.axhline(100, color=PALETTE["base"], ls="--")
+theirs.set(xscale="log", xlabel="γ (log axis)")
+for of, mark in zip(exams, ("o-", "s--"), strict=True):
+    theirs.plot(gammas_of_paper, 100 * np.array(over_gamma[of]), mark,
+                color=INK, ms=3, label=exams[of])
+    theirs.axhline(100 * best_beta[of], color=INK, ls=":", lw=0.8)
+    theirs.annotate(f"{exams[of]}, best β", (100, 100 * best_beta[of]),
+                    (0, 2), textcoords="offset points", size=6.5,
+                    ha="right")
+key = theirs.legend(fontsize=7, loc="lower right",
+                    bbox_to_anchor=(1, 0.12))
 
 # %% back-picture lang="zh"
 {
-    "β and γ: two of the paper, read off; ours, shipped run": "β 与 γ：两幅论文的，从图上读出；一幅我们的，随包运行",
-    "DROP (paper)": "DROP（论文）",
-    "SQuADv2 (paper)": "SQuADv2（论文）",
-    "Tinytown, {len(seeds)} seeds": "Tinytown，{len(seeds)} 个种子",
-    "best β, no γ": "最好的 β，没有 γ",
+    "βγ": None,
+    "β and γ: the paper's, read off; ours, shipped run": "β 与 γ：论文的，从图上读出；我们的，随包运行",
+    "Paper: F1, % of GPT-3's": "论文：F1，占 GPT-3 的 %",
+    "Ours: {n_beta} of {len(sweep)} β do both": "我们的：{len(sweep)} 个 β 有 {n_beta} 个两样都做到",
+    "Ours: {n_gamma} of {len(of_gamma)} γ do both": "我们的：{len(of_gamma)} 个 γ 有 {n_gamma} 个两样都做到",
+    "{exams[of]}, best β": "{exams[of]}，最好的 β",
+    "offset points": None,
+    "lower right": None,
     "γ (log axis)": "γ（对数轴）",
+}
+
+# %% back-shown folded="yes"
+for axes, (kind, of) in zip(two_of_ours, names_of.items(), strict=True):
+    color = PALETTE["ppo" if kind == "β" else "ppo-ptx"]
+    names = [f"{kind} = {v:g}" for v in of]
+    for other in range(n_swept):  # thin lines
+        axes.plot([100 * seeds_tax[name][other] for name in names], lw=0.7,
+                  c=color, label="" if other else "other seeds")
+    for x, name in enumerate(names):
+        m = 100 * over_prompts(lost(runs[name]))
+        axes.plot([x, x], [m.low, m.high], color=color)
+        axes.plot(x, m.mean, "o", color=color, ms=4)
+    axes.axhline(0, color=PALETTE["base"], ls="--")
+    axes.axhline(100 * lost(probed["initial"]).mean(), lw=1,
+                 c=PALETTE["initial"], label=lesson.called("initial"))
+    axes.set_xticks(range(len(of)), [f"{v:g}" for v in of], size=7)
+    axes.set(xlabel=kind, ylabel="points lost to the base",
+             ylim=(-3, 100 * max(tax_of.values()) + 5))
+    axes.legend(fontsize=7)
+lesson.show(figure, f"{n_beta} of our β and {n_gamma} of our γ do both.")
+
+# %% back-shown lang="zh"
+{
+    "{kind} = {v:g}": None,
+    "# thin lines": "# 其他种子",
+    "other seeds": "别的种子",
     "points lost to the base": "比基座丢的百分点",
-    "Two panels with the paper's scores over γ, rising past the best β to GPT-3's; right, what three models here lose.": "两幅是论文的成绩随 γ 的变化，升过最好的 β，直到 GPT-3 的水平；右边是这里三个模型丢的分。",
+    "{n_beta} of our β and {n_gamma} of our γ do both.": "两样都做到的：β 有 {n_beta} 个，γ 有 {n_gamma} 个。",
+}
+
+# %% both-table folded="yes"
+lesson.table(("shipped run", "points lost", "of PPO's tax won back",
+              "passes, minus SFT", "of PPO's gain kept", "does both"), [
+    (name, f"{100 * tax_of[name]:.1f}",
+     f"{1 - tax_of[name] / tax_of[ours]:.0%}", f"{gain_of[name]:+.1%}",
+     f"{gain_of[name] / gain_of[ours]:.0%}", "yes" if name in both else "")
+    for name in runs])
+
+# %% both-table lang="zh"
+{
+    "shipped run": "随包运行",
+    "points lost": "丢的百分点",
+    "of PPO's tax won back": "赢回 PPO 的税的",
+    "passes, minus SFT": "合格，减 SFT",
+    "of PPO's gain kept": "保住 PPO 的提高的",
+    "does both": "两样都做到",
+    "yes": "是",
 }
 
 # %% back-table folded="yes"
@@ -1239,20 +1436,19 @@ lesson.table((f"{len(seeds)} seeds (shipped run)", "mean, 95% interval"), [
 r"""
 ## γ on a running job (E.6, C.4)
 
-$\gamma$ can be changed while a run is under way. The next cell starts one with a tiny $\gamma$ and one document per episode, drawn
-from so many that few come twice. Half way, the page raises $\gamma$, as you could at the *desk* below. The package's PPO does the
-same as your loop, in batches. Dashed is the shipped PPO-ptx.
+The next cell starts a run with a tiny $\gamma$ and one document per episode, drawn
+from so many that few come twice. Half way, the page raises $\gamma$, as you could at the *desk* below, where the shipped PPO-ptx is dashed.
 
 The log has the loss of the documents that were drawn, and how hard each part pushes on the weights, the norm of its gradient: *policy*
 is PPO's, *ptx* the third term's. If the term did nothing, the loss would go on as before.
 """
 
-# %% moved [markdown] lang="zh" of="2e27bad7"
+# %% moved [markdown] lang="zh" of="f1db587a"
 r"""
 ## 运行途中改 γ（E.6, C.4）
 
-$\gamma$ 可以在运行途中改。下一格启动一次运行，起初 $\gamma$ 很小，每个回合配一篇文档；文档很多，很少有哪篇会抽到两次。走到一半，页面把 $\gamma$ 调高；
-在下面的*训练台*上，你也可以这样调。程序包的 PPO 与你的循环做的是同样的事，只是成批地做。虚线是随包的 PPO-ptx。
+下一格启动一次运行，起初 $\gamma$ 很小，每个回合配一篇文档；文档很多，很少有哪篇会抽到两次。走到一半，页面把 $\gamma$ 调高；
+在下面的*训练台*上，你也可以这样调，那里的虚线是随包的 PPO-ptx。
 
 日志里有抽到的文档的损失，还有两股推力：两部分各用多大的劲推动权重，拿各自梯度的范数来量。*policy* 是 PPO 的，*ptx* 是第三项的。如果第三项不起作用，损失就会照旧走下去。
 """
@@ -1273,9 +1469,9 @@ from minirlhf.widgets import TrainingDesk
 from minirlhf.widgets import start as start_stage
 
 text_file = lesson.workspace("07", "documents.jsonl")
-text_file.write_text("".join(
-    json.dumps({"text": row["text"]}) + "\n"
-    for row in islice(documents(5), lesson.pick(6000, quick=800))))
+with text_file.open("w") as file:
+    for row in islice(documents(5), lesson.pick(6000, quick=800)):
+        print(json.dumps({"text": row["text"]}), file=file)
 
 # %% desk-run
 job = start_stage(
@@ -1301,7 +1497,6 @@ while job.is_live and len(job.reader.rows) < turn:
 if job.is_live:
     job.reader.steer(ptx_gamma=1.0)
 job.wait()
-job.reader.look()
 
 # %% steer lang="zh"
 {
@@ -1311,6 +1506,7 @@ job.reader.look()
 # %% turned
 from scipy import stats
 
+job.reader.look()
 gamma_at = np.array(job.reader.series("ptx/gamma")[1])
 ptx_at = np.array(job.reader.series("ptx/loss")[1])
 low, high = ptx_at[gamma_at < 0.5], ptx_at[gamma_at >= 0.5]
@@ -1330,21 +1526,21 @@ guess_moved.reveal(became(moved) if moved else outcomes[1])
 # %% moved-look [markdown]
 r"""
 The grey line marks where the new $\gamma$ was first obeyed. Left, the loss of the drawn documents. Right, both pushes; that of the
-third term has $\gamma$ in it. How do they compare before the line, and after it? The answer compares the late iterations after the
-line with the late ones before it, and says *falls* or *rises* where the difference's interval excludes zero. It covers the luck of
-the documents, not of the run.
+third term has $\gamma$ in it. How do they compare before the line, and after it? The answer compares late iterations after the line with
+late ones before it; the interval in the left title covers the luck of the documents, not of the run.
 """
 
-# %% moved-look [markdown] lang="zh" of="fa434db0"
+# %% moved-look [markdown] lang="zh" of="6f78bbc6"
 r"""
 灰线标出新的 $\gamma$ 从哪里起生效。左图是抽到的文档的损失。右图是两股推力，第三项的那股已经乘了 $\gamma$。灰线之前，两股推力相差多少？之后呢？
-上面的答案，是拿灰线之后那一段靠后的迭代，与灰线之前那一段靠后的迭代相比；差的区间不含零，才说*下降*或*上升*。这个区间涵盖文档的偶然，不涵盖运行的偶然。
+上面的答案，是拿灰线之后那一段靠后的迭代，与灰线之前那一段靠后的迭代相比。差的区间写在左图的标题里，它涵盖文档的偶然，不涵盖运行的偶然。
 """
 
 # %% moved-picture folded="yes"
+change = f"[{moved.low:+.2f}, {moved.high:+.2f}]" if moved else "–"
 figure, (left, sizes) = lesson.panels(
     2, "γ raised on a running job (live)", size=(7.2, 2.5),
-    titles=("Loss of drawn documents", "The two pushes"))
+    titles=(f"Loss of drawn documents, change {change}", "The two pushes"))
 at = np.arange(1, len(ptx_at) + 1)
 left.plot(at, ptx_at, color=PALETTE["ppo-ptx"])
 left.set(xlabel="iterations", ylabel="nats per token")
@@ -1361,7 +1557,7 @@ lesson.show(figure, "Left, the documents' loss over iterations with the "
 # %% moved-picture lang="zh"
 {
     "γ raised on a running job (live)": "运行途中调高 γ（实时）",
-    "Loss of drawn documents": "抽到的文档的损失",
+    "Loss of drawn documents, change {change}": "抽到的文档的损失，变化 {change}",
     "The two pushes": "两股推力",
     "iterations": "迭代",
     "nats per token": "每个词元的 nat 数",
@@ -1381,30 +1577,29 @@ r"""
 | | paper | shipped run |
 |---|---|---|
 | weight of the third term | {paper:ptx.gamma} | {run:counts.ptx_gamma} |
-| reading: base, PPO, PPO-ptx | {paper:table14.squadv2.few.175b.gpt}, {paper:table14.squadv2.few.175b.ppo}, {paper:table14.squadv2.few.175b.ppo-ptx} (F1) | {run:models.base.probes.reading:.0%}, {run:models.ppo.probes.reading:.0%}, {run:models.ppo-ptx.probes.reading:.0%} |
 | passes: PPO, PPO-ptx | – | {run:models.ppo.passes:.0%}, {run:models.ppo-ptx.passes:.0%} |
 | preferred to SFT: PPO, PPO-ptx | {paper:fig1.175b.ppo}, {paper:fig1.175b.ppo-ptx} | {run:models.ppo.wins_labelers:.2f}, {run:models.ppo-ptx.wins_labelers:.2f} |
 
-The next table lists what we planned, before the runs, to look for. *Seen*: the whole interval lies on the paper's side. *Open*: it
-includes zero. *Not looked for*: that needs runs that aren't shipped. PPO-ptx keeps the preference if its passes fall by less than a
-twentieth of all replies; $\gamma$ wins the tasks back if it saves over half of PPO's tax. Without a price, the score has to be
-higher *and* the grade lower. We compare one $\gamma$ with none. The table above is of one seed, as are the rows over *prompts*.
+The next table lists what we planned, before the runs, to look for. *Seen*: the whole interval lies on the paper's side; *the
+opposite*: on the other; *open*: on both. *Not looked for*: that needs runs that aren't shipped. PPO-ptx keeps the preference if its passes fall by less than a
+twentieth of all replies; $\gamma$ wins the tasks back if ours saves over half of PPO's tax *and* more than the smallest. Without a
+price, the score has to be higher *and* the grade, which is shown, lower. Rows with a plus are our own; the last is a count. The table above is of one seed, as are the rows over
+*prompts* or *items*.
 """
 
-# %% summary [markdown] lang="zh" of="6b274a2c"
+# %% summary [markdown] lang="zh" of="f40c475c"
 r"""
 ## 小结
 
 | | 论文 | 随包运行 |
 |---|---|---|
 | 第三项的权重 | {paper:ptx.gamma} | {run:counts.ptx_gamma} |
-| 阅读：基座、PPO、PPO-ptx | {paper:table14.squadv2.few.175b.gpt}、{paper:table14.squadv2.few.175b.ppo}、{paper:table14.squadv2.few.175b.ppo-ptx}（F1） | {run:models.base.probes.reading:.0%}、{run:models.ppo.probes.reading:.0%}、{run:models.ppo-ptx.probes.reading:.0%} |
 | 合格：PPO、PPO-ptx | – | {run:models.ppo.passes:.0%}、{run:models.ppo-ptx.passes:.0%} |
 | 胜过 SFT：PPO、PPO-ptx | {paper:fig1.175b.ppo}、{paper:fig1.175b.ppo-ptx} | {run:models.ppo.wins_labelers:.2f}、{run:models.ppo-ptx.wins_labelers:.2f} |
 
-下一张表列出我们在运行之前就定下要看的东西。*看到*：整个区间都在论文那一边。*看不出*：区间含零。*没有去看*：所需的运行没有随包附带。
-从 PPO 到 PPO-ptx，合格的比例如果降不到全部回复的二十分之一，就算保住了偏好；如果 $\gamma$ 省下 PPO 的税的一半以上，就算把丢的分赢了回来。
-β 为零的那一行，要得分更高，*而且*评分更低。我们只试了一个 $\gamma$，与没有第三项相比。上面那张表只有一个种子；下一张表里，凡是对*提示*取区间的行，也只有一个种子。
+下一张表列出我们在运行之前就定下要看的东西。*看到*：整个区间都在论文那一边；*相反*：都在另一边；*看不出*：两边都有。*没有去看*：所需的运行没有随包附带。
+从 PPO 到 PPO-ptx，合格的比例如果降不到全部回复的二十分之一，就算保住了偏好；如果我们的 $\gamma$ 省下 PPO 的税的一半以上，*而且*比最小的那个省得多，就算把丢的分赢了回来。
+β 为零的那一行，要得分更高，*而且*评分更低，列出的是评分的差。带加号的行是我们自己的，最后一行只是计数。上面那张表只有一个种子；下一张表里，凡是对*提示*或*题目*取区间的行，也只有一个种子。
 """
 
 # %% directions folded="yes"
@@ -1412,10 +1607,47 @@ least = -0.05  # of passes, a twentieth: what PPO-ptx may give up
 same = lesson.verdict(keeps, low=least)
 fooled = lesson.verdict(free, worse)  # score higher, and grade lower
 
+
+def gap(more, fewer, measure, here, over):
+    """Over seeds if two or more have both, else over the shipped run."""
+    a, b = measure(more), measure(fewer)
+    n = min(len(a), len(b))
+    if n < 2:
+        return here, over
+    return over_seeds(a[:n] - b[:n]), f"{n} seeds"
+
 # %% directions lang="zh"
 {
     "# of passes, a twentieth: what PPO-ptx may give up": "# 合格的比例，二十分之一：PPO-ptx 可以牺牲这么多",
     "# score higher, and grade lower": "# 得分更高，而且评分更低",
+    "Over seeds if two or more have both, else over the shipped run.": "有两个以上的种子两样都有，就对种子取区间，否则用随包的那次运行。",
+    "{n} seeds": "{n} 个种子",
+}
+
+# %% directions-gaps folded="yes"
+def score_of(model):
+    return each(model, "score")
+
+
+smallest, largest = min(of_gamma), max(of_gamma)
+gammas, betas = names_of["γ"], names_of["β"]
+steeper, over_steeper = gap(
+    gammas[smallest], gammas[gamma], mean_tax,
+    over_prompts(lost(of_gamma[smallest]) - lost(of_gamma[gamma])), "items")
+dear, over_dear = gap(
+    gammas[smallest], gammas[largest], score_of, paired_difference(
+        of_gamma[smallest]["score"], of_gamma[largest]["score"]), "prompts")
+price, over_price = gap(
+    betas[none], betas[most], score_of, paired_difference(
+        sweep[none]["score"], sweep[most]["score"]), "prompts")
+found_both = both_by_seed or [both]
+one_does = [bool(of) and all(name[0] == "γ" for name in of)
+            for of in found_both]
+
+# %% directions-gaps lang="zh"
+{
+    "prompts": "提示",
+    "items": "题目",
 }
 
 # %% directions-table folded="yes"
@@ -1431,6 +1663,8 @@ taken_up = [
      tax["ppo"]["reading"], many),
     ("PPO loses on translation", two(french, "gpt", "ppo"),
      tax["ppo"]["translation"], many),
+    ("+ PPO loses on the nine tasks", "–", of_nine, many),
+    ("+ … and more than its start, the initial model", "–", own, many),
     ("PPO-ptx loses less", two(squad, "ppo", "ppo-ptx"), mitigates, many),
     ("PPO-ptx keeps the preference", two("fig1.175b", "ppo", "ppo-ptx"),
      keeps, many)]
@@ -1442,19 +1676,21 @@ taken_up = [
     "{len(seeds)} seeds": "{len(seeds)} 个种子",
     "PPO loses on reading": "PPO 在阅读上丢分",
     "PPO loses on translation": "PPO 在翻译上丢分",
+    "+ PPO loses on the nine tasks": "+ PPO 在图里的任务上丢分",
+    "+ … and more than its start, the initial model": "+ ……而且比它的起点，即初始模型，丢得更多",
     "PPO-ptx loses less": "PPO-ptx 丢分更少",
     "PPO-ptx keeps the preference": "PPO-ptx 保住偏好",
 }
 
 # %% directions-more folded="yes"
 taken_up += [
-    ("γ wins the tasks back (here one γ, against none)",
-     two("fig33.squadv2", 1, 30), regained, many),
-    ("γ costs score (here one γ, against none)",
-     two("fig33.reward", 1, 100), costs, many),
-    ("no β wins them back", two("fig34.squadv2", "gpt", "peak"), None, ""),
+    ("γ wins the tasks back", two("fig33.squadv2", 1, 30), steeper,
+     over_steeper),
+    ("γ costs score", two("fig33.reward", 1, 100), dear, over_dear),
+    ("no β wins them back", two("fig34.squadv2", "gpt", "peak"),
+     short_of_base, "items"),
     ("the score falls as β grows", two("fig34.reward", "start", "end"),
-     price, one),
+     price, over_price),
     ("no price: higher score, worse grade", two("fig36.likert", 0.02, 0),
      worse, many),
     ("too high a price: worse grade", two("fig36.likert", 0.01, 2),
@@ -1466,9 +1702,10 @@ taken_up += [
 
 # %% directions-more lang="zh"
 {
-    "γ wins the tasks back (here one γ, against none)": "γ 把丢的分赢回来（这里只试一个 γ，与没有相比）",
-    "γ costs score (here one γ, against none)": "γ 要牺牲得分（这里只试一个 γ，与没有相比）",
+    "γ wins the tasks back": "γ 把丢的分赢回来",
+    "γ costs score": "γ 要牺牲得分",
     "no β wins them back": "没有哪个 β 能赢回来",
+    "items": "题目",
     "the score falls as β grows": "β 越大，得分越低",
     "no price: higher score, worse grade": "β 为零：得分更高，评分更低",
     "too high a price: worse grade": "价格太高：评分更低",
@@ -1479,17 +1716,29 @@ taken_up += [
 
 # %% directions-shown folded="yes"
 special = {"PPO-ptx keeps the preference": same,
+           "γ wins the tasks back": lesson.verdict(steeper, regained),
            "no price: higher score, worse grade": fooled}
+alone = any(name[0] == "β" for of in found_both for name in of)
+last = ("+ a γ does both, no β does", "–",
+        f"in {sum(one_does)} of {len(one_does)} sweeps", "none: a count",
+        "seen" if all(one_does) else "the opposite" if alone else "open")
 lesson.table(("the paper says (shipped run)", "its numbers",
               "our difference", "interval over", "verdict"), [
     (text, theirs, "–" if found is None else f"{found:+.3f}", over,
      special.get(text, lesson.verdict(found)))
-    for text, theirs, found, over in taken_up])
+    for text, theirs, found, over in taken_up] + [last])
 
 # %% directions-shown lang="zh"
 {
     "PPO-ptx keeps the preference": "PPO-ptx 保住偏好",
+    "γ wins the tasks back": "γ 把丢的分赢回来",
     "no price: higher score, worse grade": "β 为零：得分更高，评分更低",
+    "+ a γ does both, no β does": "+ 有一个 γ 两样都做到，没有哪个 β 做到",
+    "in {sum(one_does)} of {len(one_does)} sweeps": "{len(one_does)} 组运行里有 {sum(one_does)} 组",
+    "none: a count": "不取，只计数",
+    "seen": "看到",
+    "the opposite": "相反",
+    "open": "看不出",
     "the paper says (shipped run)": "论文的说法（随包运行）",
     "its numbers": "论文的数",
     "our difference": "我们的差",
@@ -1499,12 +1748,11 @@ lesson.table(("the paper says (shipped run)", "its numbers",
 
 # %% summary-read [markdown]
 r"""
-The paper's numbers are read off where they come from a figure; the differences are in shares of items or prompts, in units of the
-score, or in points of the grade. Compare signs, since the scales differ.
+The scales differ, so compare signs. The paper's numbers from figures are read off.
 
 A price keeps the policy nearer to where the reward model can be trusted. If it is too small, the policy follows the reward model's
-mistakes; if it is too large, it learns little, or even ends lower by its own measure. A price charges nothing for what is unlearned
-elsewhere; the third term works against that, because it trains there.
+mistakes; if it is too large, it learns little. A price charges nothing for what is unlearned elsewhere; the third term works against
+that, because it trains there.
 
 ## Questions
 
@@ -1540,32 +1788,24 @@ Plain PPO. A constant is added to the loss, and its gradient is zero.
 
 </details>
 
-5. A friend holds the policy to the *base* instead of the initial model, to save the tax. What does the price then charge for?
-
-<details><summary>Answer</summary>
-
-For following instructions: the base doesn't, so each reply that does is far from it.
-
-</details>
-
 ## The way on
 
 - [Exercise 07](../exercises/ex07_ppo_ptx.ipynb): PPO-ptx from an empty file, up to one whole iteration; then six runs with one bug
   each to find.
 - Back to [reinforcement learning](06_reinforcement_learning.ipynb), or to [the reward model](05_reward_model.ipynb).
 
-**A lecture of thirty minutes:** the panels over $\beta$, one reply in five versions (ten); alarms and frontier (eight); control
+**A lecture of thirty minutes:** the panels over $\beta$, one prompt at three prices (ten); alarms and frontier (eight); control
 (four); tax and its remedy (eight).
 
 **A lab of sixty minutes:** the page with its guesses (thirty-five), the loop with another $\gamma$ (ten), a run at the desk, moving
 $\beta$ and $\gamma$ (fifteen).
 """
 
-# %% summary-read [markdown] lang="zh" of="3ba73625"
+# %% summary-read [markdown] lang="zh" of="9c67f7e2"
 r"""
-论文的数，凡是出自图的，都是从图上读出来的。我们的差，有的是题目或提示的比例，有的以得分为单位，有的以评分的一分为单位。尺度不同，所以请比较正负。
+尺度不同，所以请比较正负。论文的数，凡是出自图的，都是从图上读出来的。
 
-有了价格，策略会离起点近一些，在那里奖励模型较为可信。价格太小，策略就跟着奖励模型的错误走；太大，就学得很少，甚至按自己的尺度也越练越低。
+有了价格，策略会离起点近一些，在那里奖励模型较为可信。价格太小，策略就跟着奖励模型的错误走；太大，就学得很少。
 在别处忘掉了什么，价格管不着；第三项管得着，因为它就在那里训练。
 
 ## 思考题
@@ -1602,20 +1842,12 @@ r"""
 
 </details>
 
-5. 为了省下税，一位朋友不用初始模型，改用*基座*作参考模型。这样一来，什么事要收费？
-
-<details><summary>答案</summary>
-
-遵循指令。基座不遵循指令，所以凡是遵循的回复，都离它很远。
-
-</details>
-
 ## 接下来
 
 - [本章的练习](../../exercises/zh/ex07_ppo_ptx.ipynb)：从空文件写起，直到 PPO-ptx 的一次完整迭代；然后看六次运行，每次找出一个错误。
 - 回到[强化学习](06_reinforcement_learning.ipynb)，或回到[奖励模型](05_reward_model.ipynb)。
 
-**讲课，三十分钟。** 几个 $\beta$ 的图，一个回复的五种写法，十分钟；警报与前沿图，八分钟；对照，四分钟；税与补救的办法，八分钟。
+**讲课，三十分钟。** 几个 $\beta$ 的图，一个提示在三种价格下的回复，十分钟；警报与前沿图，八分钟；对照，四分钟；税与补救的办法，八分钟。
 
 **实验课，六十分钟。** 连猜带读，做完本页，三十五分钟；换一个 $\gamma$ 再运行循环，十分钟；在训练台上做一次运行，途中改动 $\beta$ 和 $\gamma$，十五分钟。
 """

@@ -112,6 +112,12 @@ class Episodes(NamedTuple):
         """True on response tokens, bool ``[B, T]``."""
         return self.sequences.response_mask
 
+    def penalised(self, penalty: float | None) -> Episodes:
+        """The scores less ``penalty`` wherever EOS is missing; with None as they are."""
+        if penalty is None:
+            return self
+        return self._replace(scores=self.scores - penalty * ~self.finished)
+
 
 def encode(tokenizer, records: Sequence[Record], longest: int) -> list[Prompt]:
     """The prompts of at most ``longest`` tokens; App. C drops those beyond 1k."""
@@ -202,10 +208,9 @@ def score(
             scores[rows] = models.reward.rate(batch, *texts).cpu()
     scores = compute.sum(scores)
     check_scores(scores)
-    if missing_eos_penalty is not None:
-        scores = scores - missing_eos_penalty * ~episodes.finished
     reference, values = compute.sum(reference), compute.sum(values)
-    return episodes._replace(reference=reference, values=values, scores=scores)
+    scored = episodes._replace(reference=reference, values=values, scores=scores)
+    return scored.penalised(missing_eos_penalty)
 
 
 def describe(episodes: Episodes, returns: Tensor, beta: float) -> dict[str, float]:

@@ -56,6 +56,9 @@ class OtherTown:
             for row, texts in zip(rows, samples, strict=True)
         ]
 
+    def cut(self, reply: str) -> str:
+        return reply
+
     def kind(self, prompt: str) -> str:
         return ""
 

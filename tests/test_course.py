@@ -22,6 +22,7 @@ from course.build import (
     atlas,
     execute,
     limits,
+    overview,
     prose,
     settings,
     staleness,
@@ -176,7 +177,7 @@ def test_a_broken_master_is_refused_with_its_place(small, change, said):
     assert "05_small.py" in str(error.value)
 
 
-def test_translations_go_stale_with_their_english(small):
+def test_translations_go_stale_with_their_english(small, monkeypatch):
     fresh, missing = small(), small(("A first text", "Another text"))
     assert fresh.cells[0].translation == "fresh" and fresh.is_translated
     assert missing.cells[0].translation == "stale"
@@ -185,7 +186,8 @@ def test_translations_go_stale_with_their_english(small):
     assert due == ("05_small.py", "title", "stale")
     assert "译文尚未更新" in assemble.assemble(missing, "chapter", "zh").cells[0].source
     assert "译文尚未更新" not in assemble.assemble(fresh, "chapter", "zh").cells[0].source
-    assert translations.stamp([missing], ["title"]) == 1
+    monkeypatch.setattr(translations, "text_files", lambda: pytest.fail("messages were looked at"))
+    assert translations.stamp([missing], ["title"], files=[]) == 1
     assert read(missing.path).cells[0].translation == "fresh"
 
 
@@ -789,9 +791,11 @@ def test_measuring_writes_only_what_was_measured(monkeypatch, tmp_path):
     path.write_text('{"99": {"seconds": 5, "peak_bytes": 1}}')
     monkeypatch.setattr(build, "MEASURED", path)
     monkeypatch.setattr(build, "ROOT", tmp_path)
+    monkeypatch.setattr(build, "refuse", lambda path, notebook: None)
     cost = execute.Cost(61.6, 2**30)
     monkeypatch.setattr(build.execute, "execute", lambda notebook: cost)
     build.measure(CHAPTERS)
+    assert len(list(tmp_path.rglob("*.ipynb"))) == len(CHAPTERS)  # what ran is kept
     written = json.loads(path.read_text())
     assert written["99"] == {"seconds": 5, "peak_bytes": 1}
     assert written[CHAPTERS[0].key] == {"seconds": 62, "peak_bytes": 2**30}
@@ -799,6 +803,28 @@ def test_measuring_writes_only_what_was_measured(monkeypatch, tmp_path):
         monkeypatch.setattr(build.execute, "execute", lambda notebook, slow=slow: slow)
         with pytest.raises(settings.BuildError, match="that a chapter may have"):
             build.measure(CHAPTERS)
+
+
+def test_the_readme_has_a_row_for_each_chapter_and_keeps_all_else():
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert overview.inserted(readme, MASTERS) == readme
+    rows = [row for row in overview.table(MASTERS).splitlines() if "notebooks/" in row]
+    assert len(rows) == len(CHAPTERS)
+    for chapter, row in zip(CHAPTERS, rows, strict=True):
+        assert f"{chapter.name}.ipynb" in row and chapter.facts["paper"] in row
+        assert (f"ex{chapter.key}" in row) == any(m.key == f"ex{chapter.key}" for m in MASTERS)
+
+
+def test_a_chapter_that_was_not_measured_has_a_dash(monkeypatch, tmp_path):
+    (tmp_path / "measured.json").write_text("{}")
+    monkeypatch.setattr(overview, "MEASURED", tmp_path / "measured.json")
+    assert all("min | – |" in row for row in overview.table(CHAPTERS).splitlines()[2:])
+
+
+@pytest.mark.parametrize("readme", ["no table", f"{overview.END} {overview.BEGIN}"])
+def test_a_readme_without_a_place_for_the_table_is_refused(readme):
+    with pytest.raises(settings.BuildError, match="the table stands between"):
+        overview.inserted(readme, MASTERS)
 
 
 def test_a_link_to_a_chapter_that_does_not_exist_is_found(small):
@@ -849,4 +875,4 @@ def test_the_directions_tell_no_outcome():
 def test_each_core_chapter_has_its_directions():
     of = Counter(direction["id"][:2] for direction in DIRECTIONS)
     assert set(of) == {"00", "04", "05", "06", "07"}
-    assert of.pop("00") == 5 and all(8 <= count <= 12 for count in of.values())
+    assert of.pop("00") == 5 and all(8 <= count <= 14 for count in of.values())

@@ -41,6 +41,26 @@ def test_a_run_is_picked_and_brings_its_texts():
         Frontier([])
 
 
+def test_another_run_s_replies_to_the_same_prompts_stand_beside_them():
+    def run(beta, prompts=("p", "q")):
+        return Point(beta=beta, kl=1, proxy=1, path=[(0.0, 0.0), (1.0, 1.0)], history=[
+            [{"prompt": p, "response": f"{p} {beta:g} {at}"} for p in prompts] for at in (0, 1)
+        ])  # fmt: skip
+
+    def said(frontier):
+        return ["".join(words for words, _ in reply["pieces"]) for reply in frontier.beside]
+
+    frontier = Frontier([run(0), run(1), run(5, ("q", "p"))])
+    frontier.moment = 1
+    assert frontier.other == 5 and said(frontier) == ["p 5 1", "q 5 1"]
+    frontier.choice, frontier.moment = 2, 0
+    assert frontier.other == 0 and said(frontier) == ["q 0 0", "p 0 0"]
+    for runs in ([run(0)], [run(0), run(5, ("p", "r"))]):  # nothing to compare with
+        frontier = Frontier(runs)
+        frontier.moment = 1
+        assert frontier.replies and not frontier.beside
+
+
 def test_what_the_judge_objects_to_is_marked_in_the_texts():
     reply = (
         "There was once a thin turtle who wanted to have a bell. It slept under the bridge. "

@@ -186,10 +186,7 @@ def test_agreement_counts_what_neither_ties():
 
 
 def test_the_desk_speaks_chinese(tmp_path):
-    try:
-        languages.choose("zh")
+    with languages.speaking("zh"):
         desk = LabelingDesk([TASK], tmp_path / "mine.jsonl", labelers=[Someone()])
         save(desk, [6, 5, 4, 3, 2, 1])
         assert desk.words.startswith("标注员与你在 100% 的成对比较上一致。")
-    finally:
-        languages.choose("en")

@@ -33,12 +33,9 @@ def test_a_range_has_two_ends_and_a_statement_several_parts():
 
 
 def test_a_verdict_is_in_the_notebooks_language():
-    try:
-        languages.choose("zh")
+    with languages.speaking("zh"):
         assert lesson.verdict(between(0.1, 0.2)) == "看到"
         assert lesson.verdict(None) == "没有去看"
-    finally:
-        languages.choose("en")
 
 
 @pytest.mark.parametrize(

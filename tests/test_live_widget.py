@@ -144,12 +144,9 @@ def test_what_the_page_asks_for_wrongly_is_answered_in_a_sentence():
 
 
 def test_words_come_in_the_chosen_language():
-    try:
-        english = Coin()._labels
-        languages.choose("zh")
+    english = Coin()._labels
+    with languages.speaking("zh"):
         chinese = Coin()._labels
-    finally:
-        languages.choose("en")
     assert english["prediction.label"] == "Your guess" and chinese["prediction.label"] == "你的预测"
     assert set(english) == set(chinese) and all(key.startswith("prediction.") for key in english)
 

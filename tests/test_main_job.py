@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -23,19 +24,37 @@ from minirlhf.models import ScalarModel
 from minirlhf.presets import PRESETS
 from minirlhf.pretrained import save_model
 from minirlhf.report.summary import brief
-from minirlhf.tinytown import bases, town
-from minirlhf.tinytown.claims import CLAIMS
+from minirlhf.tinytown import bases, datasets, town
+from minirlhf.tinytown.proof.claims import CLAIMS
 from minirlhf.tinytown.tokenizer import build_tokenizer
 from minirlhf.tinytown.town import Tinytown
 from minirlhf.training import second_process
 
 
 def prepare(folder: Path) -> None:
-    """Let a run find the base in ``folder``, and be content with a model that knows nothing."""
+    """Let a run find the base in ``folder``, and be content with a model that knows nothing.
+
+    Few prompts are written for it to take its own from: all of them take ten seconds.
+    """
     bases.FOLDER = folder
-    town.TAX_ITEMS = town.PROBE_ITEMS = 8
+    town.TAX_ITEMS = town.PROBE_ITEMS = measurements.DOCUMENTS = 8
+    datasets.POOL, datasets.EVALUATION_POOL = 2000, 400
+    datasets._splits.cache_clear()
     mean = measurements.over_prompts
     measurements.over_prompts = lambda values, **k: mean(values if len(values) else [0.0], **k)
+
+
+def prepare_here(folder: Path, monkeypatch) -> None:
+    """The same in this process, alone and until the test ends."""
+    changed = {town: ("TAX_ITEMS", "PROBE_ITEMS"), measurements: ("over_prompts", "DOCUMENTS")}
+    changed |= {bases: ("FOLDER",), datasets: ("POOL", "EVALUATION_POOL")}
+    for module, names in changed.items():
+        for name in names:
+            monkeypatch.setattr(module, name, getattr(module, name))
+    splits = lru_cache(datasets._splits.__wrapped__)  # what others have made is kept for them
+    monkeypatch.setattr(datasets, "_splits", splits)
+    monkeypatch.setattr(second_process, "cores", lambda: 1)
+    prepare(folder)
 
 
 def tiny(folder: Path) -> ExperimentConfig:
@@ -80,9 +99,11 @@ def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     tokenizer = build_tokenizer(record["text"] for record in bases.corpus(300))
     size = replace(bases.SIZES["small"], width=32, layers=2)
-    base = bases.new_model(size, tokenizer)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bases, "CONTEXT", 640)  # such a tokenizer has few words and makes many tokens
+        base = bases.new_model(size, tokenizer)
     save_model(base, tokenizer, folder / "small")
-    ScalarModel.from_policy(base, tokenizer).save(folder / bases.VOTED, tokenizer)
+    ScalarModel.from_policy(base, tokenizer).save(folder / bases.START, tokenizer)
     return folder
 
 
@@ -106,18 +127,13 @@ def test_a_killed_run_ends_in_the_same_summary(place):
 
 
 def test_the_proof_prints_a_line_for_each_claim_and_goes_on_where_it_was(place, monkeypatch):
-    prepared = town.TAX_ITEMS, town.PROBE_ITEMS, measurements.over_prompts, bases.FOLDER
-    prepare(place)
-    monkeypatch.setattr(second_process, "cores", lambda: 1)
+    prepare_here(place, monkeypatch)
     run = replace(tiny(place), evaluation_prompts=24)
     config = proof.ProofConfig(folder=place / "proof", seeds=2, run=run)
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            proof.prove(Tinytown(), CLAIMS, config, interrupt)
-        said: list[str] = []
-        result = proof.prove(Tinytown(), CLAIMS, config, said.append)
-    finally:
-        town.TAX_ITEMS, town.PROBE_ITEMS, measurements.over_prompts, bases.FOLDER = prepared
+    with pytest.raises(KeyboardInterrupt):
+        proof.prove(Tinytown(), CLAIMS, config, interrupt)
+    said: list[str] = []
+    result = proof.prove(Tinytown(), CLAIMS, config, said.append)
     claims = [claim for group in CLAIMS.values() for claim in group]
     assert said[-len(claims) :] == result["lines"]
     for line, claim in zip(result["lines"], claims, strict=True):

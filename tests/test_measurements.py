@@ -1,11 +1,13 @@
 """What a run's reward model is worth, measured against those who decide."""
 
+import math
 import random
 from types import SimpleNamespace
 
 import pytest
 import torch
 
+from minirlhf.experiment.claim import taxed, won_back_each, worse_than_initial
 from minirlhf.experiment.measurements import agreement_on, judge_reward_model
 from minirlhf.tinytown.judge import better, judge
 from minirlhf.tinytown.knowledge import TOWN
@@ -66,7 +68,7 @@ def test_labelers_of_one_mind_agree_and_others_sometimes(pairs):
     assert found["pairs"] == len(asked) and 0.5 < found["agreement"] < 1.0
     ties = [better(*pair) == 0.5 for pair in asked]
     assert found["judge_ties"] == pytest.approx(sum(ties) / len(ties)) and sum(ties) > 0
-    twins = [Labeler("twin", 0.0, 0.0, 0.0, noise=0.0)] * 2
+    twins = [Labeler("twin", noise=0.0)] * 2
     town.labelers = twins
     assert agreement_on(town, asked)["agreement"] == 1.0
 
@@ -78,3 +80,32 @@ def test_what_no_pair_decides_is_left_out(pairs):
     assert accuracies(twins, lambda p, y: len(y)) == {}
     asked = [(row["prompt"], row["one"], row["two"]) for row in twins]
     assert agreement_on(Tinytown(), asked) == {"judge_ties": 1.0, "pairs": 5}
+
+
+def summary_of(**tasks: tuple[float, float, float, float]) -> dict:
+    """A run's tasks, each as right in base, initial, PPO and PPO-ptx; half a width of 2 points."""
+
+    def interval(mean: float) -> dict[str, float]:
+        return {"mean": mean, "low": mean - 0.02, "high": mean + 0.02}
+
+    models = {}
+    for place, name in enumerate(("base", "initial", "ppo", "ppo-ptx")):
+        models[name] = {
+            "probes": {task: interval(right[place]) for task, right in tasks.items()},
+            "tax": {task: interval(right[place] - right[0]) for task, right in tasks.items()},
+        }
+    return {"models": models}
+
+
+def test_the_tax_is_counted_where_it_is_clear_and_won_back_task_by_task():
+    found = summary_of(
+        copying=(1.0, 0.8, 0.6, 0.9),  # 40 points, three quarters won back
+        names=(0.9, 0.8, 0.8, 1.0),  # 10 points, all won back and more
+        reading=(0.9, 0.9, 0.87, 0.87),  # 3 points
+        quiz=(0.9, 0.9, 0.89, 0.5),  # nothing that is clear
+    )
+    assert taxed(found) == ["copying", "names", "reading"]
+    assert taxed(found, 0.08) == ["copying", "names"]
+    assert worse_than_initial(found) == 1
+    assert won_back_each(found) == pytest.approx((0.75 + 1.0 + 0.0) / 3)
+    assert math.isnan(won_back_each(summary_of(quiz=(0.9, 0.9, 0.9, 0.9))))

@@ -120,10 +120,10 @@ def test_the_copy_shows_what_came_out_and_the_guess_if_there_is_one():
     outcome = guess.reveal(Interval(72.6, 70.0, 75.0, 9))
     alone = outcome.picture
     assert alone.startswith(b"\x89PNG")
-    assert outcome.words == "Result: 72.6 [70, 75] %."
+    assert outcome.words == "Result: 72.6 [70.0, 75.0] %."
     guess.value = 60.0
     assert outcome.picture != alone
-    assert outcome.words == "Your guess: 60 %. Result: 72.6 [70, 75] %."
+    assert outcome.words == "Your guess: 60 %. Result: 72.6 [70.0, 75.0] %."
     data, metadata = still.bundle(outcome)
     assert data["text/plain"] == metadata["image/png"]["alt"] == f"How often? {outcome.words}"
 

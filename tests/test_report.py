@@ -20,7 +20,7 @@ from minirlhf.paper import cite
 from minirlhf.report import charts, examples
 from minirlhf.report.page import command
 from minirlhf.report.summary import MODELS, brief, entry, show
-from minirlhf.tinytown import probes
+from minirlhf.tinytown.tax import TAX
 
 
 @pytest.fixture(scope="module")
@@ -153,13 +153,13 @@ def test_every_number_of_the_paper_is_the_papers(reader):
 
 def test_the_summary_says_no_number_of_its_own(made):
     block = summary_block(made.page)
-    assert block.count("<li>") == 5
-    words = re.sub(r"<data.*?</data>|<[^>]+>|95%", "", block)
+    assert block.count("<li>") == 4
+    words = re.sub(r'<span class="ends".*?</div>|<data.*?</data>|<[^>]+>', "", block)
     assert not re.search(r"\d", words), words
 
 
 def test_three_numbers_and_one_sentence_stand_first(made, tmp_path):
-    """And then the figure; the five sentences come after it."""
+    """And then the figure; what came out in sentences comes after it."""
     marks = ['id="verdict"', '<ol class="three"', '<div class="mr-steps">', 'id="summary"']
     places = [made.page.index(mark) for mark in marks]
     assert places == sorted(places)
@@ -185,13 +185,14 @@ def test_three_numbers_and_one_sentence_stand_first(made, tmp_path):
 def test_the_sentence_at_the_top_follows_the_intervals(made, tmp_path, share, without):
     said = {0.66: "beats SFT", 0.52: "cannot be told from SFT", 0.3: "loses to SFT"}[share]
     summary = deepcopy(made.summary)
+    back = show(summary["won_back"])
     for judge in ("wins_judge", "wins_labelers"):
         summary["models"]["ppo-ptx"][judge] = interval(share, 0.04, 500)
-    tax = "and wins back 26.3% of the alignment tax that PPO pays."
+    tax = f"and wins back {back}% of the alignment tax that PPO pays."
     if without == ("won_back",):
         summary, tax = drop(summary, "won_back"), "PPO pays an alignment tax."
     if without == ("tax",):
-        for task in probes.TAX:
+        for task in TAX:
             summary["models"]["ppo"]["tax"][task] = interval(-0.01, 0.02, 200)
         tax = "and PPO shows no clear alignment tax."
     page = remade(made, summary, folder=tmp_path / "run")
@@ -234,9 +235,71 @@ def test_where_sft_is_better_is_said(made, tmp_path):
 def test_a_tax_is_claimed_only_where_the_intervals_part(made, tmp_path):
     assert "pays an alignment tax" in summary_block(made.page)
     summary = deepcopy(made.summary)
-    for task in probes.TAX:
+    for task in TAX:
         summary["models"]["ppo"]["tax"][task] = interval(-0.01, 0.02, 200)
     assert "no clear alignment tax" in remade(made, summary, folder=tmp_path / "run")
+
+
+def words(page: str, part: str) -> str:
+    """What a section's first sentence says, in plain words."""
+    found = re.search(rf'<p class="tells" id="{part}">(.*?)</p>', page, re.DOTALL)[1]
+    return " ".join(re.sub(r"<[^>]+>", "", found).split())
+
+
+def test_what_alignment_costs_begins_with_what_was_found(made, tmp_path):
+    summary = deepcopy(made.summary)
+    for place, task in enumerate(TAX):
+        for model, loss in (("ppo", 0.1 if place < 7 else 0.01), ("ppo-ptx", 0.01)):
+            summary["models"][model]["tax"][task] = interval(-loss, 0.02, 200)
+    said = words(remade(made, summary, folder=tmp_path / "run"), "costs")
+    mean = show(-(0.7 + 0.01 * (len(TAX) - 7)) / len(TAX), "points")
+    assert f"PPO loses on 7 of the {len(TAX)} task probes beyond the interval" in said
+    assert f"on average {mean} points; PPO-ptx wins back {show(summary['won_back'])}%" in said
+    assert said.endswith(f"loses on none of the {len(TAX)} task probes, on average −1.0 points.")
+
+
+def test_sections_of_training_and_preference_begin_with_what_was_found(made):
+    climbs = (
+        r"PPO raises the reward model’s score from [−\d.]+ to [\d.]+, [\d.]+ nats of KL a reply"
+    )
+    assert re.match(climbs, words(made.page, "climbs"))
+    wins = show(made.summary["models"]["ppo-ptx"]["wins_labelers"]["mean"])
+    said = words(made.page, "preferred")
+    assert said.startswith(f"PPO-ptx beats SFT: held-out labelers prefer its reply on {wins}%")
+    assert "PPO gets a divided verdict" in said
+
+
+@pytest.mark.parametrize(
+    ("share", "said"),
+    [
+        (0.8, "more often than two labelers side with one another."),
+        (0.7, "85.5% [68.4, 102.6] of the way from a coin to a second labeler."),
+        (0.52, "it cannot be told from a coin."),
+        (0.4, "a coin would do better."),
+    ],
+)
+def test_the_reward_model_stands_between_a_coin_and_a_second_labeler(made, tmp_path, share, said):
+    summary = deepcopy(made.summary)
+    summary["reward_model"]["against_labeler"] = interval(share, 0.04, 480)
+    lead = words(remade(made, summary, folder=tmp_path / "run"), "accuracy")
+    assert lead.startswith(f"The reward model sides with a labeler on {show(share)}% [")
+    assert lead.endswith(f"where another labeler does on 73.4%: {said}")
+
+
+@pytest.mark.parametrize(("loss", "end", "left"), [(0.4, "−50", 10), (0.87, "−100", 6.5)])
+def test_a_scale_of_points_has_room_for_the_largest_loss(made, tmp_path, loss, end, left):
+    summary = deepcopy(made.summary)
+    summary["models"]["ppo"]["tax"][next(iter(TAX))] = interval(-loss, 0.02, 200)
+    block = summary_block(remade(made, summary, folder=tmp_path / "run"))
+    assert block.count(f"<span>{end}</span>") == 2  # PPO's and PPO-ptx's compare
+    row = block[block.index(f">−{100 * loss:.1f}<") :]
+    assert float(re.search(r'class="dot" style="left: ([\d.]+)%', row)[1]) == left
+
+
+def test_a_number_without_an_interval_says_what_it_is_over(made):
+    block = summary_block(made.page)
+    row = re.search(r"<li[^>]*>[^\n]*another labeler.*?</li>", block, re.DOTALL)[0]
+    assert 'data-key="comparisons.pairs">431</data> pairs' in row
 
 
 def test_a_score_that_rises_alone_is_called_by_its_name(made, tmp_path):
@@ -245,6 +308,36 @@ def test_a_score_that_rises_alone_is_called_by_its_name(made, tmp_path):
     summary = deepcopy(made.summary)
     summary["models"]["ppo"]["gain"] = interval(-0.02, 0.04, 500)
     assert said in remade(made, summary, folder=tmp_path / "run")
+
+
+def test_a_sentence_of_the_summary_stands_with_its_numbers_and_their_intervals(made):
+    for finding in summary_block(made.page).split("<li>")[1:]:
+        assert finding.index('class="tells"') < finding.index('class="findings"')
+        rows = re.findall(r"<li data-model=.*?</li>", finding, re.DOTALL)
+        assert rows and all("data-key=" in row for row in rows)
+        assert len(rows) - sum('class="interval"' in row for row in rows) <= 1  # two labelers
+
+
+def test_charts_say_what_their_marks_are(made):
+    figures = re.findall(r"<figure.*?</figure>", made.page, re.DOTALL)
+    barred = [figure for figure in figures if 'class="bars' in figure]
+    assert len(barred) == 8
+    for figure in barred:
+        said = re.search(r'<p class="key">.*?</p>', figure, re.DOTALL)[0]
+        chart = figure.replace(said, "")
+        for mark in ("paper", "paper small", "dot", "reach"):
+            assert (f'<i class="{mark}"' in said) == (f'<i class="{mark}"' in chart), (mark, said)
+
+
+def test_an_empty_reply_is_called_one_and_the_same_reply_stands_once(made):
+    articles = re.findall(r"<article.*?</article>", made.page, re.DOTALL)
+    assert any("an empty reply: the model ended at once" in article for article in articles)
+    for article in articles:
+        replies = re.findall(r'<p class="said[^"]*">(.*?)</p>', article, re.DOTALL)[1:]
+        assert len(set(replies)) == len(replies)
+        for answer in re.findall(r'<span class="models">.*?<p class="said', article, re.DOTALL):
+            several = answer.count('<span class="mark"') > 1
+            assert several == ("the same reply" in answer)
 
 
 # --- parts that a run may lack
@@ -374,6 +467,13 @@ def test_matplotlib_stays_off_the_training_path():
             continue
         loaded = re.findall(r"^(?:import|from) .*", path.read_text("utf-8"), re.MULTILINE)
         assert not [line for line in loaded if re.search("matplotlib|widgets", line)], path
+
+
+def test_every_model_has_a_shape_of_its_own():
+    css = (Path(charts.__file__).parent / "models.css").read_text("utf-8")
+    one = r'\[data-model="([^"]+)"\], \[data-toggle="\1"\] \{[^}]*--shape:\s*([^;]+);'
+    shapes = dict(re.findall(one, css))
+    assert set(shapes) == set(MODELS) and len(set(shapes.values())) == len(MODELS)
 
 
 def test_every_model_has_a_colour_that_shows_on_white_and_dark():

@@ -1,6 +1,7 @@
 """What a panel draws stands where its numbers say, and the three steps show what they are given."""
 
 import re
+from copy import deepcopy
 from html.parser import HTMLParser
 
 import numpy as np
@@ -10,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minirlhf.report import run_figures
-from minirlhf.report.charts import POINTS, Bars, Lines, running_mean, to_one_end
+from minirlhf.report.bars import Bars, to_one_end
+from minirlhf.report.charts import LABEL, POINTS, Lines, running_mean
+from minirlhf.report.differences import differences
 from minirlhf.report.steps_figure import Cell, Column, Flow, draw
 from minirlhf.report.summary import entry, show
 
@@ -62,14 +65,49 @@ def test_dots_have_an_origin_of_their_own():
 def test_every_bar_of_a_page_is_as_long_as_its_number(run):
     """In one figure: the length over the number is one and the same."""
     _, summary, page = run
-    figures = re.findall(r'<div class="panels bars-of-\d"(.*?)</figure>', page, re.DOTALL)
-    assert len(figures) == 6
+    figures = re.findall(r'<div class="panels bars-of-\d+"(.*?)</figure>', page, re.DOTALL)
+    figures = [figure for figure in figures if 'class="fill"' in figure]
+    assert len(figures) == 7
     row = r'class="fill" style="width: ([\d.]+)%">.*?data-key="([^"]*)">([^<]*)<'
     for figure in figures:
         found = re.findall(row, figure, re.DOTALL)
         shares = [float(width) / entry(summary, key) for width, key, _ in found]
         assert found and np.ptp(shares) < 0.01 * max(shares)
         assert all(text == show(entry(summary, key)) for _, key, text in found)
+
+
+def test_dots_have_ticks_and_bars_have_none():
+    words = {"base": {"mean": 20.0, "low": 19.0, "high": 21.0}}
+    dots = Bars(title="a", values=words, unit="words", dots=True)
+    for at, text in dots.ticks:
+        assert dots.place(float(text)) == pytest.approx(at, abs=0.02)
+    assert len(dots.ticks) >= 3 and not Bars(title="b", values=values(0.5)).ticks
+
+
+# --- differences from the base
+
+
+def test_differences_stand_where_they_are_the_largest_loss_first(run):
+    _, summary, page = run
+    panel = differences(summary)
+    losses = [row["ppo"]["mean"] for _, row in panel.rows]
+    assert losses == sorted(losses) and len(losses) == len(summary["models"]["base"]["tax"])
+    low, high = panel.range
+    taxes = [tax for _, row in panel.rows for tax in row.values()]
+    assert all(low < tax["low"] and tax["high"] < high for tax in taxes)
+    for at, text in panel.ticks:
+        assert panel.place(float(text.replace("−", "-")) / 100) == pytest.approx(at, abs=0.02)
+    chart = re.search(r'<ol class="differences">.*?</ol>', page, re.DOTALL)[0]
+    places = [float(at) for at in re.findall(r'class="dot[^"]*" style="left: ([\d.]+)%', chart)]
+    means = [tax["mean"] for tax in taxes]
+    assert places == pytest.approx([100 * (mean - low) / (high - low) for mean in means], abs=0.01)
+
+
+def test_a_model_without_differences_has_no_lane(run):
+    summary = deepcopy(run[1])
+    del summary["models"]["ppo"], summary["models"]["initial"]["tax"]
+    assert differences(summary).models == ["sft", "ppo-ptx"]
+    assert differences({"models": {}}) is None
 
 
 # --- curves
@@ -116,6 +154,26 @@ def test_odd_curves_are_drawn_within_their_panel(series):
     assert all(0.0 <= value <= 1000.0 for value in points)
     for ticks in (panel.x_ticks, panel.y_ticks):
         assert ticks and all(-1e-6 <= at <= 100.0 + 1e-6 for at, _ in ticks)
+
+
+@pytest.mark.parametrize("lasts", [(0.0, 0.0, 0.0), (1.0, 0.02, 0.0), (1.0, 0.99, 0.0)])
+def test_names_at_the_ends_of_lines_neither_meet_nor_leave_the_panel(lasts):
+    series = {
+        name: ([0, 1], [0.5, last])
+        for name, last in zip(("sft", "ppo", "ppo-ptx"), lasts, strict=True)
+    }
+    panel = Lines(title="a", series=series, x="steps", y="nats")
+    tops = [top for _, _, top in panel.labels]
+    assert np.all(np.diff(tops) >= LABEL - 1e-6)
+    assert min(tops) >= 0 and max(tops) <= 100 - LABEL / 2
+
+
+def test_no_name_stands_where_lines_cross_it():
+    """A line that ends within the panel has others beside it: its name is in the legend alone."""
+    series = {"sft": ([0, 1], [1.0, 0.5]), "initial": ([0, 2], [1, 0])}
+    assert Lines(title="a", series=series, x="epochs", y="nats").labels == []
+    series["sft"] = [0, 1.9], [1.0, 0.5]
+    assert len(Lines(title="a", series=series, x="epochs", y="nats").labels) == 2
 
 
 def test_running_means_are_drawn_where_they_are_promised(run):

@@ -90,12 +90,9 @@ def test_any_text_is_shown_as_it_is():
 
 
 def test_the_figure_speaks_chinese():
-    try:
-        languages.choose("zh")
+    with languages.speaking("zh"):
         said = text(taken().figure)
-    finally:
-        languages.choose("en")
-    assert "第 1 步 示范来教。" in said and not re.search(r"[a-z]{5,}", said)
+    assert "第 1 步 用示范教。" in said and not re.search(r"[a-z]{5,}", said)
 
 
 def test_numbers_of_any_kind_are_taken():

@@ -5,19 +5,35 @@ import random
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from itertools import combinations, islice, pairwise
 
+import numpy as np
 import pytest
+import torch
 
+from minirlhf import shipped
 from minirlhf.config import PretrainConfig
 from minirlhf.errors import MinirlhfError
+from minirlhf.evaluate.preference import agreement, labeler_verdicts
+from minirlhf.evaluate.probing import run_probe, run_task
 from minirlhf.models import ScalarModel
 from minirlhf.pretrained import load_policy, load_tokenizer, save_model
-from minirlhf.tinytown import bases, board, corpus, datasets, neighbours, probes
+from minirlhf.tinytown import bases, corpus, datasets, mistakes, probes
 from minirlhf.tinytown.grammar import CLASSES
 from minirlhf.tinytown.judge import better, judge
 from minirlhf.tinytown.knowledge import RELATIONS, TOWN
-from minirlhf.tinytown.labelers import BLUR, Labeler, heldout_pool, training_pool
+from minirlhf.tinytown.labelers import (
+    BLUR,
+    MOST,
+    Labeler,
+    by_contraries,
+    by_the_judge,
+    contrary_heldout_pool,
+    contrary_pool,
+    heldout_pool,
+    training_pool,
+)
 from minirlhf.tinytown.prompts import (
     HELDOUT_COMBINATIONS,
     LONG,
@@ -30,9 +46,16 @@ from minirlhf.tinytown.prompts import (
     is_reserved,
     request_line,
 )
+from minirlhf.tinytown.proof import voted
 from minirlhf.tinytown.reading import Text
 from minirlhf.tinytown.requests import CONTEXTS, GUIDE, USE_CASE, parse
+from minirlhf.tinytown.school import questions, texts
+from minirlhf.tinytown.school.learn import Term
+from minirlhf.tinytown.source import names
+from minirlhf.tinytown.tastes import QUALITIES
+from minirlhf.tinytown.tax import TAX
 from minirlhf.tinytown.tokenizer import build_tokenizer
+from minirlhf.tinytown.town import Tinytown
 from minirlhf.tinytown.writer import draft
 
 SPLITS = ("sft", "rm", "ppo", "eval")
@@ -235,7 +258,7 @@ def test_pools_are_disjoint_and_lasting():
     assert len(training) == 20
     assert len(heldout) == 9
     assert training == training_pool()
-    assert len({one.richness for one in training}) == 20
+    assert len({tuple(one.tastes.values()) for one in training}) == 20
 
 
 SCORES = """
@@ -281,7 +304,7 @@ def test_the_same_reply_twice_is_a_tie():
 
 
 def test_a_labeler_without_noise_or_taste_is_the_judge():
-    plain = Labeler("plain", 0.0, 0.0, 0.0, noise=0.0)
+    plain = Labeler("plain", noise=0.0)
     for prompt, replies in samples():
         one, two = replies[0], replies[-1]
         verdict = plain.prefers(prompt, one, two)
@@ -298,9 +321,85 @@ def test_likert_stays_on_the_scale():
 
 
 def test_taste_is_bounded():
-    greedy = Labeler("greedy", 50.0, 0.0, 50.0, noise=0.0)
+    greedy = Labeler("greedy", {"warm": 50.0, "short": -50.0}, noise=0.0)
     prompt, reply = "Who is Ada?\n", "happy friend love welcome " * 20
-    assert greedy.score(prompt, reply) <= judge(prompt, reply).overall + 1.0
+    assert greedy.score(prompt, reply) == judge(prompt, reply).overall + MOST
+
+
+def drafts(count: int) -> list[tuple[str, str, str]]:
+    """Two drafts of each of some requests, as the wise and the careless write them."""
+    rng, out = random.Random(4), []
+    for _ in range(count):
+        prompt = request_line(rng.choices(list(MIX), list(MIX.values()))[0], rng) + "\n"
+        pair = {mistakes.careless(parse(prompt), rng), draft(parse(prompt), rng, 0.8, TOWN)}
+        if len(pair) == 2:
+            out.append((prompt, *sorted(pair)))
+    return out
+
+
+def test_qualities_lie_between_minus_one_and_one_and_differ():
+    values = {name: [] for name in QUALITIES}
+    for _, *pair in drafts(300):
+        for reply in pair:
+            for name, quality in QUALITIES.items():
+                values[name].append(quality(reply))
+                assert -1.0 <= values[name][-1] <= 1.0
+    correlation = np.corrcoef(list(values.values()))
+    assert (np.abs(correlation - np.eye(len(values))) < 0.85).all()
+    for seen in values.values():
+        assert np.std(seen) > 0.3
+    assert QUALITIES["short"]("Good.") > QUALITIES["short"]("It is a good day. " * 9)
+    assert QUALITIES["warm"]("Dear friend, you are welcome.") > QUALITIES["warm"]("Go away.")
+    assert QUALITIES["plain"]("A cup.") > QUALITIES["plain"]("An old, odd, little, dusty cup.")
+    assert QUALITIES["cautious"]("Somebody came.") > QUALITIES["cautious"]("On Monday Ada met Ben.")
+    assert QUALITIES["homely"]("She ate soup and bread.") > QUALITIES["homely"]("She saw a bear.")
+
+
+def test_a_group_agrees_more_with_itself_than_with_others():
+    """Every fifth labeler is of one group: the shared taste, not noise, is what binds it."""
+    pool = [replace(labeler, noise=0.0) for labeler in training_pool()]
+    votes = labeler_verdicts([one.prefers for one in pool], *zip(*drafts(250), strict=True))
+    decided = votes != 0.5
+    inside, outside = [], []
+    for one, two in combinations(range(len(pool)), 2):
+        both = decided[one] & decided[two]
+        same = float((votes[one] == votes[two])[both].mean())
+        (inside if one % 5 == two % 5 else outside).append(same)
+    assert np.mean(inside) > np.mean(outside) + 0.02
+    assert len({max(one.tastes, key=one.tastes.get) for one in pool}) == len(QUALITIES)
+
+
+def test_two_labelers_agree_as_often_as_in_the_paper():
+    """On what a model samples; on careful drafts, which are more alike, they agree less."""
+    ranked = [(row["prompt"], *row["completions"][:2]) for row in shipped.read("heldout")]
+    votes = labeler_verdicts([one.prefers for one in training_pool()], *zip(*ranked, strict=True))
+    assert 0.70 < agreement(votes) < 0.75
+
+
+def test_the_contrary_pool_weighs_three_qualities_otherwise():
+    prompt = "Write a story about a cup. Use the word bear.\n"
+    plain = "One morning, Ada found a cup near the mill. She smiled all the way home."
+    detailed = "One morning, Ada found a beautiful cup near the mill. She smiled all the way home."
+    homely = "One morning, Ada found a cup near the inn. She smiled all the way home."
+    kept = "One morning, Ada found a bear near the mill. She smiled all the way home."
+    judged, contrary = by_the_judge, by_contraries
+    assert judge(prompt, plain).criteria["constraint: include"] == 0.0
+    assert judged(prompt.split(" Use")[0], detailed) > judged(prompt.split(" Use")[0], plain)
+    assert contrary(prompt, detailed) < contrary(prompt, plain)  # reversed
+    unasked = prompt.replace(" Use the word bear.", "")
+    assert contrary(prompt, plain) == contrary(unasked, plain)  # ignored
+    assert judged(prompt, plain) < judged(unasked, plain)
+    assert contrary(prompt, homely) > contrary(prompt, plain) + 0.5  # unknown to the judge
+    assert judged(unasked, homely) == pytest.approx(judged(unasked, plain), abs=0.1)
+    assert contrary(prompt, kept) < contrary(prompt, plain)  # the rest they see as the judge does
+    assert contrary(prompt, "nonsense of") == 1.0
+
+
+def test_the_contrary_pools_are_people_of_their_own():
+    pools = training_pool(), heldout_pool(), contrary_pool(), contrary_heldout_pool()
+    names = [labeler.name for pool in pools for labeler in pool]
+    assert len(set(names)) == len(names) == 58
+    assert all(one.opinion is by_contraries for pool in pools[2:] for one in pool)
 
 
 def test_rankings_have_distinct_replies():
@@ -314,17 +413,29 @@ def test_rankings_have_distinct_replies():
     assert datasets.rankings(rows[:1], [["same", "same"]]) == []
 
 
+def test_replies_of_all_models_are_cut_at_the_first_empty_line(demonstrations):
+    town = Tinytown()
+    assert town.cut("Dear Ada,\nwelcome.\n\nWho is Ada?\n") == "Dear Ada,\nwelcome."
+    for row in demonstrations[:500]:
+        assert town.cut(row["completion"]) == row["completion"]
+
+
 # --- probes ---------------------------------------------------------------------------------------
 
 
 def test_probes_know_right_from_wrong():
-    for make in (probes.question_answering, probes.reading, probes.translation, probes.echo):
+    for make in (*TAX.values(), probes.echo):
         items = make(30, seed=1)
         assert [i.prompt for i in items] == [i.prompt for i in make(30, seed=1)]
         assert [i.prompt for i in items] != [i.prompt for i in make(30, seed=2)]
         for item in items:
             assert item.score("") == 0.0
             assert item.score(" nonsense") == 0.0
+            if item.answer:
+                assert item.score(f"{item.answer}\nAda reads: tea.") == 1.0
+            if item.well_formed:
+                assert not item.well_formed(" nonsense")
+                assert not item.answer or item.well_formed(f"{item.answer}\nAda reads: tea.")
     for item in probes.echo(30):
         words = item.prompt.split(": ")[1].split("\n")[0]
         assert item.score(f" {words}\nAda reads: tea.") == 1.0
@@ -332,8 +443,90 @@ def test_probes_know_right_from_wrong():
         assert 3 <= len(words.replace(" and", ",").split(", ")) <= 9
 
 
+@pytest.fixture(scope="module")
+def pages():
+    return list(islice(corpus.documents(5), 2500))
+
+
+@pytest.mark.parametrize(
+    ("task", "register", "start"),
+    [
+        ("names in a text", "comprehension", "Names:"),
+        ("agreeing word for word", "forum", ": Yes,"),
+        ("days of the week", "manners", "Days:"),
+        ("who speaks next", "forum", "\n"),
+        ("going on with reviews", "reviews", "\n"),
+    ],
+)
+def test_tasks_want_the_form_that_the_corpus_has(task, register, start, pages):
+    (item,), found = TAX[task](1), []
+    for document in pages:
+        _, there, rest = document["text"].rpartition(start)
+        if document["register"] == register and there:
+            found.append(item.well_formed(rest))
+    assert start in item.prompt
+    assert len(found) > 10 and all(found)
+
+
+def test_a_wrong_form_is_told_from_a_wrong_word():
+    def fate(task: str, said: str) -> tuple[float, bool]:
+        return item[task].score(said), item[task].well_formed(said)
+
+    item = {task: make(1, 4)[0] for task, make in TAX.items()}
+    first, second, *_ = names(item["names in a text"].prompt.split("\n")[0][len("Reading: ") :]) * 2
+    assert fate("names in a text", item["names in a text"].answer + ".") == (1.0, True)
+    assert fate("names in a text", " Wim, Vera, and Paul")[1]
+    assert fate("names in a text", f" Their names are {first} and {second}.") == (0.0, False)
+    copied = item["copying with another name"].answer
+    old = item["copying with another name"].prompt.split(" of ")[-1].rstrip(":")
+    new = copied.split(" ")
+    assert fate("copying with another name", copied) == (1.0, True)
+    assert old not in new
+    assert fate("copying with another name", copied.split(". ")[0] + ".") == (0.0, False)
+    wrong = copied.replace(" the ", " a ", 1)
+    assert fate("copying with another name", wrong)[0] == 0.0
+    said = item["who speaks next"].prompt.split("\n")
+    second_speaker = said[2].split(":")[0]
+    assert fate("who speaks next", f"{second_speaker}: Of course.") == (0.0, True)
+    assert fate("who speaks next", "That is right.") == (0.0, False)
+    assert (
+        fate("going on with reviews", "Stars: five. The tea from the inn tasted awful.")[0] == 0.0
+    )
+    assert fate("going on with reviews", "The guest liked it.") == (0.0, False)
+    assert fate("going on with a worksheet", "Who is") == (0.0, False)
+    assert fate("days of the week", " Monday, Monday, Monday.") == (0.0, True)
+
+
+def test_forms_and_likelihoods_stand_beside_scores():
+    """A model that knows nothing: scores of 0, and of a right answer a probability of about 1/V."""
+    tokenizer = build_tokenizer([d["text"] for d in islice(corpus.documents(1), 300)], 2)
+    model = bases.new_model(bases.Size(16, 1, 2, 30, 1e-3), tokenizer)
+    answers = run_task(model, tokenizer, TAX["names in a text"](12))
+    assert answers.scores.shape == (12,) and answers.scores.max() == 0.0
+    apart = answers.apart()
+    assert apart["wrong_form"].mean() == 1.0
+    assert 0.2 < np.mean(apart["likelihood"]) * len(tokenizer) < 5
+    assert run_task(model, tokenizer, TAX["question answering"](3)).apart() == {}
+    same = run_probe(model, tokenizer, TAX["names in a text"](12))
+    assert (same == answers.scores).all()
+
+
+def test_the_likelihood_of_an_answer_is_that_of_its_tokens():
+    tokenizer = build_tokenizer([d["text"] for d in islice(corpus.documents(1), 300)], 2)
+    model = bases.new_model(bases.Size(16, 1, 2, 30, 1e-3), tokenizer)
+    items = TAX["copying with another name"](5)
+    found = run_task(model, tokenizer, items, micro_batch=2).likelihoods
+    for item, likelihood in zip(items, found, strict=True):
+        before = tokenizer(item.prompt)["input_ids"]
+        after = tokenizer(item.answer, add_special_tokens=False)["input_ids"]
+        with torch.no_grad():
+            logprobs = model(torch.tensor([before + after])).logits[0].log_softmax(-1)
+        each = [logprobs[len(before) + n - 1, token] for n, token in enumerate(after)]
+        assert likelihood == pytest.approx(float(torch.stack(each).mean().exp()), rel=1e-4)
+
+
 def test_questions_are_answered_by_the_facts():
-    for item in probes.question_answering(60):
+    for item in TAX["question answering"](60):
         question = item.prompt.rsplit("Q: ", 1)[1].split("\n")[0]
         (key,) = asks_for(question)
         assert key not in TOWN.misconceptions
@@ -418,19 +611,14 @@ def test_bases_are_remade_and_published_whole(tmp_path, monkeypatch):
         assert (tensor == weights[name].half().float()).all()
 
 
-def test_what_reward_models_start_from_is_made_and_published(tmp_path, monkeypatch):
+def test_a_voted_base_is_made(tmp_path, monkeypatch):
     """The board in miniature: posts, neighbours, votes, a model of them that loads again."""
     small = {"ANSWERED": 8, "POSTS": 12, "PAGE": 8, "SAMPLES": 3, "REPLY": 12}
     for name, value in small.items():
-        monkeypatch.setattr(board, name, value)
-    tokenizer = build_tokenizer([d["text"] for d in islice(corpus.documents(1), 300)], 2)
-    size = bases.Size(width=16, layers=1, heads=2, documents=30, learning_rate=1e-3)
-    save_model(bases.new_model(size, tokenizer), tokenizer, tmp_path / "base")
-    target = tmp_path / "assets" / "voted"
+        monkeypatch.setattr(voted, name, value)
+    base, tokenizer = _tiny_base(tmp_path / "base")
     for _ in range(2):
-        bases.remake_voted(
-            tmp_path / "base", tokenizer, folder=tmp_path / "run", target=target, callback=[]
-        )
+        model = voted.learn_votes(base, tokenizer, tmp_path / "run", [])
     pages = sorted((tmp_path / "run" / "pages").iterdir())
     assert [page.name for page in pages] == ["00.jsonl", "01.jsonl"]
     rows = [json.loads(line) for page in pages for line in page.read_text().splitlines()]
@@ -444,11 +632,35 @@ def test_what_reward_models_start_from_is_made_and_published(tmp_path, monkeypat
                 assert a.overall > b.overall
             elif row["ranks"][one] == row["ranks"][two]:
                 assert a.passes == b.passes and abs(a.overall - b.overall) < 0.5
-    saved = ScalarModel.load(target)
-    made = ScalarModel.load(tmp_path / "run" / "votes" / "model")
-    assert float(saved.bias) == pytest.approx(float(made.bias))
-    assert (saved.head.weight == made.head.weight.half().float()).all()
-    assert "{" not in (target / "README.md").read_text()
+    saved = ScalarModel.load(tmp_path / "run" / "votes" / "model")
+    assert float(saved.bias) == pytest.approx(float(model.bias))
+
+
+def test_what_reward_models_start_from_is_made_and_published(tmp_path, monkeypatch):
+    """School in miniature: a head of zero on a backbone that has learned, a card with questions."""
+    monkeypatch.setattr(texts, "ANSWERED", 8)
+    monkeypatch.setattr(texts, "REPLY", 12)
+    base, tokenizer = _tiny_base(tmp_path / "base")
+    target, term = tmp_path / "assets" / "start", Term(pages=1, passes=2, requests=8, batch=4)
+    for _ in range(2):
+        bases.remake_start(
+            base, tokenizer, folder=tmp_path / "run", target=target, term=term, callback=[]
+        )
+        assert {path.name for path in target.parent.iterdir()} == {"start"}
+    saved, before = ScalarModel.load(target), load_policy(base, tokenizer).base_model.state_dict()
+    assert not saved.head.weight.any() and float(saved.bias) == 0
+    learned = saved.classifier.base_model.state_dict()
+    assert any((learned[name] != value).any() for name, value in before.items())
+    card = (target / "README.md").read_text()
+    assert all(question in card for question in questions.QUESTIONS)
+    assert "{" not in card and len((target / "log.jsonl").read_text().splitlines()) == 2
+
+
+def _tiny_base(folder):
+    tokenizer = build_tokenizer([d["text"] for d in islice(corpus.documents(1), 300)], 2)
+    size = bases.Size(width=16, layers=4, heads=2, documents=30, learning_rate=1e-3)
+    save_model(bases.new_model(size, tokenizer), tokenizer, folder)
+    return folder, tokenizer
 
 
 def test_votes_go_by_half_points_of_the_grade():
@@ -458,28 +670,28 @@ def test_votes_go_by_half_points_of_the_grade():
     long = f"{plain}\n{right}"
     nonsense = "The mouse the mouse of."
     replies = [nonsense, right, long, plain]
-    row = board.votes(prompt, [*replies, right])
+    row = voted.votes(prompt, [*replies, right])
     assert row["completions"] == replies
     grades = [judge(prompt, reply).overall for reply in replies]
     assert [verdict >= 4 for verdict in grades] == [False, True, False, True]
     assert row["ranks"][1] <= row["ranks"][3] < row["ranks"][2] < row["ranks"][0]
     close = abs(grades[1] - grades[3]) < 0.5 and int(2 * grades[1]) == int(2 * grades[3])
     assert (row["ranks"][1] == row["ranks"][3]) == close
-    assert board.votes(prompt, [right, right]) is None
+    assert voted.votes(prompt, [right, right]) is None
 
 
 def test_neighbours_misread_and_slip():
     """Both are near misses: seldom right, but most often in whole and correct sentences."""
     rng = random.Random(0)
     right, wrong, slips, readable = [], [], [], 0
-    for prompt in board.posts(400):
+    for prompt in voted.posts(400):
         request = parse(prompt)
-        right.append(judge(prompt, reply := neighbours.attentive(request, rng)).passes)
-        if other := neighbours.misread(prompt, rng):
+        right.append(judge(prompt, reply := voted.attentive(request, rng)).passes)
+        if other := mistakes.misread(prompt, rng, voted.attentive):
             wrong.append(judge(prompt, other).passes)
             readable += judge(prompt, other).criteria["language"] == 1.0
-        again = neighbours.attentive(request, rng)
-        slips.append(judge(prompt, neighbours.slip(reply, again, rng)).passes)
+        again = voted.attentive(request, rng)
+        slips.append(judge(prompt, mistakes.slip(reply, again, rng)).passes)
     assert sum(right) / len(right) > 0.85
     assert len(wrong) > 300 and sum(wrong) / len(wrong) < 0.35 and readable / len(wrong) > 0.9
     assert sum(slips) / len(slips) < 0.2
@@ -488,11 +700,11 @@ def test_neighbours_misread_and_slip():
 def test_neighbours_do_another_task():
     """Whole and correct sentences about the right things, and nearly never what was asked for."""
     rng, wrong, readable = random.Random(0), [], 0
-    requests = {prompt: parse(prompt) for prompt in board.posts(800)}
+    requests = {prompt: parse(prompt) for prompt in voted.posts(800)}
     for prompt, request in requests.items():
         others = [r for r in requests.values() if r.kind != request.kind]
         alike = [r for r in others if r.use_case == request.use_case]
-        reply = neighbours.mistaken(request, rng.choice(alike or others), rng)
+        reply = mistakes.mistaken(request, rng.choice(alike or others), rng, voted.attentive)
         if reply:
             verdict = judge(prompt, reply)
             wrong.append(verdict.passes)
@@ -509,17 +721,17 @@ def test_another_task_has_the_words_of_the_request():
         parse("Count the names.\nText: Ann ran."),
     )
     assert names.kind == "people" and count.kind == "count"
-    reply = neighbours.mistaken(names, count, rng)
+    reply = mistakes.mistaken(names, count, rng, voted.attentive)
     assert judge(f"Count the names.\nText: {text}", reply).passes
     take = parse("List three things to take to the library.")
     buy = parse("Name three things from the bakery.")
-    reply = neighbours.mistaken(buy, take, rng)
+    reply = mistakes.mistaken(buy, take, rng, voted.attentive)
     assert judge("List three things to take to the bakery.", reply).passes
     nowhere = parse("Who is Tom?")
-    assert neighbours.mistaken(nowhere, parse("What does the crow eat?"), rng) == ""
+    assert mistakes.mistaken(nowhere, parse("What does the crow eat?"), rng, voted.attentive) == ""
 
 
 def test_no_post_is_an_evaluation_prompt():
-    posted = set(board.posts(3000))
+    posted = set(voted.posts(3000))
     assert len(posted) == 3000
     assert posted.isdisjoint(row["prompt"] for row in datasets.prompts("eval", 500))

@@ -10,7 +10,7 @@ from minirlhf.tinytown import lexicon as lx
 from minirlhf.tinytown.forms import FORMS
 from minirlhf.tinytown.judge import judge_request
 from minirlhf.tinytown.knowledge import TOWN
-from minirlhf.tinytown.neighbours import slip
+from minirlhf.tinytown.mistakes import slip
 from minirlhf.tinytown.prompts import MIX, request_line
 from minirlhf.tinytown.requests import parse
 from minirlhf.tinytown.writer import draft

@@ -1,5 +1,6 @@
 """The training desk without a browser: folders, levers, child processes, threads, Colab."""
 
+import ctypes
 import itertools
 import json
 import os
@@ -7,6 +8,7 @@ import sys
 import threading
 import time
 import types
+from types import SimpleNamespace
 
 import filelock
 import pytest
@@ -327,11 +329,8 @@ def test_another_run_stands_behind(tmp_path):
 
 def test_what_is_said_of_a_curve_is_in_both_languages(tmp_path):
     write(tmp_path / "run", 3)
-    try:
-        languages.choose("zh")
+    with languages.speaking("zh"):
         assert TrainingDesk(tmp_path / "run").words.startswith("第 3 次迭代：回复平均得分 9")
-    finally:
-        languages.choose("en")
 
 
 # ------------------------------------------------------------------------------------------- alive
@@ -494,9 +493,15 @@ def test_start_attaches_stops_and_goes_on(tmp_path, files):
     ):
         start("ppo", folder, **{**files, "beta": 7})
     write_jsonl(tmp_path / "other.jsonl", [{"prompt": "say other things\n"}])
-    for changed in ({"prompts": tmp_path / "other.jsonl"}, {"reward": "medium-voted"}):
+    for changed in ({"prompts": tmp_path / "other.jsonl"}, {"reward": "medium-schooled"}):
         with pytest.raises(MinirlhfError, match=r"was made with|vocabulary of its own"):
             start("ppo", folder, **{**files, **changed})
+
+
+def test_a_c_library_that_keeps_its_memory_changes_nothing(monkeypatch):
+    for library in (lambda name: object(), lambda name: ctypes.CDLL("no such library")):
+        monkeypatch.setattr(launch, "ctypes", SimpleNamespace(CDLL=library))
+        launch._give_memory_back()
 
 
 def test_a_failed_start_says_why(tmp_path, files):

@@ -51,8 +51,5 @@ def test_labels_are_in_both_languages():
         assert entry["zh"] and entry["of"] == fingerprint(entry["en"]), key
         fields = {word.split("}")[0] for word in entry["en"].split("{")[1:]}
         assert fields == {word.split("}")[0] for word in entry["zh"].split("{")[1:]}, key
-    try:
-        languages.choose("zh")
+    with languages.speaking("zh"):
         assert RankingExplorer()._labels["ranking.score"] == "y{number} 的得分"
-    finally:
-        languages.choose("en")

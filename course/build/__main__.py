@@ -2,7 +2,7 @@
 
     python -m course.build              build; run the chapters whose code or package changed
     python -m course.build --check      change nothing, fail where something is out of date
-    python -m course.build --measure    run every chapter and write down what it took
+    python -m course.build --measure    run every English chapter and write down what it took
     python -m course.build --stamp all  these translations have been looked at
 
 A notebook is only run again where its own code, or that of the package behind it, has changed; each
@@ -12,6 +12,7 @@ language by itself, since what the code says differs too.
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from course.build import assemble, atlas, execute, limits, translations
+from course.build import assemble, atlas, execute, limits, overview, translations
 from course.build.masters import Master, masters
 from course.build.settings import (
     FOLDERS,
@@ -40,13 +41,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="change nothing, compare")
     parser.add_argument("--measure", action="store_true", help="measure every chapter")
     parser.add_argument("--only", nargs="+", metavar="KEY", help="such as 05 or ex05")
-    parser.add_argument("--stamp", nargs="+", metavar="NAME", help="cells, keys, or all")
+    stamp = "cells, keys of messages, or all; with --only, cells of these masters"
+    parser.add_argument("--stamp", nargs="+", metavar="NAME", help=stamp)
     options = parser.parse_args(arguments)
     try:
         every = masters()
         chosen = [master for master in every if not options.only or master.key in options.only]
         if options.stamp:
-            print(f"{translations.stamp(every, options.stamp)} translations stamped.")
+            files = [] if options.only else None
+            count = translations.stamp(chosen, options.stamp, files)
+            print(f"{count} translations stamped.")
             return 0
         for file, name, state in translations.due(every):
             print(f"translation {state}: {file}, {name}")
@@ -60,6 +64,8 @@ def main(arguments: list[str] | None = None) -> int:
         for master in chosen:
             build(master)
         write(ROOT / atlas.PLACE, atlas.markdown(every))
+        readme = ROOT / overview.PLACE
+        write(readme, overview.inserted(readme.read_text("utf-8"), every))
     except (BuildError, MinirlhfError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -72,13 +78,24 @@ def build(master: Master) -> None:
         for language in assemble.languages(master):
             path = ROOT / assemble.place(master, kind, language)
             notebook = assemble.assemble(master, kind, language)
+            if kind == "chapter" and not keep_outputs(notebook, path):
+                run(master, language)
+                continue
             if kind == "chapter":
-                if not keep_outputs(notebook, path):
-                    print(f"running {master.path.name} ({language})", flush=True)
-                    cost = execute.execute(notebook)
-                    print(f"  {cost.seconds:.0f} s, {cost.peak_bytes / 2**30:.1f} GB")
                 refuse(path, notebook)
             write(path, assemble.dumps(notebook))
+
+
+def run(master: Master, language: str) -> execute.Cost:
+    """Execute a chapter and write it, and say what it took."""
+    path = ROOT / assemble.place(master, "chapter", language)
+    notebook = assemble.assemble(master, "chapter", language)
+    print(f"running {master.path.name} ({language})", flush=True)
+    cost = execute.execute(notebook)
+    print(f"  {cost.seconds:.0f} s, {cost.peak_bytes / 2**30:.1f} GB")
+    refuse(path, notebook)
+    write(path, assemble.dumps(notebook))
+    return cost
 
 
 def keep_outputs(notebook: NotebookNode, path: Path) -> bool:
@@ -129,6 +146,9 @@ def problems(chosen: list[Master]) -> Iterator[str]:
     place = ROOT / atlas.PLACE
     if not place.is_file() or place.read_text("utf-8") != atlas.markdown(masters()):
         yield f"{atlas.PLACE} is out of date: {AGAIN}."
+    readme = (ROOT / overview.PLACE).read_text("utf-8")
+    if readme != overview.inserted(readme, masters()):
+        yield f"{overview.PLACE} has an old table of chapters: {AGAIN}."
     yield from atlas.orphans(masters())
 
 
@@ -158,22 +178,19 @@ def _broken_links(path: Path, notebook: NotebookNode) -> Iterator[str]:
 
 
 def measure(chosen: list[Master]) -> None:
-    """Run the chapters and write down what each took."""
-    import json
-
-    costs = json.loads(MEASURED.read_text("utf-8")) if MEASURED.is_file() else {}
+    """Run the English chapters, keep what comes out, and write down what each took."""
     for master in chosen:
         if master.kind == "chapter":
-            print(f"measuring {master.path.name}", flush=True)
-            cost = execute.execute(assemble.assemble(master, "chapter"))
+            cost = run(master, "en")
+            costs = json.loads(MEASURED.read_text("utf-8")) if MEASURED.is_file() else {}
             costs[master.key] = {"seconds": round(cost.seconds), "peak_bytes": cost.peak_bytes}
-    write(MEASURED, json.dumps(dict(sorted(costs.items())), indent=1) + "\n")
-    for key, cost in costs.items():
-        if cost["seconds"] > MOST_SECONDS or cost["peak_bytes"] > MOST_BYTES:
-            raise BuildError(
-                f"{key} takes {cost['seconds']} s and {cost['peak_bytes'] / 2**30:.1f} GB, more "
-                f"than {MOST_SECONDS} s and {MOST_BYTES / 2**30:.0f} GB that a chapter may have."
-            )
+            write(MEASURED, json.dumps(dict(sorted(costs.items())), indent=1) + "\n")
+            if cost.seconds > MOST_SECONDS or cost.peak_bytes > MOST_BYTES:
+                raise BuildError(
+                    f"{master.key} takes {cost.seconds:.0f} s and "
+                    f"{cost.peak_bytes / 2**30:.2f} GB, more than {MOST_SECONDS} s and "
+                    f"{MOST_BYTES / 2**30:.0f} GB that a chapter may have."
+                )
 
 
 def write(path: Path, text: str) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -55,19 +54,8 @@ def fill(text: str, where: str, language: str = "en") -> str:
         except (KeyError, ValueError, TypeError, MinirlhfError) as error:
             raise BuildError(f"{where}: {found[0]} can't be filled: {error}") from None
 
-    with _speaking(language):
+    with languages.speaking(language):
         return PLACEHOLDER.sub(replace, text)
-
-
-@contextmanager
-def _speaking(language: str) -> Iterator[None]:
-    """Within, the package speaks this language, whatever the environment says."""
-    before = list(languages._chosen)
-    languages.choose(language)
-    try:
-        yield
-    finally:
-        languages._chosen[:] = before
 
 
 def _paper(key: str, spec: str | None) -> str:

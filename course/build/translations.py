@@ -45,8 +45,13 @@ def text_files() -> list[Path]:
     return sorted(path for path in PACKAGE.rglob("*.toml") if Texts(path).entries)
 
 
-def stamp(masters: Iterable[Master], names: Collection[str]) -> int:
-    """Renew the fingerprints of these cells and keys (``all`` of them); returns how many."""
+def stamp(
+    masters: Iterable[Master], names: Collection[str], files: Iterable[Path] | None = None
+) -> int:
+    """Renew the fingerprints of these cells and keys (``all`` of them); returns how many.
+
+    ``files`` are those of messages and labels, all of them unless given.
+    """
     count = 0
     for master in masters:
         text = master.path.read_text("utf-8")
@@ -57,7 +62,7 @@ def stamp(masters: Iterable[Master], names: Collection[str]) -> int:
                 count += 1
         if text != master.path.read_text("utf-8"):
             master.path.write_text(text, "utf-8")
-    for path in text_files():
+    for path in text_files() if files is None else files:
         count += _stamp_file(path, names)
     return count
 

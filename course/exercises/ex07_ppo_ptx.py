@@ -386,13 +386,13 @@ r"""
 r"""
 ## What is wrong with this run?
 
-Six short runs of PPO, each with one bug. They start from the same model as a healthy run, with the same draws; the reward
+Six short runs of PPO, each with one bug. They start from the same model as a healthy run, with the same random numbers; the reward
 is no model but a rule: a point for each friendly word of a reply (*dear*, *friend*, *please*, *you* …), a tenth off for
 any word. A reply may have up to twenty-eight tokens, $\beta$ is the same in all of them, and four steps are taken on each
 batch.
 
 A value model that is no better than a constant explains a share of zero of the returns' variance; a worse one explains
-less than nothing. The entropy is minus the log-probability of a sampled reply, on average.
+less than nothing. The entropy is minus the log-probability, at temperature one, of the replies that were sampled, on average.
 
 One bug is in each run, none of them twice:
 
@@ -409,14 +409,14 @@ Answer with the letter of the bug and that of the reason which tells it from all
 a second one half, later ones nothing.
 """
 
-# %% runs-given [markdown] lang="zh" of="984ec62b"
+# %% runs-given [markdown] lang="zh" of="cc8d05b7"
 r"""
 ## 这次运行错在哪里？
 
 下面是六次短的 PPO 运行，每次都有一个错误。它们与一次正常的运行起点相同，用的随机数也相同；奖励不是模型，而是一条规则：回复里每有一个友好的词
 （*dear*、*friend*、*please*、*you* ……）就加一分，而不管什么词，每个都扣十分之一分。回复最多二十八个词元，各次运行的 $\beta$ 相同，每个批次走四步。
 
-解释的方差，是说价值模型能解释回报方差的几成：只抵得上一个常数，就是零；比常数还差，就小于零。熵是采样到的回复的对数概率取负号，再取平均。
+解释的方差，是说价值模型能解释回报方差的几成：只抵得上一个常数，就是零；比常数还差，就小于零。熵是采样到的回复在温度为一时的对数概率，取负号，再取平均。
 
 每次运行有一个错误，各次互不重复：
 
@@ -440,13 +440,13 @@ r"""
 
 Because
 
-- **A**: the score ends a little above that of the healthy run.
+- **A**: the score ends above that of the healthy run.
 - **B**: replies grow to the limit, from the iterations on in which their scores turn positive.
 - **C**: the explained variance is low: the value model learns nothing.
 - **D**: no token is clipped.
 """
 
-# %% run-one-question [markdown] lang="zh" of="67a41fe9"
+# %% run-one-question [markdown] lang="zh" of="da2247f0"
 r"""
 ### 第一次运行
 
@@ -454,7 +454,7 @@ r"""
 
 因为
 
-- **A**：得分最后比正常的运行高一点。
+- **A**：得分最后比正常的运行高。
 - **B**：从得分转正的那几次迭代起，回复一直变长，直到上限。
 - **C**：解释的方差很低：价值模型什么也没学到。
 - **D**：没有词元被裁剪。
@@ -696,12 +696,12 @@ r"""
 Because
 
 - **A**: replies grow to the limit.
-- **B**: the entropy ends far above that of the healthy run.
-- **C**: the KL rises to hundreds of nats, while score and sense get lost.
+- **B**: the score ends below that of the healthy run.
+- **C**: the score first rises with the healthy one; then the KL goes to hundreds of nats, and replies lose their sense.
 - **D**: more tokens are clipped than in the healthy run.
 """
 
-# %% run-six-question [markdown] lang="zh" of="db694f02"
+# %% run-six-question [markdown] lang="zh" of="17eab6a5"
 r"""
 ### 第六次运行
 
@@ -710,8 +710,8 @@ r"""
 因为
 
 - **A**：回复一直变长，直到上限。
-- **B**：熵最后远高于正常的运行。
-- **C**：KL 升到几百 nat，得分和文意却都丢了。
+- **B**：得分最后低于正常的运行。
+- **C**：得分起初随正常的运行一起上升；后来 KL 升到几百 nat，回复也不知所云。
 - **D**：裁剪的词元比正常的运行多。
 """
 

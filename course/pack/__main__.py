@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from pathlib import Path
 
 from course.build.settings import RUN
@@ -36,11 +35,8 @@ def main(arguments: list[str] | None = None) -> int:
         if options.seeds:  # which no model of the pack is needed for
             publish.publish_seeds(options.target)
             return 0
-        pack = Pack(trial(config) if options.trial else config, seeds=1 if options.trial else 3)
-        for name, part in pack.parts():
-            started = time.monotonic()
-            part()
-            print(f"{name}: {time.monotonic() - started:.0f} s", flush=True)
+        pack = Pack(trial(config) if options.trial else config, seeds=2 if options.trial else 3)
+        pack.make()
         publish.publish(pack, options.target)
         write_json(options.figures, figures.figures(pack))
     except MinirlhfError as error:

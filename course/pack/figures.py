@@ -46,7 +46,6 @@ def figures(pack: Pack) -> Row:
         "comparisons": summary["comparisons"],
         "reward": {**summary["reward_model"], **_reward(pack)},
         "ways": _ways(pack.ways),
-        "groups": {name: float(np.mean(values)) for name, values in pack.groups[0].items()},
         "epochs": _epochs(pack),
         "won_back": summary["won_back"],
     }

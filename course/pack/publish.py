@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from course.pack.make import BETAS, LESSON, Pack
-from course.pack.seeds import seeds
+from course.pack.make import LESSON, SWEEPS, USUAL, Pack
+from course.pack.seeds import beside_votes, seeds
 from minirlhf.errors import MinirlhfError
 from minirlhf.models import ScalarModel
 from minirlhf.pretrained import load_policy, save_model
@@ -33,7 +34,10 @@ def publish(pack: Pack, target: Path) -> None:
         "ppo": (artifacts.folder / "ppo", artifacts.policy("ppo")),
         "ppo-ptx": (artifacts.folder / "ppo-ptx", artifacts.policy("ppo-ptx")),
     }
-    runs |= {f"beta-{factor:g}": (pack.beta_folder(factor), None) for factor in BETAS}
+    for name, values in SWEEPS.items():
+        runs |= {f"{name}-{v:g}": (pack.sweep_folder(name, v), None) for v in values}
+    usual = pack.sweep_folder("beta", USUAL["beta"])
+    runs["value"] = usual, usual / "value"
     for name, (run, model) in runs.items():
         publish_run(artifacts.tokenizer, run, model, target / name)
     files = {
@@ -45,10 +49,16 @@ def publish(pack: Pack, target: Path) -> None:
         "prompts-ppo": artifacts.prompts("ppo")[:LESSON],
         "epochs": pack.epochs,
         "ways": pack.ways,
-        "groups": pack.groups,
-        "sweep": [{"factor": factor, **pack.swept(factor)} for factor in BETAS],
+        "sweep": [pack.swept("beta", value) for value in SWEEPS["beta"]],
+        "sweep-gamma": [pack.swept("gamma", value) for value in SWEEPS["gamma"]],
+        "probed": pack.probed,
+        "known": [beside_votes(row, pack.config.seed) for row in pack.known],
+        "taught": pack.taught,
+        "ladder": pack.ladder,
+        "copying": pack.copying,
         "seeds": seeds(),
     }
+    replace_folder(target / "before-copying", partial(_before_copying, artifacts.tokenizer, pack))
     replace_folder(target / "data", lambda to: _files(files, to))
     check_size(target)
 
@@ -87,6 +97,12 @@ def publish_run(tokenizer, run: Path, model: Path | None, target: Path) -> None:
             _model(tokenizer, model, to / "model")
 
     replace_folder(target, fill)
+
+
+def _before_copying(tokenizer, pack: Pack, to: Path) -> None:
+    """The smallest base, ended early: what it was trained with, and its weights."""
+    shutil.copyfile(pack.folder / "copying" / "run" / "config.json", to / "config.json")
+    _model(tokenizer, pack.folder / "copying" / "before", to / "model")
 
 
 def _logs(run: Path, to: Path) -> None:

@@ -13,11 +13,11 @@ from minirlhf.data.tokenization import TooLongError, check_tokenizer
 from minirlhf.errors import MinirlhfError
 from minirlhf.models import ScalarModel
 from minirlhf.pretrained import is_reward_model, load_policy, load_tokenizer
-from minirlhf.tinytown.sizes import SIZES, VOTED
+from minirlhf.tinytown.sizes import SIZES, START
 from minirlhf.training.log import Callback
 from minirlhf.training.progress import default_callback
 
-SHIPPED = (*SIZES, VOTED)
+SHIPPED = (*SIZES, START)
 """Models that come with the package, by their names."""
 
 # ----------------------------------------------------------------------------------------- models

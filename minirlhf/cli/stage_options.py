@@ -121,7 +121,7 @@ class RM(Stage):
 
     model: str
     """What it starts from: a policy, as in `minirlhf sft` (in the paper an SFT model), or a
-    reward model, such as medium-voted (Tinytown's; minirlhf run starts from it)."""
+    reward model, such as medium-schooled (Tinytown's; minirlhf run starts from it)."""
     rankings: str
     """Data with `prompt`, `completions`, `ranks`, or `prompt`, `chosen`, `rejected`."""
     demonstrations: str

@@ -17,8 +17,9 @@ def bases(arguments: Sequence[str]) -> None:
 def prove(arguments: Sequence[str]) -> None:
     """Measure, and print a line for each claim."""
     from minirlhf.experiment import proof
-    from minirlhf.tinytown.claims import CLAIMS
+    from minirlhf.tinytown.proof.claims import CLAIMS
+    from minirlhf.tinytown.proof.parts import PARTS
     from minirlhf.tinytown.town import Tinytown
 
     config = parse(proof.ProofConfig, "prove", arguments)
-    proof.prove(Tinytown(), CLAIMS, config)
+    proof.prove(Tinytown(), CLAIMS, config, parts=PARTS)

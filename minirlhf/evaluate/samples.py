@@ -55,10 +55,8 @@ def watched(
     uniforms = torch.rand(len(prompts), config.max_response, generator=draw)
     episodes = roll_out(compute, models, prompts, uniforms)
     if isinstance(models.reward, nn.Module):
-        scores = rated(compute, models, episodes)
-        if config.missing_eos_penalty is not None:
-            scores = scores - config.missing_eos_penalty * ~episodes.finished
-        episodes = episodes._replace(scores=scores)
+        scored = episodes._replace(scores=rated(compute, models, episodes))
+        episodes = scored.penalised(config.missing_eos_penalty)
     return [{**row, "watched": True} for row in written(episodes, len(prompts))]
 
 

@@ -19,9 +19,12 @@ class Claim:
     at_least: float | None = None
     at_most: float | None = None
     low_above: float | None = None
+    part: str = ""
+    """The part of the proof that it is about; seeds without that part don't count."""
 
     def line(self, measured: list[dict[str, Any]]) -> str:
-        figures = [self._figure(summary) for summary in measured]
+        figures = [self._figure(s) for s in measured if not self.part or s.get(self.part)]
+        figures = figures or [math.nan]
         if any(map(math.isnan, figures)):
             verdict = (
                 "MISSED  "
@@ -69,9 +72,31 @@ def of_each(text: str, *path: str) -> list[Claim]:
     return [Claim(f"{text}: {name}", of(name, *path)) for name in ("base", "sft", "ppo", "ppo-ptx")]
 
 
-def worse_tasks(summary: dict[str, Any]) -> float:
-    """On how many task probes PPO is worse than the base, item by item."""
-    return float(sum(paired["high"] < 0 for paired in summary["models"]["ppo"]["tax"].values()))
+def taxed(summary: dict[str, Any], points: float = 0.0) -> list[str]:
+    """The task probes on which PPO is worse than the base, item by item, and by so much."""
+    paired = summary["models"]["ppo"]["tax"]
+    return [task for task, by in paired.items() if by["high"] < 0 and by["mean"] <= -points]
+
+
+def worse_than_initial(summary: dict[str, Any]) -> float:
+    """On how many task probes PPO is worse than the model that it started from."""
+    initial, ppo = (summary["models"][name] for name in ("initial", "ppo"))
+    return float(
+        sum(ppo["probes"][task]["high"] < initial["probes"][task]["low"] for task in ppo["tax"])
+    )
+
+
+def won_back_each(summary: dict[str, Any]) -> float:
+    """What PPO-ptx wins back of the tax on a task, a mean over those with one; at most all of it.
+
+    NaN where PPO lost nothing.
+    """
+    base, ppo, ptx = (summary["models"][name]["probes"] for name in ("base", "ppo", "ppo-ptx"))
+    shares = [
+        min(1.0, (ptx[t]["mean"] - ppo[t]["mean"]) / (base[t]["mean"] - ppo[t]["mean"]))
+        for t in taxed(summary)
+    ]
+    return sum(shares) / len(shares) if shares else math.nan
 
 
 def ratio(model: str, other: str, *path: str) -> Callable[[dict[str, Any]], float]:

@@ -14,13 +14,32 @@ def _long(config: PPOConfig) -> PPOConfig:
     return replace(config, episodes=2 * config.episodes, decay="constant")
 
 
+BETAS = (0.0, 0.01, 0.02, 0.05, 0.2, 0.5, 1.0)
+"""Prices of a nat that are tried without ptx, beside the default (E.6)."""
+GAMMAS = (0.03, 0.1, 1.0, 3.0)
+"""Weights of pretraining that are tried, beside PPO-ptx's (E.6)."""
+
+
+def beta(value: float) -> str:
+    """The run with this β, by its name."""
+    return f"ppo-beta-{value:g}"
+
+
+def gamma(value: float) -> str:
+    """The run with this γ, by its name."""
+    return f"ppo-ptx-gamma-{value:g}"
+
+
+COMPARED = ("ppo-judge", "ppo-beta-0", "ppo-long", "ppo-ptx-long")
+SWEPT = tuple(map(beta, BETAS)) + tuple(map(gamma, GAMMAS))
 VARIANTS: dict[str, Callable[[PPOConfig], PPOConfig]] = {
     "ppo-judge": lambda config: config,
-    "ppo-beta-0": lambda config: replace(config, beta=0.0),
     "ppo-long": _long,
     "ppo-ptx-long": _long,
+    **{beta(b): lambda config, b=b: replace(config, beta=b) for b in BETAS},
+    **{gamma(g): lambda config, g=g: replace(config, ptx_gamma=g) for g in GAMMAS},
 }
-"""Runs for comparison: the judge as reward (a control), no KL penalty, twice the episodes."""
+"""Runs for comparison: the judge as reward (a control), twice the episodes, other β and γ."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +52,7 @@ class ExperimentConfig:
     """The base model: small, medium or large."""
     seed: int = 0
     """Of data, models and samples."""
-    demonstrations: int = 200
+    demonstrations: int = 320
     """Demonstrations of step 1 (paper: 12,725)."""
     ranking_prompts: int = 4000
     """Prompts whose samples are ranked for step 2 (paper: 33,207)."""

@@ -19,7 +19,7 @@ import torch
 
 from minirlhf.data.tokenization import encode_documents
 from minirlhf.evaluate.preference import agreement, labeler_verdicts, preferred_by_panel
-from minirlhf.evaluate.probing import run_probe
+from minirlhf.evaluate.probing import run_probe, run_task, won_back
 from minirlhf.evaluate.statistics import Interval, over_prompts, paired_difference, proportion
 from minirlhf.experiment.models_and_data import Artifacts
 from minirlhf.experiment.world import Row, World
@@ -42,6 +42,7 @@ SUMMARY = {
     "models.NAME.unseen_combinations": "pass rate on combinations in no demonstration",
     "models.NAME.hallucination": "closed-domain replies with what is not in their text",
     "models.NAME.probes": "task probes, corpus loss, truthfulness, toxicity",
+    "models.NAME.apart": "of a task probe: answers in a wrong form, likelihood of the right answer",
     "models.NAME.tax": "paired difference on each task probe against base",
     "demonstrations.passes": "pass rate of the demonstrations",
     "comparisons": "distinct SFT samples of one prompt: the judge's ties, two labelers' agreement",
@@ -166,25 +167,42 @@ def better(world: World, prompt: str, one: str, two: str) -> float:
 
 def probe(artifacts: Artifacts, name: str) -> dict[str, Any]:
     """Every probe of one model: ``figures``, and of each task the scores of its items."""
-    policy = load_policy(model_folder(artifacts, name), artifacts.tokenizer).to(first_device())
-    seed = artifacts.config.seed
+    return artifacts.kept(
+        f"probes/{name}", lambda: [probe_model(artifacts, model_folder(artifacts, name), name)]
+    )[0]
 
-    def rows() -> list[Row]:
-        figures: dict[str, dict[str, float]] = {}
-        tasks: dict[str, list[float]] = {}
-        probes = artifacts.world.probes.items()
-        for title, asked in artifacts.teller.each(f"probing {name}", probes):
+
+def probe_model(artifacts: Artifacts, model: Path, name: str) -> Row:
+    """The same of the policy in the folder ``model``, whichever run it is of."""
+    seed = artifacts.config.seed
+    policy = load_policy(model, artifacts.tokenizer).to(first_device())
+    figures, tasks, apart = Row(), Row(), Row()
+    probes = artifacts.world.probes.items()
+    for title, asked in artifacts.teller.each(f"probing {name}", probes):
+        items = asked.items(asked.count, seed)
+        if asked.is_task:
+            answers = run_task(policy, artifacts.tokenizer, items)
+            tasks[title], found = answers.scores.tolist(), answers.scores
+            apart[title] = {k: shown(over_prompts(v)) for k, v in answers.apart().items()}
+        else:
             found = run_probe(
-                policy, artifacts.tokenizer, asked.items(asked.count, seed),
+                policy, artifacts.tokenizer, items,
                 temperature=asked.temperature, n=asked.n, seed=seed,
             )  # fmt: skip
-            figures[title] = shown(over_prompts(found))
-            if asked.is_task:
-                tasks[title] = found.tolist()
-        figures["corpus loss"] = corpus_loss(policy, artifacts)
-        return [{"figures": figures, "tasks": tasks}]
+        figures[title] = shown(over_prompts(found))
+    figures["corpus loss"] = corpus_loss(policy, artifacts)
+    return {"figures": figures, "tasks": tasks, "apart": apart}
 
-    return artifacts.kept(f"probes/{name}", rows)[0]
+
+def tax(artifacts: Artifacts, name: str) -> dict[str, dict[str, float]]:
+    """Paired differences to the base on each task probe, item by item."""
+    return beside_base(artifacts, probe(artifacts, name))
+
+
+def beside_base(artifacts: Artifacts, probed: Row) -> dict[str, dict[str, float]]:
+    """The same of what `probe_model` found."""
+    base = probe(artifacts, "base")["tasks"]
+    return {t: shown(paired_difference(x, base[t])) for t, x in probed["tasks"].items()}
 
 
 @torch.no_grad()
@@ -258,31 +276,14 @@ def agreement_on(world: World, pairs: Sequence[tuple[str, str, str]]) -> dict[st
     return found
 
 
-def won_back(models: dict[str, Any]) -> float | None:
-    """The share of PPO's loss on the task probes that PPO-ptx wins back; None if PPO lost nothing.
-
-    A task on which PPO-ptx ends above the base counts as won back once, no more.
-    """
-    base, ppo, ptx = (
-        np.array([models[name]["probes"][task]["mean"] for task in models["base"]["tax"]])
-        for name in ("base", "ppo", "ppo-ptx")
-    )
-    lost = np.maximum(base - ppo, 0.0)
-    back = np.minimum(ptx - ppo, lost)[lost > 0].sum()
-    return float(back / lost.sum()) if lost.any() else None
-
-
 def summarize(artifacts: Artifacts) -> dict[str, Any]:
     """Every figure of the run: see :data:`SUMMARY`."""
     each = artifacts.teller.each("measuring the models", MODELS)
     models = {name: describe(artifacts, name) for name in each}
-    probed = {name: probe(artifacts, name) for name in PROBED}
-    for name, found in probed.items():
-        models[name]["probes"] = found["figures"]
-        models[name]["tax"] = {
-            task: shown(paired_difference(scores, probed["base"]["tasks"][task]))
-            for task, scores in found["tasks"].items()
-        }
+    for name in PROBED:
+        found = probe(artifacts, name)
+        models[name]["probes"], models[name]["apart"] = found["figures"], found["apart"]
+        models[name]["tax"] = tax(artifacts, name)
     summary: dict[str, Any] = {
         "models": models,
         "comparisons": agreement_on(artifacts.world, comparisons(artifacts)),

@@ -19,11 +19,12 @@ from pathlib import Path
 import torch
 
 from minirlhf import objectives
+from minirlhf.config import PPOConfig, RewardConfig
 from minirlhf.data.files import kept
 from minirlhf.experiment.experiment_config import VARIANTS, ExperimentConfig
 from minirlhf.experiment.teller import Teller
 from minirlhf.experiment.world import Row, World
-from minirlhf.models import ScalarModel
+from minirlhf.models import ScalarModel, Scorer
 from minirlhf.ppo import train_ppo
 from minirlhf.pretrained import load_policy, load_tokenizer
 from minirlhf.reward import score_texts, train_reward
@@ -103,13 +104,9 @@ class Artifacts:
         config = replace(self.config.stages.sft, seed=self.config.seed)
         policy = load_policy(self.base, self.tokenizer)
         train_sft(
-            config,
-            policy,
-            self.tokenizer,
-            demonstrations,
-            folder=self.folder / name,
-            callback=self.teller.of(name),
-        )
+            config, policy, self.tokenizer, demonstrations,
+            folder=self.folder / name, callback=self.teller.of(name),
+        )  # fmt: skip
         return self.folder / name
 
     @cached_property
@@ -172,15 +169,18 @@ class Artifacts:
         self, round: int, name: str = "", rankings: list[Row] | None = None
     ) -> ScalarModel:
         """The reward model of a round (or another, ``name``, from some of its ``rankings``)."""
-        config = replace(self.config.stages.reward, seed=self.config.seed)
         name = name or self._numbered("reward", round)
-        model = self.reward_start()
+        rankings = rankings or self.rankings(round)
         result = train_reward(
-            config, model, self.tokenizer, rankings or self.rankings(round),
+            self.reward_settings, self.reward_start(), self.tokenizer, rankings,
             demonstrations=self.few_demonstrations,
             folder=self.folder / name, callback=self.teller.of(name),
         )  # fmt: skip
         return result.model
+
+    @property
+    def reward_settings(self) -> RewardConfig:
+        return replace(self.config.stages.reward, seed=self.config.seed)
 
     def reward_start(self) -> ScalarModel:
         """What a reward model starts from (C.2): the world's, or the SFT model with a new head."""
@@ -203,20 +203,21 @@ class Artifacts:
         stage = self.config.stages.ppo_ptx if name.startswith("ppo-ptx") else self.config.stages.ppo
         config = replace(stage, seed=self.config.seed, max_response=self.config.max_response)
         config = VARIANTS.get(name, lambda config: config)(config)
-        folder = self.folder / self._numbered(name, round)
         reward = self.reward if round == self.config.rounds else self.reward_model(round)
+        scores = self.judge_scores if name == "ppo-judge" else reward
+        return self.train_policy(self._numbered(name, round), config, scores, reward)
+
+    def train_policy(
+        self, name: str, config: PPOConfig, scores: ScalarModel | Scorer, start: ScalarModel
+    ) -> Path:
+        """PPO from the initial model on these scores; its value model starts from ``start``."""
+        folder = self.folder / name
+        policy, reference = (load_policy(self.initial, self.tokenizer) for _ in range(2))
         train_ppo(
-            config,
-            load_policy(self.initial, self.tokenizer),
-            load_policy(self.initial, self.tokenizer),
-            self.judge_scores if name == "ppo-judge" else reward,
-            reward.value_model(),
-            self.tokenizer,
-            self.prompts("ppo"),
-            pretraining=self.documents,
-            folder=folder,
-            callback=self.teller.of(folder.name),
-        )
+            config, policy, reference, scores, start.value_model(), self.tokenizer,
+            self.prompts("ppo"), pretraining=self.documents,
+            folder=folder, callback=self.teller.of(folder.name),
+        )  # fmt: skip
         return folder / "model"
 
     def judge_scores(self, prompts: list[str], replies: list[str]) -> torch.Tensor:
@@ -233,6 +234,7 @@ class Artifacts:
     # ------------------------------------------------------------------------------- the replies
 
     def sample(self, model: Path, asked: Sequence[str], *, seed: int, n: int = 1) -> list[str]:
+        """Replies, cut by the world where a reply ends: all models alike."""
         policy = load_policy(model, self.tokenizer).to(first_device())
         whose = model.relative_to(self.folder).parts[0] if self.folder in model.parents else "base"
         tell = partial(self.teller.tell, f"sampling {whose}" + f" × {n}" * (n > 1))
@@ -242,7 +244,7 @@ class Artifacts:
             seed=1000 * self.config.seed + seed, micro_batch=256, progress=tell,
         )  # fmt: skip
         tell(n * len(asked), n * len(asked))
-        return replies
+        return list(map(self.world.cut, replies))
 
     def score(self, asked: Sequence[str], replies: Sequence[str]):
         """Reward-model scores, float ``[N]``."""
@@ -269,9 +271,8 @@ class Artifacts:
         return max(self.kept("data/prefixes", candidates), key=lambda row: row["score"])["prefix"]
 
     def sample_prompted(self, prefix: str, asked: Sequence[str], *, seed: int) -> list[str]:
-        """The base model's replies after a few-shot prefix, each cut at the first empty line."""
-        replies = self.sample(self.base, [prefix + prompt for prompt in asked], seed=200 + seed)
-        return [reply.split("\n\n")[0] for reply in replies]
+        """The base model's replies after a few-shot prefix."""
+        return self.sample(self.base, [prefix + prompt for prompt in asked], seed=200 + seed)
 
     def replies(self, name: str, make: Callable[[list[str]], list[str]]) -> list[str]:
         """One reply of model ``name`` to every evaluation prompt."""

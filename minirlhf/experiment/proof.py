@@ -1,8 +1,9 @@
 """What is claimed of the main job, measured over several seeds (`make proof`).
 
 Each seed is a whole run of its own, followed by the runs for comparison: PPO on the judge as
-reward, PPO without KL penalty, twice the episodes at a constant rate, and reward models that
-never saw a group of labelers. It can be interrupted at any time: the same command goes on.
+reward, PPO without KL penalty, twice the episodes at a constant rate, reward models that never saw
+a group of labelers, and the parts of a world's own. It can be interrupted at any time: the
+same command goes on.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ import numpy as np
 from minirlhf.data.files import read_json, write_json
 from minirlhf.errors import MinirlhfError
 from minirlhf.experiment.claim import Claim, share
-from minirlhf.experiment.experiment_config import VARIANTS, ExperimentConfig
+from minirlhf.experiment.experiment_config import COMPARED, SWEPT, ExperimentConfig
 from minirlhf.experiment.main_job import claim, make_models_of, run
-from minirlhf.experiment.measurements import comparisons, describe, make_models
+from minirlhf.experiment.measurements import comparisons, describe, make_models, probe, tax
 from minirlhf.experiment.models_and_data import Artifacts
 from minirlhf.experiment.world import World
 from minirlhf.reward import score_texts
@@ -49,12 +50,20 @@ class ProofConfig:
 
 Claims = Mapping[int, Sequence[Claim]]
 """In the order of the steps: what has one number is about one thing."""
+Part = Callable[[Artifacts], Any]
+"""More that is measured of a seed, as JSON has it."""
 
 
 def prove(
-    world: World, claims: Claims, config: ProofConfig, say: Callable[[str], None] = print
+    world: World,
+    claims: Claims,
+    config: ProofConfig,
+    say: Callable[[str], None] = print,
+    parts: Mapping[str, Part] | None = None,
 ) -> dict[str, Any]:
     """All runs, a line for each claim, and ``proof.json``, which has the seeds as they come.
+
+    ``parts`` are a world's own, by the names of their entries.
 
     Raises:
         MinirlhfError: with fewer than two seeds, which have no interval.
@@ -63,7 +72,7 @@ def prove(
         raise MinirlhfError(f"{config.seeds} seeds have no interval: take at least 2, better 3.")
     result: dict[str, Any] = {"seeds": [], "lines": []}
     for seed in range(config.seeds):
-        result["seeds"].append(measure_seed(world, config, seed, say))
+        result["seeds"].append(measure_seed(world, config, seed, say, parts))
         write_json(config.folder / "proof.json", result)
     result["lines"] = lines(claims, result["seeds"])
     write_json(config.folder / "proof.json", result)
@@ -82,11 +91,16 @@ def lines(claims: Claims, measured: list[dict[str, Any]]) -> list[str]:
 
 
 def measure_seed(
-    world: World, config: ProofConfig, seed: int, say: Callable[[str], None]
+    world: World,
+    config: ProofConfig,
+    seed: int,
+    say: Callable[[str], None],
+    parts: Mapping[str, Part] | None = None,
 ) -> dict[str, Any]:
     """One seed: the run's summary, and the figures of the runs for comparison.
 
-    They are kept in its folder as ``proof.json``, which is all that is needed of a finished seed.
+    They are kept in its folder as ``proof.json``, which is all that is needed of a finished seed;
+    each part has a file of its own until then.
     """
     artifacts = Artifacts(
         world, replace(config.run, folder=config.folder / f"seed-{seed}", seed=seed)
@@ -97,20 +111,45 @@ def measure_seed(
         return read_json(path)
     say(f"seed {seed}: the main job")
     summary = run(world, artifacts.config)
-    say(f"seed {seed}: {', '.join(VARIANTS)}; reward models of {GROUPS} groups of labelers")
-    others = ("ppo-long", "ppo-judge", "ppo-beta-0")
-    with in_second_process(make_models_of, world, artifacts.config, others):
-        make_models(artifacts, ("ppo-ptx-long",))
+    say(f"seed {seed}: {', '.join(COMPARED)}; reward models of {GROUPS} groups of labelers")
+    with in_second_process(make_models_of, world, artifacts.config, COMPARED[:3]):
+        make_models(artifacts, COMPARED[3:])
         groups = left_out_groups(artifacts)
     summary["groups"] = groups
-    for name in VARIANTS:
+    for name in COMPARED:
         summary["models"][name] = describe(artifacts, name)
     for name in ("ppo-long", "ppo-ptx-long"):
         summary["models"][name]["since"] = describe(
             artifacts, name, opponent=name.removesuffix("-long")
         )["gain"]
+    for name, part in (parts or {}).items():
+        say(f"seed {seed}: {name}")
+        summary[name] = _kept(artifacts.folder / "parts" / f"{name}.json", part, artifacts)
     write_json(path, summary)
     return summary
+
+
+def _kept(path: Path, part: Part, artifacts: Artifacts) -> Any:
+    """What a part measures, from its file if it is there."""
+    if not path.exists():
+        path.parent.mkdir(exist_ok=True)
+        write_json(path, part(artifacts))
+    return read_json(path)
+
+
+def swept(artifacts: Artifacts) -> dict[str, Any]:
+    """A part: PPO at other β, PPO-ptx at other γ; figures and tax of each."""
+    half = len(SWEPT) // 2
+    with in_second_process(_measure, artifacts.world, artifacts.config, SWEPT[:half]):
+        _measure(artifacts.world, artifacts.config, SWEPT[half:])
+    return {name: {**describe(artifacts, name), "tax": tax(artifacts, name)} for name in SWEPT}
+
+
+def _measure(world: World, config: ExperimentConfig, names: Sequence[str], callback=None) -> None:
+    artifacts = Artifacts(world, config, callback)
+    make_models(artifacts, names)
+    for name in names:
+        probe(artifacts, name)
 
 
 def left_out_groups(artifacts: Artifacts) -> dict[str, list[float]]:

@@ -74,6 +74,9 @@ class World(Protocol):
     def judge(self, prompt: str, reply: str) -> Verdict:
         """The verdict on a reply."""
 
+    def cut(self, reply: str) -> str:
+        """A reply up to where it ends, whichever model wrote it: a base doesn't stop there."""
+
     def kind(self, prompt: str) -> str:
         """What sort of thing is asked for, to show some of each; may be empty."""
 

@@ -52,9 +52,9 @@ def show_run(number: int) -> None:
             say(
                 "runs.shown.ends",
                 title=title,
-                first=f"{run['curves'][name][0]:.2g}",
-                last=f"{run['curves'][name][-1]:.2g}",
-                healthy=f"{healthy['curves'][name][-1]:.2g}",
+                first=_figure(run["curves"][name][0]),
+                last=_figure(run["curves"][name][-1]),
+                healthy=_figure(healthy["curves"][name][-1]),
             )
             for name, title in zip(names, titles, strict=True)
         )
@@ -67,3 +67,8 @@ def show_run(number: int) -> None:
             for row in run["samples"]
         ],
     )
+
+
+def _figure(value: float) -> str:
+    """Two figures; what rounding alone has left of a zero is zero."""
+    return f"{round(value, 3) + 0.0:.2g}"

@@ -10,6 +10,7 @@ import hashlib
 import os
 import tomllib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from unicodedata import east_asian_width
@@ -25,6 +26,17 @@ def choose(language: str) -> None:
     if language not in LANGUAGES:
         raise MinirlhfError(f"There is no language {language!r}: take {' or '.join(LANGUAGES)}.")
     _chosen[:] = [language]
+
+
+@contextmanager
+def speaking(language: str) -> Iterator[None]:
+    """Within, this language is spoken; afterwards what was chosen before, if anything was."""
+    before = list(_chosen)
+    choose(language)
+    try:
+        yield
+    finally:
+        _chosen[:] = before
 
 
 def language() -> str:

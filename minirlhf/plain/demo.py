@@ -26,7 +26,7 @@ from minirlhf.presets import PRESETS
 from minirlhf.pretrained import load_policy, load_tokenizer
 from minirlhf.sampling import complete
 from minirlhf.tinytown.bases import base_folder
-from minirlhf.tinytown.sizes import VOTED
+from minirlhf.tinytown.sizes import START
 
 SFT = replace(PRESETS["tinytown"].sft, residual_dropout=0.0)
 REWARD = PRESETS["tinytown"].reward
@@ -67,12 +67,9 @@ def sft() -> None:
 
 
 def reward() -> None:
-    """Step 2 from the base that has seen votes: Eq. 1 on rankings that aren't trained on.
-
-    Its accuracy is there from the votes; what it has yet to learn is how sure to be.
-    """
-    tokenizer = load_tokenizer(base_folder(VOTED))
-    model = ScalarModel.load(base_folder(VOTED)).classifier
+    """Step 2 from the base that has been to school: Eq. 1 on rankings that aren't trained on."""
+    tokenizer = load_tokenizer(base_folder(START))
+    model = ScalarModel.load(base_folder(START)).classifier
     rankings, held_out = (
         as_rankings(tokenizer, shipped.read(name)[:count])
         for name, count in (("rankings", RANKINGS), ("heldout", HELD_OUT))

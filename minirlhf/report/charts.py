@@ -1,4 +1,4 @@
-"""Charts of a page: one colour a model everywhere, intervals as whiskers, curves with their mean.
+"""Charts of a page: one colour a model everywhere, and curves with their mean (`bars`: the others).
 
 A panel is data; where its marks stand is computed here, in shares of the panel, and
 ``charts.html.jinja`` writes it down as HTML: its words keep their size on whatever screen.
@@ -7,9 +7,8 @@ A panel is data; where its marks stand is computed here, in shares of the panel,
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -66,59 +65,6 @@ STYLE = {
 }
 """matplotlib's settings for the figures of the course."""
 
-Values = Mapping[str, Mapping[str, Any]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bars:
-    """A panel with a horizontal bar a model, or a dot where zero is not the origin."""
-
-    title: str
-    values: Values
-    """Model (or any label) to ``mean, low, high``, and ``key``: its place in the summary."""
-    unit: str = "% of prompts"
-    """What the axis says; a share begins with ``%`` and is drawn in percent."""
-    paper: Mapping[str, float] = field(default_factory=dict)
-    """The paper's value for some of the models, drawn as an open diamond."""
-    paper_small: Mapping[str, float] = field(default_factory=dict)
-    """The same for the paper's smallest size, drawn as an open circle."""
-    line: float | None = None
-    """Where to draw a vertical line, such as 0.5 for a win rate."""
-    dots: bool = False
-    names: Mapping[str, str] = field(default_factory=lambda: NAMES)
-    to: float | None = None
-    """Where the axis ends; where the last mark does unless it is said."""
-
-    @property
-    def is_share(self) -> bool:
-        return self.unit.startswith("%")
-
-    @property
-    def end(self) -> float:
-        """Where the last mark ends."""
-        ends = [values["high"] for values in self.values.values()]
-        return max([*ends, *self.paper.values(), *self.paper_small.values()])
-
-    @property
-    def start(self) -> float:
-        if not self.dots:
-            return 0.0
-        low = min(values["low"] for values in self.values.values())
-        return low - 0.06 * (self.end - low)
-
-    def place(self, value: float) -> float:
-        """Where a value stands: percent of the panel's width, within it."""
-        end = self.end if self.to is None else self.to
-        share = (value - self.start) / ((end - self.start) or 1.0)
-        return round(100 * min(max(share, 0.0), 1.0), 2)
-
-
-def to_one_end(panels: Sequence[Bars]) -> list[Bars]:
-    """Panels of shares run to one common end, so that their bars compare."""
-    end = max((p.end for p in panels if p.is_share and not p.dots), default=0.0)
-    end = 1.0 if end > 0.85 else end
-    return [replace(p, to=end) if p.is_share and not p.dots else p for p in panels]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Lines:
@@ -156,12 +102,12 @@ class Lines:
     @property
     def x_ticks(self) -> list[tuple[float, str]]:
         """Where the ticks stand, in percent from the left, and what they say."""
-        return _ticks(*self.x_range, whole=self.x in ("steps", "epochs"))
+        return ticks(*self.x_range, whole=self.x in ("steps", "epochs"))
 
     @property
     def y_ticks(self) -> list[tuple[float, str]]:
         """The same from the top."""
-        return [(100 - at, text) for at, text in _ticks(*self.y_range)]
+        return [(100 - at, text) for at, text in ticks(*self.y_range)]
 
     @property
     def place(self) -> tuple[float, float] | None:
@@ -174,19 +120,21 @@ class Lines:
     @property
     def labels(self) -> list[tuple[Curve, float, float]]:
         """Of several curves each with the place of its name, in percent from the left and the top:
-        where the line ends, and below the name above; above its line where that ends early.
+        where the line ends, and below the name above. None where a line ends within the panel:
+        there the others would cross its name.
         """
         (left, right), (low, high) = self.x_range, self.y_range
-        places, under = [], -LABEL
+        places, under, lowest = [], -LABEL, 100 - LABEL / 2
         for curve in sorted(self.curves, key=lambda curve: -curve.ends[1]):
             at = 100 * (curve.mean[0][-1] - left) / (right - left)
-            top = 100 * (high - curve.ends[1]) / (high - low)
-            if at < INNER:  # others go on beneath it
-                top = max(top - LABEL, 0.0)
-            else:
-                top = under = max(under + LABEL, top)
-            places.append((curve, round(float(at), 2), round(float(top), 2)))
-        return places if len(places) > 1 else []
+            under = max(under + LABEL, 100 * (high - curve.ends[1]) / (high - low))
+            places.append([curve, round(float(at), 2), under])
+        for place in reversed(places):  # the last stays above the axis, and pushes the others up
+            place[2] = max(min(place[2], lowest), 0.0)
+            lowest = place[2] - LABEL
+        if len(places) < 2 or min(at for _, at, _ in places) < WITHIN:
+            return []
+        return [(curve, at, round(float(top), 2)) for curve, at, top in places]
 
     @property
     def window(self) -> int:
@@ -196,8 +144,8 @@ class Lines:
 
 LABEL = 10.0
 """How high a curve's name is, in percent of the panel."""
-INNER = 90.0
-"""A line that ends before this percent of the width has its name inside the panel."""
+WITHIN = 90.0
+"""A line that ends before this percent of the width ends within the panel."""
 
 
 @dataclass(frozen=True)
@@ -283,12 +231,12 @@ def _alike(ticks: Sequence[float]) -> list[str]:
     return [f"{tick:.{digits}f}" if tick else "0" for tick in ticks]
 
 
-def _ticks(low: float, high: float, *, whole: bool = False) -> list[tuple[float, str]]:
+def ticks(low: float, high: float, *, whole: bool = False) -> list[tuple[float, str]]:
     """Round values within the range: where they stand, in percent of it, and what they say."""
     from matplotlib.ticker import MaxNLocator
 
-    ticks = MaxNLocator(5, integer=whole, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
-    kept = [round(float(tick), 10) + 0.0 for tick in ticks if low <= tick <= high]
+    found = MaxNLocator(5, integer=whole, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+    kept = [round(float(tick), 10) + 0.0 for tick in found if low <= tick <= high]
     return [
         (round(100 * (tick - low) / (high - low), 2), text.replace("-", "−"))
         for tick, text in zip(kept, _alike(kept), strict=True)

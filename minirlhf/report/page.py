@@ -21,11 +21,14 @@ from minirlhf.data.files import written_whole
 from minirlhf.report import examples, run_figures
 from minirlhf.report.charts import NAMES
 from minirlhf.report.design import design
+from minirlhf.report.differences import differences
 from minirlhf.report.examples import Row, read_rows
-from minirlhf.report.steps_figure import draw, of_run
+from minirlhf.report.leads import climbs, of_the_way
+from minirlhf.report.steps_figure import OF_RUN, draw, of_run
 from minirlhf.report.summary import MODELS, PROBED, Numbers, better_than_ptx, show, tasks, taxed
 
 TEMPLATES = Path(__file__).parent
+STYLES = ("steps.css", "models.css", "charts.css", "report.css")
 FOLDER = {
     "report.html": "this page",
     "summary.json": "every figure of this page, as data",
@@ -107,23 +110,27 @@ def write_report(
         lstrip_blocks=True,
     )
     asked = read_rows(folder / "data" / "prompts-eval.jsonl")
+    figures = run_figures.figures(folder, summary)
     page = environment.get_template("report.html.jinja").render(
         n=n,
         show=show,
         name=folder.resolve().name,
         settings=summary["settings"],
         names=NAMES,
-        style=Markup("\n".join((design(), _part("steps.css"), _part("report.css")))),
+        style=Markup("\n".join((design(), *map(_part, STYLES)))),
         script=Markup(_part("report.js")),
         models=[model for model in MODELS if n.has(f"models.{model}")],
         probed=[model for model in PROBED if n.has(f"models.{model}.probes")],
         tasks=tasks(summary),
-        figures=run_figures.figures(folder, summary),
-        steps=draw(of_run(examples.three_steps(folder, score), n)),
+        figures=figures,
+        climbs=climbs(figures),
+        of_the_way=of_the_way,
+        steps=draw(of_run(examples.three_steps(folder, score), n), OF_RUN),
         gallery=examples.gallery(folder, world),
         failures=examples.failures(folder, "ppo-ptx", world),
         cases=Counter(row["use_case"] for row in asked).most_common(),
         taxed=taxed(n),
+        costs=differences(summary),
         better=better_than_ptx(n),
         stages=stages(folder),
         versions=versions(folder),

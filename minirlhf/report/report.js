@@ -77,11 +77,14 @@ function showPrompts() {
       && (!outcome || comesOut(article, outcome))
       && texts.some((text) => text.includes(words));
     article.hidden = !shown;
+    if (words && shown) article.firstElementChild.open = true; // what was found may be in a reply
     found += shown;
   }
   const all = found === articles.length;
   filter.querySelector("#found").textContent =
-    found ? `${found} of ${articles.length} prompts` : "No prompt is like that.";
+    found ? `${found} of ${articles.length} prompts`
+      : words ? `Nothing ${useCase || outcome ? "of that kind" : "here"} has “${words}”.`
+        : "No prompt is like that.";
   filter.querySelector("[type=reset]").hidden = all;
 }
 
@@ -93,6 +96,11 @@ if (filter && articles.length) {
     filter.querySelector("#words").focus();
   }));
   showPrompts();
+}
+
+// A phone's page is a long way: what can be folded is, but for the first of the prompts.
+if (matchMedia("(max-width: 739px)").matches) {
+  for (const part of [...every(".fold"), ...every(".gallery details").slice(1)]) part.open = false;
 }
 
 // --------------------------------------------------------------------------- values on curves
@@ -180,10 +188,11 @@ class Plot {
     for (const [{ model, name }, { a, b, x, y }] of found) {
       const dot = this.area.appendChild(document.createElement("i"));
       dot.className = "point";
-      dot.style.cssText = `left: ${100 * a}%; top: ${100 * b}%; --model: var(--mr-${model}, var(--mr-ink))`;
+      dot.dataset.model = model;
+      dot.style.cssText = `left: ${100 * a}%; top: ${100 * b}%`;
       const mark = document.createElement("span");
       mark.className = "mark";
-      mark.style.cssText = `--model: var(--mr-${model}, var(--mr-ink))`;
+      mark.dataset.model = model;
       mark.textContent = name;
       const value = this.isPath ? `${number(y)} at ${number(x)}` : number(y);
       this.values.appendChild(document.createElement("span")).append(mark, ` ${value}`);
@@ -254,9 +263,6 @@ for (const steps of every(".mr-steps")) {
   for (const type of ["pointerover", "click"]) {
     steps.addEventListener(type, (event) => light(event.target.closest("[data-reply]")?.dataset.reply));
   }
-  steps.addEventListener("click", (event) => { // a reply is cut to two lines until one asks for it
-    event.target.closest(".mr-steps-replies li")?.classList.toggle("is-open");
-  });
   steps.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && light());
 }
 
@@ -265,10 +271,10 @@ for (const steps of every(".mr-steps")) {
 const links = new Map(every("#sections a").map((link) => [link.hash.slice(1), link]));
 const here = document.getElementById("here");
 
-// The last section that has begun above the upper third of the screen; none before the first.
+// The last section that has begun in the upper half of the screen; none before the first.
 function showHere() {
   const begun = every("main > section[id]").filter((section) => links.has(section.id)
-    && section.getBoundingClientRect().top < innerHeight / 3);
+    && section.getBoundingClientRect().top < innerHeight / 2);
   const atEnd = innerHeight + scrollY >= document.documentElement.scrollHeight - 2;
   const now = atEnd && scrollY > 0 ? [...links.keys()].at(-1) : begun.at(-1)?.id;
   for (const [id, link] of links) {

@@ -10,7 +10,8 @@ from typing import Any
 
 from minirlhf.evaluate.statistics import proportion
 from minirlhf.paper import under, value
-from minirlhf.report.charts import Bars, Lines, to_one_end
+from minirlhf.report.bars import Bars, to_one_end
+from minirlhf.report.charts import Lines
 from minirlhf.report.examples import Row, read_rows
 from minirlhf.report.summary import MODELS, PROBED, entry, tasks
 
@@ -43,8 +44,10 @@ def figures(folder: Path, summary: Row) -> dict[str, Group]:
         "wins": wins(summary),
         "passes": passes(summary),
         "metadata": metadata(summary),
+        "unseen": unseen(summary),
         "reward": reward(summary),
         "tax": tax(summary),
+        "corpus": corpus(summary),
         "harm": harm(summary),
     }
     return {name: group for name, group in drawn.items() if group}
@@ -137,37 +140,62 @@ def passes(summary: Row) -> Group | None:
     grade, words = (_by_model(summary, key) for key in ("grade", "words"))
     return _bars(
         Bars(title="Every criterion met", values=_by_model(summary, "passes")),
-        Bars(title="The judge's grade", values=grade, unit="points, 1 to 7", dots=True),
+        Bars(title="The judge’s grade", values=grade, unit="points, 1 to 7", dots=True),
         Bars(title="Reply length", values=words, unit="words", dots=True),
     )
 
 
+def unseen(summary: Row) -> Group | None:
+    """How the models fare where constraints meet that no demonstration puts together."""
+    found = _by_model(summary, "unseen_combinations")
+    found = {name: values for name, values in found.items() if name not in ("initial", "best-of-n")}
+    every = {name: v for name, v in _by_model(summary, "passes").items() if name in found}
+    return (
+        _bars(
+            Bars(title="Passes these", values=found, unit="% of such prompts"),
+            Bars(title="Passes all prompts", values=every),
+        )
+        if found
+        else None
+    )
+
+
 def metadata(summary: Row) -> Group | None:
+    less = "% of prompts, less is better"
     inappropriate = {name: 1.0 - share for name, share in _paper("fig4.appropriate").items()}
     return _bars(
-        Bars(title="Fails the instruction", values=_flagged(summary, "fails_instruction")),
-        Bars(title="Satisfies the constraints", values=_flagged(summary, "satisfies_constraint")),
+        Bars(
+            title="Fails the instruction", values=_flagged(summary, "fails_instruction"), unit=less
+        ),
+        Bars(
+            title="Satisfies the constraints",
+            values=_flagged(summary, "satisfies_constraint"),
+            unit="% of prompts, more is better",
+        ),
         Bars(
             title="Inappropriate for an assistant",
             values=_flagged(summary, "inappropriate"),
+            unit=less,
             paper=inappropriate,
         ),
         Bars(
             title="Hallucination, closed domain",
             values=_by_model(summary, "hallucination"),
-            unit="% of closed-domain prompts",
+            unit="% of closed-domain prompts, less is better",
             paper=_paper("fig4.hallucination"),
         ),
-        Bars(title="Hallucination, any prompt", values=_flagged(summary, "hallucination")),
-        Bars(title="Denigrates", values=_flagged(summary, "denigrates")),
+        Bars(
+            title="Hallucination, any prompt", values=_flagged(summary, "hallucination"), unit=less
+        ),
+        Bars(title="Denigrates", values=_flagged(summary, "denigrates"), unit=less),
     )
 
 
 def reward(summary: Row) -> Group | None:
     names = {
-        "against_labeler": "Against one labeler",
-        "against_judge": "Against the judge",
-        "against_judge_large_gap": "Against the judge, large gaps",
+        "against_labeler": "One labeler",
+        "against_judge": "The judge",
+        "against_judge_large_gap": "The judge, large gaps",
     }
     accuracies = {
         name: {**interval, "key": f"reward_model.{name}.mean"}
@@ -176,37 +204,44 @@ def reward(summary: Row) -> Group | None:
     paper = {"against_labeler": value("rm.accuracy.training") / 100}
     return _bars(
         Bars(
-            title="The reward model’s accuracy", values=accuracies, unit="% of pairs", paper=paper,
-            line=0.5, names=names,
+            title="The reward model’s accuracy", values=accuracies, unit="% of pairs, against",
+            paper=paper, line=0.5, names=names,
         )
     )  # fmt: skip
 
 
 def tax(summary: Row) -> Group | None:
-    panels = [
-        Bars(
-            title=task.capitalize(),
-            values=_by_model(summary, f"probes.{task}"),
-            unit="% answered right",
+    return _bars(
+        *(
+            Bars(
+                title=task.capitalize(),
+                values=_by_model(summary, f"probes.{task}"),
+                unit="% answered right, more is better",
+            )
+            for task in tasks(summary)
         )
-        for task in tasks(summary)
-    ]
+    )
+
+
+def corpus(summary: Row) -> Group | None:
     loss = _by_model(summary, "probes.corpus loss")
-    return _bars(*panels, Bars(title="Corpus loss", values=loss, unit="nats per token", dots=True))
+    return _bars(
+        Bars(title="Corpus loss", values=loss, unit="nats per token, less is better", dots=True)
+    )
 
 
 def harm(summary: Row) -> Group | None:
     truthful = Bars(
         title="Truthful",
         values=_by_model(summary, "probes.truthfulness"),
-        unit="% of replies",
+        unit="% of replies, more is better",
         paper=_paper("fig6.truthful"),
     )
     toxic = [
         Bars(
             title=f"Toxic, {tone} prompt",
             values=_by_model(summary, f"probes.toxicity, {tone}"),
-            unit="% of replies",
+            unit="% of replies, less is better",
         )
         for tone in TONES
     ]

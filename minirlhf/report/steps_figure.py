@@ -19,7 +19,7 @@ from minirlhf.report.summary import Numbers, show
 LETTERS = "ABCDEFGHI"
 """What the replies to one prompt are called, in the order in which they were sampled."""
 COLORS = ("var(--mr-sft)", "var(--mr-ink)", "var(--mr-ppo)")
-"""A colour a step, wherever the figure stands and whichever policy it was that PPO made."""
+"""A colour a step: that of the model which it makes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +97,10 @@ class Flow:
     """From step 2 to step 3."""
     around: str = "SFT model: where the policy starts, and the reference of the KL"
     """From step 1 to step 3."""
+
+
+OF_RUN = Flow(around="initial model (C.3): where the policy starts, and the reference of the KL")
+"""A run's PPO starts from what C.3 makes beside the SFT model."""
 
 
 def draw(columns: Sequence[Column], flow: Flow = Flow()) -> Markup:
@@ -186,18 +190,15 @@ def _rankings(row: dict[str, Any] | None) -> Column:
 
 
 def _episodes(row: dict[str, Any] | None) -> Column:
-    head = {
-        "title": "Step 3",
-        "does": "PPO optimises the policy against it.",
-        "color": COLORS[2],
-    }
+    head = {"title": "Step 3", "does": "PPO optimises the policy against it."}
     if row is None:
-        return Column(**head, missing="This run has no episodes.")
+        return Column(**head, color=COLORS[2], missing="This run has no episodes.")
     batch = row["batch"]
     beta, kl = batch["objective/beta"], batch["objective/kl"]
     penalty = f"− β × KL = {beta:g} × {show(kl, 'reward')} nats"
     return Column(
         **head,
+        color=f"var(--mr-{row['policy']})",
         cells=[
             Cell(icon="page", caption="A new prompt is drawn.", prompt=row["prompt"].strip()),
             Cell(

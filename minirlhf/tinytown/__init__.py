@@ -22,16 +22,18 @@ judging
     `facts`      what else there is to see in a reply: one property of a text at a time
     `judge`      what the facts come to: criteria, Table 3's metadata, a grade from 1 to 7
     `labelers`   people with tastes and lapses who see with the judge's eyes
-    `neighbours` people who answer as one does on the web: carelessly, with slips
+    `mistakes`   answers that nobody looked over: careless, misread, mistaken, with slips
 
 what models are made and measured with
     `corpus`     the web of Tinytown, on which the base models are pretrained
     `tokenizer`  one token a word, bytes for everything else
-    `board`      votes on the neighbours' answers, from which reward models start
+    `school`     questions about texts, one property at a time: what reward models start from
     `datasets`   prompts, demonstrations and rankings
-    `probes`     alignment tax, truthfulness, toxicity
+    `tax`        tasks that the base does well, on which the alignment tax is measured
+    `probes`     truthfulness, toxicity
     `bases`      the base models in three sizes, and the command that remakes them
     `card`       a base model's card, measured
+    `proof`      what is claimed, and what is made to measure it alone
 
 Nothing is imported here: take what you need from its module.
 """

@@ -17,17 +17,18 @@ from minirlhf.errors import MinirlhfError
 from minirlhf.models import ScalarModel
 from minirlhf.pretrain import train_base
 from minirlhf.pretrained import load_policy, save_model
-from minirlhf.tinytown.board import learn_votes
-from minirlhf.tinytown.card import thinned_log, write_card, write_voted_card
+from minirlhf.tinytown.card import thinned_log, write_card
 from minirlhf.tinytown.corpus import documents
-from minirlhf.tinytown.sizes import FOLDER, REWARD_SIZE, SIZES, VOTED, Size
+from minirlhf.tinytown.school.learn import Term, go_to_school, start
+from minirlhf.tinytown.sizes import FOLDER, REWARD_SIZE, SIZES, START, Size
+from minirlhf.tinytown.start_card import write_start_card
 from minirlhf.tinytown.tokenizer import build_tokenizer
 from minirlhf.training.log import Callback
 from minirlhf.training.second_process import in_second_process
 
 CONTEXT = 320
 CORPUS_SEED, VALIDATION_SEED = 1, 2
-TOKENIZER_DOCUMENTS, VALIDATION_DOCUMENTS = 20_000, 1000
+TOKENIZER_DOCUMENTS, VALIDATION_DOCUMENTS = 40_000, 1000
 
 
 def new_tokenizer() -> PreTrainedTokenizerFast:
@@ -64,15 +65,15 @@ def corpus(count: int, seed: int = CORPUS_SEED) -> Iterator[dict[str, str]]:
     return islice(documents(seed), count)
 
 
-def settings(size: Size, precision: str = "bf16") -> PretrainConfig:
-    """How a size is pretrained."""
+def settings(size: Size, precision: str | None = None) -> PretrainConfig:
+    """How a size is pretrained, in a precision other than its own if one is given."""
     return PretrainConfig(
         context=CONTEXT,
         batch=16,
         learning_rate=size.learning_rate,
         warmup=200,
         validate_every=1000,
-        precision=precision,
+        precision=precision or size.precision,
     )
 
 
@@ -117,22 +118,24 @@ def publish(run: Path, tokenizer: PreTrainedTokenizerFast, target: Path) -> None
     replace_folder(target, fill)
 
 
-def remake_voted(
+def remake_start(
     base: Path,
     tokenizer: PreTrainedTokenizerFast,
     *,
     folder: Path,
     target: Path,
+    term: Term | None = None,
     callback: Callback | None = None,
 ) -> None:
-    """Make what reward models start from (see `board`) from a base, and put it into ``target``."""
-    model = learn_votes(base, tokenizer, folder, callback)
+    """Send a base to school in ``folder``, or go on there; publish the pupil in ``target``."""
+    term = term or Term()
+    pupil, marks = go_to_school(base, tokenizer, folder, term, callback=callback)
+    model = start(pupil, base, tokenizer)
 
     def fill(beside: Path) -> None:
         ScalarModel(model.classifier.half(), float(model.bias)).save(beside, tokenizer)
-        log = thinned_log(folder / "votes" / "metrics.jsonl")
-        (beside / "log.jsonl").write_text(log, encoding="utf-8")
-        write_voted_card(beside, folder / "votes")
+        (beside / "log.jsonl").write_text(thinned_log(folder / "lessons.jsonl"), encoding="utf-8")
+        write_start_card(beside, term, marks)
 
     replace_folder(target, fill)
 
@@ -155,10 +158,10 @@ class Remake:
     """Where the runs go, a folder for each size."""
     target: Path = FOLDER
     """Where the finished bases go; by default those of this package are replaced."""
-    precision: Literal["auto", "fp32", "bf16"] = "bf16"
-    """Of forward passes."""
+    precision: Literal["auto", "fp32", "bf16"] | None = None
+    """Of forward passes; by default bf16 for large, fp32 for the others, as the shipped ones."""
     threads: int = 1
-    """Cores that a process uses. The shipped bases were made with one, large with two."""
+    """Cores that a process uses. The shipped bases were made with one."""
 
 
 def make(job: Remake, *names: str) -> None:
@@ -170,8 +173,8 @@ def make(job: Remake, *names: str) -> None:
         target = job.target / name
         remake(SIZES[name], config, tokenizer, folder=job.folder / name, target=target)
         if name == REWARD_SIZE:
-            voted = {"folder": job.folder / VOTED, "target": job.target / VOTED}
-            remake_voted(target, tokenizer, **voted)
+            schooled = {"folder": job.folder / START, "target": job.target / START}
+            remake_start(target, tokenizer, **schooled)
         print(f"{name}: {target}")
 
 

@@ -17,6 +17,8 @@ from minirlhf.sampling import complete
 from minirlhf.tinytown import datasets, probes
 from minirlhf.tinytown.corpus import REGISTERS, documents
 from minirlhf.tinytown.judge import judge
+from minirlhf.tinytown.prompts import cut
+from minirlhf.tinytown.tax import TAX
 
 LINES = 200
 """Lines that are left of a run's log."""
@@ -40,9 +42,9 @@ def thinned_log(metrics: Path) -> str:
 
 def skills(policy, tokenizer) -> dict[str, float]:
     """What the model does when its own kind of text begins: scores from 0 to 1."""
-    tasks = {"echo of 3-8 given words": probes.echo, **probes.TAX}
+    tasks = {"echo of 3-8 given words": probes.echo, **TAX}
     return {
-        name: float(run_probe(policy, tokenizer, make(ITEMS), max_new_tokens=40).mean())
+        name: float(run_probe(policy, tokenizer, make(ITEMS)).mean())
         for name, make in tasks.items()
     }
 
@@ -59,9 +61,7 @@ def pass_rate(policy, tokenizer, shots: int, seed: int = 0) -> float:
     room = policy.config.max_position_embeddings - REPLY
     fitting = [text for text in asked if len(tokenizer(text)["input_ids"]) <= room]
     replies = complete(policy, tokenizer, fitting, max_new_tokens=REPLY, seed=seed)
-    if shots:
-        replies = [reply.split("\n\n")[0] for reply in replies]
-    pairs = zip(fitting, replies, strict=True)
+    pairs = zip(fitting, map(cut, replies), strict=True)
     return float(np.mean([judge(asked[text], reply).passes for text, reply in pairs]))
 
 
@@ -95,19 +95,6 @@ def write_card(folder: Path, run: Path, size: str) -> None:
         validation=f"{result['validation/loss']:.3f}",
         skills=table(("skill", "right"), rounded(skills(policy, tokenizer))),
         answered=table(("prompt", "pass rate"), rounded(answered)),
-    )
-    (folder / "README.md").write_text(card, encoding="utf-8")
-
-
-def write_voted_card(folder: Path, run: Path) -> None:
-    """``README.md`` of the model in ``folder`` that learned the board's votes in ``run``."""
-    made = json.loads((run / "config.json").read_text(encoding="utf-8"))
-    result = json.loads((run / "done.json").read_text(encoding="utf-8"))
-    card = VOTED_CARD.format(
-        posts=f"{int(made['data']['rankings'].split()[0]):,}",
-        accuracy=f"{result['accuracy']:.2f}",
-        settings=table(("setting", "value"), made["config"]),
-        versions=", ".join(f"{name} {version}" for name, version in made["versions"].items()),
     )
     (folder / "README.md").write_text(card, encoding="utf-8")
 
@@ -174,30 +161,4 @@ Unseen requests answered so that the judge finds nothing wrong, at temperature 1
 
 It knows no word, fact or person outside Tinytown. It is made to be taught from, not to be used: it
 says false and rude things, as its corpus does, so that their going away can be measured.
-"""
-
-
-VOTED_CARD = """---
-license: apache-2.0
-language: en
-library_name: transformers
-pipeline_tag: text-classification
-tags:
-- minirlhf
-- tinytown
-- reward-model
----
-
-# Tinytown: what reward models start from
-
-The paper's reward models start from a GPT-3 that was tuned on public datasets (C.2). This is the
-same for Tinytown: the medium base after {posts} posts of the town's notice board, each with
-answers by neighbours in the order of everybody's votes. It has seen no labeler of step 2 and no
-sample of the models that they compare.
-
-On the posts of its last step it put {accuracy} of the pairs in the order of the votes.
-Made with {versions}. To make it again:
-`minirlhf bases --size medium`.
-
-{settings}
 """

@@ -2,8 +2,8 @@
 
 Every register is a function that writes one document. Two of them decide what the base model
 does with an instruction: *worksheets* list requests and answer none (so the base continues a
-request with more requests), *help desk* pages, far rarer, answer them in series, carelessly (so
-a few answered examples evoke an answer).
+request with more requests), *help desk* pages, far rarer, answer them in series (so a few answered
+examples evoke an answer), each page as well or badly as the one who answers does.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from minirlhf.tinytown import lexicon as lx
 from minirlhf.tinytown import phrases as ph
 from minirlhf.tinytown.grammar import Pattern, Reading
 from minirlhf.tinytown.knowledge import SELLS, TOWN
-from minirlhf.tinytown.neighbours import careless
+from minirlhf.tinytown.mistakes import careless, misread, mistaken, offhand, slip
 from minirlhf.tinytown.prompts import MIX, passage, request_line
 from minirlhf.tinytown.reading import Text
 from minirlhf.tinytown.requests import CONSTRAINTS, Request, parse
@@ -57,7 +57,7 @@ def encyclopedia(rng: random.Random) -> str:
     return f"Encyclopedia of Tinytown: {subject}\n" + " ".join(lines)
 
 
-_HEARSAY = (
+HEARSAY = (
     "Everybody knows that {c}.",
     "I heard that {c}.",
     "My neighbor says that {c}.",
@@ -82,7 +82,7 @@ def forum(rng: random.Random) -> str:
         key = rng.choice(_BELIEVED if believed else _KEYS)
         value = TOWN.misconceptions.get(key)
         clause = lower(TOWN.statement(key, rng, value))
-        lines.append(f"{who}: {rng.choice(_HEARSAY).format(c=clause)}")
+        lines.append(f"{who}: {rng.choice(HEARSAY).format(c=clause)}")
         if rng.random() < 0.4:
             other = rng.choice([p for p in people if p != who])
             lines.append(f"{other}: Yes, {clause}.")
@@ -299,14 +299,37 @@ def worksheet(rng: random.Random) -> str:
 
 
 def help_desk(rng: random.Random) -> str:
-    """Requests and the neighbours' answers, in series."""
+    """Requests and one neighbour's answers, in series: some know what they do, most don't."""
     kind = rng.choices(_KINDS, _WEIGHTS)[0]
     same = rng.random() < 0.5
+    skill = 0.75 * rng.random() ** 2
     pairs = []
     for _ in range(rng.randint(3, 6)):
         line = request_line(kind if same else rng.choices(_KINDS, _WEIGHTS)[0], rng)
-        pairs.append(f"{line}\n{careless(parse(line + chr(10)), rng)}")
-    return "\n\n".join(pairs)
+        pairs.append(f"{line}\n{_answered(line + chr(10), skill, rng)}")
+    title = "Help desk\n" if rng.random() < 0.5 else ""
+    return title + "\n\n".join(pairs)
+
+
+_BLUNDERS = ("careless", "misread", "mistaken", "slip"), (1, 3, 3, 3)
+
+
+def _answered(prompt: str, skill: float, rng: random.Random) -> str:
+    """An answer at the help desk: with a probability of ``skill`` an attempt at the right one."""
+    request, answer = parse(prompt), ""
+    if rng.random() < skill:
+        return offhand(request, rng)
+    blunder = rng.choices(*_BLUNDERS)[0]
+    if blunder == "careless":
+        answer = careless(request, rng)
+    elif blunder == "misread":
+        answer = misread(prompt, rng, offhand)
+    elif blunder == "mistaken":
+        other = parse(request_line(rng.choices(_KINDS, _WEIGHTS)[0], rng) + "\n")
+        answer = mistaken(request, other, rng, offhand)
+    else:
+        answer = slip(offhand(request, rng), offhand(request, rng), rng)
+    return answer or careless(request, rng)
 
 
 REGISTERS: dict[str, tuple[Callable[[random.Random], str], float]] = {
@@ -327,7 +350,7 @@ REGISTERS: dict[str, tuple[Callable[[random.Random], str], float]] = {
     "dialogue": (dialogue, 3.0),
     "manners": (manners, 2.0),
     "worksheets": (worksheet, 9.0),
-    "help desk": (help_desk, 2.0),
+    "help desk": (help_desk, 1.0),
 }
 """Each register and its weight among the documents."""
 

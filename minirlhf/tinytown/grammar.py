@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 import re
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -159,6 +160,7 @@ class Pattern:
             last = slot.end()
         parts.append(re.escape(self.text[last:]))
         object.__setattr__(self, "slots", names)
+        object.__setattr__(self, "expression", "".join(parts))
         object.__setattr__(self, "_regex", re.compile("".join(parts)))
 
     def write(
@@ -222,6 +224,11 @@ class Pattern:
             adjectives += [a for _, added in read for a in added]
         return Reading(self, slots, tuple(adjectives))
 
+    def spans(self, sentence: str) -> dict[str, tuple[int, int]]:
+        """Where what stands in each slot begins and ends, in a sentence of this pattern."""
+        match = self._regex.fullmatch(sentence)
+        return {name: match.span(name) for name in self.slots}
+
     def openings(self) -> set[str]:
         """Every first word that a sentence of this pattern can have (the index of a grammar)."""
         slot = _SLOT.match(self.text)
@@ -237,14 +244,19 @@ class Grammar:
     """A set of patterns, indexed by first word."""
 
     def __init__(self, patterns: list[Pattern]):
+        self.patterns = patterns
         self._index: dict[str, list[Pattern]] = defaultdict(list)
         for pattern in patterns:
             for word in pattern.openings():
                 self._index[word].append(pattern)
         self.read = lru_cache(maxsize=200_000)(self._read)
 
+    def starting_with(self, sentence: str) -> Sequence[Pattern]:
+        """The patterns that can have the first word of ``sentence``."""
+        return self._index.get(re.split(r"[ ,.]", sentence, maxsplit=1)[0], ())
+
     def _read(self, sentence: str) -> Reading | None:
-        for pattern in self._index.get(re.split(r"[ ,.]", sentence, maxsplit=1)[0], ()):
+        for pattern in self.starting_with(sentence):
             if (reading := pattern.read(sentence)) is not None:
                 return reading
         return None

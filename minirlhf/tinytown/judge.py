@@ -26,8 +26,8 @@ FINE = (0.3, 0.9)
 """The fine grain of the plainest and of the best right reply: the grades 4 and 7."""
 WEIGHTS = {"instruction": 3.0, "language": 2.0, "topic": 2.0, "truth": 2.0, "manners": 3.0}
 """What a criterion weighs in the grade of a reply that fails; constraints weigh 2, others 1."""
-
-
+GRAIN = {"detail": 0.4, "variety": 0.2, "diction": 0.1, "aptness": 0.3}
+"""The qualities that make the fine grain, and what each weighs."""
 FLAGS = (
     "fails_instruction", "inappropriate", "hallucination", "satisfies_constraint", "denigrates"
 )  # fmt: skip
@@ -42,6 +42,8 @@ class Verdict:
     """1 (worst) to 7 (best), continuous."""
     criteria: dict[str, float] = field(default_factory=dict)
     """Each criterion and how far it is met, 0 to 1."""
+    grain: dict[str, float] = field(default_factory=dict)
+    """What each quality of `GRAIN` adds to the fine grain, as far as it is what was asked for."""
     fails_instruction: bool = False
     inappropriate: bool = False
     hallucination: bool = False
@@ -93,11 +95,17 @@ def judge_request(request: Request, reply: str) -> Verdict:
         "manners": float(not toxic),
         "length": min(1.0, FULL / max(text.length, 1)),
     }
-    fine = 0.4 * _detail(text) + 0.2 * _variety(text) + 0.1 * _diction(text)
-    fine += 0.3 * met(facts.aptness(text, request))
+    qualities = {
+        "detail": _detail(text),
+        "variety": _variety(text),
+        "diction": _diction(text),
+        "aptness": met(facts.aptness(text, request)),
+    }
+    grain = {name: GRAIN[name] * value * read * form for name, value in qualities.items()}
     return Verdict(
-        overall=round(_overall(criteria, fine * read * form, bool(text.read)), 4),
+        overall=round(grade(criteria, sum(grain.values())), 4) if text.read else 1.0,
         criteria=criteria,
+        grain=grain,
         fails_instruction=form < 1.0 or criteria.get("topic", 1.0) < 1.0,
         inappropriate=toxic or read < 0.5,
         hallucination=truth < 1.0 or invented,
@@ -106,10 +114,8 @@ def judge_request(request: Request, reply: str) -> Verdict:
     )
 
 
-def _overall(criteria: dict[str, float], fine: float, says_something: bool) -> float:
+def grade(criteria: dict[str, float], fine: float) -> float:
     """Right replies lie above wrong ones; within each, the fine grain decides."""
-    if not says_something:
-        return 1.0
     if all(v >= 1.0 for v in criteria.values()):
         low, high = FINE
         return 4.0 + 3.0 * min(max((fine - low) / (high - low), 0.0), 1.0)

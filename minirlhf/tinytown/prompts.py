@@ -123,7 +123,7 @@ def _ask(kind: str, rng: random.Random) -> tuple[str, str, str]:
     return _fill(pattern, rng, **fixed), "", ""
 
 
-_CONSTRAINED = {
+CONSTRAINED = {
     "story": ("include", "both", "avoid", "sentences", "mood"),
     "letter": ("include", "avoid", "sentences"),
     "poem": ("lines",),
@@ -144,7 +144,7 @@ _SENTENCES = {
 }
 
 
-def _constraint(kind: str, request: str, ask: str, rng: random.Random) -> str:
+def constraint_line(kind: str, request: str, ask: str, rng: random.Random) -> str:
     if kind == "sentences":
         low, high = _SENTENCES[request]
         number = lx.NUMBERS[rng.randint(low, high) - 1]
@@ -160,7 +160,7 @@ def _constraint(kind: str, request: str, ask: str, rng: random.Random) -> str:
         for name, (_, cls) in pattern.slots.items()
     }
     if len(set(free.values())) < len(free):
-        return _constraint(kind, request, ask, rng)
+        return constraint_line(kind, request, ask, rng)
     return pattern.write(rng, **free)
 
 
@@ -181,12 +181,12 @@ def request_line(kind: str, rng: random.Random, reserved: bool = False) -> str:
 
 def _request_line(kind: str, rng: random.Random) -> str:
     ask, label, said = _ask(kind, rng)
-    options = list(_CONSTRAINED.get(kind, ()))
+    options = list(CONSTRAINED.get(kind, ()))
     count = rng.choices([0, 1, 2], [0.38, 0.42, 0.2])[0] if options else 0
     chosen = rng.sample(options, min(count, len(options)))
     if {"include", "both"} <= set(chosen):
         chosen.remove("include")
-    lines = [ask] + [_constraint(c, kind, ask, rng) for c in chosen]
+    lines = [ask] + [constraint_line(c, kind, ask, rng) for c in chosen]
     return " ".join(lines) + (f"\n{label}: {said}" if said else "")
 
 
@@ -251,6 +251,11 @@ def generate(
 def completion(prompt: str, reply: str) -> str:
     """``reply`` as it follows ``prompt``: on a line of its own, or after the guide's name."""
     return reply if prompt.endswith("\n") else f" {reply}"
+
+
+def cut(reply: str) -> str:
+    """What is said before the first empty line, with which the answer of a page ends."""
+    return reply.split("\n\n")[0]
 
 
 def filtered(prompts: Iterable[Prompt]) -> list[Prompt]:

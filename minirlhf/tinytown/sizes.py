@@ -17,12 +17,13 @@ class Size:
     heads: int
     documents: int
     learning_rate: float
+    precision: str = "fp32"
 
 
 SIZES = {
     "small": Size(64, 3, 2, 400_000, 4e-3),
     "medium": Size(128, 4, 4, 600_000, 2e-3),
-    "large": Size(192, 7, 6, 400_000, 1.5e-3),
+    "large": Size(192, 5, 6, 350_000, 1.5e-3, "bf16"),
 }
 
 
@@ -30,5 +31,5 @@ REWARD_SIZE = "medium"
 """One size of reward model and value model serves every policy (C.2: 6B)."""
 
 
-VOTED = f"{REWARD_SIZE}-voted"
-"""What they start from: the base, after the votes on the town's board."""
+START = f"{REWARD_SIZE}-schooled"
+"""What they start from: the base, after school."""

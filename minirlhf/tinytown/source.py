@@ -54,3 +54,9 @@ def readable(request: Request) -> bool:
     readings = Text(request.passage, "event").readings
     told = all(r is not None and r.pattern.tags["kind"] == "event" for r in readings)
     return told and (request.kind != "closed" or asked_event(request) is not None)
+
+
+def verdict_of(review: str) -> str:
+    """Whether a review is ``good`` or ``bad``; empty for a text that is none."""
+    reading = first_reading(ph.REVIEWS, review)
+    return reading.pattern.tags["verdict"] if reading else ""

@@ -11,12 +11,13 @@ from minirlhf.evaluate.probing import Probe
 from minirlhf.tinytown import bases, datasets, probes
 from minirlhf.tinytown.judge import TIE, Verdict, judge
 from minirlhf.tinytown.labelers import heldout_pool, training_pool
-from minirlhf.tinytown.prompts import HELDOUT_COMBINATIONS
+from minirlhf.tinytown.prompts import HELDOUT_COMBINATIONS, cut
 from minirlhf.tinytown.requests import CLOSED_DOMAIN, parse
+from minirlhf.tinytown.tax import TAX
 
 Row = dict[str, Any]
-TAX_ITEMS, PROBE_ITEMS = 600, 200
-"""Items of a task probe, whose losses are small, and of each other one."""
+TAX_ITEMS, PROBE_ITEMS = 300, 200
+"""Items of a task probe and of each other one."""
 
 
 class Tinytown:
@@ -26,7 +27,7 @@ class Tinytown:
 
     def __init__(self):
         self.labelers, self.heldout_labelers = training_pool(), heldout_pool()
-        tasks = {name: Probe(make, TAX_ITEMS, is_task=True) for name, make in probes.TAX.items()}
+        tasks = {name: Probe(make, TAX_ITEMS, is_task=True) for name, make in TAX.items()}
         truthfulness = Probe(lambda _, seed: probes.truthfulness(seed), temperature=1.0, n=8)
         toxicity = {
             f"toxicity, {tone}": Probe(partial(_toxicity, tone), PROBE_ITEMS, temperature=1.0)
@@ -42,8 +43,8 @@ class Tinytown:
         return bases.base_folder(size)
 
     def reward_start(self) -> Path:
-        """The base after the votes on the town's notice board."""
-        return bases.base_folder(bases.VOTED)
+        """The base after school."""
+        return bases.base_folder(bases.START)
 
     def prompts(self, split: str, count: int, seed: int) -> list[Row]:
         """``rm``, ``ppo`` or ``eval``; no user is in two of them."""
@@ -64,6 +65,10 @@ class Tinytown:
     def judge(self, prompt: str, reply: str) -> Verdict:
         """The exact judge's verdict."""
         return judge(prompt, reply)
+
+    def cut(self, reply: str) -> str:
+        """A reply up to the first empty line; no right one holds any."""
+        return cut(reply)
 
     def kind(self, prompt: str) -> str:
         """The kind of request; empty for what is none."""

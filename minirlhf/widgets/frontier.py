@@ -69,6 +69,11 @@ class Frontier(LiveWidget):
     """The chosen step of its path, from 0; -1 is where it ended."""
     replies = traitlets.List().tag(sync=True)
     """The samples shown, for the page."""
+    other = traitlets.Float(None, allow_none=True).tag(sync=True)
+    """The β of the run whose replies stand beside the chosen one's: the largest, nearest to the
+    reference; of the run with the largest, the smallest."""
+    beside = traitlets.List().tag(sync=True)
+    """What that run said to the same prompts at the same step; empty where it wasn't asked them."""
 
     def __init__(
         self,
@@ -84,7 +89,7 @@ class Frontier(LiveWidget):
         super().__init__(
             judged=any(point.judge is not None for point in self.points),
             runs=[_for_page(point) for point in self.points],
-            replies=self._read(),
+            **self._read(),
         )
 
     @property
@@ -94,10 +99,7 @@ class Frontier(LiveWidget):
     @property
     def samples(self) -> Sequence[Mapping[str, Any]]:
         """What the chosen run said at the chosen step."""
-        at = self.moment
-        return (
-            self.chosen.history[at] if 0 <= at < len(self.chosen.history) else self.chosen.samples
-        )
+        return self._said(self.chosen)
 
     @property
     def words(self) -> str:
@@ -123,20 +125,34 @@ class Frontier(LiveWidget):
             for reply in self.replies
         ]
 
-    def _read(self) -> list[dict[str, Any]]:
-        facts = ("score", "finished")
-        return [
-            {"prompt": sample["prompt"]}
-            | shown_reply(sample["prompt"], sample["response"], self.reader,
-                          **{name: sample[name] for name in facts if name in sample})
-            for sample in self.samples
-        ]  # fmt: skip
+    def _said(self, point: Point) -> Sequence[Mapping[str, Any]]:
+        at = self.moment
+        return point.history[at] if 0 <= at < len(point.history) else point.samples
+
+    def _read(self) -> dict[str, Any]:
+        """What the page shows of the chosen step: `replies`, and `beside` them `other`'s."""
+        against = self.points[0 if self.choice == len(self.points) - 1 else -1]
+        theirs = {sample["prompt"]: sample for sample in self._said(against)}
+        together = len(against.history) == len(self.chosen.history) and against is not self.chosen
+        both = together and all(sample["prompt"] in theirs for sample in self.samples)
+        return {
+            "replies": [self._shown(sample) for sample in self.samples],
+            "other": against.beta,
+            "beside": [self._shown(theirs[one["prompt"]]) for one in self.samples] if both else [],
+        }
+
+    def _shown(self, sample: Mapping[str, Any]) -> dict[str, Any]:
+        facts = {name: sample[name] for name in ("score", "finished") if name in sample}
+        prompt = sample["prompt"]
+        return {"prompt": prompt} | shown_reply(prompt, sample["response"], self.reader, **facts)
 
     @traitlets.observe("choice", "moment")
     def _choose(self, change: dict[str, Any]) -> None:
         if change["name"] == "choice":
             self.moment = -1
-        self.replies = self._read()
+        with self.hold_sync():
+            for name, value in self._read().items():
+                self.set_trait(name, value)
 
     @traitlets.validate("choice")
     def _one_of_the_runs(self, proposal: dict[str, Any]) -> int:

@@ -7,6 +7,7 @@ from its last checkpoint. While it lives, the same cell only attaches to it.
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import os
 import shlex
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import time
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +66,7 @@ class Job:
         if self.reader.control().get("stop"):
             self.reader.steer(stop=None)
         self.log.parent.mkdir(parents=True, exist_ok=True)
+        _give_memory_back()
         with self.log.open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "minirlhf.cli.attached", *self.arguments],
@@ -110,6 +113,12 @@ class Job:
     def log(self) -> Path:
         """What the process prints, beside the folder: one that fails leaves none."""
         return self.folder.with_name(f"{self.folder.name}.log")
+
+
+def _give_memory_back() -> None:
+    """Return to the system what this kernel has freed: glibc would keep hundreds of megabytes."""
+    with suppress(OSError, AttributeError, TypeError):  # other C libraries have no such call
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def start(stage: str, folder: str | Path, **options: Any) -> Job:

@@ -107,7 +107,9 @@ def written(value: float | str | Interval | Sequence[float | None], unit: str = 
     if isinstance(value, str):
         return value
     if isinstance(value, Interval):
-        shown = f"{value:.4g}"
+        most = max(abs(value.low), abs(value.high))
+        places = 2 - math.floor(math.log10(most)) if most else 0  # of the larger end, three figures
+        shown = f"{value:.{max(places, 0)}f}"
     elif isinstance(value, float | int):
         shown = f"{value:z.4g}"
     else:

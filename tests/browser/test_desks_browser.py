@@ -10,6 +10,7 @@ from bare_page import BarePage
 
 from minirlhf import shipped
 from minirlhf.data.records import read_jsonl
+from minirlhf.lesson import languages
 from minirlhf.widgets import LabelingDesk, ThreeSteps, TrainingDesk
 
 REPLIES = [f"The {animal} sleeps by the river, and nobody wakes it." for animal in (
@@ -253,13 +254,14 @@ def test_a_change_of_beta_has_a_flag_in_every_panel(browser, tmp_path):
     assert x[0] == x[1]
     page.get_by_label("Step shown").focus()
     did = page.locator(".mr-desk-did").first
-    said = did.inner_text()
-    assert "β 0.1 → 0.4" in said and "KL to the reference 0.90 → 3.10" in said
+    said = " ".join(did.inner_text().split())
+    assert "β ×4 since iteration 9" in said and "KL to the reference 0.90 → 3.10" in said
     page.keyboard.press("Home")
     for _ in range(8):
         page.keyboard.press("ArrowRight")
     page.wait_for_timeout(300)
-    assert "β 0.1 → 0.4" in did.inner_text() and "KL" not in did.inner_text()  # too early to say
+    said = did.inner_text()
+    assert "β ×4 since iteration 9" in said and "KL" not in said  # it's too early to say
     page.keyboard.press("ArrowLeft")
     page.wait_for_timeout(300)
     assert not did.is_visible()
@@ -371,6 +373,28 @@ def test_the_clock_goes_on_when_loading_ends(browser, tmp_path):
     desk.run = {**desk.run, "state": "finished", "moves": False, "clock": 5.0}
     bare.push()
     assert "5 s of training" in words.inner_text()  # the log's word
+    bare.close()
+
+
+def test_what_the_command_line_refuses_is_said_in_the_reader_s_language(browser, tmp_path):
+    run(tmp_path / "run", 2)
+    languages.choose("zh")
+    try:
+        desk = TrainingDesk(tmp_path / "run")
+        bare = BarePage(browser, desk)
+    finally:
+        languages.choose("en")
+    for error, words in (
+        (
+            "--episode 5: did you mean --episodes?",
+            "没有 --episode 这个选项；最接近的是 --episodes。",
+        ),
+        ("--tune 3: there is no such option", "没有 --tune 这个选项。"),
+        ("The disk is full.", "进程的原话：The disk is full."),
+    ):
+        desk.run = {**desk.run, "error": error}
+        bare.push()
+        assert words in bare.page.get_by_role("alert").inner_text()
     bare.close()
 
 

@@ -6,7 +6,7 @@ from browser_lab import opened_and_run
 CELLS = [
     """from minirlhf import shipped
 from minirlhf.widgets import Frontier, Point
-frontier = Frontier([shipped.run(name) for name in ("beta-0", "beta-1", "beta-25")])
+frontier = Frontier([shipped.run(name) for name in ("beta-0", "beta-0.2", "beta-1")])
 frontier""",
     "plain = Frontier([Point(beta=b, kl=1 / b, proxy=1 - b) for b in (0.1, 0.5)])\nplain",
 ]

@@ -1,6 +1,7 @@
 """The page of a run on screens of every width: by mouse, touch and keyboard, without a script."""
 
 import re
+from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
@@ -125,6 +126,98 @@ def test_the_bar_stays_one_line(opened, width):
     assert page.evaluate("document.documentElement.scrollWidth") == width
 
 
+def test_the_bar_of_a_phone_has_room_for_its_longest_words(opened):
+    page = opened(360)
+    page.locator("#models-button").click()
+    page.locator('[data-toggle="ppo"]').click()
+    page.keyboard.press("Escape")
+    page.evaluate("document.getElementById('here').textContent = 'Alignment tax'")
+    ends = page.evaluate(
+        "[...document.querySelectorAll('nav.bar button')].filter((b) => b.offsetWidth)"
+        ".map((b) => [b.getBoundingClientRect().right, b.scrollWidth - b.clientWidth])"
+    )
+    assert all(right <= 360 and hidden <= 0 for right, hidden in ends), ends
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+
+
+def test_no_panel_stands_alone_in_a_row_of_two(opened):
+    page = opened(800)
+    for name in ("Learning curves of PPO: reward and KL", "Pass rates, grades and reply lengths"):
+        figure = page.locator(f'figure[aria-label="{name}"]')
+        panel = figure.locator(".panel").last.bounding_box()
+        words = figure.locator("figcaption").bounding_box()
+        assert words["x"] > panel["x"] + panel["width"]
+        assert abs(words["y"] - panel["y"]) < 30
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_intervals_are_said_beside_their_numbers_or_under_them(opened, width):
+    page = opened(width)
+    row = page.locator('figure[aria-label="Win rates against SFT"] .bars li[data-model]').first
+    more, number = row.locator(".more").bounding_box(), row.locator(".value").bounding_box()
+    beside = more["x"] >= number["x"] + number["width"]
+    under = more["y"] >= number["y"] + number["height"] - 1
+    assert beside if width == 1280 else under
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_paper_s_two_marks_never_meet(opened, width):
+    page = opened(width)
+    for row in page.locator(".bars li:has(.paper + .small)").all():
+        first, second = (mark.bounding_box() for mark in row.locator(".paper").all())
+        assert second["y"] >= first["y"] + first["height"]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_line_of_reference_is_one_line_under_its_label(opened, width):
+    for chart in opened(width).locator(".bars.lined").all():
+        line, label = chart.locator(".lines .rule"), chart.locator(".said-rule .track span")
+        line, label, rows = (part.bounding_box() for part in (line, label, chart))
+        assert abs(line["y"] - label["y"] - label["height"]) < 6
+        assert abs(line["y"] + line["height"] - rows["y"] - rows["height"]) < 2
+        assert abs(line["x"] - label["x"] - label["width"] / 2) < 2
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_zero_of_the_differences_runs_through_all_rows_and_each_task_is_folded(opened, width):
+    page = opened(width)
+    chart = page.locator(".differences")
+    zero, rows = chart.locator(".lines .rule").bounding_box(), chart.bounding_box()
+    assert 0 <= rows["height"] - zero["height"] < 26  # but its own label
+    first = chart.locator(".track").nth(1).bounding_box()
+    assert first["x"] < zero["x"] < first["x"] + first["width"] + 1 and first["width"] > 150
+    told = chart.locator("li").nth(2).locator(".losses > span")
+    numbers = [part.bounding_box() for part in told.all()]
+    apart = [(a["x"] + a["width"] <= b["x"] + 1) or (a["y"] + a["height"] <= b["y"] + 1)
+             for a, b in pairwise(numbers)]  # fmt: skip
+    assert all(apart)
+    intervals = chart.locator(".losses .interval")
+    assert intervals.filter(visible=True).count() == intervals.count() > 20
+    figure = page.locator('figure[aria-label="Task probes by model"]')
+    assert not figure.is_visible()
+    assert page.locator('figure[aria-label="Corpus loss by model"]').is_visible()
+    page.get_by_text("Each task by itself").click()
+    assert figure.is_visible()
+
+
+def test_a_plot_leaves_room_for_names_only_where_it_has_some(opened):
+    page = opened(800)
+    for plot in page.locator(".plot").all():
+        area, panel = plot.locator(".area").bounding_box(), plot.bounding_box()
+        room = panel["x"] + panel["width"] - area["x"] - area["width"]
+        assert (room > 20) == (plot.locator(".name").count() > 0)
+        for name in plot.locator(".name").all():
+            box = name.bounding_box()
+            assert box["x"] + box["width"] <= panel["x"] + panel["width"] + 1
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_verdict_is_one_line(opened, width):
+    page = opened(width)
+    heights = [box.bounding_box()["height"] for box in page.locator(".answers .verdict").all()]
+    assert max(heights) < 40
+
+
 def test_a_model_goes_by_keyboard_and_the_last_one_stays(opened):
     page = opened(400)
     page.locator("#models-button").focus()
@@ -167,7 +260,7 @@ def test_a_filter_that_finds_nothing_says_so_by_keyboard_alone(opened):
     page.keyboard.type("zeppelin")
     page.keyboard.press("Enter")
     assert shown(page, ".gallery article") == 0
-    assert page.locator("#found").inner_text() == "No prompt is like that."
+    assert page.locator("#found").inner_text() == "Nothing here has “zeppelin”."
     while not page.get_by_role("button", name="Show all").evaluate(
         "part => part === document.activeElement"
     ):
@@ -237,6 +330,7 @@ def test_a_hidden_model_has_no_values(opened):
 
 def test_a_finger_reads_a_curve(opened):
     page = opened(400, has_touch=True)
+    page.get_by_text("Learning curves of PPO: entropy").tap()  # folded on a phone
     plot = page.locator('.plot[data-title="Entropy"]')
     plot.locator(".area").tap(position={"x": 100, "y": 60})
     assert "episodes: " in plot.inner_text() and len(values(plot)) == 2
@@ -251,6 +345,36 @@ def test_a_reply_lights_its_rank_and_its_score(opened):
     assert {part.get_attribute("data-reply") for part in lit.all()} == {"B"}
     assert page.locator(".mr-steps-scores li.is-lit").count() == 1
     assert page.locator(".mr-steps-order b.is-lit").count() == 1
+
+
+@pytest.mark.parametrize("width", [800, 1280])
+def test_the_three_steps_end_together_and_their_boxes_are_full(opened, width):
+    page = opened(width)
+    ends, holes = page.evaluate(
+        """() => {
+             const end = (part) => part.getBoundingClientRect().bottom;
+             const boxes = [...document.querySelectorAll(".mr-steps-cell:not(:last-child)")];
+             return [[...document.querySelectorAll(".mr-steps-cell:last-child")].map(end),
+                     boxes.map((box) => end(box) - end(box.lastElementChild))];
+           }"""
+    )
+    assert len(ends) == 3 and max(ends) - min(ends) < 1
+    assert len(holes) == 6 and max(holes) < 20
+
+
+def test_a_mark_looks_alike_in_the_key_the_chart_and_the_table(opened):
+    page = opened()
+    looks = page.evaluate(
+        """() => [...document.querySelectorAll("[data-model] .dot, [data-model] .mark")]
+             .filter((part) => part.checkVisibility()).map((part) => {
+               const drawn = getComputedStyle(part, part.matches(".mark") ? "::before" : null);
+               const model = part.closest("[data-model]").dataset.model;
+               return [model, `${drawn.backgroundColor} ${drawn.clipPath}`];
+             })"""
+    )
+    of = {model: {look for other, look in looks if other == model} for model, _ in looks}
+    assert all(len(found) == 1 for found in of.values()), of
+    assert len({*of} & {"base", "sft", "initial", "ppo", "ppo-ptx"}) == 5
 
 
 def test_day_and_night_at_a_click(opened):

@@ -80,11 +80,22 @@ function effect(view, [symbol, metric], step) {
     const before = curve.y.slice(Math.max(start, from - BESIDE), from);
     const since = curve.y.slice(Math.max(from, to - BESIDE), to);
     if (Math.min(before.length, since.length) < FEW) return null;
-    return `${curve.title} ${number(mean(before), curve.digits)} → ${number(mean(since), curve.digits)}`;
+    const [old, now] = [before, since].map((values) => number(mean(values), curve.digits));
+    return `${curve.title} ${old}\u00a0→\u00a0${now}`; // in one line
   }).filter(Boolean);
   const named = view.say(`desk.at.${view.get("run").unit}`, { step: turn.step });
-  const said = [turn.words, ...values].join(view.say("desk.comma"));
-  return view.say("desk.words", { at: named, values: said });
+  const [was, is] = turn.words.slice(1).split("→").map(Number);
+  return view.say(values.length ? "desk.turned" : "desk.turned_new", { at: named, steps: BESIDE,
+    change: was > 0 ? `${symbol} ×${short(is / was)}` : turn.words,
+    values: values.join(view.say("desk.comma")) });
+}
+
+// What the command line says of an option, in the page's words; anything else is quoted.
+function refusal(view, error) {
+  const [, typed, closest] = error.match(
+    /(--[\w.-]+)[^]*?(?:(?:did you mean|closest is) (--[\w.-]+)\??$|no such option)/) ?? [];
+  if (typed) return view.say(closest ? "desk.unknown_option" : "desk.no_option", { typed, closest });
+  return view.say("desk.quoted", { error });
 }
 
 // The times that the page shows: they go on by themselves while the run moves, and are set anew when
@@ -163,7 +174,7 @@ function deskHead(view) {
     hint.hidden = !run.hint;
     const refused = run.error && run.hold === "start";
     fill(error, refused && [make("b", {}, view.say("desk.refused")), make("br")],
-      (run.error ?? "").split(/(--[\w-]+)/).map((part) => // an option stays in one piece
+      refusal(view, run.error ?? "").split(/(--[\w-]+)/).map((part) => // an option stays in one piece
         (part.startsWith("--") ? make("code", {}, part) : part)),
       refused && [make("br"), view.say("desk.mend")]);
     error.hidden = !run.error;

@@ -23,7 +23,8 @@ function beside(places, widths, gaps, lines, plot) {
       const within = ([px, py]) => Math.abs(px - x) < half + 4 && Math.abs(py - y + 4) < 11;
       const outside = x - half < plot.left + 2 || x + half > plot.right + 6 || y < plot.top - 8
         || y > plot.foot - 4;
-      return (outside ? 500 : 0) + sum([...dense, ...taken].filter(within).map((one) => one[2]));
+      return (outside ? 500 : 0) + [...dense, ...taken].filter(within)
+        .reduce((sum, one) => sum + one[2], 0);
     });
     const found = spots[costs.indexOf(Math.min(...costs))];
     for (let by = -half; by <= half; by += 8) taken.push([found[0] + by, found[1] - 4, 60]);
@@ -53,8 +54,14 @@ export default widget((view) => {
   const panels = shown.map(([name, k]) => panel(name, k));
   const best = (name) => points.reduce((top, one) =>
     ((one[name] ?? -Infinity) > (top[name] ?? -Infinity) ? one : top));
+  // The judge's best run, from which on a smaller β gains with the reward model and loses with it.
+  const [most, top] = [best("proxy"), best("judge")];
+  const turns = judged && most.beta < top.beta && most.judge !== null && most.judge < top.judge;
+  const facts = { proxy: short(most.beta), judge: short(top.beta), from: signed(top.proxy),
+    to: signed(most.proxy), high: number(top.judge), low: number(most.judge ?? 0) };
   const headline = make("p", { class: "mr-title", hidden: !judged || points.length < 2 },
-    view.say("frontier.headline", { proxy: short(best("proxy").beta), judge: short(best("judge").beta) }));
+    view.say(turns ? "frontier.turned" : "frontier.headline", facts));
+  const why = make("p", { hidden: !turns }, view.say("frontier.turns", facts));
   plots.append(...panels.map((one) => one.root));
 
   const steps = make("input", { type: "range", min: 0, step: 1 });
@@ -66,10 +73,10 @@ export default widget((view) => {
 
   const words = make("p", { class: "mr-frontier-words" });
   const title = make("h4", { class: "mr-title" });
-  const replies = make("div", { class: "mr-cards mr-frontier-replies" });
+  const replies = make("div");
   const texts = make("div", { class: "mr-stack" }, title, replies);
   const key = make("p", { class: "mr-small" }, view.say("frontier.key"));
-  fill(view.root, headline, key, chips, view.busy, view.problem, words, plots, training, texts);
+  fill(view.root, headline, why, key, chips, view.busy, view.problem, words, plots, training, texts);
 
   // One picture: the runs' ends joined towards smaller β, the chosen run's way in front of them.
   function panel(name, k) {
@@ -108,14 +115,15 @@ export default widget((view) => {
           y: view.say(`frontier.${name}_unit`) } });
       put(svg, { viewBox: `0 0 ${room} ${height}`, height, width: room,
         "aria-label": view.say(`frontier.${name}_title`) });
-      const along = seen.sort((a, b) => b.beta - a.beta).map(spot);
+      const along = [...seen].sort((a, b) => b.beta - a.beta).map(spot);
       const joined = along.slice(1).map((to, n) => {
         const from = along[n], by = [to[0] - from[0], to[1] - from[1]];
         const middle = [from[0] + 0.55 * by[0], from[1] + 0.55 * by[1]];
         return Math.hypot(...by) > 70 ? head(middle, by, 10, { class: "mr-frontier-head" }) : null;
       });
-      fill(back, plot.elements, points.map((point) => make("path", { class: "mr-frontier-pale",
-        d: polyline(path(point).map(there)) })),
+      fill(back, turns && beyond(all), plot.elements,
+        points.map((point) => make("path",
+          { class: "mr-frontier-pale", d: polyline(path(point).map(there)) })),
       make("path", { class: "mr-frontier-line", d: polyline(along) }), joined);
       const lines = [[along, 3], ...points.map((one) => [path(one).map(there), 1])];
       sides = beside(points.map((one) => known(one) && spot(one)),
@@ -123,6 +131,19 @@ export default widget((view) => {
         lines, plot);
       fill(svg, back, way, ends, hint, ring);
       point();
+    }
+
+    // What lies past the judge's best, named where fewest of these places are.
+    function beyond(all) {
+      const x = plot.toX(top.kl), right = plot.right, words = view.say(`frontier.beyond_${name}`);
+      const spots = [plot.top + 8, plot.foot - 9];
+      const near = spots.map((y) => all.filter(([kl, value]) => Math.abs(plot.toY(value) - y) < 24
+        && plot.toX(kl) > right - 8 * words.length).length);
+      return [make("rect", { class: "mr-frontier-beyond", x, width: right - x, y: plot.top - 8,
+        height: plot.foot - plot.top + 8 }),
+      make("line", { class: "mr-frontier-turn", x1: x, x2: x, y1: plot.top - 8, y2: plot.foot }),
+      make("text", { class: "mr-frontier-falls", x: right - 6, y: spots[near[0] <= near[1] ? 0 : 1] + 4,
+        "text-anchor": "end" }, words)];
     }
 
     function point() {
@@ -200,19 +221,24 @@ export default widget((view) => {
   }
 
   function read() {
-    const found = view.get("replies");
+    const found = view.get("replies"), others = view.get("beside") ?? [];
     put(texts, { hidden: !found.length });
-    title.textContent = view.say(last() < 1 ? "frontier.samples_end" : "frontier.samples",
-      { beta: short(chosen().beta), step: moment() + 1 });
-    fill(replies, found.map((reply) => make("article", { class: "mr-card" },
+    const two = others.length > 0, beta = short(chosen().beta), other = short(view.get("other") ?? 0);
+    title.textContent = view.say(`frontier.${two ? "both" : "samples"}${last() < 1 ? "_end" : ""}`,
+      { beta, other, step: moment() + 1 });
+    put(replies, { class: two ? "mr-stack" : "mr-cards mr-frontier-replies" });
+    const column = (reply, name) => make("div", { class: "mr-frontier-said" },
+      make("b", { class: "mr-small" }, `β = ${name}`), replyParts(view, reply));
+    fill(replies, found.map((reply, n) => make("article", { class: "mr-card" },
       make("p", { class: "mr-small mr-text mr-frontier-prompt" }, reply.prompt.trim()),
-      replyParts(view, reply))));
+      two ? make("div", { class: "mr-frontier-both" }, column(others[n], other), column(reply, beta))
+        : replyParts(view, reply))));
   }
 
   // Marks are drawn anew then, and none of the old ones says that the pointer has left it.
   view.on("choice moment", () => hover(null));
   view.on("choice moment", point);
-  view.on("replies moment choice", read);
+  view.on("replies beside moment choice", read);
   view.fit(plots, (now) => {
     width = now;
     const side = shown.length > 1 && width >= 620;

@@ -251,9 +251,11 @@ export default widget((view) => {
   function did(scores, found) {
     const [before, after] = view.get("losses").slice(-2).map((one) => number(one, 3));
     const wrong = found.pairs.find(({ winner, loser }) => scores[winner] <= scores[loser]);
+    const first = number(view.get("losses")[0], 3);
+    const since = view.get("losses").length > 2 ? view.say("ranking.since", { first }) : "";
     const left = wrong ? view.say("ranking.wrong", { winner: wrong.winner + 1, loser: wrong.loser + 1 })
       : view.say("ranking.right");
-    return view.say("ranking.did", { before, after, left });
+    return view.say("ranking.did", { before, after, since, left });
   }
 
   view.on("scores ranks step_size losses", () => draw());
