@@ -1,5 +1,6 @@
 import json
 import sys
+import time
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -253,6 +254,7 @@ def test_events_reach_every_callback(tmp_path):
 def test_tensorboard_is_written_once_per_step_after_resume(tmp_path):
     loading = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     work(tmp_path, stop=4)
+    time.sleep(1.1)  # an event file is named by its second, and by a number that sorts 10 before 9
     work(tmp_path)
     events = loading.EventAccumulator(str(tmp_path / "tensorboard")).Reload()
     assert [event.step for event in events.Scalars("norm")] == [1, 2, 3, 4, 5, 6]
