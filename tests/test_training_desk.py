@@ -8,7 +8,6 @@ import sys
 import threading
 import time
 import types
-from types import SimpleNamespace
 
 import filelock
 import pytest
@@ -500,7 +499,7 @@ def test_start_attaches_stops_and_goes_on(tmp_path, files):
 
 def test_a_c_library_that_keeps_its_memory_changes_nothing(monkeypatch):
     for library in (lambda name: object(), lambda name: ctypes.CDLL("no such library")):
-        monkeypatch.setattr(launch, "ctypes", SimpleNamespace(CDLL=library))
+        monkeypatch.setattr(launch, "ctypes", types.SimpleNamespace(CDLL=library))
         launch._give_memory_back()
 
 

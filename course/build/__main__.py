@@ -78,23 +78,18 @@ def build(master: Master) -> None:
         for language in assemble.languages(master):
             path = ROOT / assemble.place(master, kind, language)
             notebook = assemble.assemble(master, kind, language)
-            if kind == "chapter" and not keep_outputs(notebook, path):
-                run(master, language)
-                continue
             if kind == "chapter":
+                if not keep_outputs(notebook, path):
+                    run(master, notebook, language)
                 refuse(path, notebook)
             write(path, assemble.dumps(notebook))
 
 
-def run(master: Master, language: str) -> execute.Cost:
-    """Execute a chapter and write it, and say what it took."""
-    path = ROOT / assemble.place(master, "chapter", language)
-    notebook = assemble.assemble(master, "chapter", language)
+def run(master: Master, notebook: NotebookNode, language: str) -> execute.Cost:
+    """Execute a chapter in place, and say what it took."""
     print(f"running {master.path.name} ({language})", flush=True)
     cost = execute.execute(notebook)
     print(f"  {cost.seconds:.0f} s, {cost.peak_bytes / 2**30:.1f} GB")
-    refuse(path, notebook)
-    write(path, assemble.dumps(notebook))
     return cost
 
 
@@ -181,7 +176,11 @@ def measure(chosen: list[Master]) -> None:
     """Run the English chapters, keep what comes out, and write down what each took."""
     for master in chosen:
         if master.kind == "chapter":
-            cost = run(master, "en")
+            path = ROOT / assemble.place(master, "chapter", "en")
+            notebook = assemble.assemble(master, "chapter")
+            cost = run(master, notebook, "en")
+            refuse(path, notebook)
+            write(path, assemble.dumps(notebook))
             costs = json.loads(MEASURED.read_text("utf-8")) if MEASURED.is_file() else {}
             costs[master.key] = {"seconds": round(cost.seconds), "peak_bytes": cost.peak_bytes}
             write(MEASURED, json.dumps(dict(sorted(costs.items())), indent=1) + "\n")

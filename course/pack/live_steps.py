@@ -49,16 +49,19 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--target", type=Path, default=TARGET)
     options = parser.parse_args(arguments)
-    for seed in options.seeds:
-        known = read_json(options.target) if options.target.exists() else {}
-        if str(seed) not in known:
-            found = compared(seed)
-            known = read_json(options.target) if options.target.exists() else {}
-            write_json(options.target, dict(sorted({**known, str(seed): found}.items())))
+    for seed in map(str, options.seeds):
+        rows = _kept(options.target).get(seed)
+        if rows is None:
+            rows = compared(int(seed))  # another process may have written a seed meanwhile
+            write_json(options.target, dict(sorted({**_kept(options.target), seed: rows}.items())))
         print(f"seed {seed}", flush=True)
-        for label, (mean, low, high) in read_json(options.target)[str(seed)].items():
+        for label, (mean, low, high) in rows.items():
             print(f"  {label}: {mean:.1f} [{low:.1f}, {high:.1f}]", flush=True)
     return 0
+
+
+def _kept(target: Path) -> dict[str, dict[str, list[float]]]:
+    return read_json(target) if target.exists() else {}
 
 
 if __name__ == "__main__":
