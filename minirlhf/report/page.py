@@ -29,6 +29,7 @@ from minirlhf.report.summary import MODELS, PROBED, Numbers, better_than_ptx, sh
 
 TEMPLATES = Path(__file__).parent
 STYLES = ("steps.css", "models.css", "charts.css", "report.css")
+SCRIPTS = ("report.js", "filter.js")
 FOLDER = {
     "report.html": "this page",
     "summary.json": "every figure of this page, as data",
@@ -118,7 +119,7 @@ def write_report(
         settings=summary["settings"],
         names=NAMES,
         style=Markup("\n".join((design(), *map(_part, STYLES)))),
-        script=Markup(_part("report.js")),
+        script=Markup("\n".join(map(_part, SCRIPTS))),
         models=[model for model in MODELS if n.has(f"models.{model}")],
         probed=[model for model in PROBED if n.has(f"models.{model}.probes")],
         tasks=tasks(summary),

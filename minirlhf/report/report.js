@@ -1,5 +1,5 @@
-// What the page of a run can do beyond being read: which models are shown, which prompts, day or
-// night, values under the pointer, and which replies belong together. No part needs another.
+// What the page of a run can do beyond being read: which models are shown, day or night, values under
+// the pointer, and which replies belong together; which prompts, in filter.js. No part needs another.
 
 const every = (selector, root = document) => [...root.querySelectorAll(selector)];
 
@@ -53,50 +53,6 @@ night.addEventListener("click", () => {
 });
 dark.addEventListener("change", paint);
 paint();
-
-// ------------------------------------------------------------------------------- which prompts
-
-const filter = document.querySelector(".filter");
-const articles = every(".gallery article");
-
-// "ppo-ptx !sft": the first passes, the second doesn't.
-function comesOut(article, wanted) {
-  const passing = article.dataset.passes.split(" ");
-  return wanted.split(" ").every((word) =>
-    word.startsWith("!") ? !passing.includes(word.slice(1)) : passing.includes(word));
-}
-
-function showPrompts() {
-  const words = filter.querySelector("#words").value.trim().toLowerCase();
-  const useCase = filter.querySelector("#case").value;
-  const outcome = filter.querySelector("#outcome")?.value ?? "";
-  let found = 0;
-  for (const article of articles) {
-    const texts = every(".said", article).map((text) => text.textContent.toLowerCase());
-    const shown = (!useCase || article.dataset.case === useCase)
-      && (!outcome || comesOut(article, outcome))
-      && texts.some((text) => text.includes(words));
-    article.hidden = !shown;
-    if (words && shown) article.firstElementChild.open = true; // what was found may be in a reply
-    found += shown;
-  }
-  const all = found === articles.length;
-  filter.querySelector("#found").textContent =
-    found ? `${found} of ${articles.length} prompts`
-      : words ? `Nothing ${useCase || outcome ? "of that kind" : "here"} has “${words}”.`
-        : "No prompt is like that.";
-  filter.querySelector("[type=reset]").hidden = all;
-}
-
-if (filter && articles.length) {
-  filter.addEventListener("input", showPrompts);
-  filter.addEventListener("submit", (event) => event.preventDefault());
-  filter.addEventListener("reset", () => setTimeout(() => {
-    showPrompts();
-    filter.querySelector("#words").focus();
-  }));
-  showPrompts();
-}
 
 // A phone's page is a long way: what can be folded is, but for the first of the prompts.
 if (matchMedia("(max-width: 739px)").matches) {
@@ -185,11 +141,11 @@ class Plot {
     }
     const said = [];
     this.values.replaceChildren();
-    for (const [{ model, name }, { a, b, x, y }] of found) {
+    for (const [order, [{ model, name }, { a, b, x, y }]] of found.entries()) {
       const dot = this.area.appendChild(document.createElement("i"));
       dot.className = "point";
       dot.dataset.model = model;
-      dot.style.cssText = `left: ${100 * a}%; top: ${100 * b}%`;
+      dot.style.cssText = `left: ${100 * a}%; top: ${100 * b}%; --size: ${Math.max(10, 18 - 5 * order)}px`;
       const mark = document.createElement("span");
       mark.className = "mark";
       mark.dataset.model = model;

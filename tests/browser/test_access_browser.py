@@ -12,7 +12,7 @@ from minirlhf.evaluate.statistics import Interval
 from minirlhf.pretrained import load_policy, load_tokenizer
 from minirlhf.tinytown.bases import base_folder
 from minirlhf.tinytown.judge import judge
-from minirlhf.tinytown.labelers import Labeler
+from minirlhf.tinytown.labelers import training_pool
 from minirlhf.widgets import (
     Frontier,
     LabelingDesk,
@@ -74,7 +74,7 @@ def labeling():
     folder = Path(tempfile.mkdtemp())
     tasks = [{"prompt": "Write a line.\n", "completions": REPLIES}]
     desk = LabelingDesk(tasks, folder / "mine.jsonl", score=lambda p, y: [0.1, 0.4, -1.0],
-                        labelers=[Labeler.hire(f"labeler-{n}") for n in range(4)])  # fmt: skip
+                        labelers=training_pool()[:4])  # fmt: skip
 
     def act(page):
         desk.ranks = [2, 1, 2]

@@ -55,7 +55,11 @@ def test_a_point_opens_its_replies(notebook):
 
 
 def test_what_the_judge_objects_to_is_underlined(notebook):
-    marked = notebook.ask("[p for r in frontier.replies for p, names in r['pieces'] if names]")
+    marked = notebook.ask(
+        "[p for both in zip(frontier.beside, frontier.replies)"
+        " for r in both for p, names in r['pieces'] if names]"
+    )
+    assert marked  # the largest β's beside the smallest's: there is something to object to
     notebook.until(
         lambda: notebook.board.locator(".mr-objected").all_inner_texts() == marked, "the lines", 20
     )

@@ -55,6 +55,13 @@ function deskSamples(view) {
         ? make("span", { class: "mr-small" }, note) : null));
   }
 
+  // A text longer than its box is scrolled with the arrow keys too.
+  function reachable() {
+    for (const text of cards.querySelectorAll("p")) {
+      if (text.scrollHeight > text.clientHeight) text.tabIndex = 0;
+    }
+  }
+
   return { root, read, draw(step) {
     const at = lastBefore(steps, step);
     root.hidden = at < 0;
@@ -69,5 +76,6 @@ function deskSamples(view) {
     fill(marked, behind && make("span", { class: "is-ghost" }, behind), common);
     marked.hidden = !behind && !common;
     fill(cards, all.map((one) => card(one, common)));
+    requestAnimationFrame(reachable); // once they are laid out
   } };
 }
