@@ -72,7 +72,7 @@ if (filter && articles.length) {
   field.placeholder = words.length ? `such as ${words.join(", ")}` : "";
   offered.append("Try ", ...words.map((word) => {
     const button = Object.assign(document.createElement("button"),
-      { type: "button", className: "mr-button mr-link", textContent: word });
+      { type: "button", className: "mr-button", textContent: word });
     button.addEventListener("click", () => { field.value = word; showPrompts(); });
     return button;
   }));

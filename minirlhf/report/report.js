@@ -248,6 +248,19 @@ addEventListener("scroll", () => {
 addEventListener("resize", showHere);
 showHere();
 
+// ------------------------------------------------------------------------- commands, to be taken
+
+for (const pre of navigator.clipboard ? every("pre") : []) {
+  const said = every("code", pre).map((command) => command.textContent.trim()).join("\n");
+  const button = Object.assign(document.createElement("button"),
+    { type: "button", className: "mr-button", textContent: "Copy" });
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(said);
+    button.textContent = "Copied";
+  });
+  pre.append(button);
+}
+
 // ---------------------------------------------------------------------- menus close behind one
 
 for (const link of every(".menu a")) {
