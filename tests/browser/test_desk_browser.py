@@ -106,7 +106,9 @@ def test_reload_after_a_save(lab, page, folder):
     done = pause(notebook, run)  # else it may be over before the page is there again
     notebook.save()
     notebook.reload()
-    notebook.until(lambda: notebook.board.locator("svg").first.is_visible(), "the desk")
+    notebook.until(
+        lambda: notebook.board.locator(".mr-desk-panel svg").first.is_visible(), "the desk"
+    )
     notebook.until(lambda: "paused" in notebook.board.inner_text(), "what the run is doing")
     shown = drawn(notebook)
     notebook.button("Resume").click()
