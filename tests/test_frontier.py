@@ -1,6 +1,7 @@
 """The frontier without a browser: points, ways, the texts of any step and what is wrong in them."""
 
 import json
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -127,3 +128,17 @@ def test_the_shipped_runs_have_both_ways():
     assert all("grade" in reply for reply in frontier.replies)
     left, right = frontier.draw().axes
     assert all(len(axes.lines[1].get_xdata()) == 128 for axes in (left, right))
+
+
+def test_the_still_names_every_run_and_no_name_covers_another_or_a_point():
+    runs = [shipped.run(f"beta-{beta}") for beta in ("0", "0.01", "0.05", "0.1", "0.2", "1")]
+    frontier = Frontier(runs)
+    figure = frontier.draw()
+    figure.canvas.draw()
+    for axes in figure.axes:
+        names = [text for text in axes.texts if text.get_text().startswith("β")]
+        assert len(names) == len(runs)
+        boxes = [name.get_window_extent() for name in names]
+        assert not any(one.overlaps(two) for one, two in combinations(boxes, 2))
+        places = axes.transData.transform(axes.collections[0].get_offsets())
+        assert not any(box.contains(*place) for box in boxes for place in places)

@@ -17,17 +17,12 @@ from minirlhf.widgets.words import say
 if TYPE_CHECKING:
     from minirlhf.widgets.frontier import Point
 
-APART = np.array([0.16, 0.1])
-"""Labels stand this far apart, across or down, in shares of what the picture spans."""
-BESIDE = (
-    ((7, -4), "left", "top", (0.11, -0.07)),
-    ((-7, 4), "right", "bottom", (-0.11, 0.07)),
-    ((7, 4), "left", "bottom", (0.11, 0.07)),
-    ((-7, -4), "right", "top", (-0.11, -0.07)),
-)
-"""Where a label may stand: its offset in points, its sides, and its middle in such shares."""
-COVERS = np.array([0.09, 0.06])
-"""How far a label reaches from its middle."""
+HALF = np.array([0.075, 0.04])
+"""Half of a label's width and height, in shares of a panel."""
+SIDES = ((1, 0), (-1, 0), (1, -1), (-1, 1), (1, 1), (-1, -1), (0, 1), (0, -1))
+"""Where a label may stand beside its point, in the order in which they are liked."""
+DENSE = 40
+"""Places on a line at which it is looked whether a label covers it."""
 CLEAR = {"facecolor": PAPER, "edgecolor": "none", "alpha": 0.8, "pad": 0.5}
 """A label's ground, so that a line behind it doesn't strike it out."""
 WAY = PALETTE["sft"]
@@ -63,26 +58,40 @@ def _draw(axes: Axes, runs: Sequence[Point], chosen: Point, name: str) -> None:
         for part in (0.4, 0.8):
             at = int(part * (len(path) - 1))
             _arrow(axes, path[max(at - 4, 0)], path[at], WAY)
-    spans = np.ptp(ends, axis=0) + 1e-9
-    labelled: list[np.ndarray] = []
-    for run, place in sorted(zip(along, ends, strict=True), key=lambda one: one[0] is not chosen):
+    low, high = np.transpose([axes.get_xlim(), axes.get_ylim()])
+    points, way = ((places - low) / (high - low) for places in (ends, path.reshape(-1, 2)))
+    lines, covered = np.concatenate([_along(points), way]), points
+    for run, place, at in sorted(
+        zip(along, ends, points, strict=True), key=lambda one: one[0] is not chosen
+    ):
         if run is chosen:
             axes.scatter(*place, s=130, facecolor="none", edgecolor=WAY, lw=1.8, zorder=4)
-        if all((np.abs(place - other) / spans >= APART).any() for other in labelled):
-            labelled.append(place)
-            offset, across, up = _free((ends - place) / spans)
-            note(axes, tuple(place), f"β {run.beta:g}", xytext=offset, ha=across, va=up,
-                 textcoords="offset points", fontsize=7.5,
-                 fontweight="bold" if run is chosen else "normal", bbox=CLEAR,
-                 zorder=2.5)  # fmt: skip
+        middle = _free(at, covered, lines)
+        covered = np.concatenate([covered, middle + HALF * np.array([[-0.7, 0], [0, 0], [0.7, 0]])])
+        note(axes, tuple(middle), f"β {run.beta:g}", xycoords="axes fraction",
+             ha="center", va="center", fontsize=7.5, bbox=CLEAR, zorder=2.5,
+             fontweight="bold" if run is chosen else "normal")  # fmt: skip
 
 
-def _free(others: np.ndarray) -> tuple[tuple[int, int], str, str]:
-    """Where a label covers none of the points, given by their way from its own."""
-    for offset, across, up, middle in BESIDE:
-        if not (np.abs(others - middle) < COVERS).all(axis=1).any():
-            return offset, across, up
-    return BESIDE[0][:3]
+def _along(points: np.ndarray) -> np.ndarray:
+    """Places on the line through some points."""
+    stops = np.arange(len(points))
+    at = np.linspace(0, len(points) - 1, DENSE)
+    return np.transpose([np.interp(at, stops, column) for column in points.T])
+
+
+def _free(at: np.ndarray, covered: np.ndarray, lines: np.ndarray) -> np.ndarray:
+    """The middle of a label beside ``at``: it hides fewest marks and names, then least of lines."""
+
+    def hides(middle: np.ndarray) -> tuple[int, int]:
+        out = int((np.abs(middle - 0.5) + HALF > 0.5).any())
+        return tuple(
+            int((np.abs(places - middle) < HALF + 0.01).all(axis=1).sum()) + extra
+            for places, extra in ((covered, out), (lines, 0))
+        )
+
+    gaps = [np.array(side) * (HALF + (0.03 if 0 in side else 0.01)) for side in SIDES]
+    return min((at + gap for gap in gaps), key=hides)
 
 
 def _arrow(axes: Axes, start: np.ndarray, end: np.ndarray, color: str) -> None:
