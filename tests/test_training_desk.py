@@ -166,6 +166,19 @@ def test_levers_write_the_control_file_and_follow_it(tmp_path):
     assert "lets it go on" in shown.problem  # nobody here knows the command
 
 
+@pytest.mark.parametrize(("asked", "said"), [(True, "stopping"), (None, "starting")])
+def test_a_process_without_the_run_ends_if_it_was_asked_to_and_else_begins(
+    tmp_path, monkeypatch, asked, said
+):
+    write(tmp_path / "run", 3)
+    shown = TrainingDesk(tmp_path / "run")
+    shown.reader.steer(stop=asked)
+    monkeypatch.setattr(launch.Job, "is_starting", True)
+    assert shown.state == said
+    monkeypatch.setattr(launch.Job, "is_starting", False)
+    assert shown.state == ("stopped" if asked else "interrupted")
+
+
 def test_a_lever_says_whether_the_run_follows(tmp_path):
     folder = tmp_path / "run"
     write(folder, 3)

@@ -91,9 +91,9 @@ class TrainingDesk(LiveWidget):
     def state(self) -> str:
         """absent, starting, running, paused, stopping, stopped, interrupted or finished."""
         state = self.reader.state
-        if state not in LIVE and state != "finished" and self.job.is_starting:
-            return "starting"
-        return state
+        if state in LIVE or state == "finished" or not self.job.is_starting:
+            return state
+        return "stopping" if state == "stopped" else "starting"  # its process has yet to end
 
     def look(self) -> bool:
         """Read the folder and show what is new. Returns whether more may come."""
