@@ -9,8 +9,8 @@
 r"""
 # Chapter 04 · Supervised fine-tuning
 
-A *base model* continues text. Give it an instruction, a *prompt*, and it continues that too, where you hoped for a reply, a
-*completion*. Step 1 of the InstructGPT paper (Ouyang et al., 2022) trains it on *demonstrations*: prompts with the replies that
+A *base model* continues text. Give it an instruction (a *prompt*), and it continues that, too. You hoped for a reply (a
+*completion*). Step 1 of the InstructGPT paper (Ouyang et al., 2022) trains it on *demonstrations*: prompts with the replies that
 people, the *labelers*, wrote. What does a model learn by such *supervised fine-tuning* (SFT), and what can't it learn this way?
 
 After this chapter you can
@@ -19,10 +19,10 @@ After this chapter you can
 - write the training loop of SFT, and tell from its replies that the end token was left out;
 - compare two models by a paired interval, and say what the interval doesn't cover;
 - choose an epoch, and explain why loss and ratings may choose differently;
-- name an error that imitation leaves, and the kind of signal that it needs.
+- name an error that imitation leaves, and a kind of signal that points at it.
 """
 
-# %% title [markdown] lang="zh" of="2c9f6b54"
+# %% title [markdown] lang="zh" of="0c1d1d37"
 r"""
 # 第 04 章 · 监督微调
 
@@ -34,9 +34,9 @@ InstructGPT 论文（Ouyang 等人，2022）的第 1 步用*示范*（demonstrat
 
 - 把词元与模型的预测对齐，并说出其中哪些计入损失；
 - 写出 SFT 的训练循环，并从回复看出训练时漏掉了结束符；
-- 用配对的区间比较两个模型，并说出这个区间没有涵盖什么；
-- 选定一轮，并解释为什么损失和评分可能选得不一样；
-- 指出一种靠模仿改不掉的错误，并说出改掉它需要哪一类信号。
+- 用配对之差的区间比较两个模型，并说出这个区间没有涵盖什么；
+- 选定训练到第几轮（epoch），并解释为什么损失和评分可能选得不一样；
+- 指出模仿之后仍会留下的一种错误，并说出哪一类信号能指出它。
 """
 
 # %% before [markdown]
@@ -54,8 +54,8 @@ for every model by the same random numbers, `uniforms`. Does the base reply?
 r"""
 ## 基座模型怎样对待指令（§3.5）
 
-Tinytown 的基座模型约有一百万个权重，读过小镇的网络：故事、信件、启事、练习册。下面是几条提示，以及基座接着写出的话；
-写这些提示的用户，没有一条提示用于训练。每个词元都按模型给它的概率随机抽取，各个模型用同一组随机数 `uniforms`。基座是在回复吗？
+Tinytown 的基座模型约有一百万个权重，读过小镇的网页：故事、信件、启事、练习册。下面是几条提示，以及基座接着写出的话；
+这些用户写的提示，一条也没有用来训练。每个词元都按模型给它的概率随机抽取，各个模型用同一组随机数 `uniforms`。基座是在回复吗？
 
 （*实时*：你读到时才算出来的。*随包运行*：事先做好、随程序包附带的。）
 """
@@ -123,7 +123,7 @@ lesson.table(
 # %% judge-says [markdown] defines="judge"
 r"""
 In the paper, people say whether a reply is good. In Tinytown the *judge* does, a program that knows the town. It checks whether a reply
-is readable and finished (*language*), is what was asked for (*instruction*), keeps to topic and constraints (*use exactly two sentences*),
+is readable and finished (*language*), is what was asked for (*instruction*), keeps to topic and constraints (such as the *number of sentences*),
 makes sense (*coherence*), is true (*truth*), and adds nothing to a given text (*source*). A reply that meets all *passes*. Grades
 run from one to seven; a reply that passes gets four or more.
 
@@ -134,10 +134,10 @@ best of four sets; we draw one.)
 **Predict.** What percentage of the prompted base's replies pass?
 """
 
-# %% judge-says [markdown] lang="zh" of="0e352e41"
+# %% judge-says [markdown] lang="zh" of="0a17c61e"
 r"""
 在论文里，回复好不好，由人来说。在 Tinytown，由*评判者*（judge）来说，这是一个了解小镇的程序。它检查：回复是否读得通、写完了（language，*语言*）；
-是不是所要的东西（instruction，*指令*）；有没有守住主题和限制（如*正好用两句话*）；前后是否说得通（coherence，*连贯*）；是否属实（truth，*真实*）；
+是不是所要的东西（instruction，*指令*）；有没有守住主题和限制（如*句数*）；前后是否说得通（coherence，*连贯*）；是否属实（truth，*真实*）；
 有没有给所附的文本添枝加叶（source，*原文*）。样样做到的回复就算*合格*。评分从一到七，合格的回复至少得四分。
 
 基座缺的是能力，还是只缺习惯？我们来试几种办法。*截断*：删去空行之后的内容。*加例子*：每条提示之前放三条示范，然后截断
@@ -224,13 +224,13 @@ prompted_guess.reveal(100 * passes("prompted").mean())
 
 # %% knows [markdown]
 r"""
-Each reply that passes shows an ability from before any fine-tuning. On the town's web, a few pages of the help
-desk answer requests, mostly badly; many more only list requests.
+Each reply that passes shows an ability from before any fine-tuning. On the town's web, few pages
+answer requests, mostly badly; many more only list them.
 """
 
-# %% knows [markdown] lang="zh" of="02d5e182"
+# %% knows [markdown] lang="zh" of="18cb16ed"
 r"""
-凡是合格的回复，显出的都是微调之前就有的能力。小镇的网络上，答疑台的少数网页回答了别人的要求，多半答得不好；更多的网页只列出要求，没有回答。
+凡是合格的回复，显出的都是微调之前就有的能力。小镇的网页里，回答要求的很少，多半还答得不好；更多的只列出要求，没有回答。
 """
 
 # %% one-ahead [markdown] defines="prompt mask"
@@ -241,8 +241,8 @@ The paper trained on {paper:table6.sft.train} demonstrations (Table 6). We have 
 of training. Our labelers are programs with manners of their own.
 
 A demonstration enters the model as one row of tokens $z$: a start token, the prompt, the completion, an end token. At position $t$ the
-model has read $z_0$ to $z_t$, and its logits are about $z_{t+1}$. So before comparing, **drop the logits of the last position and
-the first token**. Without this shift, each token would be predicted from itself.
+model has read $z_0$ to $z_t$, and its logits are about $z_{t+1}$. So before comparing, **drop the last position's logits, and drop
+the first token from the targets**. Without this shift, each token would be predicted from itself.
 
 Which positions should count? The paper doesn't say. The common choice, and ours, is the *prompt mask*: the completion counts,
 **its end token too**, and the prompt doesn't.
@@ -251,11 +251,11 @@ $$
 \mathcal L=-\frac{\sum_{i,t} m_{i,t}\,\log\pi(z_{i,t+1}\mid z_{i,0},\dots,z_{i,t})}{\sum_{i,t} m_{i,t}}
 $$
 
-Here $i$ is a row of the batch, $\pi$ the model's probability, and $m_{i,t}$ is one if token $t+1$ belongs to the completion, else
-zero. The natural logarithm's unit is the *nat*.
+Here $i$ is a row of the batch, $\pi$ the model's probability, and $m_{i,t}$ is one if token $t+1$ belongs to the completion or ends it,
+else zero. The natural logarithm's unit is the *nat*.
 """
 
-# %% one-ahead [markdown] lang="zh" of="a44812b4"
+# %% one-ahead [markdown] lang="zh" of="67bf1672"
 r"""
 ## 错开一个词元：什么计入损失（§3.2, §3.5, C.1）
 
@@ -263,7 +263,7 @@ r"""
 我们的标注员是程序，各有各的写法。
 
 一条示范进入模型时是一行词元 $z$：起始符、提示、回复、结束符。到了位置 $t$，模型已经读过 $z_0$ 到 $z_t$，它的 logits 说的是 $z_{t+1}$。
-所以比较之前，**要去掉最后一个位置的 logits，再去掉第一个词元**。不这样错开，就成了用每个词元去预测它自己。
+所以比较之前，**要去掉最后一个位置的 logits，再从预测目标里去掉第一个词元**。不这样错开，就成了用每个词元去预测它自己。
 
 哪些位置应当计入？论文没有说。通行的做法是*提示掩码*（prompt mask），我们也这样做：回复计入，**结束符也计入**，提示不计入。
 
@@ -339,7 +339,7 @@ colors = [PALETTE["base"] if counted else GRID for counted in counts]
 axes.bar(range(1, len(z)), -log_pi, color=colors)
 axes.set_xticks(range(1, len(z)), words[1:], rotation=60, ha="right",
                 color=INK)
-axes.set(ylabel="loss of the token, in nats")
+axes.set(xlabel="token", ylabel="loss of the token, in nats")
 odds = float(f"{(-log_pi[-1]).exp():.1g}")
 axes.set_title(
     f"mean of the dark bars {by_hand:.2f}; END {-log_pi[-1]:.1f}: a "
@@ -351,6 +351,7 @@ lesson.show(figure, "Pale bars for the prompt, dark ones for the "
 # %% surprise-picture lang="zh"
 {
     "One demonstration under the base, token by token (live)": "基座眼里的一条示范，逐个词元（实时）",
+    "token": "词元",
     "loss of the token, in nats": "词元的损失，nat",
     "mean of the dark bars {by_hand:.2f}; END {-log_pi[-1]:.1f}: a probability of one in {odds:,.0f}": "深色柱子平均 {by_hand:.2f}；END {-log_pi[-1]:.1f}：概率是 {odds:,.0f} 分之一",
     "Pale bars for the prompt, dark ones for the completion; the tallest is {words[1 + int(log_pi.argmin())]}.": "提示的柱子是浅色，回复的是深色；最高的是 {words[1 + int(log_pi.argmin())]}。",
@@ -358,18 +359,18 @@ lesson.show(figure, "Pale bars for the prompt, dark ones for the "
 
 # %% surprise-read [markdown]
 r"""
-The mean of the dark bars is this demonstration's loss. A tall bar over a word may be a free choice, as *Why they disagree* will
-show. END's isn't: there, the base doesn't expect the reply to be over.
+The mean of the dark bars is this demonstration's loss. A tall bar over a word may mark a free choice; one over END says
+that the base doesn't expect the reply to be over.
 
 ## The loop (C.1)
 
 Here is how `minirlhf/plain/sft.py`, this step in its plainest form, reads a batch of pairs. Find the shift.
 """
 
-# %% surprise-read [markdown] lang="zh" of="af40273a"
+# %% surprise-read [markdown] lang="zh" of="9e0682ce"
 r"""
-深色柱子的平均，就是这条示范的损失。某个词的柱子高，也许只因为这里可以随意选，换一个词也行
-（*它们为什么意见不一*一节会看到）。END 却没有别的选择：它的柱子高，说明基座没料到回复到此为止。
+深色柱子的平均，就是这条示范的损失。某个词的柱子高，也许只因为这里换一个词也行；
+END 的柱子高，说明基座没料到回复到此为止。
 
 ## 训练循环（C.1）
 
@@ -395,14 +396,13 @@ print(inspect.getsource(logprobs))
 r"""
 `[len(x) - 1 : -1]` starts at the prompt's last token, from which the completion's first is predicted, and drops the last position. The rest of
 SFT is a loop: a batch, its loss, the gradient, a step of Adam. The learning rate starts at its peak, without
-warm-up, and falls along a cosine to {paper:sft.lr_floor:.0%} of it (C.1). There is no `policy.train()`, because the loop has no dropout.
+warm-up, and falls along a cosine to {paper:sft.lr_floor:.0%} of it (C.1).
 """
 
-# %% loop-says [markdown] lang="zh" of="2853faa6"
+# %% loop-says [markdown] lang="zh" of="b6ac8878"
 r"""
 `[len(x) - 1 : -1]` 从提示的最后一个词元开始，回复的第一个词元就是由它预测的；最后一个位置则去掉。SFT 剩下的部分是一个循环：取一批，算损失，
 求梯度，走一步 Adam。学习率从最高处开始，没有预热，沿余弦曲线降到最高值的 {paper:sft.lr_floor:.0%}（C.1）。
-这里没有 `policy.train()`，因为循环里没有 dropout。
 """
 
 # %% loop
@@ -416,7 +416,7 @@ def fine_tune(policy, pairs, steps):
     for step in range(steps):
         rate = learning_rate(ours, step / steps)
         adam.param_groups[0]["lr"] = rate
-        rows = batch(ours, pairs, (), step)  # (): no pretraining texts
+        rows = batch(ours, pairs, (), step)  # shuffled; (): no pretraining
         log_pi, mask = logprobs(policy, rows)
         loss = sft_loss(log_pi, mask)
         loss.backward()
@@ -429,7 +429,7 @@ def fine_tune(policy, pairs, steps):
 # %% loop lang="zh"
 {
     "# batches of 16, a peak rate of 1e-3": "# 每批 16 条，最高学习率 1e-3",
-    "# (): no pretraining texts": "# ()：不用预训练的文本",
+    "# shuffled; (): no pretraining": "# 随机取；()：不用预训练的文本",
     "Supervised fine-tuning of ``policy``, in place: each step's loss.": "就地监督微调 ``policy``：每一步的损失。",
 }
 
@@ -477,26 +477,25 @@ loop_guess.reveal(100 * passes("one pass").mean())
 # %% intervals [markdown]
 r"""
 **Intervals.** Other prompts would have given another share. Draw as many prompts from ours, with replacement,
-and take the mean; do so ten thousand times. The middle `95%` of these means are the *interval* (`over_prompts`; for shares, a
-formula, `proportion`). It covers the luck of the prompts; that of training would need other seeds.
+and take the mean; do so ten thousand times. The middle `95%` of these means are the *interval* (in brackets; `over_prompts`; for
+shares, a formula, `proportion`). It covers the luck of the prompts; that of training shows only with other seeds.
 
 **Pairs.** If two intervals lie apart, the models differ. If they overlap, you don't know yet: some prompts are hard for every
 model, and that widens both. So subtract prompt by prompt, and take the interval of the mean *difference*. Above zero, it is a
 gain. If it includes zero, either model may be the better. One interval in twenty misses the truth by chance.
 
-In the right panel of the next picture, compare the last row with those above. Examples show more than form if
-*prompted* minus *swapped* lies above zero.
+In the right panel of the next picture, compare the last row with those above.
 """
 
-# %% intervals [markdown] lang="zh" of="c1a43b9e"
+# %% intervals [markdown] lang="zh" of="fc1fc687"
 r"""
 **区间。** 换一批提示，比例就会不同。从我们的提示里有放回地抽出同样多条，求平均；这样做一万次。这些平均值里居中的 `95%`，
-就是*区间*（`over_prompts`；比例有现成的公式，用 `proportion`）。它涵盖提示的偶然；训练的偶然，要换几个种子才看得到。
+就是*区间*，写在方括号里（`over_prompts`；比例有现成的公式，用 `proportion`）。它只反映碰巧用了哪些提示；训练本身的偶然，要换随机种子重新训练才看得到。
 
 **配对。** 两个区间若分得开，两个模型就有差别。若有重叠，还说不准：有些提示对哪个模型都难，两个区间都因此变宽。
 所以要逐条提示相减，求出*差*的平均，再取它的区间。区间在零以上，就是有提高；区间含零，就哪个模型更好都有可能。每二十个区间里，有一个会碰巧漏掉真值。
 
-下一幅图的右图，请拿最后一行与上面几行比较。例子教的，除了形式还有别的吗？如果有，*加例子*与*对调*之差应当在零以上。
+下一幅图的右图，请拿最后一行与上面几行比较。
 """
 
 # %% shares
@@ -527,23 +526,25 @@ left.plot(range(1, STEPS + 1), curve, color=PALETTE["sft"], marker=".")
 left.set(xlabel="step", ylabel="loss of the batch, nats per token",
          xticks=range(1, STEPS + 1, 3))
 lesson.intervals(right, shares, "% of replies that pass")
-for line in right.lines[-2:]:
-    line.set_color(PALETTE["sft"])
+whose = ("base", "base", "prompted", "prompted", "sft")
+for at, line in enumerate(right.lines):  # two lines for each row
+    line.set_color(PALETTE[whose[at // 2]])
 passing = "; ".join(f"{lesson.called(name)} {100 * found.mean:.0f}%"
                     for name, found in shares.items())
-lesson.show(figure, f"The first batch's loss is {curve[0]:.2f}, the last's "
-    f"{curve[-1]:.2f}. Replies that pass: {passing}.")
+lesson.show(figure, f"The first batch's loss is {curve[0]:.2f}, later ones "
+    f"{min(curve[1:]):.2f} to {max(curve[1:]):.2f}. Pass: {passing}.")
 
 # %% loop-picture lang="zh"
 {
     "What one pass over the demonstrations does (live)": "把示范过一遍有什么作用（实时）",
     "; ": "；",
     "step": "步",
-    "loss of the batch, nats per token": "每批的损失，每个词元的 nat 数",
-    "% of replies that pass": "% 的回复合格",
+    "loss of the batch, nats per token": "每批的损失，nat/词元",
+    "% of replies that pass": "合格的回复，%",
     "swapped": "对调",
     "prompted minus swapped: {form:.1f}": "“加例子”减“对调”：{form:.1f}",
-    "The first batch's loss is {curve[0]:.2f}, the last's {curve[-1]:.2f}. Replies that pass: {passing}.": "第一批的损失是 {curve[0]:.2f}，最后一批是 {curve[-1]:.2f}。合格的回复：{passing}。",
+    "# two lines for each row": "# 每行有两条线",
+    "The first batch's loss is {curve[0]:.2f}, later ones {min(curve[1:]):.2f} to {max(curve[1:]):.2f}. Pass: {passing}.": "第一批的损失是 {curve[0]:.2f}，以后各批在 {min(curve[1:]):.2f} 到 {max(curve[1:]):.2f} 之间。合格的回复：{passing}。",
 }
 
 # %% pairs
@@ -582,12 +583,12 @@ lesson.table(
 
 # %% pairs-read [markdown]
 r"""
-Pairing changes only the width. Above zero, one pass beats three examples; one that includes zero would leave it open.
-From here on, differences are paired, and brackets hold their intervals.
+Pairing changes only the width. If the interval lies above zero, one pass beats three examples. *Prompted* minus *swapped*, above the
+picture: if it includes zero, the examples' form may be all that helps. From here on, differences are paired.
 
 ## What goes wrong without the end token
 
-The loop learns whatever its pairs hold. Here are three ways of counting:
+Here are three ways of counting:
 
 1. the completion and its end token, as above;
 2. the prompt as well: no mask;
@@ -596,13 +597,14 @@ The loop learns whatever its pairs hold. Here are three ways of counting:
 **Predict.** After the third way, what percentage of replies end by themselves, within the limit of tokens?
 """
 
-# %% pairs-read [markdown] lang="zh" of="dbb9b0a5"
+# %% pairs-read [markdown] lang="zh" of="a1ac6b77"
 r"""
-配对改变的只是宽度。区间在零以上，就是*过一遍*胜过三个例子；倘若包含零，就还不能断定。从这里起，差都是配对的，方括号里是它的区间。
+配对改变的只是宽度。区间在零以上，就是*过一遍*胜过三个例子。再看图上的*加例子*减*对调*：只要区间还包含零，起作用的也许只是例子的形式。
+从这里起，差都是配对的。
 
 ## 漏掉结束符会怎样
 
-示范里有什么，循环就学什么。下面有三种计法：
+下面有三种计法：
 
 1. 回复连同结束符，与上面相同；
 2. 提示也计入：不用掩码；
@@ -642,6 +644,7 @@ def end_after(policy):
 # %% three-ways
 ends = {"base": end_after(base), "one pass": end_after(policy)}
 ways = {
+    # all but the start token counts
     "prompt as well": [(x[:1], torch.cat([x[1:], y])) for x, y in pairs],
     "without its end": [(x, y[:-1]) for x, y in pairs],
 }
@@ -655,19 +658,21 @@ ends_guess.reveal(100 * share(ended["without its end"]))
 # %% three-ways lang="zh"
 {
     "one pass": "过一遍",
+    "# all but the start token counts": "# 除了起始符，全都计入",
     "prompt as well": "提示也计入",
     "without its end": "不带结束符",
 }
 
 # %% three-ways-look [markdown]
 r"""
-Compare the last row, the third way, with the two above it. Right: END's probability after a whole
-held-out reply. Below: two of its replies that run on.
+Compare the last row, the third way, with the two above it. Left: END anywhere within the limit. Right: END's probability right
+after a whole held-out reply.
 """
 
-# %% three-ways-look [markdown] lang="zh" of="beb44750"
+# %% three-ways-look [markdown] lang="zh" of="e1004dc5"
 r"""
-请拿最后一行（第三种计法）与上面两行比较。右图是一个留出的回复全部写完之后 END 的概率。下面的表里，是第三种计法停不下来的两个回复。
+请拿最后一行（第三种计法）与上面两行比较。左图，END 出现在上限以内的任何地方都算；右图是留出的回复刚刚写完时 END 的概率。
+下面的表里，是第三种计法停不下来的两个回复。
 """
 
 # %% three-ways-picture folded="yes"
@@ -681,13 +686,13 @@ three = (lambda name: share(ended[name]), lambda name: share(passes(name)),
          lambda name: over_prompts(ends[name]))
 units = ("% of replies", "% of replies", "probability in %")
 for axes, of, unit in zip(panels, three, units, strict=True):
-    found = {label: of(name) for name, label in compared.items()}
-    lesson.intervals(axes, found, unit)
+    lesson.intervals(axes, {compared[n]: of(n) for n in ends}, unit)
+    for line in axes.lines[2:]:
+        line.set_color(PALETTE["sft"])
     axes.set(xlim=(-14, 114), xticks=range(0, 101, 25))
-    if axes is not panels[0]:
-        axes.set_yticklabels([])
+    axes.tick_params(labelleft=axes is panels[0])
 lesson.show(figure, "; ".join(
-    f"{lesson.called(label)}: {100 * ended[name].mean():.0f}% end"
+    f"{lesson.called(label)}: {100 * ended[name].mean():.1f}% end"
     for name, label in compared.items()))
 
 # %% three-ways-picture lang="zh"
@@ -699,9 +704,9 @@ lesson.show(figure, "; ".join(
     "passes": "合格",
     "END after a whole reply": "回复写完之后的 END",
     "completion and end": "回复与结束符",
-    "% of replies": "% 的回复",
+    "% of replies": "占回复的 %",
     "probability in %": "概率，%",
-    "{lesson.called(label)}: {100 * ended[name].mean():.0f}% end": "{lesson.called(label)}：{100 * ended[name].mean():.0f}% 结束",
+    "{lesson.called(label)}: {100 * ended[name].mean():.1f}% end": "{lesson.called(label)}：{100 * ended[name].mean():.1f}% 结束",
     "; ": "；",
 }
 
@@ -721,33 +726,33 @@ lesson.table(
 
 # %% mask-why [markdown] defines="reward model"
 r"""
-**Why.** The third loss never asks for END, so a reply ends only where pretraining taught that a text is over. Its training loss can't
-warn you: END isn't in it. Had the last row ended as often as the two above it, we would be wrong.
+**Why.** The third loss never asks for END; if END is likelier after a whole reply than under the base (right), that is a side effect. This
+loss can't warn you: END isn't in it. Had most replies ended, we would be wrong.
 
-As to the *prompt*: nobody asks the model to write prompts, but more text of the right kind may help. The picture's title has the
-difference, of one run each.
+As to the *prompt*: more text may help. The picture's title has the difference; if it includes zero, one run each
+can't tell.
 
 ## Sixteen epochs, and three who choose (§3.5, C.1)
 
 By held-out loss, the paper's SFT models overfit after *one* epoch of {paper:sft.epochs}. But further epochs still raised people's ratings, and
 the score of a *reward model*: a number for how well labelers would like a reply (chapter 05). The authors chose the epoch by that score. So do
-we, with the package's `train_sft`, the loop above, only faster. It adds *residual dropout* (C.1): of what each layer adds,
+we, with the package's `train_sft`: the loop above, made faster, and with *residual dropout* (C.1): of what each layer adds,
 {paper:sft.residual_dropout:.0%} is set to zero at random.
 """
 
-# %% mask-why [markdown] lang="zh" of="d8626b2f"
+# %% mask-why [markdown] lang="zh" of="c732b916"
 r"""
-**为什么？** 第三种损失从不要求 END，于是回复能不能结束，全看预训练教会了它多少：文本写到哪里算完。
-它的训练损失提醒不了你，因为里面没有 END。倘若最后一行与上面两行同样常结束，我们就错了。
+**为什么？** 第三种损失从不要求 END；END 的概率若比基座高，也只是训练的副作用。
+这个损失提醒不了你，因为里面没有 END。倘若最后一行与上面两行同样常结束，我们就错了。
 
-至于*提示*：没有人请模型写提示，不过提示也是同类的文本，多学一些或许有好处。两者之差写在图的标题里，各只训练了一次。
+至于*提示*：没有人请模型写提示，不过提示也是同类的文本，多学一些或许有好处。两者之差写在图的标题里；若包含零，各训练一次还说不清。
 
 ## 十六轮，三个挑选者（§3.5, C.1）
 
 论文的 SFT 模型训练了 {paper:sft.epochs} 轮；按留出的损失，过了*一*轮就已过拟合。可是再往后，人的评分还在上升，
 *奖励模型*（reward model）的得分也还在上升；这个模型给每个回复一个数，表示标注员会有多喜欢它（第 05 章）。作者按那个得分来选轮。
-我们也这样做，用的是程序包的 `train_sft`，也就是上面的循环，只是更快。
-它还加了*残差 dropout*（residual dropout，C.1）：每一层要加上去的东西，随机取 {paper:sft.residual_dropout:.0%} 置为零。
+我们也这样做，用的是程序包的 `train_sft`：循环与上面的一样，但更快，
+并且加了*残差 dropout*（residual dropout，C.1）：每一层要加上去的东西，随机取 {paper:sft.residual_dropout:.0%} 置为零。
 """
 
 # %% settings folded="yes"
@@ -787,13 +792,13 @@ lesson.table(
 
 # %% run-desk [markdown]
 r"""
-The *training desk* watches the run. Pale is the loss of each step, strong its running mean; diamonds are held-out demonstrations, after
-each epoch.
+The *training desk* watches the run. The loss of each step is under dropout; that of the held-out demonstrations, after each epoch,
+isn't.
 """
 
-# %% run-desk [markdown] lang="zh" of="1df3a6d8"
+# %% run-desk [markdown] lang="zh" of="69453c0d"
 r"""
-*训练台*在旁边看着这次训练。浅色是每一步的损失，深色是它的滑动平均；菱形是每一轮之后，留出的示范的损失。
+*训练台*在旁边看着这次训练。浅色是每一步的损失（带 dropout），深色是它的滑动平均；菱形是每一轮之后，留出的示范的损失（不带 dropout）。
 """
 
 # %% desk
@@ -817,15 +822,14 @@ desk
 r"""
 Who chooses the epoch? The held-out loss, the reward model (ours is a shipped run), or people, in whose place we ask the judge? The last two need replies, so each epoch answers further prompts, the *choosing prompts*.
 
-Beware: our reward model learned from replies of an SFT model that had the same demonstrations, and may favor epochs like it. The
-judge can't.
+Beware: our reward model learned from replies of an SFT model with the same demonstrations, and may favor epochs that write like that model.
 
 **Predict.** At which epoch is the reward model's mean score highest?
 """
 
-# %% choosers [markdown] lang="zh" of="cd9f4929"
+# %% choosers [markdown] lang="zh" of="2417d865"
 r"""
-选哪一轮，由谁说了算？可以看留出的损失。可以看奖励模型（我们用的是随包运行的）。也可以问人，我们用评判者来代替。
+选哪一轮，由谁说了算？可以看留出的损失。可以看奖励模型（我们用的是随包运行的）。也可以问人，我们用评判者来代替。奖励模型给的数叫*得分*，评判者给的叫*评分*。
 后两者要有回复才行，所以每一轮的模型都回答另外一批提示，即*选轮用的提示*。
 
 要当心：训练奖励模型的，是某个 SFT 模型写的回复，而那个 SFT 模型学的也是这些示范；所以奖励模型可能偏爱与它相像的一轮。评判者则不会。
@@ -895,12 +899,13 @@ epoch_guess.reveal(str(1 + choice["reward model"]))
 
 # %% epochs-look [markdown]
 r"""
-Rings mark the choices, bands are intervals over prompts, and the judge's curve is dashed. At which epoch is each curve best?
+Rings mark the choices, bands are intervals over prompts. Of the score, only differences count.
+At which epoch is each curve best?
 """
 
-# %% epochs-look [markdown] lang="zh" of="6b46f564"
+# %% epochs-look [markdown] lang="zh" of="326845ab"
 r"""
-圆圈标出各自选的一轮，灰带是对提示取的区间，评判者的曲线是虚线。每条曲线在哪一轮最好？
+圆圈标出各自选的一轮，灰带是对提示取的区间，评判者的曲线是虚线。得分只看相差多少，正负没有意义。每条曲线在哪一轮最好？
 """
 
 # %% epochs-picture folded="yes"
@@ -923,7 +928,7 @@ lesson.show(figure, "Loss, score and grade by epoch; rings at epochs "
 
 # %% epochs-picture lang="zh"
 {
-    "loss held out, nats per token": "留出的损失，每个词元的 nat 数",
+    "loss held out, nats per token": "留出的损失，nat/词元",
     "reward model's score": "奖励模型的得分",
     "judge's grade": "评判者的评分",
     "Sixteen epochs (live)": "十六轮（实时）",
@@ -933,13 +938,13 @@ lesson.show(figure, "Loss, score and grade by epoch; rings at epochs "
 
 # %% worth [markdown]
 r"""
-How much does the choice gain? The best of sixteen noisy means is partly the luckiest. So each chosen epoch now answers the prompts of the
-first sections, which took no part.
+How much does the choice gain? The best of sixteen noisy means is partly the luckiest. So each chosen epoch, and the last, now answers the
+prompts of the first sections, which took no part.
 """
 
-# %% worth [markdown] lang="zh" of="2e3ebeb1"
+# %% worth [markdown] lang="zh" of="6c63ae70"
 r"""
-选对一轮，能好多少？十六个平均都有噪声，其中最好的一个，多少也是运气最好的一个。所以让选出的每一轮再回答前几节的提示，这些提示没有参与选择。
+选对一轮，能好多少？十六个平均都有噪声，其中最好的一个，多少也是运气最好的一个。所以让选出的每一轮和最后一轮再回答前几节的提示，这些提示没有参与选择。
 """
 
 # %% worth-run
@@ -984,28 +989,29 @@ lesson.table(
 
 # %% worth-read [markdown]
 r"""
-An interval below zero in the row *last epoch* would have refuted the paper's finding. The last row is a control: one pass, but its
-rate fell to the floor; the first of sixteen epochs stopped near the peak. Were it as high as the last epoch, the rate could explain the gain.
+If *last epoch* does as well as the score's choice, the gain is due to training on, not to choosing; a last epoch below zero would have
+refuted the paper. The last row is a control: one pass without dropout, whose rate fell to the floor. If it did as well as the last epoch,
+the falling rate alone could explain the gain.
 
 ## Why they disagree
 
 **Where does the loss rise?** Say that after *Ines found a*, the labeler wrote *coat*. The loss counts *coat* alone; the judge takes *hat*,
-too. If both are as good, probabilities of $0.5$ and $0.5$ cost $0.7$ nats on average; a sure $0.9$ and $0.1$ cost $1.2$. Our guess: the
+too. If labelers write either equally often, probabilities of $0.5$ and $0.5$ cost $0.7$ nats on average; a sure $0.9$ and $0.1$ cost $1.2$. Our guess: the
 model grows sure of its own wording, and loses above all on such free words.
 
-To test it, we sort the tokens of held-out completions, each into the first kind that fits: the end token; the forty most common (*the*,
-*was*, *.*); words copied from the prompt; the *first* of a sentence or line; all the rest, facts too, as the labeler's *own words*. A rise
+To test it, we sort the tokens of held-out completions, each into the first kind that fits: the end token; the forty most common; words copied from the prompt; the *first* of a sentence or line; all the rest, facts too, as the labeler's *own words*. A rise
 carried by END or copied words would refute the guess.
 """
 
-# %% worth-read [markdown] lang="zh" of="15e6bfa2"
+# %% worth-read [markdown] lang="zh" of="efbd09bb"
 r"""
-如果*最后一轮*这一行的区间在零以下，论文的发现就被推翻了。表的末行是个对照：同样只过一遍，但学习率一直降到了最低；十六轮中的第一轮走完时，
-学习率还在最高处附近。倘若末行与最后一轮一样高，那么好处也许只是来自学习率的下降。
+如果*最后一轮*不比按得分选的一轮差，好处就来自多训练，而不是来自挑选；它的区间若在零以下，“损失上升而评分也上升”就被推翻了。
+表的末行是个对照：同样只过一遍，没有 dropout，学习率一直降到了最低（十六轮中的第一轮走完时，它还在最高处附近）。倘若末行与最后一轮一样高，
+那么好处也许只是来自学习率的下降。
 
 ## 它们为什么意见不一
 
-**损失在哪里上升？** 比如，在 *Ines found a* 之后，标注员写的是 *coat*。损失只认 *coat*，评判者也认 *hat*。如果两个一样好，给它们 $0.5$ 和 $0.5$ 的概率，
+**损失在哪里上升？** 比如，在 *Ines found a* 之后，标注员写的是 *coat*。损失只认 *coat*，评判者也认 *hat*。如果标注员写这两个词一样常见，给它们 $0.5$ 和 $0.5$ 的概率，
 平均付出 $0.7$ nat；很有把握地给 $0.9$ 和 $0.1$，就要付 $1.2$。我们猜：模型对自己的措辞越来越有把握，损失主要就亏在这些可以随意选的词上。
 
 为了检验，我们把留出的回复的词元分类，每个归入第一个合适的类：结束符；最常见的四十个（*the*、*was*、*.*）；从提示照抄的词；
@@ -1082,7 +1088,7 @@ nats = np.array([summed(policy) for policy in epochs])  # epoch, text, kind
 size = np.array([[(sort == k).sum() for k in KINDS] for sort in sorts])
 per_token = nats.sum(1) / size.sum(0)
 rise = nats[-1] - nats[by_loss]  # of each demonstration
-per_kind = [over_prompts(column / n) for column, n
+per_kind = [over_prompts(column / n) for column, n  # per token
             in zip(rise.T, size.mean(0), strict=True)]
 overfit = over_prompts(rise.sum(1) / size.sum(1).mean())
 part = rise.sum(0) / (rise.sum() or 1.0)
@@ -1091,19 +1097,20 @@ part = rise.sum(0) / (rise.sum() or 1.0)
 {
     "# epoch, text, kind": "# 轮，文本，类",
     "# of each demonstration": "# 每条示范的",
+    "# per token": "# 每个词元",
 }
 
 # %% cooled [markdown]
 r"""
-**What is sureness good for?** A sure model draws fewer slips, and one slip spoils a reply. To test it, make the *early epoch*, the loss's choice,
+**What is sureness good for?** A sure model may draw fewer slips, and one slip can spoil a reply. To test it, make the *early epoch*, the loss's choice,
 surer without training: before drawing, divide its logits by a *temperature* of `0.7`.
 
 **Predict.** The cooled early epoch's mean score, compared with the last epoch's at temperature one, is …
 """
 
-# %% cooled [markdown] lang="zh" of="036277db"
+# %% cooled [markdown] lang="zh" of="b88f7904"
 r"""
-**有把握，好在哪里？** 有把握的模型抽词元时失手更少，而一次失手就能毁掉一个回复。为了检验，我们不再训练，直接让*早先的一轮*（损失选的那轮）更有把握：
+**有把握，好在哪里？** 有把握的模型抽词元时，失手也许更少，而一次失手就能毁掉一个回复。为了检验，我们不再训练，直接让*早先的一轮*（损失选的那轮）更有把握：
 抽取之前，把它的 logits 除以*温度*（temperature）`0.7`。
 
 **先猜一猜。** 早先的一轮降温以后，平均得分与温度为一的最后一轮相比……
@@ -1179,7 +1186,7 @@ lesson.show(figure, f"The loss climbs most on {KINDS[place]}. Scores of "
 # %% kinds-picture lang="zh"
 {
     "Where the loss rises, and what sureness is worth (live)": "损失在哪里上升，把握值多少（实时）",
-    "held-out loss minus the best epoch's, nats per token": "留出的损失，与最好的一轮之差，每个词元的 nat 数",
+    "held-out loss minus the best epoch's, nats per token": "留出的损失，与最好的一轮之差，nat/词元",
     "cooled minus early {warmed:.2f},\ncooled minus last {against:.2f}": "“降温”减“早先” {warmed:.2f}，\n“降温”减“最后” {against:.2f}",
     "epoch": "轮",
     "reward model's score": "奖励模型的得分",
@@ -1187,15 +1194,21 @@ lesson.show(figure, f"The loss climbs most on {KINDS[place]}. Scores of "
 }
 
 # %% kinds-table folded="yes"
+means = {
+    "own words": "wording or facts", "first": "wording",
+    "copied": "real damage", "common": "either", "end": "real damage",
+}
 rows = [
     (kind, f"{n / size.sum():.0%}", f"{before:.2f}", f"{found:.2f}",
-     f"{p:.0%}") for kind, n, before, found, p in
+     f"{p:.0%}", means[kind] if found.low > 0 else "not seen")
+    for kind, n, before, found, p in
     zip(KINDS, size.sum(0), per_token[by_loss], per_kind, part, strict=True)
 ]
 lesson.table(
     ("kind of token (live)", "of all", "loss, best epoch",
-     "last epoch minus best", "of the rise"),
-    [*rows, ("all", "100%", f"{loss[by_loss]:.2f}", f"{overfit:.2f}", "")],
+     "last epoch minus best", "of the rise", "such a rise is"),
+    [*rows, ("all", "100%", f"{loss[by_loss]:.2f}", f"{overfit:.2f}",
+             "", "")],
 )
 
 # %% kinds-table lang="zh"
@@ -1205,30 +1218,42 @@ lesson.table(
     "loss, best epoch": "损失，最好的一轮",
     "last epoch minus best": "最后一轮 − 最好的一轮",
     "of the rise": "占上升",
+    "such a rise is": "这里上升，说明",
+    "not seen": "看不到上升",
+    "wording or facts": "说法或内容变了",
+    "wording": "说法变了",
+    "real damage": "真的变差",
+    "either": "两者都可能",
+    "own words": "自己的用词",
+    "first": "句首",
+    "copied": "照抄",
+    "common": "常见",
+    "end": "结束符",
     "all": "全部",
 }
 
 # %% kinds-read [markdown]
 r"""
-Look at *own words*: there the loss measures how well the model foresees *one labeler's wording*. We read *first* alike: a sentence can
-begin in many ways. A rise at *copied* is real damage.
+At *own words* and *first*, the labeler could often have chosen another word. But facts are among the *own words*, so the table can't
+separate wording from facts. *Copied* words were hardly free: if their row says *real damage*, the model got worse at them while its
+replies improved.
 
-Cooled minus early is what sureness alone is worth; only above zero does it support us. If cooled minus last includes zero, the two needn't
-be the same: its ends say how far they may differ.
+In the picture, *cooled minus early* is what sureness alone is worth to the reward model; our guess needs it above zero. If *cooled minus last*
+includes zero, cooling may be worth as much as all later epochs.
 
-## What imitation can't mend
+## What imitation leaves
 
 Take the epoch that the reward model chose, as the paper does. What is still wrong in its replies, and was it wrong in the demonstrations?
 """
 
-# %% kinds-read [markdown] lang="zh" of="e29497ce"
+# %% kinds-read [markdown] lang="zh" of="0cbf4617"
 r"""
-先看*自己的用词*：损失在这里量的，是模型能把*某一位标注员的措辞*料到几分。*句首*我们也这样理解，因为一句话可以有许多种开头。
-*照抄*的损失若上升，才是真的变差。
+在*自己的用词*和*句首*这两类，标注员往往也可以换一个词。但*自己的用词*里还有事实，所以这张表分不出变的是说法，还是事实。
+*照抄*的词没有选择的余地：这一行若写着*真的变差*，就是回复在变好的同时，模型抄词的本事变差了。
 
-“降温”减“早先”，说明光凭把握能值多少；要在零以上，才算支持我们的猜测。“降温”减“最后”若包含零，也不等于两者相同：最多可能差多少，要看区间的两端。
+“降温”减“早先”，说明在奖励模型眼里光凭把握能值多少；要在零以上，才算支持我们的猜测。“降温”减“最后”若包含零，降温也许就抵得上后面的所有轮。
 
-## 靠模仿改不掉的
+## 模仿留下的错
 
 论文用的是奖励模型选的那一轮，我们也一样。它的回复里还有什么毛病？这些毛病，示范里有没有？
 """
@@ -1301,29 +1326,30 @@ playground
 
 # %% own-errors [markdown]
 r"""
-Ask both models for something of your own. Where the table calls SFT *worse*, our guess is that the base says too little
-that is readable to be wrong.
+An error that is rare in the labelers' column is SFT's own. If its reply misses something, find the word that does it: one *him* where
+the town says *her*, or one idea too few, spoils a reply that otherwise reads like a labeler's. Then ask for something of your own. (Where
+the table says *worse*, the base may be too unreadable to be wrong.)
 
-The loss looks at labelers' words only. At each, it pushes down all other words, a good synonym as much as a fatal mistake. Of
+The loss pushes down every word but the labeler's, a good synonym as much as a fatal mistake. Of
 words that the model writes itself it says nothing.
 
 Does the model know better than it writes? Let it answer prompts four times each, and pair the replies that pass with those that fail.
-Training made good replies *likely*: is the right one the likelier? We ask the reward model, too. Any lead is partly built in: its
-labelers start from the judge's grade, and add tastes and lapses.
+We ask the reward model, too; part of any lead is built in: its labelers, programs, start from the judge's grade.
 
-**Predict.** In what percentage of the pairs does SFT give the right reply the higher log-probability?
+**Predict.** In what percentage of a prompt's pairs, on average, does SFT give the right reply the higher log-probability?
 """
 
-# %% own-errors [markdown] lang="zh" of="4fc1ffe1"
+# %% own-errors [markdown] lang="zh" of="85ec6fdc"
 r"""
-请亲自向两个模型提一个要求。表里说 SFT 比基座*更差*的地方，我们猜是这样：基座读得通的话太少，连错的机会也没有。
+标注员那一列里少见的错，是 SFT 自己的错。上图里 SFT 的回复若有未满足的，请找出是哪个词坏了事：小镇称 *her* 的人，回复写成 *him*，或者少给一个主意，
+就足以毁掉一个别处都像出自标注员之手的回复。然后请亲自向两个模型提一个要求。（表里说*更差*的地方，也许是因为基座写得通的句子太少，连错的机会也没有。）
 
 损失只看标注员写的词。每到一处，它都把别的词一律往下压，不管是贴切的同义词，还是致命的错误。至于模型自己写出的词，损失什么也没有说。
 
-模型会不会其实分得出好坏，只是没有写好？让它把每条提示回答四次，凡是一个合格、一个不合格的，就组成一个*回复对*。训练提高了好回复的*概率*：
-那么在回复对里，合格的那个概率更高吗？同样的问题，我们也问奖励模型。它若领先，有一部分是事先就有的：它的标注员从评判者的评分出发，再加上各自的口味和疏忽。
+模型会不会其实分得出好坏，只是没有写好？让它把每条提示回答四次，凡是一个合格、一个不合格的，就组成一个*回复对*。
+我们也问奖励模型。它若领先，有一部分不算本事：为它作比较的标注员也是程序，本来就从评判者的评分出发。
 
-**先猜一猜。** 在百分之几的回复对里，SFT 给合格的那个更高的对数概率？
+**先猜一猜。** 逐条提示看，平均在百分之几的回复对里，SFT 给合格的那个更高的对数概率？
 """
 
 # %% predict-likelier folded="yes"
@@ -1346,7 +1372,7 @@ drawn = complete(sft, tokenizer, some, max_new_tokens=LIMIT, seed=11)
 both = list(zip(some, drawn, strict=True))
 is_right = np.array([judge(x, y).passes for x, y in both])
 rows = [{"prompt": x, "completion": y} for x, y in both]
-rows = encode_demonstrations(tokenizer, rows, 256)
+rows = encode_demonstrations(tokenizer, rows, 256)  # adds END
 with torch.no_grad():
     likely = [response_logprobs(sft, collate([x], [y], PAD))[0]
               for x, y in rows]
@@ -1358,6 +1384,7 @@ signals = {
 
 # %% four-each lang="zh"
 {
+    "# adds END": "# 加上 END",
     "log-probability": "对数概率",
     "per token": "每个词元",
     "reward model": "奖励模型",
@@ -1389,13 +1416,13 @@ likelier_guess.reveal(100 * over_prompts(ordered["log-probability"]))
 
 # %% in-order-look [markdown]
 r"""
-A coin is right in half of the pairs. (*Per token* divides by the reply's length, since longer replies are less likely.) How far is
-likelihood from the coin, and how far from the reward model?
+Only prompts with replies of both kinds count. A coin is right in half of the pairs. (*Per token* divides by the reply's length, since
+longer replies are less likely.) How far is likelihood from the coin, and how far from the reward model?
 """
 
-# %% in-order-look [markdown] lang="zh" of="f8911c58"
+# %% in-order-look [markdown] lang="zh" of="15ad6950"
 r"""
-抛硬币的话，次序有一半正确。（*每个词元*是除以回复的长度，因为回复越长，概率总是越低。）按概率来排，比抛硬币强多少？离奖励模型又有多远？
+只算两种回复都有的提示。抛硬币的话，次序有一半正确。（*每个词元*是除以回复的长度，因为回复越长，概率总是越低。）按概率来排，比抛硬币强多少？离奖励模型又有多远？
 """
 
 # %% in-order-picture folded="yes"
@@ -1407,7 +1434,8 @@ lesson.intervals(axes, found, unit)
 for line in axes.lines[:4]:
     line.set_color(PALETTE["sft"])
 axes.axvline(50, color=INK, linewidth=0.8)
-axes.text(50.5, 1.5, "a coin", fontsize=8, va="center")
+axes.set_xlim(left=min(40, axes.get_xlim()[0]))
+axes.text(50.5, 2.3, "a coin", fontsize=8, va="center")
 count = len(ordered["per token"])
 axes.set_title(
     f"{count} prompts; reward model minus per token: {100 * extra:.1f}",
@@ -1429,22 +1457,20 @@ lesson.show(figure, f"Pairs in the right order: {ranked}; a coin has half.")
 
 # %% in-order-read [markdown] defines="comparison"
 r"""
-Our reading: likelihood is right where the wrong reply holds a slip that the model itself finds unlikely. What the reward model adds
-comes from *comparisons*: of two replies that a model wrote, a person says which is better. It can say *not this*, of a whole reply. A gap
-not above zero would have refuted us.
+The reward model learned from *comparisons*: of two replies that a model wrote, a person says which is better. A comparison can say
+*not this*, of a whole reply. A lead not above zero would have refuted us.
 
-More demonstrations also help: with four times as many, at as many epochs, a further {run:models.sft-4x.gain.mean:.1%}
-[{run:models.sft-4x.gain.low:.1%}, {run:models.sft-4x.gain.high:.1%}] of all replies pass (shipped runs). But no demonstration says *not this*.
+More demonstrations also help. Trained on four times as many, for as many epochs, SFT passes on a further {run:models.sft-4x.gain.mean:.1%}
+[{run:models.sft-4x.gain.low:.1%}, {run:models.sft-4x.gain.high:.1%}] of all prompts (shipped runs). But no demonstration says *not this*.
 Chapter 05 turns comparisons into a model.
 """
 
-# %% in-order-read [markdown] lang="zh" of="1fed7857"
+# %% in-order-read [markdown] lang="zh" of="861436d6"
 r"""
-我们这样理解：按概率排得正确的，多半是不合格的回复里有一处失手，模型自己也觉得不大可能。奖励模型多出来的本事来自*成对比较*（comparison）：
-模型写出两个回复，人说出哪个更好。成对比较可以说*不要这个*，而且针对的是整个回复。倘若差距不在零以上，我们就错了。
+奖励模型学的是*成对比较*（comparison）：模型写出两个回复，人说出哪个更好。成对比较可以说*不要这个*，而且针对的是整个回复。倘若它的领先不在零以上，我们就错了。
 
-多些示范也有用：示范增加到四倍，训练同样多轮，合格的回复在全部回复中又多出 {run:models.sft-4x.gain.mean:.1%}
-[{run:models.sft-4x.gain.low:.1%}, {run:models.sft-4x.gain.high:.1%}]（随包运行）。但没有哪条示范会说*不要这个*。第 05 章把成对比较变成一个模型。
+多些示范也有用：示范增加到四倍，训练同样多轮，与 SFT 相比，全部提示中又有 {run:models.sft-4x.gain.mean:.1%}
+[{run:models.sft-4x.gain.low:.1%}, {run:models.sft-4x.gain.high:.1%}] 得到合格的回复（随包运行）。但没有哪条示范会说*不要这个*。第 05 章把成对比较变成一个模型。
 """
 
 # %% predictions
@@ -1456,17 +1482,17 @@ PredictionScore("chapter04.")
 r"""
 ## Summary
 
-Ten statements of the paper (one fills two rows) were written down before any run. Each difference is turned so that above zero agrees with
-the paper: *seen*; below: *the opposite*, refuted; else *open*. The base is the cut one. One run each, so intervals
-are over prompts, not seeds.
+Ten statements of the paper were written down before any run, in eleven rows. Each difference is turned so that
+above zero agrees with the paper: *seen*; below: *the opposite*, refuted; else *open*. *Base* is cut, but not in the last
+row. One run each, so intervals are over prompts, not seeds.
 """
 
-# %% summary [markdown] lang="zh" of="1deaf5c5"
+# %% summary [markdown] lang="zh" of="82a2c51c"
 r"""
 ## 小结
 
-在任何运行之前，我们写下了论文的十个说法（其中一个占两行）。差的方向都取成零以上与论文一致。
-区间在零以上，记作*看到*；在零以下，记作*相反*，也就是推翻；其余是*看不出*。基座都是截断了的。每个模型只训练一次，所以区间是对提示而言的，不是对种子。
+在任何运行之前，我们写下了论文的十个说法（关于例子的那个占两行）。每个差都这样定方向：大于零就与论文一致。
+区间在零以上，记作*看到*；在零以下，记作*相反*，也就是推翻；其余是*看不出*。*基座*都是截断了的，只有末行没有截断。每个模型只训练一次，所以区间是对提示而言的，不是对种子。
 """
 
 # %% tax
@@ -1539,9 +1565,9 @@ def paper(key, *models):
 
 
 statements = [
-    (f"held-out loss, last epoch minus best ({1 + by_loss})", "best: 1"),
-    ("score on choosing prompts, last epoch minus best", "rises"),
-    ("grade on choosing prompts, last epoch minus best", "ratings rise"),
+    (f"held-out loss, last epoch minus lowest ({1 + by_loss})", "best: 1"),
+    ("score on choosing prompts, last epoch minus loss's", "rises"),
+    ("grade on choosing prompts, last epoch minus loss's", "ratings rise"),
     ("grade, score's choice minus loss's", "score chooses"),
     ("grade, prompted minus base", paper("fig5", "gpt", "prompted")),
     ("grade, SFT minus prompted", paper("fig5", "prompted", "sft")),
@@ -1551,13 +1577,13 @@ statements = [
 
 # %% statements lang="zh"
 {
-    "held-out loss, last epoch minus best ({1 + by_loss})": "留出的损失，末轮 − 最好（第 {1 + by_loss} 轮）",
+    "held-out loss, last epoch minus lowest ({1 + by_loss})": "留出的损失，末轮减最低（第 {1 + by_loss} 轮）",
     "best: 1": "最好：第 1 轮",
-    "score on choosing prompts, last epoch minus best": "选轮用的提示上的得分，末轮 − 最好的一轮",
+    "score on choosing prompts, last epoch minus loss's": "选轮用的提示上的得分，末轮减损失选的一轮",
     "rises": "上升",
-    "grade on choosing prompts, last epoch minus best": "选轮用的提示上的评分，末轮 − 最好的一轮",
+    "grade on choosing prompts, last epoch minus loss's": "选轮用的提示上的评分，末轮减损失选的一轮",
     "ratings rise": "评分上升",
-    "grade, score's choice minus loss's": "评分，按得分选的一轮 − 按损失选的一轮",
+    "grade, score's choice minus loss's": "评分，按得分选的一轮减按损失选的一轮",
     "score chooses": "按得分选",
     "grade, prompted minus base": "评分，“加例子”减基座",
     "grade, SFT minus prompted": "评分，SFT 减“加例子”",
@@ -1582,7 +1608,7 @@ statements += [
     "% of the kind asked for, SFT minus base": "% 是所要的东西，SFT 减基座",
     "% that add nothing, where a text is given, SFT minus base": "% 没有给文本添东西（只算附有文本的提示），SFT 减基座",
     "adds: {paper('fig4.hallucination', 'gpt', 'sft')}": "添了：{paper('fig4.hallucination', 'gpt', 'sft')}",
-    "% right on {len(TAX)} tasks of the base, base minus SFT": "% 答对，基座的 {len(TAX)} 种任务，基座减 SFT",
+    "% right on {len(TAX)} tasks of the base, base minus SFT": "{len(TAX)} 种基座本来就会的任务，% 答对，基座减 SFT",
 }
 
 # %% directions folded="yes"
@@ -1604,15 +1630,13 @@ lesson.table(
 # %% summary-read [markdown]
 r"""
 The paper's numbers: epochs from §3.5 and C.1; ratings of seven, largest models (Fig. 5); wins of the smallest models against the largest SFT
-(Fig. 1); shares of replies, sizes pooled (Fig. 4); accuracy of the largest models without examples (Table 14). Compare directions: most
-scales aren't ours.
+(Fig. 1); shares of replies, sizes pooled (Fig. 4); accuracy of the largest models without examples (Table 14). Compare directions.
 
-Had *SFT minus prompted* included zero, three examples might do as well as {run:counts.demonstrations} demonstrations. The last
-row is SFT's price: above zero, the base continues its own kind of text more accurately. SFT may have lost the skill, or reply where it
-should go on.
+The last row is SFT's price: above zero, the base is better at tasks in the form of its own texts, such as quizzes (SQuADv2 and DROP
+ask about a text). SFT may have lost the skill, or reply where it should go on.
 
-SFT makes replying a habit, and above all ending. Which epoch to keep depends on whom you ask, because the loss asks
-for one labeler's words. Demonstrations can't show a model its own mistakes.
+SFT makes replying a habit, and ending, too. Which epoch to keep depends on whom you ask: the loss counts one labeler's words, the judge
+takes others as well. Demonstrations can't show a model its own mistakes.
 
 ## Questions
 
@@ -1644,8 +1668,8 @@ No. Report the paired difference, on prompts by which you didn't choose.
 
 <details><summary>Answer</summary>
 
-The loss by kind of token. On free words a rise may be no more than sureness; on copied words or the end token the judge would
-see it, too.
+The loss by kind of token. On free words a rise may be no more than sureness; on copied words or the end token it is damage, even
+if more replies pass.
 
 </details>
 
@@ -1654,22 +1678,22 @@ see it, too.
 - [Exercises 04](../exercises/ex04_sft.ipynb): the masked loss, a model that never stops, a model that knows nothing, position ids.
 - [Chapter 05](05_reward_model.ipynb): the reward model.
 
-**A lecture of thirty minutes.** The base's table and the picture of one demonstration (ten); the loop, and what happens without the end
-token (ten); sixteen epochs and why the choosers disagree (ten).
+**A lecture of thirty minutes.** The base's table and the picture of one demonstration (ten); the loop, and training without the end token
+(ten); sixteen epochs, three choosers (ten).
 
 **A lab of sixty minutes.** The page as far as the desk (twenty-five); the masked loss and the model that never stops
-(twenty-five); then change `TEMPERATURE` or add a way to `ways`, predict, and run again (ten).
+(twenty-five); then change `TEMPERATURE` or add to `ways`, predict, run again (ten).
 """
 
-# %% summary-read [markdown] lang="zh" of="eafcfe44"
+# %% summary-read [markdown] lang="zh" of="6f066f25"
 r"""
-论文的数：轮数出自 §3.5 和 C.1；满分七分的评分，取最大的模型（图 5）；胜率取最小的模型，对手是最大的 SFT（图 1）；回复的比例不分模型大小（图 4）；
-准确率取最大的模型，不给例子（表 14）。请只比较方向，因为多数尺度与我们的不同。
+论文的数：轮数出自 §3.5 和 C.1；满分七分的评分，取最大的模型（图 5）；胜率取最小的模型，对手是最大的 SFT（图 1）；回复的比例，各种大小的模型合在一起算（图 4）；
+准确率取最大的模型，不给例子（表 14）。请只比较方向。
 
-倘若 SFT 与“加例子”之差包含零，三个例子也许就抵得上 {run:counts.demonstrations} 条示范。末行是 SFT 的代价：在零以上，就是基座续写它读过的那类文本更准。
+末行是 SFT 的代价：在零以上，就是基座更会做它读过的那类文本形式的题，例如接着写一份测验。（SQuADv2 和 DROP 是就一段给定的文本提问。）
 SFT 也许丢了这份本事，也许是在该往下写的地方作起了回复。
 
-SFT 使回复成为习惯，最要紧的是结束符。留哪一轮，取决于你问谁，因为损失要的是某一位标注员的用词。示范没有办法让模型看到自己的错误。
+SFT 使回复成为习惯，也使结束成为习惯。留哪一轮，取决于你问谁：损失只认某一位标注员的用词，评判者也认别的。示范没有办法让模型看到自己的错误。
 
 ## 思考题
 
@@ -1681,7 +1705,7 @@ SFT 使回复成为习惯，最要紧的是结束符。留哪一轮，取决于�
 
 </details>
 
-**如果损失里分量相同的不是每个词元，而是每条示范，会有什么变化？**
+**如果损失先在每条示范内取平均，再对各条示范取平均，会有什么变化？**
 
 <details><summary>答案</summary>
 
@@ -1701,7 +1725,7 @@ SFT 使回复成为习惯，最要紧的是结束符。留哪一轮，取决于�
 
 <details><summary>答案</summary>
 
-按词元的类别来量损失。在可以随意选的词上，上升也许只是更有把握；若是在照抄的词或结束符上，评判者也会看出毛病。
+按词元的类别来量损失。在可以随意选的词上，上升也许只是更有把握；若是在照抄的词或结束符上，就是真的变差，哪怕合格的更多了。
 
 </details>
 

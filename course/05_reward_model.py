@@ -10,7 +10,7 @@ r"""
 # Chapter 05 · The reward model
 
 Give a language model one *prompt* five times, and it writes five *completions*. A person can often say which of two is
-better; hardly anyone can say how good one is, on a scale for all prompts. How does step 2 of the paper make scores
+better; hardly anyone can say how good one is, on a scale for all prompts. How does step 2 of the InstructGPT paper make scores
 out of such choices, and what do they capture?
 
 After this chapter you can
@@ -19,23 +19,23 @@ After this chapter you can
 - explain a reward model's training loop, and set the zero of its scores;
 - read from a learning curve what rankings add to what a model knew before;
 - name the ceiling of its accuracy, and say what it loses on labelers it never saw;
-- break a reply so that the score doesn't notice.
+- say which flaws the score overlooks, and how often.
 """
 
-# %% title [markdown] lang="zh" of="5c4af6e6"
+# %% title [markdown] lang="zh" of="cc6c6c08"
 r"""
 # 第 05 章 · 奖励模型
 
 把同一个*提示*（prompt）交给语言模型五次，它会写出五个*回复*（completion）。两个回复哪个更好，人往往一眼就能看出；
-要给其中一个打出对所有提示都适用的分数，却几乎没有人做得到。论文的第 2 步怎样从这样的选择中得到分数？这些分数又反映了什么？
+要给其中一个打出对所有提示都适用的分数，却几乎没有人做得到。InstructGPT 论文的第 2 步怎样从这样的选择中得到分数？这些分数又反映了什么？
 
 学完本章，你将能够
 
 - 把一次排序变成若干对，推导它们的损失，并说出它把哪个回复往哪边推；
 - 讲解奖励模型的训练循环，并定出得分的零点；
 - 从学习曲线上读出：在模型原有的知识之外，排序添上了什么；
-- 说出准确率的上限，并说出它对从未见过的标注员损失多少；
-- 把回复弄坏，而得分毫无察觉。
+- 说出准确率的上限，并说出遇到没见过的标注员时，准确率会降多少；
+- 说出得分会看漏哪些毛病，有多常看漏。
 """
 
 # %% rankings [markdown] defines="labeler; judge; ranking"
@@ -54,7 +54,7 @@ r"""
 ## 排序变成对（§3.4, §3.5）
 
 下面是同一提示的五个回复，由一位*标注员*（labeler）排出次序。第一名最好，名次相同就是并列。这样的次序叫*排序*（ranking）。
-论文里，人数为 {paper:intro.labelers} 的标注员每次给 {paper:rm.k.min} 到 {paper:rm.k.max} 个回复排序。
+论文里有 {paper:intro.labelers} 名标注员，每次给 {paper:rm.k.min} 到 {paper:rm.k.max} 个回复排序。
 
 在我们的小世界 Tinytown 里，标注员是一个程序。它从*评判者*（judge，这个世界的精确评分器）的评分出发，加上自己的口味
 （偏爱简短、热情、朴素、谨慎或家常的回复），再加上一个随机的误差，即*疏忽*。
@@ -134,7 +134,7 @@ pairs = wins.nonzero().tolist()  # (w, l) of each pair
 
 # %% ties
 def usable(rankings):
-    """Those with any pair."""
+    """Those with a pair that isn't tied."""
     return [row for row in rankings if len(set(row["ranks"])) > 1]
 
 
@@ -145,22 +145,22 @@ tied = sum(one == other for one, other in two) / len(two)
 
 # %% ties lang="zh"
 {
-    "Those with any pair.": "其中至少有一对的。",
+    "Those with a pair that isn't tied.": "至少有一对不并列的排序。",
 }
 
 # %% square folded="yes"
 names = [f"y{k + 1}" for k in range(len(given))]
 marks = [["beats" if won else "–" for won in row] for row in wins]
 lesson.table(
-    (f"{len(pairs)} pairs; of {len(two):,} in rankings of the shipped run, "
-     f"{tied:.0%} are ties", *names),
+    (f"{len(pairs)} pairs (in {len(everything):,} of the shipped run's "
+     f"rankings, {tied:.0%} of the pairs are ties)", *names),
     [[name, *row] for name, row in zip(names, marks, strict=True)],
 )
 
 # %% square lang="zh"
 {
     "beats": "胜过",
-    "{len(pairs)} pairs; of {len(two):,} in rankings of the shipped run, {tied:.0%} are ties": "{len(pairs)} 对；随包运行的排序中 {len(two):,} 对，并列占 {tied:.0%}",
+    "{len(pairs)} pairs (in {len(everything):,} of the shipped run's rankings, {tied:.0%} of the pairs are ties)": "{len(pairs)} 对（随包运行的排序中取 {len(everything):,} 个，并列的对占 {tied:.0%}）",
 }
 
 # %% bradley-terry [markdown] defines="reward model"
@@ -180,7 +180,7 @@ P(y_w\text{ is preferred to }y_l)&=\frac{s_w}{s_w+s_l}\\
 \end{aligned}
 $$
 
-The first line is the model of Bradley and Terry (1952). In the third, $\sigma$ is the logistic function. The last is the negative logarithm of the probability of
+The first line is the model of Bradley and Terry (1952). $\sigma$ is the logistic function. The last is the negative logarithm of the probability of
 the labeler's choice. Eq. 1 is the mean over the pairs of a prompt, then over prompts:
 
 $$
@@ -191,7 +191,7 @@ Completions of two prompts are never compared. We divide by the number of pairs 
 doesn't make its prompt count less.
 """
 
-# %% bradley-terry [markdown] lang="zh" of="bae4f4f9"
+# %% bradley-terry [markdown] lang="zh" of="6292e76c"
 r"""
 ## 四行推出布拉德利–特里模型（§3.5，式 1）
 
@@ -208,7 +208,7 @@ P(y_w\text{ 比 }y_l\text{ 更受偏好})&=\frac{s_w}{s_w+s_l}\\
 \end{aligned}
 $$
 
-第一行是 Bradley 与 Terry (1952) 的模型。第三行里，$\sigma$ 是逻辑函数。最后一行是得分赋予标注员的选择的概率，取负对数。
+第一行是 Bradley 与 Terry (1952) 的模型。$\sigma$ 是逻辑函数。最后一行是得分赋予标注员的选择的概率，取负对数。
 式 1 先对一个提示的各对取平均，再对提示取平均：
 
 $$
@@ -230,27 +230,26 @@ result = ranking_loss(scores, ranks, valid)  # its loss, pairs, correct ones
 assert torch.isclose(of_pair.mean(), result.loss)
 leaf = scores.clone().requires_grad_()
 ranking_loss(leaf, ranks, valid).loss.backward()
-push = -leaf.grad[0]  # where a small step would move each score
+push = -leaf.grad[0]  # a small step, if each score could move alone
 
 # %% by-hand lang="zh"
 {
     "# r(x, y), by guess": "# r(x, y)，随便猜的",
-    "# its loss, pairs, correct ones": "# 损失、对数、次序正确的对数",
-    "# where a small step would move each score": "# 走一小步，每个得分往哪里动",
+    "# its loss, pairs, correct ones": "# 损失，几对，几对正确",
+    "# a small step, if each score could move alone": "# 若各个得分能单独移动，走一小步会怎样动",
 }
 
 # %% push [markdown]
 r"""
 Left, each dot is a pair: in *y1>y3*, the labeler prefers y1. Right of zero, the scores agree. The more wrong a pair is, the more it
-costs and the steeper the curve. By its steepness, $\sigma(r_l-r_w)$, a pair pushes $y_w$ up and $y_l$ down. Right, the mean of these
-pushes: which completion is pushed hardest? (A real step moves weights, which all completions share.)
+costs and the steeper the curve. Each pair pushes $y_w$ up and $y_l$ down, as hard as the curve is steep there: $\sigma(r_l-r_w)$.
+Right, the mean of these pushes: which completion is pushed hardest?
 """
 
-# %% push [markdown] lang="zh" of="c85e7f41"
+# %% push [markdown] lang="zh" of="252dd9bc"
 r"""
 左图中每个点是一对：*y1>y3* 表示标注员更喜欢 y1。在零的右边，得分与他一致。一对错得越厉害，代价越高，曲线也越陡。
-一对按这个陡度 $\sigma(r_l-r_w)$ 把 $y_w$ 往上推，把 $y_l$ 往下推。右图是这些推力的平均：哪个回复被推得最重？
-（真正的一步移动的是权重，而权重由所有回复共用。）
+每一对都把 $y_w$ 往上推、把 $y_l$ 往下推，力度就是曲线在那里的陡度 $\sigma(r_l-r_w)$。右图是这些推力的平均：哪个回复被推得最重？
 """
 
 # %% push-picture folded="yes"
@@ -259,14 +258,14 @@ from minirlhf.report.charts import INK, MUTED, PALETTE
 figure, (left, right) = lesson.panels(2, "One ranking under Eq. 1 (live)")
 x = torch.linspace(-1.5, 1.7, 100)
 left.plot(x, -F.logsigmoid(x), color=MUTED)
-left.set(xlabel="difference of scores", ylabel="loss of the pair")
+left.set(xlabel="score of w minus score of l", ylabel="loss of the pair")
 gaps = [float(r[w] - r[l]) for w, l in pairs]
 dots = sorted(zip(gaps, of_pair.tolist(), pairs, strict=True))
 for n, (gap, cost, (w, l)) in enumerate(dots):
     left.plot(gap, cost, "o", color=INK, markersize=4)
-    spot = (4, 2) if n % 2 else (-32, -8)
-    left.annotate(f"y{w + 1}>y{l + 1}", (gap, cost), spot,
-                  textcoords="offset points", fontsize=7)
+    *spot, side = (5, 4, "left") if n % 2 else (-5, -5, "right")
+    left.annotate(f"y{w + 1}>y{l + 1}", (gap, cost), spot, fontsize=7,
+                  textcoords="offset points", ha=side, va="center")
 worst_first = best_first[::-1]
 named = [f"y{k + 1}, rank {given[k]}, {r[k]:+.1f}" for k in worst_first]
 right.barh(named, push[worst_first], color=INK, height=0.5)
@@ -276,10 +275,10 @@ lesson.show(figure, f"Pushed hardest: y{int(push.abs().argmax()) + 1}.")
 # %% push-picture lang="zh"
 {
     "One ranking under Eq. 1 (live)": "式 1 下的一次排序（实时）",
-    "difference of scores": "得分之差",
+    "score of w minus score of l": "w 的得分减 l 的得分",
     "loss of the pair": "这一对的损失",
     "offset points": None,
-    "y{k + 1}, rank {given[k]}, {r[k]:+.1f}": "y{k + 1}，第 {given[k]} 名，{r[k]:+.1f}",
+    "y{k + 1}, rank {given[k]}, {r[k]:+.1f}": "y{k + 1}，名次 {given[k]}，{r[k]:+.1f}",
     "push on the score (sum {abs(push.sum()):.2f})": "对得分的推力（合计 {abs(push.sum()):.2f}）",
     "Pushed hardest: y{int(push.abs().argmax()) + 1}.": "被推得最重的：y{int(push.abs().argmax()) + 1}。",
 }
@@ -388,17 +387,17 @@ r"""
 `logits` holds one number for a text, the head's at the **last** token, the end token: only that position has read everything. (The
 paper doesn't say where it reads the score.)
 
-**Where it starts.** §3.5 says from the SFT model; C.2 corrects this: from a GPT-3 tuned on public tasks, and the choice mattered
-little. Ours starts from the *schooled base*: Tinytown's base after a school (`tinytown/school`) that asked about texts, one
-property at a time: how many sentences, is the word used, is this true of the town? Its head is zero, so all scores are equal.
+**Where it starts.** §3.5 names the SFT model (chapter 04); C.2 corrects this: it was a GPT-3 tuned on public tasks; others did about as well.
+Ours is the *schooled base*: Tinytown's pretrained base after a school (`tinytown/school`) that asked about texts, one property at a time:
+how many sentences, is the word used, is this true of the town? Its head is zero, so all scores are equal.
 """
 
-# %% start [markdown] lang="zh" of="ee22116b"
+# %% start [markdown] lang="zh" of="644d733c"
 r"""
 对一个文本，`logits` 只有一个数，即头在**最后**一个词元（结束符）处的输出：只有这个位置读过了全部内容。（论文没有说明在哪里读出得分。）
 
-**从哪里开始。** §3.5 说取自 SFT 模型；C.2 更正为取自在公开任务上调过的 GPT-3，而且选哪个影响不大。
-我们的从*上过学的基座*开始：Tinytown 的基座先上了一所学校（`tinytown/school`），那里就文本提问，一次只问一种性质：
+**从哪里开始。** §3.5 说起点是 SFT 模型（第 04 章）；C.2 更正为在公开任务上调过的 GPT-3，换成别的起点，结果也差不多。
+我们的起点是*上过学的基座*：预训练好的 Tinytown 基座先上了一所学校（`tinytown/school`），那里就文本提问，一次只问一种性质：
 有几句话，要用的词用了没有，说的是不是小镇的事实。它的头是零，所以所有得分都相等。
 """
 
@@ -462,7 +461,7 @@ from minirlhf.paper import cite
 
 theirs = PRESETS["paper"].reward
 fields = {
-    "epochs": "epochs", "batch": "prompts per step",
+    "epochs": "epochs of training", "batch": "prompts per step",
     "learning_rate": "peak rate", "floor": "last rate, as a share",
     "betas": "betas of Adam",
 }
@@ -476,7 +475,7 @@ lesson.table(
 
 # %% settings lang="zh"
 {
-    "epochs": None,
+    "epochs of training": "训练的轮数",
     "prompts per step": "每步的提示数",
     "prompts per step, in our loop": "每步的提示数，在我们的循环里",
     "peak rate": "最高学习率",
@@ -571,7 +570,7 @@ loop_guess
 # %% loop-guess lang="zh"
 {
     "One pass of the loop: what percentage of pairs is in order?": "过一遍之后：百分之几的回复对，次序与标注员一致？",
-    "% of pairs in the labeler's order": "% 的对与标注员次序一致",
+    "% of pairs in the labeler's order": "%（次序一致的回复对）",
 }
 
 # %% loop-run
@@ -593,12 +592,12 @@ loop_guess.reveal(100 * over_prompts(in_order(scored["loop"])))
 
 # %% loop-look [markdown]
 r"""
-Left: the loss of each batch; the dashed line is the coin's $\log 2$. Then both measures, and above them *after minus before*.
+Left: the loss of each batch; the dashed line is the coin's $\log 2$. Then both measures before and after, with the change above.
 """
 
-# %% loop-look [markdown] lang="zh" of="53d18e61"
+# %% loop-look [markdown] lang="zh" of="8440716c"
 r"""
-左图是每一批的损失，虚线是抛硬币的 $\log 2$。另外两图是两个尺度在训练前后的值。上方写着*训练后减训练前*。
+左图是每一批的损失，虚线是抛硬币的 $\log 2$。另外两图是两个指标在训练前后的值，图的上方是变化了多少。
 """
 
 # %% loop-picture folded="yes"
@@ -662,9 +661,15 @@ unused = shipped.read("validation")[: lesson.pick(200, quick=10)]
 x, y = ([row[k] for row in unused] for k in ("prompt", "completion"))
 sft = load_policy(shipped.run("sft") / "model", tokenizer)
 sampled = complete(sft, tokenizer, x, max_new_tokens=72, seed=5)
+# set_bias writes the config; `score_texts` adds this number:
 looped.bias.fill_(looped.classifier.config.reward_bias)
 of_labelers, of_sft = (score_texts(looped, tokenizer, x, texts).numpy()
                        for texts in (y, sampled))
+
+# %% zero-run lang="zh"
+{
+    "# set_bias writes the config; `score_texts` adds this number:": "# set_bias 写进配置；`score_texts` 加上的是这个数：",
+}
 
 # %% zero-look [markdown]
 r"""
@@ -686,23 +691,23 @@ for values, name, color in ((of_labelers, "demonstrations", INK),
                             (of_sft, "SFT", PALETTE["sft"])):
     share = np.histogram(values, bins)[0] * 100 / len(values)
     mean, above = over_prompts(values), (values > 0).mean()
-    label = f"{name}: mean {mean:+.2f}; {above:.0%} above zero"
+    label = f"{name}: mean {mean:+.3f}; {above:.0%} above zero"
     axes.stairs(share, bins, color=color, linewidth=1.8, label=label)
 axes.axvline(0, color=MUTED, linestyle="--", linewidth=1)
 axes.set(xlabel="score by the loop's reward model", ylabel="% of texts")
 axes.legend(loc="upper left", frameon=False, fontsize=8)
-lesson.show(figure, f"Demonstrations: mean {of_labelers.mean():.1f}; SFT's "
-    f"replies: {of_sft.mean():.1f}.")
+lesson.show(figure, f"Demonstrations: mean {of_labelers.mean():.3f}; SFT's "
+    f"replies: {of_sft.mean():.3f}.")
 
 # %% zero-picture lang="zh"
 {
-    "The loop's scores of unused demonstrations, and of SFT's replies to the same prompts (live)": "循环训练的奖励模型给未参与的示范、SFT 对同样提示的回复的得分（实时）",
+    "The loop's scores of unused demonstrations, and of SFT's replies to the same prompts (live)": "循环训练出的奖励模型的得分（实时）：未参与的示范；SFT 对同样提示的回复",
     "demonstrations": "示范",
-    "{name}: mean {mean:+.2f}; {above:.0%} above zero": "{name}：平均 {mean:+.2f}；{above:.0%} 大于零",
+    "{name}: mean {mean:+.3f}; {above:.0%} above zero": "{name}：平均 {mean:+.3f}；{above:.0%} 大于零",
     "score by the loop's reward model": "循环训练出的奖励模型给的得分",
     "% of texts": "文本的占比（%）",
     "upper left": None,
-    "Demonstrations: mean {of_labelers.mean():.1f}; SFT's replies: {of_sft.mean():.1f}.": "示范：平均 {of_labelers.mean():.1f}；SFT 的回复：{of_sft.mean():.1f}。",
+    "Demonstrations: mean {of_labelers.mean():.3f}; SFT's replies: {of_sft.mean():.3f}.": "示范：平均 {of_labelers.mean():.3f}；SFT 的回复：{of_sft.mean():.3f}。",
 }
 
 # %% zero-read [markdown]
@@ -711,18 +716,18 @@ Above zero means: scored higher than the average demonstration. It needn't be be
 
 ## From abilities to preferences (C.2)
 
-Rankings are to teach a model which of the things that it sees matter. Here are questions of our start's school whose answers differ
-between the labeler's first and last gift list; then the three of all that order most pairs.
+Rankings are to teach a model which of the things that it sees matter. Here are the school's questions on which the labeler's first and
+last gift list differ; below, the three of all questions that order most pairs alone.
 """
 
-# %% zero-read [markdown] lang="zh" of="9dffbaad"
+# %% zero-read [markdown] lang="zh" of="c92fe1b2"
 r"""
 得分大于零的意思是：得分比示范的平均高。这未必是更好，因为每个提示的得分可能整体偏高或偏低。
 
 ## 从能力到偏好（C.2）
 
-排序要教给模型的是：在它看得出的东西里，哪些要紧。下面先列出我们的起点在学校答过的一些问题：标注员排在最前和最后的两份礼物清单，
-对这些问题的答案不同；再列出全部问题中排对最多的三个。
+排序要教给模型的是：在它看得出的东西里，哪些要紧。下表先列学校的一些问题，标注员排第一和排最后的两份礼物清单，对它们的答案不同；
+最后三行是全部问题中，单凭一个就能判对最多次序的三个。
 """
 
 # %% school
@@ -734,14 +739,14 @@ ends = best_first[0], best_first[-1]
 answered = [answers(parse(prompt), replies[k]) for k in ends]
 unlike = [n for n, (one, other) in enumerate(zip(*answered, strict=True))
           if one != other]
-by_itself = known["questions"]  # either way round
+by_itself = known["questions"]  # yes as better, or as worse
 ablest = sorted(range(len(QUESTIONS)),
                 key=lambda n: -by_itself[QUESTIONS[n]])[:3]
 
 # %% school lang="zh"
 {
     "# what starts know": "# 各个起点知道什么",
-    "# either way round": "# 正着用或反着用，取好的",
+    "# yes as better, or as worse": "# “是”算更好或更差，取准的",
 }
 
 # %% school-table folded="yes"
@@ -766,29 +771,29 @@ lesson.table(
 
 # %% school-says [markdown]
 r"""
-Most are near a coin (equal answers count one half), the best not far above it. That is the point: no single property is a preference. The school asked for no
-grade and no vote, but shares with the judge a program that tells what a text contains (`tinytown/facts.py`). Which of it people like, no
-question says.
+Most are near a coin (equal answers count one half), the best not far above it: no single property is a preference. The school never asked
+for a grade or for what people like, but shares with the judge a program that tells what a text contains (`tinytown/facts.py`).
 
 Has the start seen preferences all the same? With a head of zero any network is a coin, so accuracy can't tell. Instead, freeze the
-network and fit *the head alone* by Eq. 1. If it knew preferences, four rankings would do; abilities alone leave open which of them count.
+network and fit *the head alone* by Eq. 1. If it knew preferences, four rankings would do ([docs/proof.md](../docs/proof.md) has such a curve);
+abilities alone leave open which of them count.
 
 (Meanwhile, a desk trains all weights by a faster loop.)
 """
 
-# %% school-says [markdown] lang="zh" of="54d4f8c3"
+# %% school-says [markdown] lang="zh" of="861d268b"
 r"""
-大多接近抛硬币（答案相同算一半），最好的也高不了多少。要点正在这里：没有哪一种性质单独就是偏好。学校没有问过评分，也没有问过投票。
-但是学校与评判者共用一个程序（`tinytown/facts.py`），由它说出文本里有什么。至于其中哪些讨人喜欢，没有一个问题提到。
+大多接近抛硬币（答案相同算一半），最好的也高不了多少：没有哪一种性质单独就是偏好。学校从没问过评分，也没问过人们喜欢什么。
+不过它与评判者共用一个程序（`tinytown/facts.py`），由这个程序说出文本里有什么。
 
 这个起点会不会还是见过偏好？头为零时，任何网络都等于抛硬币，所以准确率说明不了问题。换个办法：冻结网络，按式 1 只拟合*头*。
-如果它懂得偏好，四个排序就够了；如果只有能力，哪些能力算数还有待学习。
+如果它已经懂得偏好，四个排序就能接近用全部排序时的准确率（[docs/proof.md](../../docs/proof.md) 里有这样一个起点的曲线）；如果只有能力，四个排序之后还离得很远，要慢慢上升。
 
 （与此同时，训练台用加快了的循环训练全部权重。）
 """
 
 # %% desk
-from minirlhf.data.records import write_jsonl
+from minirlhf.data.records import read_jsonl, write_jsonl
 from minirlhf.widgets import TrainingDesk, start
 
 MANY = lesson.pick(1024, quick=24)  # rankings
@@ -799,12 +804,13 @@ job = start(
     model=base_folder(START), rankings=passed,
     demonstrations=shipped.file("demonstrations"),
 )
-desk = TrainingDesk(job, note="live")
+desk = TrainingDesk(job, note="live")  # equal scores count as wrong
 desk
 
 # %% desk lang="zh"
 {
     "# rankings": "# 排序数",
+    "# equal scores count as wrong": "# 得分相等算错",
 }
 
 # %% predict-curve [markdown]
@@ -827,7 +833,7 @@ curve_guess
 # %% curve-guess lang="zh"
 {
     "The head alone, on four rankings: what percentage of pairs is in order?": "只用四个排序拟合头：百分之几的回复对，次序与标注员一致？",
-    "% of held-out pairs": "% 的留出对",
+    "% of held-out pairs": "%（次序一致的留出对）",
 }
 
 # %% curve
@@ -857,15 +863,15 @@ curve_guess.reveal(round(alone["school"][4][0], 1), "shipped run")
 
 # %% curve-look [markdown]
 r"""
-Both panels test on labelers who ranked nothing in training. Left, only the head is fitted (mean of several draws, with worst and best); on
-the dotted line it reads the right answers to all school questions instead of a network. Right, all weights; Base and SFT on all rankings only.
-Which lines start near the coin, and rise?
+Both panels test on labelers who ranked nothing in training. Left, only the head is fitted (mean of several draws, with worst and best); for
+the dotted line, the head gets the right answers to all school questions instead. Right, all weights (one run each);
+Base and SFT, on all rankings only, stand beside the last point. Which lines start near the coin, and rise?
 """
 
-# %% curve-look [markdown] lang="zh" of="97dcc95f"
+# %% curve-look [markdown] lang="zh" of="560a137f"
 r"""
-两图用的都是没有参与训练的标注员的排序。左图只拟合头（抽几次取平均，连同最差和最好的一次）。
-点线不用网络：头直接读入所有学校问题的正确答案。右图训练全部权重；基座和 SFT 只用全部排序训练过。
+两图用的都是没有参与训练的标注员的排序。左图只拟合头（抽几次取平均，竖线从最差的一次到最好的一次）。
+点线不用网络：头直接读入所有学校问题的正确答案。右图训练全部权重（各训练一次，竖线是区间）；基座和 SFT 只用全部排序训练过，画在末点旁边。
 哪些线从抛硬币附近开始，然后上升？
 """
 
@@ -873,14 +879,14 @@ r"""
 LOOKS = {"exact answers": ("right answers", "^:"),
          "school": ("schooled base", "o-"), "plain base": ("Base", "s-."),
          "voted base": ("base with votes", "D-"), "SFT model": ("SFT", "x")}
-ASIDE = {"plain base": 0.82, "SFT model": 1.22}
+ASIDE = {"exact answers": 0.9, "plain base": 1.1, "SFT model": 0.9}
 
 
 def draw_lines(axes, runs):
     """A line for each start, with the ends of its means."""
     for name, run in runs.items():
         label, style = LOOKS[name]
-        at = [n * ASIDE.get(name, 1) ** (len(run) == 1) for n in run]
+        at = [n * ASIDE.get(name, 1) for n in run]  # so that none hides
         mean, *ends = np.transpose(list(run.values()))
         axes.vlines(at, *ends, color=MUTED, linewidth=1)
         axes.plot(at, mean, style, color=INK, ms=4, label=label)
@@ -903,6 +909,7 @@ def draw_lines(axes, runs):
     "Base": "基座",
     "base with votes": "见过投票的基座",
     "A line for each start, with the ends of its means.": "每个起点一条线，连同各个平均的范围。",
+    "# so that none hides": "# 免得互相遮住",
 }
 
 # %% curve-picture folded="yes"
@@ -912,7 +919,7 @@ counts = list(alone["school"])
 for axes, runs in zip(panels, (alone, taught), strict=True):
     draw_lines(axes, runs)
     axes.set(xscale="log", xlabel="rankings in training", xlim=(3, 6000),
-             ylim=(46, 88))
+             ylim=(43, 88))
     axes.set_xticks(counts, [f"{n:,}" for n in counts])
     axes.minorticks_off()
     axes.legend(loc="upper left", ncols=2, frameon=False, fontsize=7.5)
@@ -936,16 +943,15 @@ lesson.show(figure, "The head alone on all rankings: " + ", ".join(
 
 # %% curve-read [markdown]
 r"""
-A start that knew preferences would lie high at the left end. Even the right answers start low: knowing every property isn't knowing which
-count. (They can pass the judge, for rankings also show the labelers' average taste.) Where the dotted line is above ours, our start misreads;
-between ours and the base, what school made it see. Can training all weights replace school? Compare the right panel's ends. *Your* runs:
+Even right answers need many rankings: knowing every property isn't knowing which count. (They can pass the judge, for rankings also show the
+labelers' average taste.) Where the dotted line is above ours, our start misreads; between ours and the base lies what school made it see. Can
+training all weights replace school? Compare the right panel's ends. *Your* runs:
 """
 
-# %% curve-read [markdown] lang="zh" of="c72c4013"
+# %% curve-read [markdown] lang="zh" of="1deb3a94"
 r"""
-已经懂得偏好的起点，在最左端就会很高。连正确答案也从低处开始：知道每一种性质，不等于知道哪些算数。
-（它可以越过评判者，因为投票还透露出标注员的平均口味。）点线与我们的线之间，是我们的起点看错的部分；
-我们的线与基座之间，是学校教它看见的部分。训练全部权重，能不能补上没有上过的学？请比较右图的末点。
+连正确答案也要许多排序：知道每一种性质，不等于知道哪些算数。（它可以越过评判者，因为排序还透露出标注员的平均口味。）
+点线高出我们的线的地方，是我们的起点看错的部分；我们的线与基座之间，是学校教它看见的部分。训练全部权重，能不能补上没有上过的学？请比较右图的末点。
 下面是*你*训练出来的：
 """
 
@@ -958,27 +964,31 @@ final = scored["shipped"] = scored_by(reward)
 added = difference(in_order(final), in_order(scored["start"]))
 
 # %% live-table folded="yes"
-rows = {f"{SOME}, the loop": ("loop", few.batch, SOME),
-        f"{MANY:,}, the desk": ("desk", ours.batch, MANY),
-        "all, shipped run": ("shipped", ours.batch, len(rankings))}
+ALL = counts[-1]  # rankings that the shipped run learned from
+taken = len(read_jsonl(shipped.run("reward") / "metrics.jsonl"))
+rows = {f"{SOME}, the loop (live)": ("loop", few.batch, len(curve)),
+        f"{MANY:,}, the desk (live)": ("desk", ours.batch,
+                                        math.ceil(MANY / ours.batch)),
+        f"{ALL:,} (shipped run)": ("shipped", ours.batch, taken)}
 coin = scored["start"]
 lesson.table(
-    ("rankings (live)", "rankings per step", "steps",
+    ("rankings", "rankings per step", "steps",
      "% of held-out pairs in order", "Eq. 1, held out"),
     [("none, the start", "–", "0", f"{100 * in_order(coin).mean():.1f}",
       f"{eq1(coin).mean():.3f}"),
-     *((label, size, math.ceil(n / size),
+     *((label, size, steps,
         f"{100 * over_prompts(in_order(scored[key])):.1f}",
         f"{over_prompts(eq1(scored[key])):.3f}")
-       for label, (key, size, n) in rows.items())],
+       for label, (key, size, steps) in rows.items())],
 )
 
 # %% live-table lang="zh"
 {
-    "{SOME}, the loop": "{SOME}，循环",
-    "{MANY:,}, the desk": "{MANY:,}，训练台",
-    "all, shipped run": "全部，随包运行",
-    "rankings (live)": "排序数（实时）",
+    "# rankings that the shipped run learned from": "# 随包运行学过的排序数",
+    "{SOME}, the loop (live)": "{SOME}，循环（实时）",
+    "{MANY:,}, the desk (live)": "{MANY:,}，训练台（实时）",
+    "{ALL:,} (shipped run)": "{ALL:,}（随包运行）",
+    "rankings": "排序数",
     "rankings per step": "每步的排序数",
     "steps": "步数",
     "% of held-out pairs in order": "次序一致的留出对（%）",
@@ -988,51 +998,54 @@ lesson.table(
 
 # %% settings-say [markdown]
 r"""
-Loop and desk take as many steps, the desk's over more rankings each. If the loss falls but accuracy doesn't rise, the order is no better, only
-more certain.
+Loop and desk take equally many steps, the desk's over more rankings each. If the loss falls but accuracy doesn't rise, the order is no better,
+only more certain. The shipped run, the right end of the curve, learned from *all* {run:counts.rankings:,} rankings (the package has half);
+the curve tests it with other labelers.
 
 By C.2, up to {paper:rm.lr_harmless_change} more or less learning rate changes little, and a second epoch over-fits fast. We change one at a
 time, and take four epochs.
 """
 
-# %% settings-say [markdown] lang="zh" of="6a66df97"
+# %% settings-say [markdown] lang="zh" of="5dd99abd"
 r"""
 循环与训练台走的步数一样多，只是训练台每一步对更多的排序取平均。如果损失下降而准确率没有上升，
-那么次序没有变好，只是模型对它更有把握。
+那么次序没有变好，只是模型对它更有把握。随包运行就是学习曲线右端的那个模型：*全部*是指 {run:counts.rankings:,} 个排序，
+包里只带了其中一半。它的准确率与曲线上的不同，因为那里检验它的是别的标注员。
 
 按 C.2 的说法，学习率上下改动不超过 {paper:rm.lr_harmless_change}，差别不大；第二轮则随即过拟合。
 我们每次只改一项：学习率少一半，多一半，或者把一轮改成四轮。
 """
 
 # %% trials
-from minirlhf.reward import train_reward
+from minirlhf.reward import train_reward  # the loop, faster
 
 rate = few.learning_rate
 changes = {"half the rate": {"learning_rate": 0.5 * rate},
            "half as much again": {"learning_rate": 1.5 * rate},
            "four epochs": {"epochs": 4}}
-changed, fitted = {}, {"usual": np.mean(curve[-5:])}  # loss in training
+changed, fitted = {}, {"usual": np.mean(curve[-20:])}  # training loss
 for number, (name, change) in enumerate(changes.items()):
     result = train_reward(
         replace(few, **change), beginning(), tokenizer, rankings[:SOME],
         demonstrations=demonstrations, callback=lambda event: None,
         folder=lesson.workspace("05", f"setting-{number}-{SOME}"))
     changed[name] = scored_by(result.model)
-    fitted[name] = result.metrics["loss"]  # of the last batches
+    fitted[name] = result.metrics["last/loss"]  # of the last 20 batches
 
 # %% trials lang="zh"
 {
     "half the rate": "学习率减半",
     "half as much again": "学习率加半",
     "four epochs": "四轮",
-    "# loss in training": "# 训练中的损失",
-    "# of the last batches": "# 最后几批的",
+    "# the loop, faster": "# 同一个循环，更快",
+    "# training loss": "# 训练中的损失",
+    "# of the last 20 batches": "# 最后 20 批的",
 }
 
 # %% trials-table folded="yes"
 usual = scored["loop"]
 lesson.table(
-    (f"{SOME} rankings (live)", "loss in training", "points of accuracy, "
+    (f"{SOME} rankings (live)", "loss, last batches", "points of accuracy, "
      "minus the usual", "held-out loss, minus the usual"),
     [("as usual", f"{fitted['usual']:.2f}", "–", "–"),
      *((name, f"{fitted[name]:.2f}",
@@ -1044,9 +1057,9 @@ lesson.table(
 # %% trials-table lang="zh"
 {
     "{SOME} rankings (live)": "{SOME} 个排序（实时）",
-    "loss in training": "训练中的损失",
-    "points of accuracy, minus the usual": "准确率减通常的，百分点",
-    "held-out loss, minus the usual": "留出的损失减通常的",
+    "loss, last batches": "最后几批的损失",
+    "points of accuracy, minus the usual": "准确率的变化（百分点，与通常相比）",
+    "held-out loss, minus the usual": "留出的损失的变化（与通常相比）",
     "as usual": "通常",
 }
 
@@ -1057,21 +1070,21 @@ losses: over-fitting gains much in training and nothing held out.
 
 ## All pairs of a prompt together (§3.5)
 
-The pairs of a prompt share its completions. The paper first shuffled all pairs into one pile, and a single pass over-fitted: each completion
+The paper first shuffled all pairs into one pile, and a single pass over-fitted: each completion
 came up to $K-1$ times. So it made all pairs of a prompt **one batch element**, as `compare` does: $K$ completions go through the model once.
 
 **Predict.** How many times as many completions does a model read in one pass if it takes the pairs one by one?
 (Here $K$ is {run:counts.k.min} to {run:counts.k.max}, smaller where samples repeat.)
 """
 
-# %% trials-read [markdown] lang="zh" of="b878a153"
+# %% trials-read [markdown] lang="zh" of="08e64d9e"
 r"""
-对两种学习率，请比较准确率：步数这么少，留出的损失还取决于得分拉开了多远。
+对两种学习率，请只比准确率，不比损失：步数这么少，损失主要取决于得分拉开了多远。
 对四轮，请比较两种损失：过拟合的模型在训练中进步很大，在留出的提示上却毫无进步。
 
 ## 一个提示的所有对放在一起（§3.5）
 
-同一提示的各对共用那几个回复。论文起初把所有的对打乱成一堆，过一遍就已过拟合：每个回复最多出现 $K-1$ 次。
+论文起初把所有的对打乱成一堆，过一遍就已过拟合：每个回复最多出现 $K-1$ 次。
 于是论文让一个提示的所有对成为**一个批次元素**。`compare` 正是这样做的：$K$ 个回复只通过模型一次。
 
 **先猜一猜。** 排序过一遍，逐对训练时，模型要读的回复是几倍？
@@ -1096,7 +1109,7 @@ from minirlhf.evaluate.statistics import over_seeds
 
 
 def untied(row):
-    """How many pairs of a ranking are no ties."""
+    """How many pairs of a ranking aren't tied."""
     return sum(one != other for one, other in combinations(row["ranks"], 2))
 
 
@@ -1112,7 +1125,7 @@ cost_guess.reveal(round(one_by_one / together, 1))
 
 # %% cost lang="zh"
 {
-    "How many pairs of a ranking are no ties.": "一次排序中不并列的对数。",
+    "How many pairs of a ranking aren't tied.": "一次排序中不并列的有几对。",
     "# w and l of each": "# 每一对的 w 和 l",
     "# one pass both ways, three seeds": "# 两种做法各过一遍，三个种子",
 }
@@ -1140,13 +1153,13 @@ first_pass, fifth_pass = loss_apart(0), loss_apart(-1)
 
 # %% ways-look [markdown]
 r"""
-Does it over-fit here? Shipped runs took five hundred rankings both ways, for five epochs, in as many steps of as many pairs; each line is a
+Does it over-fit here? Shipped runs took five hundred rankings both ways, for five epochs, with equally many steps and pairs in each; each line is a
 seed. Left, compare both ways after the first epoch and after the last.
 """
 
-# %% ways-look [markdown] lang="zh" of="e0e26c59"
+# %% ways-look [markdown] lang="zh" of="40f96229"
 r"""
-这里会过拟合吗？随包运行用两种做法各取五百个排序，过了五遍，步数一样多，每步的对数也一样多；每条线是一个种子。
+这里会过拟合吗？随包运行用两种做法各取五百个排序，过了五遍，步数一样多，每步的回复对也一样多；每条线是一个种子。
 请看左图，先比较两种做法第一轮之后的损失，再比较最后一轮之后的。
 """
 
@@ -1185,10 +1198,10 @@ def shown(found, form):
 
 one, many = losses["prompts"], losses["pairs"]
 lesson.table(
-    ("shipped runs, mean of seeds", "together", "pair by pair", "beside"),
-    [("completions read in a pass", f"{together:,}", f"{one_by_one:,}",
-      f"{one_by_one / together:.1f} times"),
-     ("seconds of a pass", "", "", f"{times:.1f} times"),
+    ("shipped runs, mean of seeds", "together", "pair by pair", "compared"),
+    [(f"completions read, {len(rankings):,} rankings", f"{together:,}",
+      f"{one_by_one:,}", f"{one_by_one / together:.1f} times"),
+     ("seconds of a pass, other runs", "", "", f"{times:.1f} times"),
      *((f"held-out loss, {name} epoch", f"{one[:, epoch].mean():.3f}",
         f"{many[:, epoch].mean():.3f}", shown(apart, "+.3f"))
        for name, epoch, apart in (("first", 0, first_pass),
@@ -1202,10 +1215,10 @@ lesson.table(
     "shipped runs, mean of seeds": "随包运行，各种子的平均",
     "together": "放在一起",
     "pair by pair": "逐对",
-    "beside": "相比",
-    "completions read in a pass": "过一遍要读的回复",
+    "compared": "后者与前者相比",
+    "completions read, {len(rankings):,} rankings": "过一遍 {len(rankings):,} 个排序要读的回复",
     "{one_by_one / together:.1f} times": "{one_by_one / together:.1f} 倍",
-    "seconds of a pass": "过一遍的秒数",
+    "seconds of a pass, other runs": "过一遍的秒数（另外的运行）",
     "{times:.1f} times": "{times:.1f} 倍",
     "held-out loss, {name} epoch": "留出的损失，{name}轮",
     "first": "第一",
@@ -1216,8 +1229,8 @@ lesson.table(
 
 # %% ways-read [markdown] defines="agreement"
 r"""
-By the paper, pair by pair should be worse after the first epoch. If it isn't, look at the fifth: has its loss climbed
-above the other?
+If pair by pair were worse after one epoch, as in the paper, the first difference would lie above zero. By the
+fifth, has its loss climbed above the other?
 
 ## The ceiling, and labelers it never saw (§3.4, E.2)
 
@@ -1227,16 +1240,16 @@ pairs that neither ties. The paper reports {paper:agreement.training}. Here a se
 **Predict.** On what percentage of these pairs do the two agree?
 """
 
-# %% ways-read [markdown] lang="zh" of="2de2c4b2"
+# %% ways-read [markdown] lang="zh" of="ed16abb1"
 r"""
-按论文的说法，逐对在第一轮之后就该更差。如果没有，再看第五轮：它的损失是否升到了另一种之上？
+论文说，逐对只过一轮就更差：第一轮的损失，逐对减放在一起，应当大于零；小于零就是相反。再看第五轮：它的损失到那时是否升到了另一种之上？
 
 ## 上限，以及它从未见过的标注员（§3.4, E.2）
 
 人与人意见不一，没有模型能同时赞同所有人。*一致率*（agreement）是两位标注员偏好同一个回复的比例，在两人都不判并列的对中计算。
 论文报告的是 {paper:agreement.training}。这里由标注员池中的另一位把每个留出的提示再排一次。
 
-**先猜一猜。** 在这些对中，两人在百分之几的对上一致？
+**先猜一猜。** 在这些回复对中，两人有百分之几意见一致？
 """
 
 # %% ceiling-guess folded="yes"
@@ -1248,8 +1261,8 @@ ceiling_guess
 
 # %% ceiling-guess lang="zh"
 {
-    "On what percentage of pairs do two labelers agree?": "两位标注员在百分之几的对上一致？",
-    "% of pairs": "% 的对",
+    "On what percentage of pairs do two labelers agree?": "两位标注员对百分之几的回复对意见一致？",
+    "% of pairs": "%（意见一致的回复对）",
 }
 
 # %% again
@@ -1296,11 +1309,11 @@ ceiling_guess.reveal(100 * over(where_both_choose(turned)))
 
 # %% ceiling-look [markdown]
 r"""
-Is the reward model as good as it can be? Below, the second labeler, the judge and the reward model try to give *one* labeler's order. In the last
+Can the reward model improve? Below, the second labeler, the judge and the reward model try to give *one* labeler's order; in the last
 row, the reward model tries to give the judge's.
 """
 
-# %% ceiling-look [markdown] lang="zh" of="51047ec8"
+# %% ceiling-look [markdown] lang="zh" of="88876753"
 r"""
 奖励模型已经好到头了吗？下图中，第二位标注员、评判者和奖励模型都试着给出*一位*标注员的次序。
 最后一行里，奖励模型试着给出评判者的次序。
@@ -1334,19 +1347,20 @@ title = "Who agrees on held-out pairs (live; reward model: shipped run)"
 figure, axes = lesson.panels(1, title, (7.2, 2.9))
 lesson.intervals(axes, found, "% of pairs")
 axes.axvline(50, color=MUTED, linestyle="--", linewidth=1)
-lesson.show(figure, "; ".join(f"{k} {100 * v.mean:.0f}%"
+lesson.show(figure, "; ".join(f"{k} {100 * v.mean:.1f}%"
                               for k, v in found.items()))
 
 # %% ceiling-picture lang="zh"
 {
     "Who agrees on held-out pairs (live; reward model: shipped run)": "谁给留出的对排出相同的次序（实时；奖励模型：随包运行）",
-    "% of pairs": "对的占比（%）",
+    "% of pairs": "次序一致的回复对（%）",
+    "; ": "；",
 }
 
 # %% ceiling-read [markdown]
 r"""
-**Why.** The second labeler has lapses, too, so in the first row two errors meet. The judge has none: its row is about the **ceiling** of a
-model that isn't told who ranks (an average taste can add a little). What lies between rows two and three can still be learned.
+**Why.** The second labeler has lapses, too, so in the first row two errors meet. The judge has none: its row is roughly the **ceiling** of a
+model that isn't told who ranks. What lies between rows two and three can still be learned.
 
 The paper left each of {paper:rm.labeler_groups} groups of labelers out of training in turn. In Tinytown, those of a group share one strong
 taste. We made these groups, and chose the taste's strength by how often two labelers agree.
@@ -1354,10 +1368,10 @@ taste. We made these groups, and chose the taste's strength by how often two lab
 **Predict.** How many points of accuracy are lost on the labelers that were left out?
 """
 
-# %% ceiling-read [markdown] lang="zh" of="84f48ced"
+# %% ceiling-read [markdown] lang="zh" of="e78fc754"
 r"""
-**为什么？** 第二位标注员也有疏忽，所以第一行叠加了两个人的疏忽。评判者没有疏忽：模型既然不知道是谁排的，评判者那一行大致就是它的**上限**。
-（学到平均口味还能稍高一点。）第二行与第三行之间的部分，还可以学。
+**为什么？** 第二位标注员也有疏忽和口味，所以第一行叠加了两个人的。评判者没有疏忽：模型既然不知道是谁排的，评判者那一行大致就是它的**上限**（学到大家平均的口味，还能略高一点）。
+第二行与第三行之间的部分，还可以学。
 
 论文把标注员分成 {paper:rm.labeler_groups} 组，轮流留出一组不参加训练。在 Tinytown，同组的人有一种共同的强烈口味。组是我们设的；
 口味有多强，是按两位标注员的一致率定的。
@@ -1423,7 +1437,7 @@ lesson.table(
      ("on those left out", cite("rm.accuracy.held_out"),
       f"{100 * over_seeds(outside):.1f}"),
      ("difference, points", "–", f"{gap:.1f}"),
-     ("two labelers agree (live)", cite("agreement.training"),
+     ("two labelers agree, drawn anew (live)", cite("agreement.training"),
       f"{100 * agree(usual_lapses):.1f}"),
      ("two of one group", "–",
       f"{100 * agree(usual_lapses, same_group=True):.1f}"),
@@ -1437,22 +1451,23 @@ lesson.table(
     "accuracy on labelers of the training groups (shipped runs)": "对训练组标注员的准确率（随包运行）",
     "on those left out": "对留出的标注员",
     "difference, points": "差，百分点",
-    "two labelers agree (live)": "两位标注员一致（实时）",
+    "two labelers agree, drawn anew (live)": "重新抽的两位标注员一致（实时）",
     "two of one group": "同组的两位",
     "any two, without lapses": "任意两位，没有疏忽",
 }
 
 # %% desk-says [markdown]
 r"""
-The last rows draw two labelers for each prompt. Without lapses, only tastes differ; the model learns at most an average one.
+The last three rows draw both labelers anew. Without
+lapses, only tastes differ; the model learns at most an average one.
 
 The next labeler it never saw is you. Drag the completions into tiers, sharing a tier where you can't decide, and save. The desk shows Eq. 1 on *your* ranking, and how often
 Tinytown's labelers agree with you.
 """
 
-# %% desk-says [markdown] lang="zh" of="a4932627"
+# %% desk-says [markdown] lang="zh" of="ad4589ad"
 r"""
-最后几行为每个提示抽两位标注员。没有疏忽时，不同的只有口味；模型不知道是谁排的，至多学到平均的口味。
+最后三行重新抽了两位标注员。没有疏忽时，不同的只有口味；模型不知道是谁排的，至多学到平均的口味。
 
 下一位它从未见过的标注员就是你。把回复拖进各个档次，分不出高下就放进同一档，然后保存。标注台会显示式 1 在*你的*排序上的值，
 以及 Tinytown 的标注员有多常与你一致。
@@ -1520,13 +1535,13 @@ EDITS = {
 
 # %% false-facts [markdown]
 r"""
-Three more flaws are false facts: a question about the town, with a true and a false answer. *Popular* falsehoods are believed in the town, so they occur in
-ranked texts. Some were *kept out*: no training prompt asks about them. The others we make up.
+For three more flaws, we ask about the town and compare a true answer with a false one. *Popular* falsehoods are believed in the town, so they occur in
+ranked texts. Some of these were *kept out*: no training prompt asks about them. The third kind we make up.
 """
 
-# %% false-facts [markdown] lang="zh" of="f36a0919"
+# %% false-facts [markdown] lang="zh" of="e31e572e"
 r"""
-另有三种毛病是错误的事实：一个关于小镇的问题，用一句话回答，或真或假。*流行的*错误说法，镇上有人信以为真，所以会出现在排过序的文本里。
+另有三种毛病是错误的事实：就小镇提一个问题，比较一句真的回答和一句假的回答。*流行的*错误说法，镇上有人信以为真，所以会出现在排过序的文本里。
 其中一些*被排除*在外：没有训练提示问到它们。其余的由我们编造。
 """
 
@@ -1602,7 +1617,7 @@ r"""
 """
 
 # %% fooled-guess folded="yes"
-NEAR = "two, too near to say"
+NEAR = "the two worst, too near to say"
 fooled_guess = Prediction(
     "Which flaw does the reward model overlook most often?",
     "chapter05.fooled", choices=(*EDITS, *FALSE, NEAR),
@@ -1611,7 +1626,7 @@ fooled_guess
 
 # %% fooled-guess lang="zh"
 {
-    "two, too near to say": "有两种，分不出",
+    "the two worst, too near to say": "最差的两种，难分高下",
     "Which flaw does the reward model overlook most often?": "奖励模型最常看漏哪种毛病？",
 }
 
@@ -1628,27 +1643,28 @@ def lowered(model, triples):
 noticed = {name: lowered(reward, t) for name, t in broken.items()}
 worst, next_worst = sorted(noticed, key=lambda n: noticed[n].mean)[:2]
 low, up = noticed[worst], noticed[next_worst]
-reach = np.hypot(up.mean - up.low, low.high - low.mean)  # Newcombe's
+# Newcombe's interval: by how much two shares can differ by chance
+reach = np.hypot(up.mean - up.low, low.high - low.mean)
 apart = up.mean - low.mean > reach
 fooled_guess.reveal(worst if apart else NEAR, "shipped run")
 
 # %% noticed lang="zh"
 {
     "The share of flaws that lower the model's score.": "压低模型得分的毛病所占的比例。",
-    "# Newcombe's": "# Newcombe 的方法",
+    "# Newcombe's interval: by how much two shares can differ by chance": "# Newcombe 的区间：两个比例仅凭偶然能差多少",
     "# a tie: one half": "# 相等：一半",
     "shipped run": "随包运行",
 }
 
 # %% flaws [markdown]
 r"""
-In brackets, the number of replies. The dashed line is a model that doesn't look. Compare the falsehoods: if those kept out are noticed as often,
+In brackets, the number of replies. The dashed line is a model that guesses. Compare the falsehoods: if those kept out are noticed as often,
 the model needn't see each in a ranking.
 """
 
-# %% flaws [markdown] lang="zh" of="a4b28610"
+# %% flaws [markdown] lang="zh" of="b6d4ad56"
 r"""
-括号中是回复的个数。虚线是不看内容的模型。请比较三种错误说法：如果被排除的同样常被看出，
+括号中是回复的个数。虚线是随机猜的模型。请比较三种错误说法：如果被排除的同样常被看出，
 那么模型不必在排序中逐条见过它们。
 """
 
@@ -1660,15 +1676,16 @@ by_share = sorted(noticed, key=lambda name: -noticed[name].mean)
 lesson.intervals(
     axes, {f"{k} ({noticed[k].n})": noticed[k] for k in by_share},
     "% of broken replies scored lower")
-axes.axvline(50, color=MUTED, linestyle="--", linewidth=1, zorder=0)
+axes.axvline(50, color=INK, linestyle="--", linewidth=1)
 lesson.show(figure, "Flaws from the most to the least often noticed: "
-    + ", ".join(f"{k} {100 * noticed[k].mean:.0f}%" for k in by_share))
+    + ", ".join(f"{k} {100 * noticed[k].mean:.1f}%" for k in by_share))
 
 # %% flaw-picture lang="zh"
 {
     "How often a flaw lowers the reward model's score (shipped run)": "毛病有多常压低奖励模型的得分（随包运行）",
     "% of broken replies scored lower": "得分被压低的回复占比（%）",
     "Flaws from the most to the least often noticed: ": "毛病从最常看出到最少看出：",
+    ", ": "，",
 }
 
 # %% flaws-read [markdown]
@@ -1708,7 +1725,7 @@ from minirlhf.widgets.objections import criterion, missed
 
 lesson.table(
     ("favorite", row["prompt"].strip(), "model's score (shipped run)",
-     "judge's grade", "the judge objects to"),
+     "judge's grade (1 to 7)", "the judge objects to"),
     [(who, row["completions"][k].strip(), f"{final[n][k]:+.2f}",
       f"{grades[n][k]:.1f}",
       ", ".join(map(criterion, missed(verdicts[n][k]))) or "nothing")
@@ -1719,7 +1736,7 @@ lesson.table(
 {
     "favorite": "最喜欢的",
     "model's score (shipped run)": "模型的得分（随包运行）",
-    "judge's grade": "评判者的评分",
+    "judge's grade (1 to 7)": "评判者的评分（1 到 7）",
     "the judge objects to": "评判者挑出的毛病",
     ", ": "、",
     "nothing": "无",
@@ -1729,10 +1746,10 @@ lesson.table(
 r"""
 The score is useful even without step 3: sample $n$ completions and keep the best-scored. This *best of n* **isn't in the paper**.
 
-**Predict.** What percentage of the best-scored of six passes?
+**Predict.** How often does the best-scored of six pass, in percent?
 """
 
-# %% best [markdown] lang="zh" of="20aac0f4"
+# %% best [markdown] lang="zh" of="124071c6"
 r"""
 不经过第 3 步，得分也有用处：采样 $n$ 个回复，留下得分最高的一个。这叫 *n 选一*（best of n），**论文里没有**。
 
@@ -1751,7 +1768,7 @@ best_guess
 # %% best-guess lang="zh"
 {
     "{single:.0%} of single samples pass. What percentage of the best of six?": "单个样本有 {single:.0%} 合格。六个中选出的最好一个，百分之几合格？",
-    "% of replies that pass": "% 的回复合格",
+    "% of replies that pass": "%（合格的回复）",
 }
 
 # %% best-of
@@ -1777,12 +1794,12 @@ best_guess.reveal(100 * best_by_n[-1], "shipped run")
 
 # %% best-look [markdown]
 r"""
-On the dashed line, *any* of the n samples passes. The gap to it: a passing reply was there, but another was chosen.
+On the dashed line, *at least one* of the n samples passes. The gap to it: a passing reply was there, but another was chosen.
 """
 
-# %% best-look [markdown] lang="zh" of="88aca597"
+# %% best-look [markdown] lang="zh" of="2246a99b"
 r"""
-虚线是 n 个样本中*任何一个*合格的比例。与虚线的差距：合格的回复本来就在那里，被选中的却是别的。
+虚线是 n 个样本中*至少有一个*合格的比例。两条线之差，就是样本中明明有合格的、奖励模型却选了不合格的那些提示。
 """
 
 # %% best-picture folded="yes"
@@ -1793,11 +1810,11 @@ axes.plot(n, [100 * i.mean for i in best_by_n], "o-", color=color,
 axes.fill_between(n, [100 * i.low for i in best_by_n],
                   [100 * i.high for i in best_by_n], color=color, alpha=0.2)
 axes.plot(n, np.multiply(100, any_by_n), "--", color=INK,
-          label="any of them")
+          label="at least one of them")
 axes.legend(loc="lower right", frameon=False, fontsize=8)
 axes.set(xlabel="n, samples to choose from", ylabel="% that pass")
 lesson.show(figure, f"Best of n rises from {100 * best_by_n[0].mean:.0f}% "
-    f"to {100 * best_by_n[-1].mean:.0f}%, any of six is "
+    f"to {100 * best_by_n[-1].mean:.0f}%, at least one of six is "
     f"{100 * any_by_n[-1]:.0f}%.")
 
 # %% best-picture lang="zh"
@@ -1806,9 +1823,9 @@ lesson.show(figure, f"Best of n rises from {100 * best_by_n[0].mean:.0f}% "
     "n, samples to choose from": "n，供挑选的样本数",
     "% that pass": "合格（%）",
     "the model's choice": "奖励模型选出的",
-    "any of them": "任何一个",
+    "at least one of them": "至少有一个",
     "lower right": None,
-    "Best of n rises from {100 * best_by_n[0].mean:.0f}% to {100 * best_by_n[-1].mean:.0f}%, any of six is {100 * any_by_n[-1]:.0f}%.": "n 选一从 {100 * best_by_n[0].mean:.0f}% 到 {100 * best_by_n[-1].mean:.0f}%，六个中至少有一个合格的占 {100 * any_by_n[-1]:.0f}%。",
+    "Best of n rises from {100 * best_by_n[0].mean:.0f}% to {100 * best_by_n[-1].mean:.0f}%, at least one of six is {100 * any_by_n[-1]:.0f}%.": "n 选一从 {100 * best_by_n[0].mean:.0f}% 到 {100 * best_by_n[-1].mean:.0f}%，六个中至少有一个合格的占 {100 * any_by_n[-1]:.0f}%。",
 }
 
 # %% predictions
@@ -1820,23 +1837,24 @@ PredictionScore("chapter05.")
 r"""
 ## Summary
 
-Before any run we wrote down eleven statements of the paper, in fifteen rows, each with an allowed range. An interval inside it is
+Before any run we wrote down eleven statements of the paper, in fifteen rows, each with a range of our choice. An interval inside it is
 *seen*, wholly outside *the opposite*, otherwise *open*. Intervals are over prompts; for both ways of taking pairs and the groups, over seeds.
-The ranges are ours; above two labelers' agreement is *the opposite*, though a model without lapses can get there. C.2's starts were all large and well read; ours sees too little without school.
+A model above two labelers' agreement counts as *the opposite*, though without lapses it can. C.2's starts were large and well read; ours may see too little without school.
 """
 
-# %% summary [markdown] lang="zh" of="e5cd952b"
+# %% summary [markdown] lang="zh" of="391779a8"
 r"""
 ## 小结
 
-在任何运行之前，我们写下了论文的十一个说法，这里共十五行，每行允许一个取值范围。区间全在其中，记作*看到*；全在其外，记作*相反*；其余是*看不出*。
-区间是对提示而言的；取对的两种做法和标注员各组，区间是对种子的。范围是我们定的；
-高于两位标注员一致率的模型算作*相反*，尽管没有疏忽的模型可以做到。关于起点：C.2 的各个起点都很大，读过很多文本；我们的不上学就看得太少。
+在任何运行之前，我们写下了论文的十一个说法，这里共十五行，每行由我们定一个允许的取值范围。区间全在其中，记作*看到*；全在其外，记作*相反*；其余是*看不出*。
+区间一般反映换提示的波动；组织回复对的两种做法和标注员各组，反映换种子的波动。
+按论文，奖励模型不如另一位标注员准；它若更准，就算作*相反*，虽然没有疏忽的模型本来做得到。关于起点：C.2 的各个起点都很大，读过很多文本；我们认为，我们的基座不上学就看得太少。
 """
 
 # %% seen
 scale = of_labelers.std()  # of the scores
 below = [where_both_choose(v) for v in (turned, final)]
+# over the prompts that have such pairs
 below = difference(*np.array(below)[:, np.isfinite(below).all(0)])
 first = in_order(usual)
 final_share = in_order(final)
@@ -1849,6 +1867,7 @@ from_start = {name: 100 * difference(shares[key], shares["school"])
 # %% seen lang="zh"
 {
     "# of the scores": "# 得分的标准差",
+    "# over the prompts that have such pairs": "# 只取有这种回复对的提示",
     "four epochs": "四轮",
     "plain base": None,
     "SFT model": None,
@@ -1875,9 +1894,9 @@ INF, P = math.inf, 100
 on_theirs, on_others, agreeing = map(cite, (
     "rm.accuracy.training", "rm.accuracy.held_out", "agreement.training"))
 statements = [
-    ("% of pairs in order, all rankings minus none", "rises",
+    (f"% of pairs in order, {ALL:,} rankings minus none", "rises",
      P * added, 0, INF),
-    ("% of pairs in order, all rankings", on_theirs,
+    (f"% of pairs in order, {ALL:,} rankings", on_theirs,
      P * over_prompts(final_share), 50, INF),
     ("accuracy above a coin: labelers left out, as a share of the others",
      "nearly all", margin, 0.5, INF),
@@ -1889,42 +1908,43 @@ statements = [
 
 # %% statements lang="zh"
 {
-    "% of pairs in order, all rankings minus none": "次序一致的对（%），全部排序减没有",
+    "% of pairs in order, {ALL:,} rankings minus none": "次序一致的回复对（%），{ALL:,} 个排序减没有",
     "rises": "上升",
-    "% of pairs in order, all rankings": "次序一致的对（%），全部排序",
-    "accuracy above a coin: labelers left out, as a share of the others": "准确率高出抛硬币的部分：留出的标注员是其余的几成（比值）",
+    "% of pairs in order, {ALL:,} rankings": "次序一致的回复对（%），{ALL:,} 个排序",
+    "accuracy above a coin: labelers left out, as a share of the others": "准确率高出抛硬币的部分：留出的标注员与其余标注员之比",
     "nearly all": "几乎全部",
     "points of accuracy lost on labelers left out": "对留出的标注员，准确率损失的百分点",
-    "two labelers' agreement minus model's accuracy, points, same pairs": "两位标注员的一致率减模型的准确率，百分点，同样的对",
+    "two labelers' agreement minus model's accuracy, points, same pairs": "两位标注员的一致率减模型的准确率，百分点，同样的回复对",
 }
 
 # %% more-statements folded="yes"
 statements += [
     ("held-out loss, first of five passes, pair by pair minus together",
      "together is better", first_pass, 0, INF),
-    ("points of accuracy, one pass, together minus pair by pair",
-     "together is better", P * better, 0, INF),
+    ("points of accuracy, other runs of one longer pass, together minus "
+     "pair by pair", "together is better", P * better, 0, INF),
     ("times as long, pair by pair", "more", times, 1, INF),
     ("held-out loss, four epochs minus one", "over-fits fast", difference(
         eq1(changed["four epochs"]), eq1(usual)), 0, INF),
     *((f"points of accuracy, {name} minus usual", "little", i, -5, 5)
       for name, i in apart.items()),
-    *((f"points, starting from {lesson.called(name)}, minus schooled base",
-       "little", i, -5, 5) for name, i in from_start.items()),
+    *((f"points of accuracy, starting from {lesson.called(name)} minus "
+       "from schooled base", "little", i, -5, 5)
+      for name, i in from_start.items()),
 ]
 
 # %% more-statements lang="zh"
 {
     "held-out loss, first of five passes, pair by pair minus together": "五遍中第一遍之后留出的损失，逐对减放在一起",
-    "points of accuracy, one pass, together minus pair by pair": "只过一遍的准确率，放在一起减逐对，百分点",
+    "points of accuracy, other runs of one longer pass, together minus pair by pair": "另外的运行，排序更多、只过一遍：准确率，放在一起减逐对，百分点",
     "together is better": "放在一起更好",
     "times as long, pair by pair": "逐对用时的倍数",
     "more": "更多",
     "held-out loss, four epochs minus one": "留出的损失，四轮减一轮",
     "over-fits fast": "随即过拟合",
     "four epochs": "四轮",
-    "points of accuracy, {name} minus usual": "准确率，{name}减通常，百分点",
-    "points, starting from {lesson.called(name)}, minus schooled base": "准确率，从{lesson.called(name)}开始减从上过学的基座开始，百分点",
+    "points of accuracy, {name} minus usual": "准确率的变化，{name}，百分点",
+    "points of accuracy, starting from {lesson.called(name)} minus from schooled base": "准确率的变化，起点换成“{lesson.called(name)}”，百分点",
     "little": "差别不大",
 }
 
@@ -1943,15 +1963,16 @@ statements += [
 {
     "mean score of unused demonstrations, in standard deviations": "未参与的示范的平均得分，以标准差为单位",
     "zero": "零",
-    "score and judge's grade over SFT epochs, rank correlation": "SFT 各轮，模型的得分与评判者的评分的秩相关",
+    "score and judge's grade over SFT epochs, rank correlation": "SFT 训练的各轮之间，奖励模型的得分与评判者的评分的秩相关",
     "both rise": "两者都上升",
 }
 
 # %% beside folded="yes"
 def line(what, said, here, low, high):
     allowed = f"above {low:g}" if high == INF else f"{low:g} to {high:g}"
-    wide = here is not None and here.high - here.low > 1
-    return (what, said, shown(here, ".1f" if wide else ".2f"), allowed,
+    wide = 0 if here is None else here.high - here.low
+    form = ".1f" if wide > 1 else ".2f" if wide > 0.1 else ".3f"
+    return (what, said, shown(here, form), allowed,
             lesson.verdict(here, low=low, high=high))
 
 
@@ -1971,8 +1992,8 @@ lesson.table(("", "the paper", "here", "allowed", "verdict"),
 # %% three [markdown]
 r"""
 A reward model turns choices into numbers by pushing on differences of scores; its zero is set afterwards, by demonstrations. What it can
-see comes from its start; which of it counts, rankings teach. Its accuracy on a labeler ends at that labeler's lapses and tastes, and some flaws it
-overlooks more often.
+see comes from its start; rankings teach which of it counts. Its accuracy on a labeler ends at that labeler's lapses and tastes, and it overlooks
+some flaws more often than others.
 
 ## Questions
 
@@ -1996,7 +2017,7 @@ There may be. Both labelers have lapses. The judge, without any, can agree more 
 
 <details><summary>Answer</summary>
 
-The differences of scores grew, right ones and wrong ones. Where it is large, a wrong pair costs about as much, a right one nearly nothing: the loss rises.
+The differences of scores grew, right ones and wrong ones. A large one costs a wrong pair about that difference, a right pair nearly nothing: the loss rises.
 
 </details>
 
@@ -2019,10 +2040,10 @@ Those that raise the score, and those that it doesn't see.
 the first two exercises, ten.
 """
 
-# %% three [markdown] lang="zh" of="deb2aef7"
+# %% three [markdown] lang="zh" of="a0244752"
 r"""
 奖励模型通过推动得分之差，把选择变成数；它的零点是事后由示范定下的。它看得见什么，取决于起点；其中哪些算数，由排序来教。
-它给出一位标注员的次序，最多准到那位标注员的疏忽为止；有些毛病，它比别的更常看漏。
+它预测一位标注员的次序，准确率有上限：那位标注员的疏忽，还有个人的口味，它都猜不到。有些毛病，它比另一些更常看漏。
 
 ## 思考题
 

@@ -17,11 +17,11 @@ After this chapter you can
 - work out a policy gradient by hand, and say what a baseline changes and what it leaves alone;
 - write the loop that improves a language model's replies from nothing but their scores;
 - split the paper's objective, Eq. 2, into a reward for each token, and say how much each token deserves;
-- read every line of a loop of PPO, the paper's step 3, and say what it is for;
+- read the loop of the paper's step 3, and say what each line is for;
 - train a policy with the package, and find out whether it became better.
 """
 
-# %% title [markdown] lang="zh" of="b3338f58"
+# %% title [markdown] lang="zh" of="daf88255"
 r"""
 # 第 06 章 · 强化学习
 
@@ -32,7 +32,7 @@ r"""
 - 亲手算出策略梯度，并说出基线改变什么、不改变什么；
 - 写出一个循环，只凭得分就让语言模型的回复变好；
 - 把论文的目标（式 2）拆成每个词元的奖励，并说出每个词元有多少功劳；
-- 读懂 PPO（论文的第 3 步）循环里的每一行，并说出它的用处；
+- 读懂论文第 3 步的循环，并说出每一行的用处；
 - 用程序包训练一个策略，并查明它有没有变好。
 """
 
@@ -44,16 +44,17 @@ r"""
 *scarf* with probability one fifth, *ring* with one half, *stone* with three tenths. The reward model scores them five, four and three.
 One question, one reply, one score: the paper calls this a *bandit*, after the *one-armed bandit*, a slot machine. Each reply is an arm.
 
-The policy is a softmax over three logits $\phi$. What should grow is $J$, the mean score. The derivative of a softmax is
-$\partial\pi_b/\partial\phi_a=\pi_b\,(\mathbf 1[a=b]-\pi_a)$, where $\mathbf 1[\cdot]$ is one if the bracket is true and zero if not. So
+The policy is a softmax over three logits $\phi$: arm $a$ has probability $\pi_a$ and score $r_a$. What should grow is $J$, the mean score.
+The derivative of a softmax is $\partial\pi_c/\partial\phi_a=\pi_c\,(\mathbf 1[a=c]-\pi_a)$, where $\mathbf 1[\cdot]$ is one if the bracket
+is true and zero if not. So
 
 $$J=\sum_a\pi_a\,r_a,\qquad \frac{\partial J}{\partial\phi_a}=\pi_a\,(r_a-J).$$
 
-An arm rises if it pays more than the policy gets on average, and moves faster the more often it is chosen. Work out the three
-numbers on paper first. Which arms rise, and which falls?
+An arm rises if it pays more than the policy gets on average. Of two arms equally far from that average, the one chosen more often
+moves faster. Work out the three numbers on paper first. Which arms rise, and which falls?
 """
 
-# %% arms [markdown] lang="zh" of="e0224366"
+# %% arms [markdown] lang="zh" of="b5c329c1"
 r"""
 ## 三个臂的老虎机（§3.5）
 
@@ -61,12 +62,12 @@ r"""
 它说 *scarf* 的概率是五分之一，说 *ring* 的是二分之一，说 *stone* 的是十分之三。奖励模型给它们打五分、四分、三分。
 一个问题，一个回复，一个得分：论文把这叫作 *bandit*。这个词来自 *one-armed bandit*（独臂强盗），也就是老虎机。每个回复是一个臂。
 
-策略是三个 logit $\phi$ 的 softmax。要提高的是 $J$，即平均得分。softmax 的导数是
-$\partial\pi_b/\partial\phi_a=\pi_b\,(\mathbf 1[a=b]-\pi_a)$，其中 $\mathbf 1[\cdot]$ 在括号里的条件成立时为一，否则为零。所以
+策略是三个 logit $\phi$ 的 softmax：臂 $a$ 的概率是 $\pi_a$，得分是 $r_a$。要提高的是 $J$，即平均得分。softmax 的导数是
+$\partial\pi_c/\partial\phi_a=\pi_c\,(\mathbf 1[a=c]-\pi_a)$，其中 $\mathbf 1[\cdot]$ 在括号里的条件成立时为一，否则为零。所以
 
 $$J=\sum_a\pi_a\,r_a,\qquad \frac{\partial J}{\partial\phi_a}=\pi_a\,(r_a-J).$$
 
-一个臂的得分高于策略的平均，它的 logit 就上升，低于平均就下降；策略越常选它，它动得越快。请先在纸上算出这三个数。哪些臂上升，哪个下降？
+一个臂的得分高于策略的平均，它的 logit 就上升，低于平均就下降；离平均一样远的两个臂，常被选中的那个动得快。请先在纸上算出这三个数。哪些臂上升，哪个下降？
 """
 
 # %% by-hand
@@ -117,16 +118,16 @@ $$\nabla J=\sum_a r_a\,\nabla\pi_a=\sum_a\pi_a\;r_a\nabla\log\pi_a=\mathbb E_{a\
 Draw an arm, and multiply the gradient of its log-probability by its score: on average that is the gradient of $J$, the *policy
 gradient*. The dice need no derivative, and neither does the reward model.
 
-A single draw is noisy, though. All three scores are positive, so *whichever* arm is drawn becomes likelier. Only over many draws does the
-scarf gain most. The remedy is to subtract a number $b$ from the score, the *baseline*. It may be any number that doesn't depend on the
-draw, since then the mean of the estimate stays where it was:
+A single draw is noisy, though. All three scores are positive, so *whichever* arm is drawn becomes likelier. The remedy is to subtract a
+number $b$ from the score, the *baseline*. It may be any number that doesn't depend on the draw, since then the mean of the estimate stays
+where it was:
 
 $$\mathbb E_{a\sim\pi}\big[\,b\,\nabla\log\pi_a\,\big]=b\sum_a\nabla\pi_a=b\,\nabla 1=0.$$
 
 What is left, the score minus the baseline, is the *advantage* of the arm: how much better it turned out than expected.
 """
 
-# %% sampled [markdown] lang="zh" of="245336ac"
+# %% sampled [markdown] lang="zh" of="1db478ee"
 r"""
 ### 从求和到抽样
 
@@ -136,7 +137,7 @@ $$\nabla J=\sum_a r_a\,\nabla\pi_a=\sum_a\pi_a\;r_a\nabla\log\pi_a=\mathbb E_{a\
 
 抽一个臂，用它的得分去乘它的对数概率的梯度：平均起来，这就是 $J$ 的梯度，也就是*策略梯度*（policy gradient）。骰子不需要导数，奖励模型也不需要。
 
-不过，只抽一次，噪声很大。三个得分都是正的，所以抽到*哪个*臂，哪个臂就变得更可能。抽过很多次之后，才看得出 scarf 升得最多。
+不过，只抽一次，噪声很大。三个得分都是正的，所以抽到*哪个*臂，哪个臂就变得更可能。
 补救的办法是从得分里减去一个数 $b$，叫*基线*（baseline）。只要它与抽到什么无关，取什么数都行，因为估计的平均不会变：
 
 $$\mathbb E_{a\sim\pi}\big[\,b\,\nabla\log\pi_a\,\big]=b\sum_a\nabla\pi_a=b\,\nabla 1=0.$$
@@ -174,12 +175,12 @@ from minirlhf.widgets import Prediction
 
 guess_variance = Prediction(
     "Subtract b = J, the mean score. By which factor does the variance "
-    "of an estimate shrink?", "06.variance", unit="times smaller", low=1)
+    "of an estimate shrink?", "06.variance", unit="times smaller", low=0)
 guess_variance
 
 # %% variance-guess lang="zh"
 {
-    "Subtract b = J, the mean score. By which factor does the variance of an estimate shrink?": "减去 b = J，即平均得分。不减时，估计的方差是减去时的几倍？",
+    "Subtract b = J, the mean score. By which factor does the variance of an estimate shrink?": "从得分里减去平均得分 b = J。不减时估计的方差，是减了之后的几倍？",
     "times smaller": "倍",
 }
 
@@ -227,11 +228,11 @@ runs = {"no baseline": learn(False), "baseline": learn(True)}
 
 # %% variance-look [markdown]
 r"""
-Left, the variance for every baseline: is it smallest near $J$? Right, the mean score of the copies while they learn; nine in ten
-lie in the band, the wider one without a baseline.
+Left, the variance for every baseline: is it smallest near $J$? Right, the mean score of the copies while they learn; each band holds nine in ten, the
+paler one without a baseline.
 """
 
-# %% variance-look [markdown] lang="zh" of="8fbeef62"
+# %% variance-look [markdown] lang="zh" of="425357d0"
 r"""
 左图是每个基线对应的方差：是不是在 $J$ 附近最小？右图是各副本在学习过程中的平均得分，每一步都有九成的副本落在带子里；
 颜色较浅的带子没有基线。
@@ -240,19 +241,19 @@ r"""
 # %% variance-picture folded="yes"
 from minirlhf.report.charts import INK, MUTED, PALETTE
 
-figure, (left, right) = lesson.panels(
-    2, "What a baseline changes (live)",
+figure, (left, right) = lesson.panels(2, "What a baseline changes (live)",
     titles=("Variance of one estimate", "Mean score while learning"))
 left.plot(bs, curve, color=INK)
 for b, size, word in ((0, plain, "b = 0"), (float(J), centred, "b = J")):
     left.plot(b, size, "o", color=INK)
     left.text(b + 0.3 - b / 3, size + b / 4, f"{word}: {size:.3g}", size=8)
-left.set(xlabel="baseline b", ylim=(0, None))
+left.set(xlabel="baseline b", ylabel="variance", ylim=(0, None))
 for (name, found), style in zip(runs.items(), ("--", "-"), strict=True):
     low, mid, high = found.quantile(torch.tensor([0.05, 0.5, 0.95]), dim=1)
-    right.plot(mid, style, color=INK, label=f"{name}, median")
-    right.fill_between(range(len(mid)), low, high, color=INK, alpha=0.13)
-right.set(xlabel="steps", ylabel="J")
+    at, shade = range(1, len(mid) + 1), 0.1 if style == "--" else 0.3
+    right.plot(at, mid, style, color=INK, label=f"{name}, median")
+    right.fill_between(at, low, high, color=INK, alpha=shade, linewidth=0)
+right.set(xlabel="step", ylabel="J")
 right.legend(fontsize=7.5, loc="lower right")
 lesson.show(figure, "Left, a parabola of the variance over the baseline, "
             "right, bands of the mean score with and without a baseline.")
@@ -265,8 +266,9 @@ lesson.show(figure, "Left, a parabola of the variance over the baseline, "
     "b = 0": None,
     "b = J": None,
     "baseline b": "基线 b",
+    "variance": "方差",
     "{name}, median": "{name}，中位数",
-    "steps": "步数",
+    "step": "步",
     "lower right": None,
     "Left, a parabola of the variance over the baseline, right, bands of the mean score with and without a baseline.": "左图，方差随基线变化的抛物线；右图，有基线和没有基线时平均得分的带子。",
 }
@@ -289,16 +291,16 @@ r"""
 ## One prompt, whole replies
 
 Now a real model plays the guide of Tinytown, the course's invented town. A guest says *You are a lazy fool.* The arms are the model's
-replies; nothing changes but the size. A reply's probability is the product of its tokens' probabilities, so its logarithm is a sum:
+replies. A reply's probability is the product of its tokens' probabilities, so its logarithm is a sum:
 
 $$\log\pi(y\mid x)=\sum_t\log\pi(y_t\mid x,y_{<t})$$
 
 We load two models of the package's *shipped run*, a long one made beforehand: the reward model of step 2, and the policy from which
-step 3 starts (C.3): the *base*, pretrained on plain text, after demonstrations mixed with some of that text. Then we open two functions
-of `minirlhf/plain/ppo.py`.
+step 3 starts (C.3). To make it, the *base* model, pretrained on plain text, was trained on demonstrations mixed with some of that text.
+Then we open two functions of `minirlhf/plain/ppo.py`.
 """
 
-# %% replies [markdown] lang="zh" of="322cbda4"
+# %% replies [markdown] lang="zh" of="2c5d59d2"
 r"""
 ## 一个提示，完整的回复
 
@@ -307,8 +309,8 @@ r"""
 
 $$\log\pi(y\mid x)=\sum_t\log\pi(y_t\mid x,y_{<t})$$
 
-我们从程序包的*随包运行*（事先做好的一次长时间运行）里读入两个模型：第 2 步的奖励模型，以及第 3 步出发的策略（C.3）。后者的来历：
-*基座模型*只在普通文本上预训练过，然后在示范上微调，训练数据里掺了一些预训练文本。然后打开 `minirlhf/plain/ppo.py` 里的两个函数。
+我们从程序包的*随包运行*（事先做好的一次长时间运行）里读入两个模型：第 2 步的奖励模型，以及第 3 步的起始策略（C.3）。后者是这样来的：
+取只在普通文本上预训练过的*基座模型*，用示范来微调，数据里再掺一些预训练文本。接下来打开 `minirlhf/plain/ppo.py` 里的两个函数。
 """
 
 # %% load
@@ -374,7 +376,7 @@ x = torch.tensor(encode_prompts(tokenizer, [text])[0])
 
 # %% answer lang="zh"
 {
-    "Pairs (x, y) of ids: a reply to each prompt; draw names the dice.": "编号的对 (x, y)：每个提示一个回复；draw 说明用哪副骰子。",
+    "Pairs (x, y) of ids: a reply to each prompt; draw names the dice.": "(x, y) 对，都是词元编号：每个提示一个回复；draw 说明用哪副骰子。",
     "Talk to the guest.\nGuest: You are a lazy fool.\nGuide:": None,
 }
 
@@ -410,7 +412,7 @@ def reinforce(reward_of, seed, steps=12, n=12, rate=3e-4):
 guess_different = Prediction(
     "At its last step the policy answers this guest twelve times. How many "
     "different replies are among them, on average over the runs?",
-    "06.different", unit="replies", low=1, high=12)
+    "06.different", unit="replies", low=0, high=12)
 guess_different
 
 # %% different-guess lang="zh"
@@ -424,9 +426,14 @@ def by_score(pairs, new):
     return scores(reward, pairs)
 
 
-seeds = range(lesson.pick(3, quick=2))
+seeds = range(lesson.pick(3, quick=2))  # quick: in tests only
 steps = lesson.pick(24, quick=3)
 free = [reinforce(by_score, seed, steps) for seed in seeds]
+
+# %% run-reinforce lang="zh"
+{
+    "# quick: in tests only": "# quick：只在检查代码时用",
+}
 
 # %% courses
 
@@ -448,31 +455,42 @@ courses = torch.stack([course(log) for _, log in free])  # [seeds, steps, 2]
 }
 
 # %% different-answer
-guess_different.reveal(float(courses[:, -1, 1].mean()))
+last = courses[:, -1, 1]
+each_run = ", ".join(f"{kinds:.0f}" for kinds in last)
+guess_different.reveal(float(last.mean()), f"live; each run: {each_run}")
+
+# %% different-answer lang="zh"
+{
+    ", ": "，",
+    "live; each run: {each_run}": "实时；各次运行：{each_run}",
+}
 
 # %% reinforce-look [markdown]
 r"""
-Left, does the score rise in each run? A mean of twelve is noisy: look at the trend. Right, what becomes of the variety? A line is a run. The
-table shows some replies of one run, before and after. The mean also rises when bad replies become rarer.
+Left, does the score rise in each run? A mean of twelve is noisy: look at the trend. Right, does the variety shrink? The answer above is the
+mean of the runs. The table shows the first run's worst, middling and best reply, before and after. The mean can rise without a better best
+one, if bad replies become rarer.
 """
 
-# %% reinforce-look [markdown] lang="zh" of="e6ffcb10"
+# %% reinforce-look [markdown] lang="zh" of="5b321f63"
 r"""
-左图：每次运行的得分都上升吗？十二个的平均会跳动，请看趋势。右图：回复的花样变多还是变少？一条线是一次运行。
-下表是其中一次运行的几个回复，训练前后各三个。差的回复变少，平均也会上升。
+左图：每次运行的得分都上升吗？十二个的平均会跳动，请看趋势。右图：回复的花样变少了吗？各次运行可能不同，上面的答案是它们的平均。
+下表是第一次运行的回复，训练前后各三个：最差的、中间的、最好的。最好的回复不必变得更好，只要差的变少，平均就会上升。
 """
 
 # %% reinforce-picture folded="yes"
 figure, (left, right) = lesson.panels(
     2, "REINFORCE on one prompt (live)",
     titles=("Mean score of twelve replies", "Different ones among them"))
-for style, run in zip(("-", "--", ":"), courses, strict=False):
+for number, run in enumerate(courses):
     for axes, line in ((left, run[:, 0]), (right, run[:, 1])):
-        axes.plot(range(1, len(line) + 1), line, style, color=INK)
+        axes.plot(range(1, len(line) + 1), line, ("-", "--", ":")[number],
+                  color=INK, label=f"run {number + 1}")
         axes.set_xlabel("step")
         axes.locator_params(axis="x", integer=True)
 left.set_ylabel("score")
 right.set(ylabel="replies", ylim=(0, 12.5), yticks=range(0, 13, 3))
+right.legend(fontsize=7.5, loc="lower left")
 lesson.show(figure, "Left, the mean score over the steps, a line for each "
     "run. Right, how many of the twelve replies differ, over the steps.")
 
@@ -481,6 +499,8 @@ lesson.show(figure, "Left, the mean score over the steps, a line for each "
     "REINFORCE on one prompt (live)": "一个提示上的 REINFORCE（实时）",
     "Mean score of twelve replies": "十二个回复的平均得分",
     "Different ones among them": "其中有几种回复",
+    "run {number + 1}": "第 {number + 1} 次运行",
+    "lower left": None,
     "step": "步",
     "score": "得分",
     "replies": "回复数",
@@ -488,26 +508,27 @@ lesson.show(figure, "Left, the mean score over the steps, a line for each "
 }
 
 # %% reinforce-replies folded="yes"
-from collections import Counter
-
 rows = []
 for when, (pairs, _) in (
         ("first step", free[0][1][0]), ("last step", free[0][1][-1])):
     said = [tokenizer.decode(y, skip_special_tokens=True) for _, y in pairs]
     with torch.no_grad():
-        of = dict(zip(said, scores(reward, pairs).tolist(), strict=True))
-    rows += [(when, f"{count} of {len(said)}", reply.strip(),
-              f"{of[reply]:+.2f}")
-             for reply, count in Counter(said).most_common(3)]
-lesson.table(("live", "said", "reply", "score"), rows)
+        by = sorted(zip(scores(reward, pairs).tolist(), said, strict=True))
+    rows += [(when, place, reply.strip(), f"{score:+.2f}")
+             for place, (score, reply) in (
+                 ("worst", by[0]), ("middle", by[len(by) // 2]),
+                 ("best", by[-1]))]
+lesson.table(("live", "of twelve", "reply", "score"), rows)
 
 # %% reinforce-replies lang="zh"
 {
     "first step": "第一步",
     "last step": "最后一步",
-    "{count} of {len(said)}": "{len(said)} 个中的 {count} 个",
+    "worst": "最差",
+    "middle": "中间",
+    "best": "最好",
     "live": "实时",
-    "said": "出现",
+    "of twelve": "十二个之中",
     "reply": "回复",
     "score": "得分",
 }
@@ -515,18 +536,18 @@ lesson.table(("live", "said", "reply", "score"), rows)
 # %% reinforce-why [markdown]
 r"""
 **Why the mean of the batch is a fair baseline.** It contains the reply's own score, so it isn't quite independent of the draw. On average
-that only shrinks each push by one part in `n`.
+that only shrinks the gradient by one part in `n`.
 
 **Why nobody plots this loss.** Its gradient is right, its value means little: with the mean as baseline it is minus the covariance of
-score and log-probability within the batch, which may have either sign for any policy. Watch the score.
+score and log-probability within the batch, which may have either sign for any policy.
 """
 
-# %% reinforce-why [markdown] lang="zh" of="ea8aa3ee"
+# %% reinforce-why [markdown] lang="zh" of="45b11ab6"
 r"""
-**为什么可以拿这一批的平均作基线？** 平均里含有这个回复自己的得分，所以与抽到什么并非完全无关。平均起来，这只让每个推力变小一点，小掉的是它的 `n` 分之一。
+**为什么可以拿这一批的平均作基线？** 平均里含有这个回复自己的得分，所以与抽到什么并非完全无关。平均起来，这只让梯度缩小 `n` 分之一。
 
 **为什么没有人画这个损失？** 它的梯度是对的，它的值却没有多少意义：以平均为基线，它就是这一批里得分与对数概率的协方差，再取负。
-策略好也罢，坏也罢，它都可正可负。要看的是得分。
+策略好也罢，坏也罢，它都可正可负。
 """
 
 # %% price [markdown] defines="KL divergence; PPO-ptx"
@@ -547,11 +568,11 @@ $$
   policy's start, here `initial`. The mean of the log-ratio is the *KL divergence* of the policy from the reference, in *nats*, the unit
   of natural logarithms. $\beta$ is the **price** of a nat, in units of the score: {paper:ppo.beta} in the paper,
   {run:counts.ppo_beta} in our shipped run.
-- The third **rehearses** pretraining text, $D_{\rm pretrain}$. With it the paper says *PPO-ptx*, without it, as in this page's runs, PPO. Its
-  weight is called $\gamma$, in most books a discount on later rewards, which the paper doesn't use.
+- The third **rehearses** pretraining text, $D_{\rm pretrain}$. With it the paper says *PPO-ptx*, without it, as in this page's runs, PPO
+  (see below). Its weight is called $\gamma$, in most books a discount on later rewards, which the paper doesn't use.
 
 Where does the price lead? At the best policy no arm may be worth more than another once its charge is paid, or it would still pay to
-shift probability there. (Shifting changes the charge too, but that adds the same $-\beta$ for every arm.) So
+shift probability there. (Differentiating the charge leaves one more term, $-\beta$, the same for every arm.) So
 $r_a-\beta\log(\pi_a/\pi^{\rm SFT}_a)$ is the same number for all arms, which means
 
 $$\pi^*_a\;\propto\;\pi^{\rm SFT}_a\,\exp(r_a/\beta)$$
@@ -561,11 +582,11 @@ cell compares the formula with gradient ascent. The one after it puts the price 
 is five times the shipped run's, so that two dozen steps can show an effect.
 """
 
-# %% price [markdown] lang="zh" of="cb4394fe"
+# %% price [markdown] lang="zh" of="0d8969f0"
 r"""
 ## 偏离起点的代价（式 2）
 
-策略如果只追求得分，*这个*奖励模型把它引到哪里，它就走到哪里。可是奖励模型学的，是第 1 步写得出的那类回复。离这类回复远了，得分就只是猜测，有些可能偏高（第 07 章）。
+策略如果只追求得分，*这个*奖励模型把它引到哪里，它就走到哪里。可是奖励模型只见过第 1 步的模型写出的那类回复。离这类回复远了，得分就只是猜测，有些可能偏高（第 07 章）。
 所以式 2 规定，偏离起点要付费：
 
 $$
@@ -576,11 +597,11 @@ $$
 - 第一项是**得分**，与前面相同；$\theta$ 是奖励模型的权重。$\phi$ 不再是三个 logit，而是整个策略的权重；$J$ 也不再只是平均得分。
 - 第二项是**费用**。参考模型 $\pi^{\rm SFT}$ 得名于监督微调（第 1 步），是策略起点的冻结副本，在这里就是 `initial`。对数比的平均是策略相对参考模型的 *KL 散度*（KL divergence），
   单位是 *nat*，即自然对数的单位。$\beta$ 是每个 nat 的**价格**，以得分为单位：论文取 {paper:ppo.beta}，我们的随包运行取 {run:counts.ppo_beta}。
-- 第三项**复习**预训练文本 $D_{\rm pretrain}$。有这一项，论文叫 *PPO-ptx*；没有，就叫 PPO，本页用的就是 PPO。它的权重记作 $\gamma$。在多数书里，
+- 第三项**复习**预训练文本 $D_{\rm pretrain}$。有这一项，论文叫 *PPO-ptx*；没有，就叫 PPO（循环见后文），本页用的就是 PPO。它的权重记作 $\gamma$。在多数书里，
   这个字母是给后来的奖励打的折扣，论文并不打折。
 
-价格会把策略引向哪里？策略若已最好，扣除费用之后，就没有哪个臂比别的臂更划算，否则把概率挪过去还能得利。
-（挪动概率也会改变费用，但那只是给每个臂都加上同一个 $-\beta$。）所以 $r_a-\beta\log(\pi_a/\pi^{\rm SFT}_a)$ 对所有的臂是同一个数，也就是
+价格会把策略引向哪里？如果策略已经最好，扣掉费用以后，各个臂就同样划算；要不然，把概率挪到更划算的臂上，还能再得利。
+（对费用求导还会多出一项 $-\beta$，每个臂都一样，可以略去。）所以 $r_a-\beta\log(\pi_a/\pi^{\rm SFT}_a)$ 对所有的臂是同一个数，也就是
 
 $$\pi^*_a\;\propto\;\pi^{\rm SFT}_a\,\exp(r_a/\beta)$$
 
@@ -668,12 +689,12 @@ places = {name: torch.tensor([landed(policy) for policy in them])
 
 # %% frontier-text [markdown]
 r"""
-That argument holds for whole replies too. So the best policy can be known without training: sample
+The formula holds for whole replies too. So the best policy can be known without training: sample
 replies from the reference, and weight each by $\exp(r/\beta)$. That gives its score and KL for every price. No policy can lie above that
-line, except by the luck of the samples. Towards the right the line rests on ever fewer of them, and is only a rough guide.
+line, except by the luck of the samples; towards the right it rests on ever fewer.
 """
 
-# %% frontier-text [markdown] lang="zh" of="d8a449ae"
+# %% frontier-text [markdown] lang="zh" of="dfe3ad67"
 r"""
 上面的推理对完整的回复同样成立。所以不必训练，就能知道最好的策略：从参考模型采样回复，每个按 $\exp(r/\beta)$ 加权，
 就得到每个价格下的得分和 KL。撇开抽样误差，没有策略能高出这条线。越往右，这条线所凭的样本越少，只能算粗略的参照。
@@ -698,15 +719,21 @@ best_kl = (weights * (weights * len(s)).clamp(min=1e-9).log()).sum(-1)
 # %% price-look [markdown]
 r"""
 Left, the best policy on three arms: read it from the right, where it is the start. Right, where the real policies ended, a mark for each
-run. Those with a price stay left; had the price done nothing, the marks would lie mixed. How far below the line are they? The start belongs
-at its left end: its distance from there is the luck of few replies. The column *score − β × KL* is what the runs with a price maximised.
+run. Do those with a price stay left? Had it done nothing, the marks would lie mixed. The grey triangle is the best at their price. The
+square belongs on the line's left end; with so few replies, chance moves it and every other mark.
+
+Runs with a price maximised *score − β × KL*. In theory a price costs score and keeps replies different. If the table's last row
+says otherwise, the free runs moved far and stayed below the line: that trade isn't seen here.
 """
 
-# %% price-look [markdown] lang="zh" of="62aa8c82"
+# %% price-look [markdown] lang="zh" of="1fbddf21"
 r"""
-左图是三个臂的最好策略：请从右边读起，那里就是起点。右图是真实的策略在那个提示上停在哪里，一个标记是一次运行：有价格的停在左边；
-价格若不起作用，两种标记就会混在一起。它们比线低多少？起点本应落在线的左端；从它偏离多远，可以看出抽样误差有多大。
-表中*得分 − β × KL* 一列，就是有价格的运行所要提高的量。
+左图是三个臂的最好策略：请从右边读起，那里就是起点。右图是真实的策略在那个提示上停在哪里，一个标记是一次运行。
+有价格的是否停在左边？价格若不起作用，两种标记就会混在一起。灰色实心三角，是在这个价格下可能达到的最好。
+起点的方块本应落在线的左端；回复这么少，它会因偶然而偏离，其他标记也是。
+
+有价格的运行要提高的，是*得分 − β × KL*。按理说，价格会让得分低一些，回复的花样多一些。
+下面表格的最后一行如果相反，那是因为没有价格的运行虽然走得远，却远远低于灰线，这里也就看不到这种取舍。
 """
 
 # %% price-picture folded="yes"
@@ -739,24 +766,37 @@ for (name, found), mark in zip(places.items(), "so^", strict=True):
 }
 
 # %% price-shown folded="yes"
+own = int((betas - beta).abs().argmin())
+right.plot(best_kl[own], best_score[own], "^", color=MUTED, zorder=3,
+           label=f"best at β = {beta:g}")
 for axes in (left, right):
     axes.legend(fontsize=7.5)
 lesson.show(figure, "Left, probabilities of three arms over β. Right, "
-    "score over KL for runs with and without a price, under the line of "
+    "score over KL for runs with and without a price, and the line of "
     "the best possible policies.")
 
 # %% price-shown lang="zh"
 {
-    "Left, probabilities of three arms over β. Right, score over KL for runs with and without a price, under the line of the best possible policies.": "左图，三个臂的概率随 β 变化；右图，有价格和没有价格的运行的得分与 KL，都在可能的最好策略那条线之下。",
+    "best at β = {beta:g}": "β = {beta:g} 时的最好",
+    "Left, probabilities of three arms over β. Right, score over KL for runs with and without a price, and the line of the best possible policies.": "左图，三个臂的概率随 β 变化；右图，有价格和没有价格的运行的得分与 KL，以及可能的最好策略那条线。",
 }
 
 # %% price-table folded="yes"
+from minirlhf.evaluate.statistics import over_seeds
+
+
+def columns(found):
+    kl, score, kinds = found.T
+    return torch.stack([kl, score, score - beta * kl, kinds])
+
+
+_, at_no_price, at_price = map(columns, places.values())
 lesson.table(("live, mean over the runs", "KL, nats", "score",
-              f"score − {beta:g} × KL", f"different ones of {n} replies"), [
-    (name, f"{kl:.2f}", f"{score:.2f}", f"{score - beta * kl:.2f}",
-     f"{kinds:.0%}")
-    for name, found in places.items()
-    for kl, score, kinds in [found.mean(0).tolist()]])
+              f"score − {beta:g} × KL", f"different, as a share of {n}"), [
+    *((name, *(f"{mean:.2f}" for mean in columns(found).mean(1)))
+      for name, found in places.items()),
+    (f"β = {beta:g} minus β = 0, with interval over runs",
+     *(f"{over_seeds(d):+.2f}" for d in at_price - at_no_price))])
 
 # %% price-table lang="zh"
 {
@@ -764,7 +804,8 @@ lesson.table(("live, mean over the runs", "KL, nats", "score",
     "KL, nats": "KL，nat",
     "score": "得分",
     "score − {beta:g} × KL": "得分 − {beta:g} × KL",
-    "different ones of {n} replies": "{n} 个回复中的种类（占比）",
+    "different, as a share of {n}": "不同的回复，占 {n} 个的比例",
+    "β = {beta:g} minus β = 0, with interval over runs": "β = {beta:g} 减 β = 0，连同各次运行的区间",
 }
 
 # %% tokens [markdown]
@@ -801,7 +842,8 @@ with torch.no_grad():
     given = (scores(reward, pairs), new, reference, mask, beta)
 R = shaped_rewards(*given)  # [12, tokens]
 gap = R.sum(-1).mean() - rlhf_objective(*given)
-print(inspect.getsource(shaped_rewards).split('"""')[-1].strip("\n"))
+head, _, body = inspect.getsource(shaped_rewards).split('"""')
+print(head.rstrip(" r"), body.strip("\n"), sep="")
 print(f"mean sum of rewards, minus the bracket of Eq. 2: {abs(gap):.0e}")
 
 # %% shaped lang="zh"
@@ -818,13 +860,16 @@ named = [tokenizer.decode([t]).strip() or "⏎" for t in pairs[row][1]]
 named[-1] = "END"
 k1 = new - reference
 lesson.table(("live", *named), [
-    ("log-ratio k1", *(f"{v:+.2f}" for v in k1[row, :T])),
-    ("reward R", *(f"{v:+.2f}" for v in R[row, :T]))])
+    ("log-ratio k1", *(f"{v:+.3f}" for v in k1[row, :T])),
+    (f"−{beta:g} × k1", *(f"{v:+.3f}" for v in -beta * k1[row, :T])),
+    ("score r", *[""] * (T - 1), f"{given[0][row]:+.3f}"),
+    ("reward R", *(f"{v:+.3f}" for v in R[row, :T]))])
 
 # %% shaped-table lang="zh"
 {
     "live": "实时",
     "log-ratio k1": "对数比 k1",
+    "score r": "得分 r",
     "reward R": "奖励 R",
 }
 
@@ -839,12 +884,12 @@ The *value model* predicts that: $V_t$ is the reward still to come, judged from 
 the reward model, read at every position instead of the last, and it learns by regression. In the next cells nothing is charged, so the
 score that came in the end is the target for every token. The paper's value model starts as a copy of the reward model.
 
-**Why from the reward model?** It knows what makes a reply good; a fresh head on the policy has yet to find out. But it was only read at
-the last token; its number for an unfinished reply has meant nothing so far. Which weighs more? We train both starts on the same replies
-in the same order, and measure the squared error on each batch *before* learning from it.
+**Why from the reward model?** It knows what makes a reply good; a fresh head (a new last layer) on the policy has yet to find out. But it
+was only read at the last token; its number for an unfinished reply has meant nothing so far. Which weighs more? We train both starts on
+the same replies in the same order, and measure the squared error on each batch *before* learning from it.
 """
 
-# %% value [markdown] lang="zh" of="bb4e3e76"
+# %% value [markdown] lang="zh" of="223e081d"
 r"""
 ## 是哪个词元的功劳？（C.2, C.4）
 
@@ -853,7 +898,7 @@ r"""
 *价值模型*（value model）预测的正是这个：$V_t$ 是对后面奖励之和的估计，只看提示和 $t$ 之前的词元。它的网络与奖励模型一样，只是在每个位置都读出一个数，
 而不是只读最后一个；它靠回归来学习。下面几格不收费用，所以最后得到的得分，就是每个词元处要预测的目标。论文的价值模型从奖励模型的副本出发。
 
-**为什么从奖励模型出发？** 它知道回复好在哪里；而策略上新装的头，还得自己去摸索。但是过去只在最后一个词元处读它，它对没写完的回复给出的数，至今没有意义。
+**为什么从奖励模型出发？** 它知道回复好在哪里；而策略上新装的头（最后一层），还得自己去摸索。但是过去只在最后一个词元处读它，它对没写完的回复给出的数，至今没有意义。
 哪一点更要紧？我们让两种起点按同样的次序学同样的回复，在每一批上都*先*量平方误差，*再*从中学习。
 """
 
@@ -905,7 +950,7 @@ def learn_value(value, seed, batch=16, rate=1e-3):
         lengths = torch.tensor([len(y) for _, y in pairs])
         mask = torch.arange(V.shape[1]) < lengths[:, None]
         target = came[rows, None].expand_as(V)
-        # the old value is the new one: no clip; the loss is half the square
+        # now, before, target, mask; without a clip it is half the square
         loss = value_loss(V, V, target, mask, clip=None)
         loss.backward()
         adam.step()
@@ -917,7 +962,7 @@ def learn_value(value, seed, batch=16, rate=1e-3):
 {
     "Regress V on what came; the error on each batch, measured before.": "让 V 回归到实际得分；返回每批在学习之前的误差。",
     "# [batch, tokens]": "# [批次, 词元]",
-    "# the old value is the new one: no clip; the loss is half the square": "# 旧值就是新值，无可裁剪；损失是平方的一半",
+    "# now, before, target, mask; without a clip it is half the square": "# 现值、旧值、目标、mask；不裁剪时是平方的一半",
 }
 
 # %% starts
@@ -943,8 +988,6 @@ third = max(1, errors.shape[-1] // 3)
 }
 
 # %% value-answer
-from minirlhf.evaluate.statistics import over_seeds
-
 gap = errors[1] - errors[0]  # fresh minus copied
 parts = {"first third": gap[:, :third], "last third": gap[:, -third:]}
 better_by = {name: over_seeds(part.mean(1)) for name, part in parts.items()}
@@ -981,18 +1024,18 @@ lesson.table((f"squared error ({len(copied)} seeds, live)",
 
 # %% truth-text [markdown]
 r"""
-A positive difference favours the copy of the reward model; in brackets, its `95%` interval over seeds (chapter 04). In the answer above,
-a start is better only if all of it is positive; *never* may also mean that so few seeds can't decide. *A constant* always predicts the mean (its
-error is over replies, not tokens): does either start beat it?
+A positive difference favours the copy of the reward model; in brackets, its `95%` interval over seeds (chapter 04). The answer
+above calls the copy better only where the whole interval lies above zero; if it includes zero, these few seeds can't decide. *A constant*
+always predicts the mean (its error is over replies, not tokens): which start beats it, and when?
 
 Is the trained value model right about a single token? We can ask the policy. Take a reply that went badly, cut it before each of its
 tokens, and let the policy finish it many times. The mean score of these endings is what the value should be.
 """
 
-# %% truth-text [markdown] lang="zh" of="afcc13d3"
+# %% truth-text [markdown] lang="zh" of="52d6cb53"
 r"""
-差为正，就是奖励模型的副本更好；方括号里是对种子取的 `95%` 区间（第 04 章）。上面的答案里，整个区间都在零以上，才算更好；
-所以*从不*也可能是种子太少，分不出高下。*一个常数*永远预测平均值（这一行按回复平均，上面两行按词元平均，只能粗略比较）：两种起点胜得过它吗？
+差为正，就是奖励模型的副本更好；方括号里是对种子取的 `95%` 区间（第 04 章）。上面的答案里，整个区间都在零以上，才算副本更好；
+区间含有零，就是种子太少，分不出高下。*一个常数*永远预测平均值（这一行按回复平均，上面两行按词元平均，只能粗略比较）：哪种起点胜得过它，从什么时候起？
 
 训练好的价值模型，对单个词元说得准吗？可以去问策略。取一个结果很差的回复，在它的每个词元之前截断，让策略接着写很多次。这些结尾的平均得分，就是价值应有的大小。
 """
@@ -1043,7 +1086,7 @@ $$\delta_t=R_t+V_{t+1}-V_t,\qquad \hat A_t=\delta_t+\lambda\,\delta_{t+1}+\lambd
 
 最后一个词元之后不会再来什么，下一个价值便是零。一个词元的优势，是它自己的意外，加上后面的意外，越往后越按 $\lambda$ 减弱；
 按最后那个写法，可以从右到左算出来。这就是*广义优势估计*（generalised advantage estimation，GAE）。$\lambda$ 为零时，词元只为自己的意外负责：噪声小，
-但价值模型错多少，优势就错多少。这个系数为一时，和式就只剩下实际得到的减去 $V_t$。这时价值模型的误差平均起来不会把优势带偏，但后面所有词元的运气都混进了优势。
+但价值模型错多少，优势就错多少。这个系数为一时，和式就等于从这里起实际得到的奖励之和，减去 $V_t$。这时价值模型的误差平均起来不会把优势带偏，但后面所有词元的运气都混进了优势。
 论文没有说明 $\lambda$ 取多少。论文沿袭的早先工作（下文称“前身”）取 {paper:unstated.gae_lambda}。
 
 来手算一次：四个词元，末尾得一分，不收费用。
@@ -1054,14 +1097,12 @@ R4 = torch.tensor([[0.0, 0.0, 0.0, 1.0]])
 V4 = torch.tensor([[0.2, 0.5, 0.4, 0.9]])
 guess_gae = Prediction(
     "R = 0, 0, 0, 1 and V = 0.2, 0.5, 0.4, 0.9. What is the advantage of "
-    "the second token at λ = ½?", "06.gae", unit="advantage",
-    low=-1, high=1)
+    "the second token at λ = ½?", "06.gae", low=-1, high=1)
 guess_gae
 
 # %% gae-guess lang="zh"
 {
     "R = 0, 0, 0, 1 and V = 0.2, 0.5, 0.4, 0.9. What is the advantage of the second token at λ = ½?": "R = 0, 0, 0, 1，V = 0.2, 0.5, 0.4, 0.9。λ = ½ 时，第二个词元的优势是多少？",
-    "advantage": "优势",
 }
 
 # %% gae-answer
@@ -1069,7 +1110,12 @@ from minirlhf.objectives import gae
 
 four = torch.ones(1, 4, dtype=torch.bool)
 half = gae(R4, V4, four, lam=0.5).advantages[0]
-guess_gae.reveal(float(half[1]))
+guess_gae.reveal(float(half[1]), "exact")
+
+# %% gae-answer lang="zh"
+{
+    "exact": "精确",
+}
 
 # %% gae-toy folded="yes"
 def of_four(lam):
@@ -1103,29 +1149,30 @@ credit = {lam: gae(R1, V, whole, lam=lam).advantages[0]
 
 # %% credit-look [markdown]
 r"""
-Left, before each token, the trained value and the mean of new endings; the bar is the score that came. Which falls after
-a token? Both: the value model has found the word. Only the endings: it hasn't noticed. Only the value: it is late or wrong, and a small
-$\lambda$ blames the wrong word. Right, the advantages: which $\lambda$ blames a single word, and which spreads the blame?
+Left, before each token, the trained value and the mean of new endings; the bar is the score that came. If a mark is lower than the one
+before it, the token between the two did that. The title names the largest falls. After the same token: the value model has found the
+word. After another: it is late or wrong, and a small $\lambda$ blames the wrong word. Right, the advantages: which $\lambda$ blames a
+single word, and which spreads the blame?
 """
 
-# %% credit-look [markdown] lang="zh" of="845f65c8"
+# %% credit-look [markdown] lang="zh" of="56315869"
 r"""
-左图：在每个词元之前，训练好的价值，以及新结尾的平均；那根柱子是实际得到的得分。过了一个词元，两者中哪个下跌？都下跌，价值模型就找对了词；
-只有新结尾下跌，是它没有察觉；只有价值下跌，是它察觉得晚，或者错了，这时 $\lambda$ 若小，就会怪错词。
+左图：在每个词元之前，训练好的价值，以及新结尾的平均；那根柱子是实际得到的得分。一个标记比前一个低，是这两个标记之间的词元造成的。
+图题指出两者各在哪个词元之后降得最多：若是同一个，价值模型就找对了词；若不是，它就察觉得晚，或者错了，这时 $\lambda$ 若小，就会怪错词。
 右图是同样这些词元的优势：哪个 $\lambda$ 只怪一个词，哪个把责任分摊开来？
 """
 
 # %% credit-picture folded="yes"
 figure, (left, right) = lesson.panels(
     2, "One reply that ended badly (live)", size=(7.2, 3.2),
-    titles=("Expected score before each token", "Advantage of each token"))
+    titles=("", "Advantage of each token"))
 at = range(len(y))
 said = [tokenizer.decode([t]).strip() or "⏎" for t in y]
 said[-1] = "END"
-left.errorbar(at, ends.mean(1), 1.96 * error, color=MUTED, fmt="s", ms=3,
-              linewidth=1, label="mean of new endings")
-left.plot(at, V[0], "o-", color=INK, ms=3, label="V")
-left.bar([len(y)], [float(s[worst])], color=MUTED, width=0.5)
+left.errorbar(at, ends.mean(1), 1.96 * error, color=MUTED, fmt="s", ms=5,
+              linewidth=1, label="new endings, mean")
+left.plot(at, V[0], "o-", color=INK, ms=2.5, zorder=3, label="V")
+left.bar([len(y)], [float(s[worst])], 0.5, color=MUTED, label="score")
 left.set_xticks(range(len(y) + 1), [*said, "score"])
 right.set_xticks(at, said)
 for (lam, A), style in zip(credit.items(), (":", "--", "-"), strict=True):
@@ -1137,20 +1184,24 @@ for (lam, A), style in zip(credit.items(), (":", "--", "-"), strict=True):
 # %% credit-picture lang="zh"
 {
     "One reply that ended badly (live)": "一个结果很差的回复（实时）",
-    "Expected score before each token": "每个词元之前期望的得分",
     "Advantage of each token": "每个词元的优势",
-    "mean of new endings": "新结尾的平均",
+    "new endings, mean": "新结尾的平均",
     "score": "得分",
     "# and pale, below the others": "# 又粗又淡，垫在下面",
 }
 
 # %% credit-shown folded="yes"
+found, guessed = (said[int(line.diff().argmin())]
+                  for line in (ends.mean(1), V[0]))
+left.set_title(
+    f"Largest fall: endings after “{found}”, V after “{guessed}”",
+    fontsize=8.5, loc="left")
 for axes in (left, right):
     axes.tick_params(axis="x", rotation=75, labelsize=7)
     axes.set_title(axes.get_title(), fontsize=8.5, pad=20)
     axes.legend(fontsize=7.5, ncols=3, frameon=False, loc="lower left",
                 bbox_to_anchor=(-0.02, 0.98))
-left.set_ylabel("score")
+left.set_ylabel("score expected before the token")
 right.set_ylabel("advantage")
 lesson.show(figure, "Left, the value of each prefix of a reply beside the "
     "mean score of new endings with intervals. Right, advantages of its "
@@ -1158,8 +1209,9 @@ lesson.show(figure, "Left, the value of each prefix of a reply beside the "
 
 # %% credit-shown lang="zh"
 {
+    "Largest fall: endings after “{found}”, V after “{guessed}”": "降得最多：新结尾在“{found}”之后，V 在“{guessed}”之后",
     "lower left": None,
-    "score": "得分",
+    "score expected before the token": "词元之前期望的得分",
     "advantage": "优势",
     "Left, the value of each prefix of a reply beside the mean score of new endings with intervals. Right, advantages of its tokens under three values of λ.": "左图，回复在每个词元之前的价值，旁边是新结尾的平均得分和区间；右图，λ 取三个值时各词元的优势。",
 }
@@ -1174,9 +1226,9 @@ probability now, over its probability when it was drawn, $\rho_t=\pi(y_t)/\pi_{\
 the old policy also chose the words before it; so the two must stay close. At a ratio of one, $\rho_t\hat A_t$ has the gradient
 $\hat A_t\,\nabla\log\pi(y_t)$, which is the bandit's.
 
-Far from one, the weight gets out of hand. *PPO*, proximal policy optimization, therefore ends the push on a token once its ratio is
-more than $\epsilon$ away from one: upwards for a good token, downwards for a bad one. The paper's $\epsilon$ is {paper:ppo.clip}. With a
-bar for the mean over tokens:
+Far from one, the weight gets out of hand. *PPO*, proximal policy optimization, therefore pushes a good token up only until its ratio
+reaches $1+\epsilon$, and a bad one down only until $1-\epsilon$. The paper's $\epsilon$ is {paper:ppo.clip}. With a bar for the mean over
+tokens:
 
 $$\mathcal L=-\,\overline{\min\big(\rho_t\hat A_t,\ \mathrm{clip}(\rho_t,1-\epsilon,1+\epsilon)\,\hat A_t\big)}$$
 
@@ -1184,20 +1236,20 @@ Before that, advantages are *whitened*: shifted to mean zero and scaled to varia
 widely spread rewards takes no larger steps than another.
 """
 
-# %% ratio [markdown] lang="zh" of="e3eec343"
+# %% ratio [markdown] lang="zh" of="701817ad"
 r"""
 ## 比值与裁剪（C.4）
 
-新写一批回复，即一批*采样轨迹*（rollout），代价很高，所以我们想用它更新好几次。可是更新过一次，策略就不再是采样时的那个了，而前面的估计只对它自己的样本成立。
+新写一批回复，即一批*采样轨迹*（rollout），代价很高，所以我们想用它更新好几次。可是更新过一次，策略就不再是采样时的那个了，而前面的估计只对当前策略自己抽的样本成立。
 补救的办法是给每个词元乘上一个*比值*：它现在的概率，除以抽到它时的概率，$\rho_t=\pi(y_t)/\pi_{\rm old}(y_t)$。这只修正了对这个词元的选择，
 前面的词却也是旧策略选的；所以只有两个策略相近时，这样加权才大致正确。比值为一时，$\rho_t\hat A_t$ 的梯度是 $\hat A_t\,\nabla\log\pi(y_t)$，与老虎机的相同。
 
-比值离一太远，这样加权就会失控。所以*近端策略优化*（proximal policy optimization，PPO）规定：比值离一超过 $\epsilon$，就不再推这个词元：
-好的词元不再往上推，坏的词元不再往下推。论文的 $\epsilon$ 是 {paper:ppo.clip}。用横线表示对词元取平均：
+比值离一太远，这样加权就会失控。所以*近端策略优化*（proximal policy optimization，PPO）规定：好的词元往上推，
+只推到比值为 $1+\epsilon$；坏的词元往下推，只推到 $1-\epsilon$。论文的 $\epsilon$ 是 {paper:ppo.clip}。用横线表示对词元取平均：
 
 $$\mathcal L=-\,\overline{\min\big(\rho_t\hat A_t,\ \mathrm{clip}(\rho_t,1-\epsilon,1+\epsilon)\,\hat A_t\big)}$$
 
-在此之前，优势先要*白化*（whitening）：平移、缩放，使它们在这批采样轨迹的全部词元上均值为零、方差为一。这样，奖励相差悬殊的一批，更新的幅度也不会比别的一批大。
+在此之前，优势先要*白化*（whitening）：平移、缩放，使它们在这批采样轨迹的全部词元上均值为零、方差为一。这样，即使一批之内奖励相差悬殊，更新的幅度也不会比其他批大。
 """
 
 # %% push-guess
@@ -1256,7 +1308,7 @@ r"""
 """
 
 # %% reuse
-from minirlhf.objectives import approx_kl, whiten
+from minirlhf.objectives import approx_kl, explained_variance, whiten
 
 
 def reuse(clip, seed, steps, rate=1e-4):
@@ -1300,14 +1352,14 @@ when do they part?
 # %% clip-look [markdown] lang="zh" of="8649098e"
 r"""
 前两图画的是单个词元的目标，即损失取负；点线是不裁剪的。平的一段没有梯度，词元不受推力。圆点是刚才猜过的四个词元。
-第三图中，一种灰色是反复使用的同一批采样轨迹，实线裁剪，虚线不裁剪：两条线从哪里开始分开？
+第三图中，每种灰色代表一批反复使用的采样轨迹，实线裁剪，虚线不裁剪：两条线从哪里开始分开？
 """
 
 # %% clip-picture folded="yes"
 figure, (good, bad, moved) = lesson.panels(
     3, "Ratio and clip (two exact, one live)", size=(7.2, 2.9),
     titles=("Good token, A = +1", "Bad token, A = −1",
-            "One rollout, used again"))
+            "Rollouts, used again"))
 ratio = torch.linspace(0.5, 1.5, 101)
 for axes, a in ((good, 1.0), (bad, -1.0)):
     axes.plot(ratio, a * ratio, ":", color=MUTED)
@@ -1328,7 +1380,7 @@ for i, rho in enumerate((1.3, 0.7, 1.3, 0.7)):
     "Ratio and clip (two exact, one live)": "比值与裁剪（前两图精确，第三图实时）",
     "Good token, A = +1": "好的词元，A = +1",
     "Bad token, A = −1": "坏的词元，A = −1",
-    "One rollout, used again": "反复使用一批轨迹",
+    "Rollouts, used again": "反复使用采样轨迹",
     "ratio ρ": "比值 ρ",
     "objective": "目标",
     "no push": "不推",
@@ -1373,17 +1425,17 @@ Four models are at work:
 | reward model | the model of step 2 | no |
 | value model | the reward model | yes |
 
-And here is step 3 of the paper, whole: draw, read what the four models say, shape the rewards, make advantages, then step on one
-minibatch after another. All targets are computed before the first step. Each reply is used once, yet the second minibatch
-meets a policy that the first has moved: hence ratio and clip. Gradients come from `new`, for the policy, and from the second call of
-`values`, for the value model. `G` are the *returns*, advantage plus value, from which the value model learns. New:
+And here is the loop of the paper's step 3, without the third term of Eq. 2: draw, read what the four models say, shape the rewards, make
+advantages, then step on one minibatch after another. All targets are computed before the first step. Each reply is used once, yet the
+second minibatch meets a policy that the first has moved: hence ratio and clip. Gradients come from `new`, for the policy, and from the
+second call of `values`, for the value model. `G` are the *returns*, advantage plus value, from which the value model learns. New:
 `[rows, : m.shape[1]]` cuts a minibatch to its longest reply, a *value clip* ends the push on a value far from the old one, `v`, and
 `explained_variance` says how well the values predicted. Price and $\lambda$ are the shipped run's.
 
-Read it before it runs. What would change if `old` were read again for each minibatch, or if the reference learned too? (Question 3.)
+Read it before it runs, with question 3 in mind.
 """
 
-# %% loop-text [markdown] lang="zh" of="49027c13"
+# %% loop-text [markdown] lang="zh" of="87a47bc1"
 r"""
 ## PPO 的循环（C.3, C.4）
 
@@ -1396,13 +1448,13 @@ r"""
 | 奖励模型 | 第 2 步的模型 | 否 |
 | 价值模型 | 奖励模型 | 是 |
 
-下面是论文的第 3 步，一行不缺：抽回复，读四个模型的输出，把得分和费用摊成各个词元的奖励，算出优势，然后每个小批次更新一次。所有的目标都在这一批的第一次更新之前算好。
+下面是论文第 3 步的循环，不含式 2 的第三项：抽回复，读四个模型的输出，把得分和费用摊成各个词元的奖励，算出优势，然后每个小批次更新一次。所有的目标都在这一批的第一次更新之前算好。
 每个回复只用一次，可是轮到第二个小批次时，策略已经被第一个移动过了：比值和裁剪就是为此而设。
 梯度来自两处：`new` 的归策略，第二次调用 `values` 的归价值模型。`G` 是*回报*，即优势加价值，价值模型学的就是它。
 新出现的有三处：`[rows, : m.shape[1]]` 把小批次裁到其中最长的回复；*价值裁剪*使价值离旧值 `v` 太远之后不再受推力；
 `explained_variance` 说明价值预测得有多准。价格和 $\lambda$ 与随包运行相同。
 
-请先读一遍，再运行。如果每个小批次都重新读一次 `old`，会有什么不同？如果参考模型也在学习呢？（思考题 3。）
+请带着思考题 3 先读一遍，再运行。
 """
 
 # %% loop
@@ -1420,12 +1472,17 @@ def ppo(policy, value, adam, batches, beta=ours.beta, lam=ours.lam):
             part = [pairs[j] for j in rows]
             new, m = logprobs(policy, part, banned)
             o, a, v, g = (t[rows, : m.shape[1]] for t in (old, A, V, G))
-            loss = policy_loss(new, o, a, m)
+            loss = policy_loss(new, o, a, m)  # both clip at 0.2
             loss = loss + value_loss(values(value, part), v, g, m)
             loss.backward()
             adam.step()
             adam.zero_grad()
         yield r, (old - reference).sum(-1), explained_variance(V, G, mask)
+
+# %% loop lang="zh"
+{
+    "# both clip at 0.2": "# 两个损失都以 0.2 裁剪",
+}
 
 # %% loop-guess
 outcomes = "it has risen", "no clear change", "it has fallen"
@@ -1444,8 +1501,6 @@ guess_loop
 }
 
 # %% run-loop
-from minirlhf.objectives import explained_variance
-
 B = 32  # replies in a rollout
 iterations = lesson.pick(12, quick=2)
 order = torch.cat([permutation(len(guests), seed, "guests")
@@ -1495,12 +1550,11 @@ guess_loop.reveal(judged_by(gain))
 
 # %% loop-look [markdown]
 r"""
-Three panels follow the training, a dot for each rollout: the score, the KL, and the value fit (one if every return is predicted, zero if a
-constant does as well, negative if the constant does better). The fourth shows the scores of guests never met, before and after. We chose
-the learning rates while looking at such curves.
+Three panels follow the training, a dot for each rollout: the score, the KL, and the value fit (one is perfect, zero is no better than a
+constant). The fourth shows the scores of guests never met, before and after. We chose the learning rates while looking at such curves.
 """
 
-# %% loop-look [markdown] lang="zh" of="52a352d7"
+# %% loop-look [markdown] lang="zh" of="55f0debe"
 r"""
 前三图跟着训练走，一个点是一批采样轨迹：得分、KL 和价值拟合。价值拟合为一，说明每个回报都预测对了；为零，说明一个常数也能做到这么好；为负，说明还不如常数。
 第四图是从未见过的客人的得分，训练前和训练后。注意：学习率是我们看过这类曲线后挑的，所以这些图偏乐观。
@@ -1547,13 +1601,14 @@ print(f"{gain.n} guests never met, score after minus before: {gain:+.2f}")
 
 # %% lens-text [markdown]
 r"""
-Now look into a reply of the policy that you trained. With a running kernel, choose a step and a token: the equation shows its numbers. In
-the third step, run $\hat A_t=\delta_t+\lambda\hat A_{t+1}$ from right to left; in the last, drag the dot across the clip.
+Now look into a reply of the policy that you trained. With a running kernel, choose a step and a token: the equation shows its numbers,
+the advantages before whitening. In the third step, run $\hat A_t=\delta_t+\lambda\hat A_{t+1}$ from right to left; in the last, drag the
+dot across the clip.
 """
 
-# %% lens-text [markdown] lang="zh" of="35767361"
+# %% lens-text [markdown] lang="zh" of="2d811cec"
 r"""
-现在来细看你训练的策略写的一个回复。内核运行时，可以选一个步骤和一个词元，式子里就会填上它的数。在第三个步骤里，把 $\hat A_t=\delta_t+\lambda\hat A_{t+1}$ 从右到左算一遍；
+现在来细看你训练的策略写的一个回复。内核运行时，可以选一个步骤和一个词元，式子里就会填上它的数（优势是白化之前的）。在第三个步骤里，把 $\hat A_t=\delta_t+\lambda\hat A_{t+1}$ 从右到左算一遍；
 在最后一个步骤里，拖动圆点越过裁剪的边界。
 """
 
@@ -1570,22 +1625,22 @@ TokenLens(models=models, prompt=text, config=config)
 
 # %% stage [markdown]
 r"""
-## The same, faster (C.4)
+## The same, for long runs (C.4)
 
-The package's stage `ppo` computes what your loop does, and a test checks that they agree. It adds speed (whole batches through each
-model), a warm-up of the learning rate, a limit on the gradient, an average of the weights, checkpoints, and the third term of Eq. 2. A
-prompt with its reply and score is an *episode*. The paper trains on {paper:ppo.episodes} of them, {paper:ppo.batch} in each rollout; our
-shipped run on {run:counts.episodes:,}, {run:counts.ppo_batch} in each; the run below on fewer. The next cell compares both ways of
-reading replies.
+The package's stage `ppo` takes the same steps, and a test checks that they agree. It adds whole batches (meant for a GPU), a warm-up of
+the learning rate, a limit on the gradient, an average of the weights, checkpoints, and the third term of Eq. 2. A prompt with its reply
+and score is an *episode*. The paper trains on {paper:ppo.episodes} of them, {paper:ppo.batch} in each rollout; our shipped run on
+{run:counts.episodes:,}, {run:counts.ppo_batch} in each; the run below on fewer. The next cell compares both ways of reading replies:
+which is faster on this machine?
 """
 
-# %% stage [markdown] lang="zh" of="8b81b976"
+# %% stage [markdown] lang="zh" of="59e305b1"
 r"""
-## 同样的事，更快（C.4）
+## 同样的事，用于长时间训练（C.4）
 
-程序包的 `ppo` 阶段做的计算与你的循环相同，有一个测试核对两者的结果。程序包多出来的是：速度（整批通过每个模型）、学习率的预热、梯度的上限、权重的平均、检查点，
+程序包的 `ppo` 阶段走的步骤与你的循环相同，有一个测试核对两者的结果。程序包多出来的是：整批通过每个模型（为 GPU 而设）、学习率的预热、梯度的上限、权重的平均、检查点，
 以及式 2 的第三项。一个提示连同它的回复和得分，叫一个*回合*（episode）。论文用了 {paper:ppo.episodes} 个回合，每批采样轨迹 {paper:ppo.batch} 个；
-我们的随包运行用了 {run:counts.episodes:,} 个，每批 {run:counts.ppo_batch} 个；下面这次用得更少。下一格比较读回复的两种办法。
+我们的随包运行用了 {run:counts.episodes:,} 个，每批 {run:counts.ppo_batch} 个；下面这次用得更少。下一格比较读回复的两种办法：在这台机器上哪种更快？
 """
 
 # %% same
@@ -1615,14 +1670,15 @@ print(f"{len(some)} replies, largest difference of a log-probability: "
 # %% stage-run [markdown]
 r"""
 First, guess what the *judge*, Tinytown's exact grader, will say of a run with prompts of every kind. A reply *passes* if nothing in it is
-wrong or missing. The run never asks the judge. But the labelers behind the reward model start from its *grade*, one to seven, so it
-is easier to please than people are. The run is a process of its own; the *desk*, the panel below, reads its folder.
+wrong or missing. The run never asks the judge. But the labelers who ranked replies for the reward model start from the judge's *grade*,
+one to seven, so learning from them pleases the judge more easily than it would people. The run is a process of its own; the *desk* below
+reads its folder.
 """
 
-# %% stage-run [markdown] lang="zh" of="311a2336"
+# %% stage-run [markdown] lang="zh" of="01233f71"
 r"""
 下面这次运行用上了各种提示。请先猜一猜，*评判者*（judge，Tinytown 的精确评分器）会怎样评它。一个回复没有错，也不缺什么，就算*合格*。
-训练中从不问评判者。不过，奖励模型背后的标注员，排序以评判者的*评分*（一到七分）为底子，所以在这里让评判者满意，比让真人满意容易。运行是一个单独的进程；*训练台*，即下面的面板，读的是它的文件夹。
+训练中从不问评判者。不过，给奖励模型排序的标注员是程序，它们的偏好以评判者的*评分*（一到七分）为基础，所以照它们训练，让评判者满意比让真人满意容易。运行是一个单独的进程；*训练台*，即下面的面板，读的是它的文件夹。
 """
 
 # %% run-guess
@@ -1663,17 +1719,18 @@ TrainingDesk(job, note="live", ghost=shipped.run("ppo"))
 
 # %% desk-look [markdown]
 r"""
-On the desk, *reward* means the score alone. *Entropy* says how undecided the policy still is, *clip fraction* is the share of tokens
-beyond the clip. Dashed grey is the shipped run. The slider of $\beta$ acts on the run in progress: raise it, and see how soon the KL answers.
+On the desk, an *iteration* is a rollout with its steps, *reward* the score alone. *Entropy* says how undecided the policy still is, *clip
+fraction* is the share of tokens beyond the clip. Dashed grey is the start of the shipped run, smoothed. With a running kernel there is a
+slider of $\beta$: raise it, and see how soon the KL answers.
 
 The score was trained on, so it proves little. So the judge reads replies to several hundred prompts by writers of no training set, before
 and after.
 """
 
-# %% desk-look [markdown] lang="zh" of="5303a39d"
+# %% desk-look [markdown] lang="zh" of="b1ca7200"
 r"""
-训练台上的*奖励*单指得分。*熵*表示策略还有多犹豫，*裁剪比例*是越过裁剪边界的词元所占的比例。灰色虚线是随包运行。$\beta$ 的滑块对正在进行的训练起作用：
-把它调高，看 KL 多快跟着变。
+训练台上，一次*迭代*是一批采样轨迹连同它的更新，*奖励*单指得分。*熵*表示策略还有多犹豫，*裁剪比例*是越过裁剪边界的词元所占的比例。
+灰色虚线是随包运行的开头，经过平滑。内核运行时还有一个 $\beta$ 的滑块：训练中把它调高，看 KL 多快跟着变。
 
 训练就是为了得分，所以得分证明不了什么。因此在训练前后，各让策略回答几百个提示，每个回答一次，由评判者来看；写这些提示的人不在任何训练集中。
 """
@@ -1731,58 +1788,62 @@ lesson.show(figure, "Left, the shares of replies that pass for the initial "
 r"""
 ### What the paper leaves open (C.4)
 
-The ancestors filled these gaps; the last column is ours. The second table has every setting of PPO in which Tinytown differs from our
-preset `paper`, and why; effects named there come from trials not shown. The preset's learning rate is the largest that
-didn't diverge without the third term (E.9). `vector_factor` multiplies the learning rate of gains and biases.
+The ancestors filled these gaps; the last column is ours. The second table has every setting of PPO in which Tinytown differs from
+`paper`, our list of the paper's settings, and why; effects named there come from trials not shown. The learning rate of `paper` is the
+largest that didn't diverge without the third term (E.9). `vector_factor` multiplies the learning rate of vectors, such as biases.
 """
 
-# %% open-text [markdown] lang="zh" of="4f014e39"
+# %% open-text [markdown] lang="zh" of="0ebc62d4"
 r"""
 ### 论文没有说的（C.4）
 
-这些空白，论文的前身各有填法；最后一列是我们的。第二张表列出 PPO 的各项设置中，Tinytown 与我们的预设 `paper` 不同的每一项，并说明原因；表中提到的效果来自没有展示的试验。
-预设的学习率，取论文试过而没有第三项也不发散的最大值（E.9）。`vector_factor` 是增益和偏置的学习率要乘的倍数。
+这些空白，论文的前身各有填法；最后一列是我们的。第二张表列出 PPO 的各项设置中，Tinytown 与 `paper`（论文的各项设置）不同的每一项，并说明原因；表中提到的效果来自没有展示的试验。
+`paper` 的学习率，是论文试过的、去掉第三项也不发散的最大值（E.9）。`vector_factor` 是网络里各个向量（如偏置）的学习率要乘的倍数。
 """
 
 # %% open folded="yes"
 from minirlhf.paper import cite
 
-names_of = {
-    "λ of GAE": ("gae_lambda", ours.lam),
-    "clip range of the value": ("value_clip", ours.value_clip),
-    "weight of the value loss": ("value_weight", "an optimizer of its own"),
-    "whitened advantages": ("whiten_advantages", ours.whiten_advantages),
-    "whitened rewards": ("whiten_rewards", ours.whiten_rewards),
-    "entropy bonus": ("entropy_bonus", "none"),
-    "largest gradient norm": ("rl_gradient_clip", ours.grad_clip),
-    "where the score falls": ("reward_token", "the same"),
-    "score of a reply cut short": ("unfinished_score", "as it is"),
-    "final learning rate, 1.3B": ("ppo.lr.1.3b", ours.learning_rate),
-}
-lesson.table(("not stated", "ancestors", "whose", "here"), [
-    (words, (found := cite(f"unstated.{key}")).value,
-     found.where.partition("; ")[2], own)
-    for words, (key, own) in names_of.items()])
+said = {"True": "yes", "False": "no", "none": "without",
+        "last token of the response": "the reply's last"}
+lesson.table(("not stated", "ancestors", "source", "here"), [
+    (words, said.get(str(one.value), one.value), one.where.split("; ")[1],
+     said.get(str(own), own)) for words, key, own in (
+      ("λ of GAE", "gae_lambda", ours.lam),
+      ("clip range of the value", "value_clip", ours.value_clip),
+      ("weight of the value loss", "value_weight", "own optimizer"),
+      ("whitened advantages", "whiten_advantages", ours.whiten_advantages),
+      ("whitened rewards", "whiten_rewards", ours.whiten_rewards),
+      ("entropy bonus", "entropy_bonus", "none"),
+      ("largest gradient norm", "rl_gradient_clip", ours.grad_clip),
+      ("token that gets the score", "reward_token", "the same"),
+      ("score of a reply cut short", "unfinished_score", "as scored"),
+      ("final learning rate, 1.3B", "ppo.lr.1.3b", ours.learning_rate),
+    ) for one in [cite(f"unstated.{key}")]])
 
 # %% open lang="zh"
 {
     "λ of GAE": "GAE 的 λ",
     "clip range of the value": "价值的裁剪范围",
     "weight of the value loss": "价值损失的权重",
-    "an optimizer of its own": "另有优化器",
+    "own optimizer": "另有优化器",
     "whitened advantages": "优势白化",
     "whitened rewards": "奖励白化",
     "entropy bonus": "熵奖励",
-    "none": "无",
+    "yes": "是",
+    "no": "否",
+    "without": "无",
+    "last token of the response": None,
+    "the reply's last": "回复的最后一个",
     "largest gradient norm": "梯度范数的上限",
-    "where the score falls": "得分落在哪里",
+    "token that gets the score": "得分加在哪个词元上",
     "the same": "相同",
     "score of a reply cut short": "截断的回复的得分",
-    "as it is": "照原样",
+    "as scored": "照常打分",
     "final learning rate, 1.3B": "最终的学习率，1.3B",
     "not stated": "论文没有说的",
     "ancestors": "前身",
-    "whose": "谁的",
+    "source": "出处",
     "here": "这里",
 }
 
@@ -1811,27 +1872,23 @@ PredictionScore("06.")
 r"""
 ## Summary
 
-We listed the paper's statements on step 3 before any run; each row names the seeds or prompts behind its interval. Over prompts, one shipped
-model of each kind answers; another seed's could end differently. A model wins if a majority of five labelers prefers its reply. *New*
-labelers ranked nothing for the reward model.
+We listed the paper's statements on step 3 before any run. Most rows name the seeds or prompts behind their interval. Over prompts, one
+shipped model of each kind is tested; another seed's might do otherwise. A model wins if a majority of five labelers prefers its reply; its
+*margin* is how far its wins lie above one half. *New* labelers ranked nothing for the reward model.
 
-*Seen*: the whole interval lies on the paper's side, for differences above zero. *The opposite*: it lies on the other. *Open*: it includes
-zero, or one half. PPO-ptx against PPO is *seen* between two fifths and three fifths. For new labelers only means count: *seen* if PPO keeps
-at least half of its margin over one half (both margins follow the difference, theirs first). With twice the episodes, only a gain is *the
-opposite*. For the cost only the order counts. For the value model's start we had listed the policy's score, too.
+*Seen*: the whole interval lies where *seen if* says. *The opposite*: all of it lies elsewhere. *Open*: only part of it does. Margins and costs have
+no interval. *Not looked for*: no run measured it.
 """
 
-# %% summary [markdown] lang="zh" of="588aa527"
+# %% summary [markdown] lang="zh" of="738fc69e"
 r"""
 ## 小结
 
-在任何运行之前，我们就列出了论文关于第 3 步的说法；结果都在下面的表里，每一行注明区间取自几个种子或多少个提示。凡是按提示计数的行，
-每种模型只用了程序包自带的那一个；换一个种子，结果可能不同。五位标注员中多数更喜欢谁的回复，就算谁胜。*新*标注员没有为奖励模型排过序。
+在任何运行之前，我们就列出了论文关于第 3 步的说法；结果都在下面的表里，多数行注明了区间取自几个种子或多少个提示。凡是按提示计数的行，
+每种模型只用了程序包自带的那一个；换一个种子，结果可能不同。五位标注员中多数更喜欢谁的回复，就算谁胜。*原*标注员为奖励模型排过序，*新*标注员没有。
 
-*看到*：整个区间都在论文那一边；若是差，就是在零以上。*相反*：整个区间都在另一边。*看不出*：区间含有零，或者含有二分之一。
-PPO-ptx 对 PPO，在五分之二与五分之三之间算*看到*。对新标注员，只看平均：先看 PPO 的胜率在两组标注员那里各比二分之一高出多少；新标注员那里高出的，至少有另一组的一半，就算*看到*
-（表中，差的后面列出这两个数，新标注员的在前）。回合数加倍，只有变好才算*相反*。对成本，只看次序。
-至于价值模型的起点，原计划还要比较策略的得分，这里只测了价值误差。
+*看到*：整个区间都符合“看到的条件”一栏。*相反*：整个区间都不符合。*看不出*：一部分符合，一部分不符合。
+胜率减二分之一的那一行和成本那一行直接比较，不看区间。*没有去看*：这里没有运行测过它。
 """
 
 # %% five folded="yes"
@@ -1993,6 +2050,9 @@ margin, of_known = (panel.win_rate.mean - 0.5
 tie = won["ppo"]  # about one half: a tenth away at most
 close = lesson.verdict(tie, low=0.4, high=0.6)
 new = "the opposite" if margin < max(0, of_known / 2) else "seen"
+beats = {name: lesson.verdict(found, low=0.5)
+         for name, found in (*won.items(), ("wins", over["wins"]))}
+unsought = lesson.verdict(None)
 cheap = list(operations.values())
 ordered = "seen" if cheap == sorted(cheap) else "the opposite"
 
@@ -2011,30 +2071,37 @@ def points(found):
 }
 
 # %% statements folded="yes"
-many = f"{len(seeds_of)} seeds (shipped)"
-one = f"{len(ask)} prompts"
+many, one = f"{len(seeds_of)} seeds (shipped)", f"{len(ask)} prompts"
+coin, nil = "above one half", "above zero"
 preferred = [
     ("PPO preferred to SFT, wins", cite("fig1.175b.ppo"),
-     f"{over['wins']:.2f}", many, lesson.verdict(over["wins"], low=0.5)),
-    ("replies that pass, PPO minus SFT", "–", points(over["passes"]),
-     many, lesson.verdict(over["passes"])),
-    ("wins: new labelers minus those of the reward model; both over ½",
-     "about 0", f"{groups:+.2f}; {margin:+.2f}, {of_known:+.2f}", one, new),
-    ("PPO-ptx preferred to PPO", "about 0.5", f"{tie:.2f}", one, close),
+     f"{over['wins']:.2f}", many, coin, beats["wins"]),
+    ("the same by the judge: replies that pass, PPO minus SFT", "as above",
+     points(over["passes"]), many, nil, lesson.verdict(over["passes"])),
+    ("PPO's margin: new labelers, the reward model's; difference",
+     "about equal", f"{margin:+.2f}, {of_known:+.2f}; {groups:+.2f}", one,
+     "the first is at least half the second", new),
+    ("PPO-ptx preferred to PPO", "about 0.5", f"{tie:.2f}", one,
+     "0.4 to 0.6", close),
     ("PPO-ptx preferred to base", cite("intro.ppo-ptx.vs.gpt"),
-     f"{won['base']:.0%}", one, lesson.verdict(won["base"], low=0.5)),
+     f"{won['base']:.0%}", one, coin, beats["base"]),
     ("PPO-ptx preferred to base with three examples",
      cite("intro.ppo-ptx.vs.prompted"), f"{won['prompted']:.0%}", one,
-     lesson.verdict(won["prompted"], low=0.5))]
+     coin, beats["prompted"])]
 
 # %% statements lang="zh"
 {
     "{len(seeds_of)} seeds (shipped)": "{len(seeds_of)} 个种子（随包）",
     "{len(ask)} prompts": "{len(ask)} 个提示",
     "PPO preferred to SFT, wins": "PPO 胜过 SFT 的比例",
-    "replies that pass, PPO minus SFT": "合格的回复，PPO − SFT",
-    "wins: new labelers minus those of the reward model; both over ½": "胜率：新标注员 − 奖励模型的标注员；两者各高出 ½ 多少",
-    "about 0": "约为 0",
+    "above one half": "高于二分之一",
+    "above zero": "高于零",
+    "the same by the judge: replies that pass, PPO minus SFT": "同样比较，由评判者看：合格的回复，PPO − SFT",
+    "as above": "同上一行",
+    "PPO's margin: new labelers, the reward model's; difference": "PPO 胜率 − 二分之一：新标注员，原标注员；两者之差",
+    "about equal": "大致相等",
+    "the first is at least half the second": "前者至少是后者的一半",
+    "0.4 to 0.6": "0.4 到 0.6",
     "PPO-ptx preferred to PPO": "PPO-ptx 胜过 PPO 的比例",
     "about 0.5": "约为 0.5",
     "PPO-ptx preferred to base": "PPO-ptx 胜过基座模型的比例",
@@ -2043,26 +2110,30 @@ preferred = [
 
 # %% more-statements folded="yes"
 def of_fig4(key):
-    return ", ".join(f"{cite(f'fig4.{key}.{m}').value:.0%}"
-                     for m in ("gpt", "sft", "instructgpt"))
+    return ", ".join(f"{name} {cite(f'fig4.{key}.{m}').value:.0%}"
+                     for m, name in (("gpt", "GPT-3"), ("sft", "SFT"),
+                                     ("instructgpt", "PPO-ptx")))
 
 
+with_text = f"{len(closed)} prompts"
 flagged = [
     ("of the kind asked for, PPO-ptx minus base", of_fig4("appropriate"),
-     points(kind), one, lesson.verdict(kind)),
-    ("… minus SFT", "", points(kind_sft), one, lesson.verdict(kind_sft)),
+     points(kind), one, nil, lesson.verdict(kind)),
+    ("of the kind asked for, PPO-ptx minus SFT", "as above",
+     points(kind_sft), one, nil, lesson.verdict(kind_sft)),
     ("add to a text, base minus PPO-ptx", of_fig4("hallucination"),
-     points(adds), f"{len(closed)} prompts", lesson.verdict(adds)),
-    ("… PPO-ptx minus SFT", "", points(adds_sft),
-     f"{len(closed)} prompts", lesson.verdict(adds_sft))]
+     points(adds), with_text, nil, lesson.verdict(adds)),
+    ("add to a text, PPO-ptx minus SFT", "as above",
+     points(adds_sft), with_text, nil, lesson.verdict(adds_sft))]
 
 # %% more-statements lang="zh"
 {
     ", ": "，",
     "of the kind asked for, PPO-ptx minus base": "回复属于所要求的类型，PPO-ptx − 基座模型",
-    "… minus SFT": "同上，对 SFT",
+    "of the kind asked for, PPO-ptx minus SFT": "回复属于所要求的类型，PPO-ptx − SFT",
+    "as above": "同上一行",
     "add to a text, base minus PPO-ptx": "给原文添枝加叶，基座模型 − PPO-ptx",
-    "… PPO-ptx minus SFT": "同上，对 SFT",
+    "add to a text, PPO-ptx minus SFT": "给原文添枝加叶，PPO-ptx − SFT",
     "{len(closed)} prompts": "{len(closed)} 个提示",
 }
 
@@ -2072,28 +2143,32 @@ paper_of = [cite(f"compute.{key}.175b").value
 at_first = better_by["first third"]
 trained_on = [
     ("value error at first, fresh head minus reward model",
-     "starts from it", f"{at_first:+.2f}", f"{len(copied)} seeds (live)",
-     f"{lesson.verdict(at_first)}; score: {lesson.verdict(None)}"),
-    ("grade, usual episodes minus twice as many", "no help",
-     f"{over['longer']:+.2f}", f"{len(longer)} seeds (shipped)",
+     "starts from the reward model", f"{at_first:+.2f}",
+     f"{len(copied)} seeds (live)", nil, lesson.verdict(at_first)),
+    ("policies' scores, both starts", "as above", "–", "", nil, unsought),
+    ("grade, usual episodes minus twice as many", "no help, smallest model",
+     f"{over['longer']:+.2f}", f"{len(longer)} seeds (shipped)", nil,
      lesson.verdict(over["longer"])),
     ("high learning rates diverge without the third term",
-     f"above {cite('ppo.lr.diverges_above').value:g}", "–", "",
-     lesson.verdict(None)),
+     f"above {cite('ppo.lr.diverges_above').value:g}", "–", "", "",
+     unsought),
     ("cost of SFT and PPO-ptx, as a share of pretraining",
      *(", ".join(f"{cost / total[-1]:.1%}" for cost in total[:2])
-       for total in (paper_of, cheap)), "–", ordered)]
+       for total in (paper_of, cheap)), "", "SFT least, pretraining most",
+     ordered)]
 
 # %% last-statements lang="zh"
 {
     "first third": "前三分之一",
     "value error at first, fresh head minus reward model": "起初的价值误差，新的头 − 奖励模型",
-    "starts from it": "从奖励模型出发",
-    "{lesson.verdict(at_first)}; score: {lesson.verdict(None)}": "{lesson.verdict(at_first)}；得分：{lesson.verdict(None)}",
+    "starts from the reward model": "从奖励模型出发",
+    "policies' scores, both starts": "两种起点的策略得分之差",
+    "as above": "同上一行",
     "{len(copied)} seeds (live)": "{len(copied)} 个种子（实时）",
     "{len(longer)} seeds (shipped)": "{len(longer)} 个种子（随包）",
     "grade, usual episodes minus twice as many": "评分，常规回合数 − 两倍回合数",
-    "no help": "没有好处",
+    "no help, smallest model": "对最小的模型没有好处",
+    "SFT least, pretraining most": "SFT 最少，预训练最多",
     "high learning rates diverge without the third term": "没有第三项时，高学习率使训练发散",
     "above {cite('ppo.lr.diverges_above').value:g}": "高于 {cite('ppo.lr.diverges_above').value:g}",
     "cost of SFT and PPO-ptx, as a share of pretraining": "SFT 和 PPO-ptx 的成本，占预训练的比例",
@@ -2102,7 +2177,8 @@ trained_on = [
 
 # %% directions folded="yes"
 lesson.table(("what is compared", "in the paper", "here, with interval",
-              "interval over", "verdict"), preferred + flagged + trained_on)
+              "interval over", "seen if", "verdict"),
+             preferred + flagged + trained_on)
 
 # %% directions lang="zh"
 {
@@ -2110,19 +2186,19 @@ lesson.table(("what is compared", "in the paper", "here, with interval",
     "in the paper": "论文中",
     "here, with interval": "这里，连同区间",
     "interval over": "区间取自",
+    "seen if": "看到的条件",
     "verdict": "结论",
 }
 
 # %% summary-read [markdown]
 r"""
-The paper's numbers: wins of its largest models (Fig. 1, §4.1); GPT-3, SFT and PPO-ptx over all sizes (Fig. 4);
-petaflop/s-days (§5.1). We count operations: two for each weight and token read, six with a gradient; training the reward model isn't
-counted. With more episodes the paper reports no gain for its smallest model (E.11). Learning rates above {paper:ppo.lr.diverges_above} need
-runs that aren't shipped (E.9).
+The paper's numbers: wins of its largest models (Fig. 1, §4.1); kind and additions over all sizes (Fig. 4); costs in petaflop/s-days, a
+unit of computing (§5.1). We count operations: two for each weight and token read, six with a gradient; training the reward model isn't
+counted.
 
 The score needs no derivative: multiplied by the gradient of the log-probability, it gives the right gradient on average. Baseline, value
 model and GAE say how much of it each token deserves, ratio and clip let one rollout serve several steps, and the price keeps the policy
-near replies such as the reward model was trained on. Whether the policy became better, only somebody outside its training can say.
+near replies such as the reward model was trained on. Whether the policy became better has to be asked of somebody outside its training.
 
 ## Questions
 
@@ -2143,11 +2219,11 @@ No. The missing part would be the mean of $\nabla\log\pi$ under the policy, whic
 
 </details>
 
-3. In the loop, `old` is read again for each minibatch. What does the clip do then?
+3. What would the clip do if the loop read `old` again for each minibatch? And the charge, if the reference learned too?
 
 <details><summary>Answer</summary>
 
-Nothing: every ratio is one, and no token's push ever ends. If the reference learned too, the charge would hold the policy nowhere.
+Nothing: every ratio would be one, and no token's push would end. The charge would hold the policy nowhere.
 
 </details>
 
@@ -2180,11 +2256,10 @@ The nearer one, until somebody outside the training has compared their replies: 
 price or $\lambda$ (fifteen), advantages and clipped loss in exercise 06 (fifteen).
 """
 
-# %% summary-read [markdown] lang="zh" of="9ad94713"
+# %% summary-read [markdown] lang="zh" of="0ab2e2cb"
 r"""
-论文一栏的数：胜率取自它最大的模型（图 1，§4.1）；GPT-3、SFT 和 PPO-ptx 三个数，是各种大小合起来的（图 4）；成本由 petaflop/s-days 算出（§5.1）。
-我们数的是运算：每个权重每读一个词元算两次，带梯度算六次；奖励模型自己的训练没有算在内。论文说，对它最小的模型，增加回合数没有好处（E.11）。学习率高于 {paper:ppo.lr.diverges_above} 的说法，
-需要专门的运行才能检验，程序包里没有（E.9）。
+论文一栏的数：胜率取自它最大的模型（图 1，§4.1）；回复的类型和添枝加叶，是各种大小合起来的（图 4）；成本由 petaflop/s-days（一种计算量单位）算出（§5.1）。
+我们数的是运算：每个权重每读一个词元算两次，带梯度算六次；奖励模型自己的训练没有算在内。
 
 得分不需要导数：用它去乘对数概率的梯度，平均起来就是正确的梯度。基线、价值模型和 GAE 说明每个词元应得多少，比值和裁剪让一批采样轨迹能供好几次更新使用，
 价格则使策略留在奖励模型学过的那类回复附近。至于策略有没有变好，只有不参与训练的人才说得准。
@@ -2195,7 +2270,7 @@ r"""
 
 <details><summary>答案</summary>
 
-有基线，什么也不变：每个优势都照旧。没有基线，抽到的每个回复都会往上推；梯度的平均不变，方差却大得多。
+有基线，什么也不变：每个优势都照旧。没有基线，抽到的每个回复都会被往上推；梯度的平均不变，方差却大得多。
 
 </details>
 
@@ -2203,15 +2278,15 @@ r"""
 
 <details><summary>答案</summary>
 
-没有。漏掉的那部分是 $\nabla\log\pi$ 在策略下的平均，而它等于零：道理与基线相同。
+漏了一项，但不要紧：这一项是 $\nabla\log\pi$ 在策略下的平均，等于零，道理与基线相同。
 
 </details>
 
-3. 如果循环在每个小批次都重新读一次 `old`，裁剪还起什么作用？
+3. 如果循环在每个小批次都重新读一次 `old`，裁剪还起什么作用？如果参考模型也在学习，费用呢？
 
 <details><summary>答案</summary>
 
-不起作用：每个比值都是一，哪个词元的推力都不会停。如果参考模型也在学习，费用就拴不住策略了。
+不起作用：每个比值都是一，哪个词元的推力都不会停。参考模型若跟着学，费用就拴不住策略了。
 
 </details>
 

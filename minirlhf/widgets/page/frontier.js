@@ -12,7 +12,9 @@ function beside(places, widths, gaps, lines, plot) {
     return [...Array(pieces).keys()].map((k) => [...from.map((one, axis) =>
       one + (k / pieces) * (to[axis] - one)), price]);
   }));
-  const taken = places.filter(Boolean).map(([x, y]) => [x, y, 60]);
+  const around = [[-13, 0], [13, 0], [0, -13], [0, 13]]; // the ring of the chosen run, or of the best
+  const taken = places.filter(Boolean).flatMap(([x, y]) => [[x, y, 60],
+    ...around.map(([dx, dy]) => [x + dx, y + dy, 12])]);
   return places.map((at, n) => {
     if (!at) return null;
     const half = widths[n] / 2, far = gaps[n];

@@ -7,8 +7,8 @@ const ROW = 30, SIDE = 34, TAIL = 122, HEAD = 20, DOT = 16;
 // The number that a sentence is about: its first share, or else its first number with a point.
 const figure = (sentence) => (sentence.match(/\d+%/) ?? sentence.match(/\d+\.\d+/))?.[0];
 
-// A sentence with no name of a labeler broken at its hyphen.
-const whole = (sentence) => sentence.split(/(\w+-\d+)/).map((part, at) => (at % 2
+// A sentence with no name of a labeler or a reply broken.
+const whole = (sentence) => sentence.split(/(\w+-\d+|\by\d+)/).map((part, at) => (at % 2
   ? make("span", { class: "mr-label-whole" }, part) : part));
 
 function labelResult(view) {
