@@ -126,7 +126,8 @@ $(READY): $(TESTED) pyproject.toml
 	@$(or $(PYTHON),false) -c '$(SUPPORTED)' || { \
 		echo "error: no Python 3.11, 3.12 or 3.13 found; install one, or name it: make PYTHON=..."; \
 		exit 1; }
-	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	@new=$$(test -e $(VENV) || echo yes); \
+	$(PYTHON) -m venv $(VENV) || { test -z "$$new" || rm -rf $(VENV); \
 		echo "error: $(PYTHON) cannot make environments; on Debian and Ubuntu install it with"; \
 		echo "  sudo apt install python3-venv"; \
 		echo "or use conda: conda env create -f environment.yml"; exit 1; }
