@@ -1,5 +1,5 @@
-// Which of the prompts are shown: by words, use case and outcome. Joined to report.js, whose `every` it
-// takes.
+// Which of the prompts are shown: by words, use case and outcome. Joined to report.js, whose
+// `every` and `newButton` it takes.
 
 const filter = document.querySelector(".filter");
 const offered = document.getElementById("offered");
@@ -12,16 +12,18 @@ function comesOut(article, wanted) {
     word.startsWith("!") ? !passing.includes(word.slice(1)) : passing.includes(word));
 }
 
+// What is said in a prompt and its replies, in small letters.
+const saidIn = (article) => every(".said", article).map((part) => part.textContent.toLowerCase());
+
 function showPrompts() {
   const words = filter.querySelector("#words").value.trim().toLowerCase();
   const useCase = filter.querySelector("#case").value;
   const outcome = filter.querySelector("#outcome")?.value ?? "";
   let found = 0;
   for (const article of articles) {
-    const texts = every(".said", article).map((text) => text.textContent.toLowerCase());
     const shown = (!useCase || article.dataset.case === useCase)
       && (!outcome || comesOut(article, outcome))
-      && texts.some((text) => text.includes(words));
+      && saidIn(article).some((text) => text.includes(words));
     article.hidden = !shown;
     if (words && shown) article.firstElementChild.open = true; // what was found may be in a reply
     found += shown;
@@ -40,8 +42,9 @@ function showPrompts() {
 function commonWords(most = 3) {
   const counts = new Map();
   for (const article of articles) {
-    const text = every(".said", article).map((part) => part.textContent.toLowerCase()).join(" ");
-    for (const word of new Set(text.match(/\p{L}{5,}/gu))) counts.set(word, (counts.get(word) ?? 0) + 1);
+    for (const word of new Set(saidIn(article).join(" ").match(/\p{L}{5,}/gu))) {
+      counts.set(word, (counts.get(word) ?? 0) + 1);
+    }
   }
   return [...counts].filter(([, count]) => count > 1 && count < articles.length / 2)
     .sort(([one, m], [other, n]) => n - m || one.localeCompare(other)).slice(0, most).map(([word]) => word);
@@ -51,17 +54,13 @@ function commonWords(most = 3) {
 function markFound(words) {
   if (!CSS.highlights) return;
   const found = new Highlight();
-  for (const text of words ? every(".gallery .said") : []) {
-    const walker = document.createTreeWalker(text, NodeFilter.SHOW_TEXT);
-    while (walker.nextNode()) {
-      const { textContent } = walker.currentNode;
-      let at = -1;
-      while ((at = textContent.toLowerCase().indexOf(words, at + 1)) >= 0) {
-        const range = new Range();
-        range.setStart(walker.currentNode, at);
-        range.setEnd(walker.currentNode, at + words.length);
-        found.add(range);
-      }
+  for (const { firstChild: text } of words ? every(".gallery .said") : []) {
+    const said = text.data.toLowerCase();
+    for (let at = said.indexOf(words); at >= 0; at = said.indexOf(words, at + words.length)) {
+      const range = new Range();
+      range.setStart(text, at);
+      range.setEnd(text, at + words.length);
+      found.add(range);
     }
   }
   CSS.highlights.set("found", found);
@@ -70,12 +69,10 @@ function markFound(words) {
 if (filter && articles.length) {
   const field = filter.querySelector("#words"), words = commonWords();
   field.placeholder = words.length ? `such as ${words.join(", ")}` : "";
-  offered.append("Try ", ...words.map((word) => {
-    const button = Object.assign(document.createElement("button"),
-      { type: "button", className: "mr-button", textContent: word });
-    button.addEventListener("click", () => { field.value = word; showPrompts(); });
-    return button;
-  }));
+  offered.append("Try ", ...words.map((word) => newButton(word, () => {
+    field.value = word;
+    showPrompts();
+  })));
   filter.addEventListener("input", showPrompts);
   filter.addEventListener("submit", (event) => event.preventDefault());
   filter.addEventListener("reset", () => setTimeout(() => {

@@ -3,6 +3,13 @@
 
 const every = (selector, root = document) => [...root.querySelectorAll(selector)];
 
+function newButton(words, act) {
+  const made = Object.assign(document.createElement("button"),
+    { type: "button", className: "mr-button", textContent: words });
+  made.addEventListener("click", act);
+  return made;
+}
+
 // ------------------------------------------------------------------------------- models shown
 
 const hiddenModels = new Set();
@@ -251,14 +258,11 @@ showHere();
 // ------------------------------------------------------------------------- commands, to be taken
 
 for (const pre of navigator.clipboard ? every("pre") : []) {
-  const said = every("code", pre).map((command) => command.textContent.trim()).join("\n");
-  const button = Object.assign(document.createElement("button"),
-    { type: "button", className: "mr-button", textContent: "Copy" });
-  button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(said);
-    button.textContent = "Copied";
-  });
-  pre.append(button);
+  const command = pre.textContent.trim();
+  pre.append(newButton("Copy", async ({ target }) => {
+    await navigator.clipboard.writeText(command);
+    target.textContent = "Copied";
+  }));
 }
 
 // ---------------------------------------------------------------------- menus close behind one

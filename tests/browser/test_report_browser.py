@@ -201,6 +201,8 @@ def test_the_zero_of_the_differences_runs_through_all_rows_and_each_task_is_fold
     assert page.locator('figure[aria-label="Corpus loss by model"]').is_visible()
     page.get_by_text("Each task by itself").click()
     assert figure.is_visible()
+    spreads = figure.locator(".more")  # a phone has the intervals in numbers here
+    assert spreads.filter(visible=True).count() == spreads.count() > 20
 
 
 def test_a_plot_leaves_room_for_names_only_where_it_has_some(opened):
